@@ -1,0 +1,45 @@
+"""The `metaplastic` command: one sub-command a file, each registered by one line here."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from metaplastic._version import __version__
+from metaplastic.errors import MetaplasticError
+
+app = typer.Typer(
+    name="metaplastic",
+    help="Meta-train unsupervised update rules, and learn features with them, without labels.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"metaplastic {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends it with one line and status 2."""
+    try:
+        app()
+    except MetaplasticError as error:
+        typer.echo(f"metaplastic: {error}", err=True)
+        sys.exit(2)

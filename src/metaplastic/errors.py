@@ -1,0 +1,45 @@
+"""Errors a user can cause. The command line prints them as one line and exits with status 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class MetaplasticError(Exception):
+    """What was given, what is allowed and what to do, in one line."""
+
+
+class ConfigError(MetaplasticError):
+    """A setting has a value that it may not have."""
+
+
+class DataError(MetaplasticError):
+    """A data set, or a file of one, is missing, damaged or not what it should be."""
+
+
+class RuleFileError(MetaplasticError):
+    """A rule file is missing, damaged or of a kind that this version cannot read."""
+
+
+class RunError(MetaplasticError):
+    """A run directory cannot be used as asked."""
+
+
+class MissingExtraError(MetaplasticError):
+    """An optional dependency is not installed; names the extra that brings it."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed: "
+            f"pip install 'metaplastic[{extra}]'"
+        )
+
+
+def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> ConfigError:
+    """An error that lists what is allowed and, where one is near, what was probably meant."""
+    from difflib import get_close_matches
+
+    names = sorted(allowed)
+    near = get_close_matches(given, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return ConfigError(f"unknown {kind} {given!r}; known: {', '.join(names)}.{hint}")
