@@ -1,1 +1,35 @@
-"""."""
+"""Where arrays come from: every data set, published or the user's own, as arrays with a card."""
+
+from metaplastic.data.dataset import Card, Dataset, Portion, Split
+from metaplastic.data.loading import load
+from metaplastic.data.registry import SOURCES, named_sources
+from metaplastic.data.views import (
+    Scale,
+    colour,
+    fit_scale,
+    grey,
+    resize,
+    sample_labelled,
+    standardise,
+    to_matrix,
+    with_classes,
+)
+
+__all__ = [
+    "SOURCES",
+    "Card",
+    "Dataset",
+    "Portion",
+    "Scale",
+    "Split",
+    "colour",
+    "fit_scale",
+    "grey",
+    "load",
+    "named_sources",
+    "resize",
+    "sample_labelled",
+    "standardise",
+    "to_matrix",
+    "with_classes",
+]

@@ -1,0 +1,153 @@
+"""Parsed arrays on disk, tied to the hash of their source; a damaged or stale file is rebuilt.
+
+One safetensors file an entry, named by data set and key. Its metadata holds the key and a digest
+of the arrays; whatever does not agree counts as absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from metaplastic.data.dataset import Inputs, Split
+from metaplastic.data.locate import cache_dir
+
+FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What reading a data set's files gives, before it gets its card."""
+
+    splits: Mapping[str, Split]
+    class_names: tuple[str, ...]
+    group_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def hash_file(path: Path, algorithm: str = "sha256") -> str:
+    """The hexadecimal hash of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def make_key(parts: Iterable[object]) -> str:
+    """A hash of everything that the parsed arrays depend on."""
+    return hashlib.sha256(json.dumps([FORMAT, *map(str, parts)]).encode()).hexdigest()
+
+
+def cached(name: str, key: str, build: Callable[[], Parsed]) -> Parsed:
+    """What `build` gives, read from the cache where it holds it for this key, else stored there.
+
+    Errors of `build` pass through and leave nothing behind. A cache that cannot be written, a full
+    or read-only disk, costs only the time of building again.
+    """
+    path = cache_dir() / "parsed" / f"{name}-{key[:24]}.safetensors"
+    found = _read(path, key)
+    if found is not None:
+        return found
+    parsed = build()
+    with suppress(OSError):
+        _write(path, key, parsed)
+    return parsed
+
+
+def _arrays(parsed: Parsed) -> dict[str, NDArray[np.generic]]:
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for name, split in parsed.splits.items():
+        if isinstance(split.inputs, csr_matrix):
+            arrays[f"{name}/data"] = split.inputs.data
+            arrays[f"{name}/indices"] = split.inputs.indices
+            arrays[f"{name}/indptr"] = split.inputs.indptr
+            arrays[f"{name}/shape"] = np.asarray(split.inputs.shape, np.int64)
+        else:
+            arrays[f"{name}/inputs"] = np.asarray(split.inputs)
+        arrays[f"{name}/labels"] = split.labels
+        if split.groups is not None:
+            arrays[f"{name}/groups"] = split.groups
+    return {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+
+
+def _digest(arrays: Mapping[str, NDArray[np.generic]], meta: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(dict(meta), sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _write(path: Path, key: str, parsed: Parsed) -> None:
+    from safetensors.numpy import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = _arrays(parsed)
+    meta = {
+        "key": key,
+        "splits": json.dumps(list(parsed.splits)),
+        "class_names": json.dumps(parsed.class_names),
+        "group_names": json.dumps(parsed.group_names),
+        "notes": json.dumps(parsed.notes),
+    }
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file(arrays, temporary, metadata={**meta, "digest": _digest(arrays, meta)})
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _read(path: Path, key: str) -> Parsed | None:
+    from safetensors import SafetensorError
+
+    if not path.is_file():
+        return None
+    # Anything may stand in a damaged file: whatever goes wrong in reading it, it is built again.
+    with suppress(
+        SafetensorError, OSError, ValueError, KeyError, TypeError, struct.error, MemoryError
+    ):
+        return _read_checked(path, key)
+    return None
+
+
+def _read_checked(path: Path, key: str) -> Parsed | None:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        meta = dict(file.metadata() or {})
+        if meta.get("key") != key:
+            return None
+        digest = meta.pop("digest")
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if _digest(arrays, meta) != digest:
+        return None
+    splits = {name: _split(name, arrays) for name in json.loads(meta["splits"])}
+    names = {
+        field: tuple(json.loads(meta[field])) for field in ("class_names", "group_names", "notes")
+    }
+    return Parsed(splits, **names)
+
+
+def _split(name: str, arrays: Mapping[str, NDArray[np.generic]]) -> Split:
+    inputs: Inputs
+    if f"{name}/inputs" in arrays:
+        inputs = arrays[f"{name}/inputs"]
+    else:
+        parts = tuple(arrays[f"{name}/{part}"] for part in ("data", "indices", "indptr"))
+        rows, columns = arrays[f"{name}/shape"]
+        inputs = csr_matrix(parts, shape=(int(rows), int(columns)))
+    groups = arrays.get(f"{name}/groups")
+    labels = np.asarray(arrays[f"{name}/labels"], np.int32)
+    return Split(inputs, labels, None if groups is None else np.asarray(groups, np.int32))

@@ -1,0 +1,186 @@
+"""A data set: arrays with a card. What every source gives and every reader takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from metaplastic.errors import DataError
+
+Kind = Literal["image", "vector", "text"]
+Role = Literal["meta-train", "held-out", "user"]
+Inputs: TypeAlias = NDArray[np.generic] | csr_matrix
+
+PORTIONS = ("meta-train", "meta-validation", "held-out")
+
+
+@dataclass(frozen=True)
+class Card:
+    """Where a data set comes from and what it may be used for.
+
+    `role` says whether the paper meta-trained on it ("meta-train") or only evaluated on it
+    ("held-out"); the user's own data are "user".
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    origin: str
+    licence: str
+    citation: str
+    role: Role
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples and their labels.
+
+    inputs: (n, *shape), uint8 for images, float32 otherwise; a CSR matrix (n, d) for text.
+    labels: (n,) int32, indices into the data set's class names.
+    groups: (n,) int32 or None; who made the example: a glyph's font, a character's drawer.
+    """
+
+    inputs: Inputs
+    labels: NDArray[np.int32]
+    groups: NDArray[np.int32] | None = None
+
+    def __len__(self) -> int:
+        return int(self.labels.shape[0])
+
+    def take(self, indices: NDArray[np.integer] | NDArray[np.bool_]) -> Split:
+        """The chosen rows, in the order given."""
+        groups = None if self.groups is None else self.groups[indices]
+        return Split(self.inputs[indices], self.labels[indices], groups)
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Which rows of which split a portion for meta-training holds; None does not restrict.
+
+    Classes are kept by name, so that a subset of a data set's classes never moves one of them
+    into another portion.
+    """
+
+    split: str
+    classes: frozenset[str] | None = None
+    groups: frozenset[int] | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Splits ("train", "test" where the data set publishes both), names of classes, a card.
+
+    `shape` is that of one example: (28, 28) grey, (32, 32, 3) colour, (64,) a vector. `notes` says
+    what is particular about the files found, for instance that some are missing.
+    """
+
+    card: Card
+    splits: Mapping[str, Split]
+    class_names: tuple[str, ...]
+    shape: tuple[int, ...]
+    group_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    portions: Mapping[str, tuple[Portion, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "splits", MappingProxyType(dict(self.splits)))
+        object.__setattr__(self, "portions", MappingProxyType(dict(self.portions)))
+        if len(set(self.class_names)) != len(self.class_names):
+            raise DataError(f"{self.card.name}: two classes have the same name")
+        for name, split in self.splits.items():
+            self._check(name, split)
+
+    def _check(self, name: str, split: Split) -> None:
+        where = f"{self.card.name}, split {name!r}"
+        count = int(split.inputs.shape[0])
+        if count != len(split):
+            raise DataError(
+                f"{where}: {count} examples but {len(split)} labels; every example needs one label"
+            )
+        if tuple(split.inputs.shape[1:]) != self.shape:
+            raise DataError(
+                f"{where}: examples of shape {tuple(split.inputs.shape[1:])}, expected {self.shape}"
+            )
+        if count and not (
+            int(split.labels.min()) >= 0 and int(split.labels.max()) < len(self.class_names)
+        ):
+            raise DataError(
+                f"{where}: labels run from {split.labels.min()} to {split.labels.max()}, "
+                f"but there are {len(self.class_names)} classes"
+            )
+
+    @property
+    def train(self) -> Split:
+        return self.split("train")
+
+    @property
+    def test(self) -> Split:
+        return self.split("test")
+
+    def split(self, name: str) -> Split:
+        """A published split. Raises DataError where the data set has no split of that name."""
+        if name not in self.splits:
+            raise DataError(
+                f"{self.card.name} has no split {name!r}; it has: {', '.join(self.splits)}"
+            )
+        return self.splits[name]
+
+    def portion(self, name: str) -> Split:
+        """The examples of "meta-train", "meta-validation" or "held-out"; labels are kept.
+
+        Raises DataError for a data set that is held out as a whole, naming the rule, and for a
+        portion that the data set does not have.
+        """
+        if name not in PORTIONS:
+            raise DataError(f"unknown portion {name!r}; known: {', '.join(PORTIONS)}")
+        if self.card.role == "held-out":
+            raise DataError(
+                f"{self.card.name} is held out: it is kept for evaluation as a whole and may not "
+                f"be meta-trained on, so it has no portion {name!r}; its splits are: "
+                f"{', '.join(self.splits)}"
+            )
+        if name not in self.portions:
+            raise DataError(
+                f"{self.card.name} has no portion {name!r}; it has: {', '.join(self.portions)}"
+            )
+        parts = [self._rows(part) for part in self.portions[name]]
+        return parts[0] if len(parts) == 1 else concatenate(parts)
+
+    def _rows(self, part: Portion) -> Split:
+        split = self.split(part.split)
+        keep = np.ones(len(split), dtype=bool)
+        if part.classes is not None:
+            chosen = np.array([name in part.classes for name in self.class_names], dtype=bool)
+            keep &= chosen[split.labels]
+        if part.groups is not None:
+            if split.groups is None:
+                raise DataError(f"{self.card.name}: split {part.split!r} has no groups")
+            keep &= np.isin(split.groups, sorted(part.groups))
+        return split if bool(keep.all()) else split.take(keep)
+
+    def with_splits(self, splits: Mapping[str, Split], shape: tuple[int, ...]) -> Dataset:
+        """The same data set with other inputs, as views make them."""
+        return replace(self, splits=splits, shape=shape)
+
+
+def concatenate(parts: list[Split]) -> Split:
+    """Splits one after another."""
+    from scipy.sparse import issparse, vstack
+
+    arrays = [part.inputs for part in parts]
+    sparse = any(issparse(array) for array in arrays)
+    inputs = csr_matrix(vstack(arrays)) if sparse else np.concatenate(arrays)  # pyright: ignore
+    groups = [part.groups for part in parts]
+    known = [group for group in groups if group is not None]
+    return Split(
+        inputs,
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate(known) if len(known) == len(parts) else None,
+    )

@@ -1,0 +1,35 @@
+"""`load`: any data set, by its address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metaplastic.data.address import check_options, parse_address
+from metaplastic.data.dataset import Dataset
+from metaplastic.data.locate import search_roots
+from metaplastic.data.progress import Progress, silent
+from metaplastic.data.registry import source_of
+from metaplastic.data.source import Request
+from metaplastic.data.views import resize
+
+
+def load(
+    address: str, *, data_dir: Path | str | None = None, progress: Progress = silent
+) -> Dataset:
+    """Load a data set.
+
+    address: a name ("mnist"), a name at a resolution ("mnist@14"), or a scheme and a path
+        ("folder:PATH", "npz:PATH", "csv:PATH?label=COLUMN", "text:PATH", "openml:NAME").
+    data_dir: searched first, before METAPLASTIC_DATA and the cache directory; files may lie in it
+        or in a sub-folder named like the data set.
+    progress: called while long work goes on.
+
+    Raises DataError for files that are missing or damaged, ConfigError for an unknown name.
+    """
+    parsed = parse_address(address)
+    source = source_of(parsed)
+    check_options(parsed, source.options, source.example or source.name)
+    dataset = source.load(
+        Request(search_roots(data_dir), parsed.rest, parsed.size, parsed.options, progress)
+    )
+    return dataset if parsed.size is None else resize(dataset, parsed.size)

@@ -1,0 +1,66 @@
+"""Where data sets are looked for: `--data-dir`, METAPLASTIC_DATA, the platform's cache directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from metaplastic.errors import DataError
+
+
+def cache_dir() -> Path:
+    """Where downloads and parsed arrays go unless told otherwise (METAPLASTIC_CACHE overrides)."""
+    given = os.environ.get("METAPLASTIC_CACHE")
+    if given:
+        return Path(given).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("metaplastic", appauthor=False))
+
+
+def search_roots(data_dir: Path | str | None) -> tuple[Path, ...]:
+    """The directories to search, first to last. A directory that was given must be there."""
+    roots: list[Path] = []
+    for source, value in (("--data-dir", data_dir), *_environment()):
+        if value is None:
+            continue
+        path = Path(value).expanduser()
+        if not path.is_dir():
+            raise DataError(
+                f"data directory {str(path)!r} (from {source}) is not there; "
+                "give an existing directory"
+            )
+        roots.append(path)
+    roots.append(cache_dir() / "data")
+    return tuple(dict.fromkeys(roots))
+
+
+def _environment() -> Iterable[tuple[str, str | None]]:
+    return (("METAPLASTIC_DATA", os.environ.get("METAPLASTIC_DATA") or None),)
+
+
+def places(roots: Sequence[Path], folders: Sequence[str]) -> list[Path]:
+    """The directories that may hold a data set's files: its sub-folders of each root, the root."""
+    found = [root / name for root in roots for name in (*folders, ".")]
+    return [path for path in found if path.is_dir()]
+
+
+def find_file(roots: Sequence[Path], folders: Sequence[str], names: Sequence[str]) -> Path | None:
+    """The first of the names in the first place that holds one of them."""
+    for place in places(roots, folders):
+        for name in names:
+            path = place / name
+            if path.is_file():
+                return path
+    return None
+
+
+def not_found(name: str, wanted: str, roots: Sequence[Path], fetchable: bool = True) -> DataError:
+    """The error for a data set whose files are in none of the places searched."""
+    where = ", ".join(str(root) for root in roots)
+    fetch = f"run 'metaplastic data fetch {name}', or " if fetchable else ""
+    return DataError(
+        f"{name}: {wanted} not found in {where} (nor in a folder {name!r} there); "
+        f"{fetch}give the directory by --data-dir or METAPLASTIC_DATA"
+    )

@@ -1,0 +1,38 @@
+"""Seeded, disjoint choices of classes and groups for meta-training.
+
+Names are put in an order given by a hash of the name, so the choice depends neither on a random
+number generator's version nor on the order in which files were found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+SEED = "metaplastic-1"
+
+
+def shuffled(names: Iterable[str], purpose: str) -> list[str]:
+    """The names in a fixed pseudo-random order; `purpose` makes orders independent."""
+    return sorted(
+        names, key=lambda name: hashlib.sha256(f"{SEED}/{purpose}/{name}".encode()).digest()
+    )
+
+
+def divide(
+    names: Iterable[str], purpose: str, shares: Sequence[float]
+) -> tuple[frozenset[str], ...]:
+    """Disjoint sets that hold the given shares of the names (rounded), all names together.
+
+    Shares add to one; with at least as many names as shares no set is empty.
+    """
+    order = shuffled(names, purpose)
+    bounds = [0]
+    total = 0.0
+    for index, share in enumerate(shares):
+        total += share
+        left = len(shares) - index - 1
+        bound = round(total * len(order))
+        bounds.append(max(min(bound, len(order) - left), min(bounds[-1] + 1, len(order))))
+    bounds[-1] = len(order)
+    return tuple(frozenset(order[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True))

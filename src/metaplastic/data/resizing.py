@@ -1,0 +1,67 @@
+"""Resize images: area averaging where an axis shrinks, bilinear where it grows.
+
+Both are linear maps along one axis, so an image becomes A_rows · image · A_columnsᵀ.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic.errors import DataError
+
+MAX_SIZE = 1024
+_BLOCK = 1 << 24  # float32 numbers held at once
+
+
+@lru_cache(maxsize=64)
+def axis_weights(old: int, new: int) -> NDArray[np.float32]:
+    """The (new, old) matrix that resamples one axis; its rows add to one.
+
+    Shrinking: a new pixel averages the old ones it covers, by the length covered. Growing: linear
+    interpolation between pixel centres, the edge repeated outwards.
+    """
+    if new <= old:
+        edges = np.arange(new + 1) * (old / new)
+        cells = np.arange(old)
+        low = np.maximum(edges[:-1, None], cells)
+        high = np.minimum(edges[1:, None], cells + 1)
+        weights = np.maximum(high - low, 0.0)
+    else:
+        centres = np.clip((np.arange(new) + 0.5) * (old / new) - 0.5, 0, old - 1)
+        weights = np.maximum(1.0 - np.abs(centres[:, None] - np.arange(old)), 0.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    result = weights.astype(np.float32)
+    result.setflags(write=False)
+    return result
+
+
+def resize_images(images: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
+    """Images (n, height, width) or (n, height, width, channels) at another (height, width).
+
+    uint8 stays uint8, rounded to nearest; other types become float32. Raises DataError for a size
+    that is not between 1 and 1024.
+    """
+    if not all(1 <= side <= MAX_SIZE for side in size):
+        raise DataError(f"cannot resize to {size[0]}x{size[1]}: a side is 1 to {MAX_SIZE} pixels")
+    if images.ndim not in (3, 4):
+        raise DataError(f"cannot resize inputs of shape {images.shape[1:]}: they are not images")
+    if tuple(images.shape[1:3]) == tuple(size):
+        return images
+    count, height, width = images.shape[:3]
+    channels = images.shape[3:]
+    rows, columns = axis_weights(height, size[0]), axis_weights(width, size[1])
+    whole = images.dtype == np.uint8
+    out = np.empty((count, *size, *channels), np.uint8 if whole else np.float32)
+    step = max(1, _BLOCK // max(1, height * width * max(1, int(np.prod(channels)))))
+    for start in range(0, count, step):
+        block = images[start : start + step].astype(np.float32)
+        n = block.shape[0]
+        # (n, H, W·C): rows first, then columns with the channels kept last.
+        block = np.matmul(rows, block.reshape(n, height, -1))
+        block = np.matmul(columns, block.reshape(n, size[0], width, -1))
+        block = block.reshape(n, *size, *channels)
+        out[start : start + step] = np.clip(np.rint(block), 0, 255) if whole else block
+    return out

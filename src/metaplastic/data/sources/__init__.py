@@ -1,0 +1,1 @@
+"""Data sets and schemes, one a file; the registry lists them."""

@@ -1,0 +1,81 @@
+"""CIFAR-10 from its binary version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metaplastic.data.cache import cached, hash_file, make_key
+from metaplastic.data.dataset import Card, Dataset, Portion
+from metaplastic.data.locate import not_found, places
+from metaplastic.data.parsers.cifar import parse_batches
+from metaplastic.data.source import Remote, Request, Source
+from metaplastic.errors import DataError
+
+CARD = Card(
+    name="cifar10",
+    title="CIFAR-10",
+    kind="image",
+    origin="https://www.cs.toronto.edu/~kriz/cifar.html",
+    licence="none stated; research use",
+    citation="Krizhevsky, Learning Multiple Layers of Features from Tiny Images (2009)",
+    role="meta-train",
+    summary=(
+        "50,000 and 10,000 colour 32×32 images, 10 classes; meta-validation takes the test batch: "
+        "other images of the same classes"
+    ),
+)
+FOLDERS = ("cifar10", "CIFAR10", "cifar-10", "cifar-10-batches-bin", "cifar10/cifar-10-batches-bin")
+CLASS_NAMES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+FILES = (
+    Remote(
+        "cifar-10-binary.tar.gz",
+        ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
+        "md5:c32a1d4ab5d03f1284b67883e8d87530",
+        170052171,
+    ),
+)
+_TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
+_PORTIONS = {"meta-train": (Portion("train"),), "meta-validation": (Portion("test"),)}
+
+
+def find(request: Request) -> list[Path]:
+    """The training batches there are, then the test batch (or the part of one)."""
+    for place in places(request.roots, FOLDERS):
+        train = [place / name for name in _TRAIN if (place / name).is_file()]
+        whole = place / "test_batch.bin"
+        test = [whole] if whole.is_file() else sorted(place.glob("test_batch*.bin"))[:1]
+        if train and test:
+            return train + test
+        if train or test:
+            missing = "data_batch_1.bin" if test else "test_batch.bin"
+            raise DataError(f"{place} holds a part of CIFAR-10 but no {missing}; fetch it again")
+        for name in ("data_batch_1", "cifar-10-python.tar.gz", "cifar-10-batches-py"):
+            if (place / name).exists():
+                raise DataError(
+                    f"{place / name} is the Python version of CIFAR-10, made of pickles, which are "
+                    "never read; use the binary version: cifar-10-binary.tar.gz"
+                )
+    raise not_found(CARD.name, "data_batch_1.bin", request.roots)
+
+
+def _load(request: Request) -> Dataset:
+    paths = find(request)
+    key = make_key(["cifar10", *(f"{path.name}={hash_file(path)}" for path in paths)])
+    parsed = cached(CARD.name, key, lambda: parse_batches(paths[:-1], paths[-1], CLASS_NAMES))
+    return Dataset(
+        CARD, parsed.splits, parsed.class_names, (32, 32, 3), (), parsed.notes, _PORTIONS
+    )
+
+
+SOURCE = Source(CARD, _load, files=FILES, folders=FOLDERS, find=find)

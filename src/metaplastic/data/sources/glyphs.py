@@ -1,0 +1,140 @@
+"""Characters drawn from the fonts at hand: the source of tasks that works everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic.data.cache import Parsed, cached, make_key
+from metaplastic.data.characters import candidates, class_name
+from metaplastic.data.dataset import Card, Dataset, Portion, Split
+from metaplastic.data.fonts import Font, fingerprint, font_paths, read_fonts
+from metaplastic.data.glyph_drawing import SIZE, draw_font
+from metaplastic.data.portions import divide, shuffled
+from metaplastic.data.source import Request, Source
+from metaplastic.errors import DataError
+
+VERSION = "1"
+MIN_FONTS = 12  # a class needs at least so many drawings
+MAX_FONTS = 300
+ALIKE = 0.95  # cosine similarity from which two classes count as the same drawing
+
+CARD = Card(
+    name="glyphs",
+    title="Characters drawn from fonts",
+    kind="image",
+    origin="drawn here from the fonts that matplotlib carries and those installed",
+    licence="drawings; DejaVu, STIX and Computer Modern fonts under their own free licences",
+    citation="metaplastic; fonts by their authors",
+    role="meta-train",
+    summary=(
+        "grey 28×28 letters of many scripts, a class a character, a group a font; no digits, since "
+        "digits and MNIST are held out. The test split has other fonts than the train split; "
+        "meta-training and meta-validation share neither character nor font"
+    ),
+)
+
+
+def _load(request: Request) -> Dataset:
+    paths = font_paths()
+    key = make_key(["glyphs", VERSION, fingerprint(paths), "".join(candidates())])
+    parsed = cached(CARD.name, key, lambda: _draw_all(request, read_fonts(paths)))
+    train, validation = divide(parsed.class_names, "glyphs/characters", (0.8, 0.2))
+    portions = {
+        "meta-train": (Portion("train", classes=train),),
+        "meta-validation": (Portion("test", classes=validation),),
+    }
+    return Dataset(
+        CARD,
+        parsed.splits,
+        parsed.class_names,
+        (SIZE, SIZE),
+        parsed.group_names,
+        parsed.notes,
+        portions,
+    )
+
+
+def _draw_all(request: Request, fonts: list[Font]) -> Parsed:
+    if len(fonts) > MAX_FONTS:
+        chosen = set(shuffled([font.name for font in fonts], "glyphs/too-many-fonts")[:MAX_FONTS])
+        fonts = [font for font in fonts if font.name in chosen]
+    characters = candidates()
+    images = np.zeros((len(fonts), len(characters), SIZE, SIZE), np.uint8)
+    there = np.zeros((len(fonts), len(characters)), bool)
+    for index, font in enumerate(fonts):
+        images[index], there[index] = draw_font(font, characters)
+        request.progress("drawing fonts", index + 1, len(fonts))
+    keep = distinct_fonts(images, there)
+    fonts = [fonts[i] for i in keep]
+    images, there = images[keep], there[keep]
+    common = np.flatnonzero(there.sum(0) >= MIN_FONTS)
+    if len(fonts) < MIN_FONTS or common.size < 20:
+        raise DataError(
+            f"glyphs: {len(fonts)} usable fonts found, at least {MIN_FONTS} are needed; "
+            "reinstall matplotlib, which carries enough, or install fonts"
+        )
+    characters = [characters[i] for i in common]
+    images, there = images[:, common], there[:, common]
+    classes = distinct_classes(images, there)
+    characters = [characters[i] for i in classes]
+    images, there = images[:, classes], there[:, classes]
+    return _to_splits(fonts, characters, images, there)
+
+
+def distinct_fonts(images: NDArray[np.uint8], there: NDArray[np.bool_]) -> list[int]:
+    """Fonts (axis 0) that draw something and draw no font before them again."""
+    similar = np.zeros((len(images), len(images)))
+    flat = _unit(images)
+    both = there.astype(np.float32) @ there.T.astype(np.float32)
+    for a in range(len(images)):
+        similar[a] = np.einsum("cp,fcp->f", flat[a], flat) / np.maximum(both[a], 1)
+    keep: list[int] = []
+    for index in range(len(images)):
+        if there[index].any() and all(similar[index, other] < 0.995 for other in keep):
+            keep.append(index)
+    return keep
+
+
+def distinct_classes(images: NDArray[np.uint8], there: NDArray[np.bool_]) -> list[int]:
+    """Classes (axis 1) that do not look like one before them, judged over the fonts they share."""
+    count = images.shape[1]
+    similar = np.zeros((count, count), np.float32)
+    both = there.T.astype(np.float32) @ there.astype(np.float32)
+    for index in range(len(images)):
+        flat = _unit(images[index : index + 1])[0]
+        similar += flat @ flat.T
+    similar /= np.maximum(both, 1)
+    keep: list[int] = []
+    for index in range(count):
+        if all(similar[index, other] < ALIKE for other in keep):
+            keep.append(index)
+    return keep
+
+
+def _unit(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    flat = images.reshape(*images.shape[:2], -1).astype(np.float32)
+    return flat / np.maximum(np.linalg.norm(flat, axis=-1, keepdims=True), 1e-6)
+
+
+def _to_splits(
+    fonts: list[Font],
+    characters: list[str],
+    images: NDArray[np.uint8],
+    there: NDArray[np.bool_],
+) -> Parsed:
+    names = tuple(font.name for font in fonts)
+    train_fonts, _ = divide(names, "glyphs/fonts", (0.8, 0.2))
+    in_train = np.array([name in train_fonts for name in names])
+    splits: dict[str, Split] = {}
+    for split, rows in (("train", in_train), ("test", ~in_train)):
+        font, character = np.nonzero(there & rows[:, None])
+        order = np.lexsort((font, character))
+        font, character = font[order], character[order]
+        splits[split] = Split(
+            images[font, character], character.astype(np.int32), font.astype(np.int32)
+        )
+    return Parsed(splits, tuple(class_name(c) for c in characters), names)
+
+
+SOURCE = Source(CARD, _load)
