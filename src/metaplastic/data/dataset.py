@@ -20,6 +20,12 @@ Inputs: TypeAlias = NDArray[np.generic] | csr_matrix
 PORTIONS = ("meta-train", "meta-validation", "held-out")
 
 
+def shape_of(inputs: Inputs) -> tuple[int, ...]:
+    """The shape of an array or a sparse matrix."""
+    shape = inputs.get_shape() if isinstance(inputs, csr_matrix) else inputs.shape
+    return tuple(int(side) for side in shape)
+
+
 @dataclass(frozen=True)
 class Card:
     """Where a data set comes from and what it may be used for.
@@ -99,15 +105,13 @@ class Dataset:
 
     def _check(self, name: str, split: Split) -> None:
         where = f"{self.card.name}, split {name!r}"
-        count = int(split.inputs.shape[0])
+        count, *shape = shape_of(split.inputs)
         if count != len(split):
             raise DataError(
                 f"{where}: {count} examples but {len(split)} labels; every example needs one label"
             )
-        if tuple(split.inputs.shape[1:]) != self.shape:
-            raise DataError(
-                f"{where}: examples of shape {tuple(split.inputs.shape[1:])}, expected {self.shape}"
-            )
+        if tuple(shape) != self.shape:
+            raise DataError(f"{where}: examples of shape {tuple(shape)}, expected {self.shape}")
         if count and not (
             int(split.labels.min()) >= 0 and int(split.labels.max()) < len(self.class_names)
         ):

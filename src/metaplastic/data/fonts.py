@@ -46,10 +46,10 @@ def font_paths() -> list[Path]:
 
 
 def read_fonts(paths: list[Path]) -> list[Font]:
-    """The faces of these files that hold text, sorted by name. Files that do not parse are left out.
+    """The faces of these files that hold text, sorted by name.
 
-    Left out too: symbol and last-resort fonts, and those whose character map is not of Unicode,
-    seen from a Latin letter being drawn by a glyph of another name.
+    Left out: files that do not parse, symbol and last-resort fonts, and those whose character map
+    is not of Unicode, seen from a Latin letter being drawn by a glyph of another name.
     """
     # fontTools warns of every oddity of a font, at length.
     logging.getLogger("fontTools").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Where data sets are looked for: `--data-dir`, METAPLASTIC_DATA, the platform's cache directory."""
+"""Where data sets are looked for: `--data-dir`, METAPLASTIC_DATA, the cache directory."""
 
 from __future__ import annotations
 

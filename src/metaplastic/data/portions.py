@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 SEED = "metaplastic-1"
 
@@ -35,4 +36,4 @@ def divide(
         bound = round(total * len(order))
         bounds.append(max(min(bound, len(order) - left), min(bounds[-1] + 1, len(order))))
     bounds[-1] = len(order)
-    return tuple(frozenset(order[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True))
+    return tuple(frozenset(order[a:b]) for a, b in pairwise(bounds))

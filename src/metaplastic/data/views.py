@@ -120,7 +120,7 @@ class Scale:
 def fit_scale(split: Split) -> Scale:
     """Mean and standard deviation over all numbers of a split; a constant split has std 1."""
     if isinstance(split.inputs, csr_matrix):
-        count = max(1, int(np.prod(split.inputs.shape)))
+        count = max(1, len(split) * int(split.inputs.get_shape()[1]))
         values = split.inputs.data.astype(np.float64)
         total, squares = float(values.sum()), float(np.square(values).sum())
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from metaplastic.data.dataset import Card, Dataset, Split
@@ -23,10 +25,10 @@ TEST = 360  # the last fifth: the images stand in the order of their writers
 def _load(request: Request) -> Dataset:
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
+    bunch: Any = load_digits()
     # Grey levels are 0 to 16.
-    images = np.rint(np.asarray(bunch["images"]) * (255 / 16)).astype(np.uint8)
-    labels = np.asarray(bunch["target"], np.int32)
+    images = np.rint(np.asarray(bunch.images) * (255 / 16)).astype(np.uint8)
+    labels = np.asarray(bunch.target, np.int32)
     splits = {
         "train": Split(images[:-TEST], labels[:-TEST]),
         "test": Split(images[-TEST:], labels[-TEST:]),
