@@ -1,1 +1,1 @@
-"""."""
+"""The outer loop: unrolls, gradient estimators, engines, checkpoints, the trainer."""

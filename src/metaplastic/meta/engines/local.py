@@ -1,0 +1,141 @@
+"""Engine `local`: every group in this process, its tasks spread over the local devices."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from metaplastic.errors import ConfigError
+from metaplastic.meta.engines.engine import Engine, Gathered
+from metaplastic.meta.estimators import Estimate, Estimator
+from metaplastic.meta.group import GroupState, TaskStream, begin_group, renew
+from metaplastic.rules import Rule
+
+
+class LocalEngine(Engine):
+    """All devices of one process. A group's tasks are split evenly over them by sharding."""
+
+    def __init__(
+        self,
+        streams: Sequence[TaskStream],
+        estimator: Estimator,
+        n_tasks: int,
+        *,
+        seed: int,
+        devices: Sequence[jax.Device] | None = None,
+    ) -> None:
+        """`n_tasks` per group; raises `ConfigError` where they cannot be split over `devices`."""
+        devices = list(devices or jax.local_devices())
+        if n_tasks % len(devices):
+            raise ConfigError(
+                f"{n_tasks} tasks a group cannot be split evenly over {len(devices)} devices; "
+                f"use a multiple of {len(devices)}"
+            )
+        self._streams = tuple(streams)
+        self._estimator = estimator
+        self._n_tasks = n_tasks
+        self._seed = seed
+        self._groups: list[GroupState] = []
+        self._sharding = NamedSharding(Mesh(np.array(devices), ("tasks",)), PartitionSpec("tasks"))
+        self._programs: dict[int, Any] = {}
+        self._compile_seconds = 0.0
+
+    def start(self, rule: Rule) -> None:
+        self._groups = [
+            self._place(begin_group(rule, s, [0] * self._n_tasks, self._activation))
+            for s in self._streams
+        ]
+
+    @property
+    def _activation(self) -> str:
+        return self._estimator.config.activation
+
+    def _place(self, group: GroupState) -> GroupState:
+        return jax.device_put(group, self._sharding)
+
+    def _estimate(
+        self, index: int, rule: Rule, group: GroupState, n_steps: int
+    ) -> Estimate:
+        """The estimator, compiled for this group's shapes at first use."""
+        theta, static = eqx.partition(rule, eqx.is_array)
+        arguments = (theta, group, jnp.array(n_steps, jnp.int32))
+        if index not in self._programs:
+            began = time.perf_counter()
+
+            def estimate(theta, group, n_steps):
+                return self._estimator(eqx.combine(theta, static), group, n_steps)
+
+            self._programs[index] = jax.jit(estimate).lower(*arguments).compile()
+            self._compile_seconds += time.perf_counter() - began
+        return self._programs[index](*arguments)
+
+    def _length(self, meta_step: int, index: int) -> int:
+        low, high = self._estimator.lengths
+        seed = np.random.SeedSequence([self._seed, meta_step, index, 3])
+        return int(np.random.default_rng(seed).integers(low, high + 1))
+
+    def gather(self, rule: Rule, meta_step: int) -> Gathered:
+        before = self._compile_seconds
+        lengths = [self._length(meta_step, i) for i in range(len(self._groups))]
+        estimates = [
+            self._estimate(i, rule, group, lengths[i]) for i, group in enumerate(self._groups)
+        ]
+        read = jax.device_get(
+            [(e.loss, e.norm, e.finite, e.group.rule_state.age, e.group.horizon) for e in estimates]
+        )
+        begun = 0
+        for i, (estimate, (_, _, finite, age, horizon)) in enumerate(
+            zip(estimates, read, strict=True)
+        ):
+            over = ~finite | (age >= horizon) | self._estimator.restarts
+            slots = np.flatnonzero(over).tolist()
+            begun += len(slots)
+            group = renew(rule, estimate.group, self._streams[i], slots)
+            self._groups[i] = self._place(group) if slots else group
+
+        finite = np.stack([f for _, _, f, _, _ in read])
+        usable = [e.gradient for e, f in zip(estimates, finite, strict=True) if f.any()]
+        gradient = None
+        if usable:
+            gradient = jax.tree.map(lambda *g: sum(g[1:], g[0]) / len(g), *usable)
+        losses = np.stack([r[0] for r in read])[finite]
+        norms = np.stack([r[1] for r in read])[finite]
+        return Gathered(
+            gradient=gradient,
+            loss=float(losses.mean()) if losses.size else float("nan"),
+            gradient_norm=float(norms.mean()) if norms.size else float("nan"),
+            truncations=int(finite.size),
+            inner_steps=int(sum(lengths)) * self._n_tasks,
+            dropped=int(finite.size - finite.sum()),
+            begun=begun,
+            compile_seconds=self._compile_seconds - before,
+        )
+
+    def state(self) -> dict[str, Any]:
+        return {
+            f"group{i}": {
+                "phi": group.phi,
+                "rule_state": group.rule_state,
+                "serial": group.serial,
+            }
+            for i, group in enumerate(self._groups)
+        }
+
+    def restore(self, rule: Rule, state: dict[str, Any]) -> None:
+        groups = []
+        for i, stream in enumerate(self._streams):
+            saved = state[f"group{i}"]
+            serials = [int(n) for n in saved["serial"]]
+            group = begin_group(rule, stream, serials, self._activation)
+            group = eqx.tree_at(
+                lambda g: (g.phi, g.rule_state), group, (saved["phi"], saved["rule_state"])
+            )
+            groups.append(self._place(group))
+        self._groups = groups

@@ -1,0 +1,25 @@
+"""Gradient estimators, one a file. To add one: a new file, and a line in `ESTIMATORS`."""
+
+from metaplastic.errors import unknown_name
+from metaplastic.meta.estimators.estimator import Estimate, Estimator
+from metaplastic.meta.estimators.full import FullBackprop
+from metaplastic.meta.estimators.truncated import TruncatedBackprop
+
+ESTIMATORS: dict[str, type[Estimator]] = {"truncated": TruncatedBackprop, "full": FullBackprop}
+
+
+def get_estimator(name: str) -> type[Estimator]:
+    """The estimator of that name; raises `ConfigError` on an unknown one."""
+    if name not in ESTIMATORS:
+        raise unknown_name("estimator", name, ESTIMATORS)
+    return ESTIMATORS[name]
+
+
+__all__ = [
+    "ESTIMATORS",
+    "Estimate",
+    "Estimator",
+    "FullBackprop",
+    "TruncatedBackprop",
+    "get_estimator",
+]

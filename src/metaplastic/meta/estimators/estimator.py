@@ -1,0 +1,79 @@
+"""The interface of gradient estimators: a state, and a gradient of θ from it."""
+
+from __future__ import annotations
+
+import abc
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from metaplastic.meta.group import GroupState
+from metaplastic.meta.unroll import UnrollConfig
+from metaplastic.objectives import Objective
+from metaplastic.rules import Rule
+
+
+class Estimate(NamedTuple):
+    """What one group gives to a meta-step.
+
+    `gradient` is the mean over the tasks whose loss and gradient are finite; `finite` marks them;
+    those that are not have no part in it and must be replaced. `loss` and `norm` (of each task's
+    gradient, before clipping) are per task.
+    """
+
+    gradient: PyTree[Array]
+    group: GroupState
+    loss: Float[Array, " tasks"]
+    norm: Float[Array, " tasks"]
+    finite: Bool[Array, " tasks"]
+
+
+class Estimator(eqx.Module):
+    """Estimates the gradient of the meta-objective in θ from a group's tasks.
+
+    A pure function of rule, group and truncation length; an estimator that carries something of
+    its own per task (perturbations, say) keeps it beside the group.
+    """
+
+    config: UnrollConfig = eqx.field(static=True)
+    per_class: int = eqx.field(static=True)
+    objective: Objective = eqx.field(static=True)
+    clip_task: float = eqx.field(static=True)
+
+    @abc.abstractmethod
+    def __call__(self, rule: Rule, group: GroupState, n_steps: Int[Array, ""]) -> Estimate:
+        """The estimate for this group, whose tasks advance by `n_steps`."""
+
+    @property
+    @abc.abstractmethod
+    def lengths(self) -> tuple[int, int]:
+        """Fewest and most inner steps of one estimate; the compiled program holds the most."""
+
+    @property
+    def restarts(self) -> bool:
+        """Whether every estimate needs tasks that are new."""
+        return False
+
+
+def gather(
+    gradients: PyTree[Array], loss: Float[Array, " tasks"], clip: float
+) -> tuple[PyTree[Array], Float[Array, " tasks"], Bool[Array, " tasks"]]:
+    """Per-task gradients, clipped each to norm `clip`, as a mean over the finite ones.
+
+    Returns the mean, the norms before clipping, and the marks of finite tasks.
+    """
+    norm = jax.vmap(optax.tree.norm)(gradients)
+    finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    scale = jnp.where(finite, jnp.minimum(1.0, clip / (norm + 1e-12)), 0.0)
+    count = jnp.maximum(jnp.sum(finite), 1)
+
+    def mean(leaf: Array) -> Array:
+        shape = (-1,) + (1,) * (leaf.ndim - 1)
+        kept = jnp.where(finite.reshape(shape), leaf, 0.0) * scale.reshape(shape)
+        return jnp.sum(kept, axis=0) / count
+
+    return jax.tree.map(mean, gradients), norm, finite

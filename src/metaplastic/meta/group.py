@@ -1,0 +1,157 @@
+"""A group: tasks of one architecture at different ages, advanced together in one program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from metaplastic.base_model import Phi, initialise
+from metaplastic.rules import Rule, RuleState
+from metaplastic.tasks import Architecture, Source, TaskConfig, sample_task
+
+
+class Pool(eqx.Module):
+    """Examples of one task (or of many, with a leading axis), resident on the device."""
+
+    inputs: Float[Array, "classes examples inputs"]
+    targets: Float[Array, "classes examples targets"]
+
+
+class GroupState(eqx.Module):
+    """Everything a group of T tasks carries from one truncation to the next.
+
+    All arrays lead with T. `serial` tells how many tasks each slot has begun; with the run's seed,
+    the group's number and the slot's it determines the task, so that pools need not be stored.
+    """
+
+    phi: Phi
+    rule_state: RuleState
+    pool: Pool
+    keys: PRNGKeyArray
+    horizon: Int[Array, " tasks"]
+    serial: Int[Array, " tasks"]
+
+    @property
+    def n_tasks(self) -> int:
+        """T."""
+        return self.horizon.shape[0]
+
+
+class TaskStream:
+    """The endless, seeded sequence of tasks of one group's slots, made on the host."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        config: TaskConfig,
+        architecture: Architecture,
+        horizon: tuple[int, int],
+        *,
+        seed: int,
+        group: int,
+    ) -> None:
+        self._sources = sources
+        self._config = config
+        self.architecture = architecture
+        self._horizon = horizon
+        self._seed, self._group = seed, group
+
+    def _entropy(self, slot: int, serial: int) -> list[int]:
+        return [self._seed, self._group, slot, serial]
+
+    def horizon(self, slot: int, serial: int) -> int:
+        """Total inner steps of a task. The first task of a slot may be cut short, so that the
+        ages of the slots drift apart from the start."""
+        rng = np.random.default_rng(np.random.SeedSequence([*self._entropy(slot, serial), 1]))
+        low, high = self._horizon
+        drawn = int(rng.integers(low, high + 1))
+        return max(1, int(drawn * rng.uniform(0.1, 1.0))) if serial == 0 else drawn
+
+    def key(self, slot: int, serial: int) -> PRNGKeyArray:
+        """The key of a task: its φ at the start, and its minibatches."""
+        key = jax.random.key(self._seed)
+        for number in (self._group, slot, serial):
+            key = jax.random.fold_in(key, number)
+        return key
+
+    def pool(self, slot: int, serial: int) -> Pool:
+        """The task's examples."""
+        task = sample_task(
+            self._sources, self._config, self.architecture, [*self._entropy(slot, serial), 2]
+        )
+        return Pool(jnp.asarray(task.inputs), jnp.asarray(task.targets))
+
+
+def initial_phi(rule: Rule, key: PRNGKeyArray, sizes: Sequence[int], activation: str) -> Phi:
+    """The φ a task starts from."""
+    key = jax.random.fold_in(key, 0)
+    return initialise(key, sizes, activation, backward=rule.needs_backward)
+
+
+@eqx.filter_jit
+def _begin(
+    rule: Rule, keys: PRNGKeyArray, sizes: tuple[int, ...], activation: str
+) -> tuple[Phi, RuleState]:
+    def one(key: PRNGKeyArray) -> tuple[Phi, RuleState]:
+        phi = initial_phi(rule, key, sizes, activation)
+        return phi, rule.init(phi)
+
+    return jax.vmap(one)(keys)
+
+
+def begin_group(
+    rule: Rule,
+    stream: TaskStream,
+    serials: Sequence[int],
+    activation: str = "relu",
+) -> GroupState:
+    """A group whose slots begin the tasks of those serial numbers."""
+    slots = range(len(serials))
+    keys = jnp.stack([stream.key(s, n) for s, n in zip(slots, serials, strict=True)])
+    phi, rule_state = _begin(rule, keys, stream.architecture.sizes, activation)
+    pools = [stream.pool(s, n) for s, n in zip(slots, serials, strict=True)]
+    return GroupState(
+        phi=phi,
+        rule_state=rule_state,
+        pool=jax.tree.map(lambda *leaves: jnp.stack(leaves), *pools),
+        keys=keys,
+        horizon=jnp.array(
+            [stream.horizon(s, n) for s, n in zip(slots, serials, strict=True)], jnp.int32
+        ),
+        serial=jnp.array(serials, jnp.int32),
+    )
+
+
+@eqx.filter_jit
+def _put(group: Any, slot: Int[Array, ""], new: Any) -> Any:
+    return jax.tree.map(lambda whole, one: whole.at[slot].set(one), group, new)
+
+
+def renew(
+    rule: Rule, group: GroupState, stream: TaskStream, slots: Sequence[int]
+) -> GroupState:
+    """The group with the next task begun in each of those slots."""
+    serials = np.asarray(group.serial)
+    for slot in slots:
+        serial = int(serials[slot]) + 1
+        key = stream.key(slot, serial)
+        phi, rule_state = jax.tree.map(
+            lambda a: a[0],
+            _begin(rule, key[None], stream.architecture.sizes, group.phi.activation),
+        )
+        new = GroupState(
+            phi=phi,
+            rule_state=rule_state,
+            pool=stream.pool(slot, serial),
+            keys=key,
+            horizon=jnp.array(stream.horizon(slot, serial), jnp.int32),
+            serial=jnp.array(serial, jnp.int32),
+        )
+        group = _put(group, jnp.array(slot), new)
+    return group

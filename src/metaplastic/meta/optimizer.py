@@ -1,0 +1,77 @@
+"""The optimiser of θ: clipped Adam with warm-up and cosine fall, and an average of θ."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PyTree
+from pydantic import BaseModel, ConfigDict, Field
+
+from metaplastic.rules import Rule
+
+
+class OptimizerConfig(BaseModel):
+    """How θ is updated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    meta_steps: int = Field(300, ge=1, description="updates of θ in all")
+    learning_rate: float = Field(3e-3, gt=0, description="Adam's, at its peak")
+    warmup: int = Field(10, ge=0, description="meta-steps of linear warm-up")
+    final_fraction: float = Field(0.05, ge=0, le=1, description="of the peak, at the last step")
+    clip_task: float = Field(1.0, gt=0, description="norm that each task's gradient is clipped to")
+    clip_total: float = Field(0.5, gt=0, description="norm that the mean gradient is clipped to")
+    average: float = Field(
+        0.95, ge=0, lt=1, description="decay of the running average of θ that is published; 0 is θ"
+    )
+
+
+class OptimizerState(eqx.Module):
+    """Adam's state, and the averaged θ with the weight it has gathered."""
+
+    adam: PyTree[Array]
+    average: PyTree[Array]
+    step: Int[Array, ""]
+
+
+def _transformation(config: OptimizerConfig) -> optax.GradientTransformation:
+    schedule = optax.warmup_cosine_decay_schedule(
+        init_value=config.learning_rate / (config.warmup + 1),
+        peak_value=config.learning_rate,
+        warmup_steps=config.warmup,
+        decay_steps=max(config.meta_steps, config.warmup + 1),
+        end_value=config.learning_rate * config.final_fraction,
+    )
+    return optax.chain(optax.clip_by_global_norm(config.clip_total), optax.adam(schedule))
+
+
+def start(config: OptimizerConfig, rule: Rule) -> OptimizerState:
+    """The state before the first meta-step."""
+    theta = eqx.filter(rule, eqx.is_inexact_array)
+    return OptimizerState(
+        _transformation(config).init(theta), theta, jnp.zeros((), jnp.int32)
+    )
+
+
+@eqx.filter_jit
+def apply(
+    config: OptimizerConfig, rule: Rule, state: OptimizerState, gradient: PyTree[Array]
+) -> tuple[Rule, OptimizerState, Float[Array, ""]]:
+    """One update of θ. Returns rule, state, and the mean gradient's norm before clipping."""
+    norm = optax.tree.norm(gradient)
+    updates, adam = _transformation(config).update(gradient, state.adam)
+    rule = eqx.apply_updates(rule, updates)
+    step = state.step + 1
+    # a short memory at first, so that the random start leaves no trace
+    decay = jnp.minimum(config.average, step / (step + 10.0))
+    theta = eqx.filter(rule, eqx.is_inexact_array)
+    average = jax.tree.map(lambda a, t: decay * a + (1 - decay) * t, state.average, theta)
+    return rule, OptimizerState(adam, average, step), norm
+
+
+def averaged(rule: Rule, state: OptimizerState) -> Rule:
+    """The rule with θ averaged over recent meta-steps: what is evaluated and published."""
+    _, static = eqx.partition(rule, eqx.is_inexact_array)
+    return eqx.combine(state.average, static)

@@ -1,0 +1,66 @@
+"""Rule `hebbian`: Sanger's generalised Hebbian idea without an order: Oja's subspace rule.
+
+Each layer's receptive fields follow `x (x - W y)^T`-like learning, that is Hebbian growth minus
+what the layer already explains, with decorrelation among its units (Oja, Int. J. Neural Systems
+1:61, 1989). Nothing in it is learned from data except, where meta-trained, its two coefficients.
+It proves the interface and serves as a baseline.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from metaplastic.base_model import Phi, forward, unit_norm
+from metaplastic.rules.lateral import correlation, standardise_units
+from metaplastic.rules.rule import Rule, RuleState
+
+
+class HebbianSettings(BaseModel):
+    """The hand-designed rule's settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inner_step: float = Field(0.1, gt=0, le=1, description="size of the first inner step")
+    half_life: float = Field(40.0, gt=0, description="age at which the inner step has halved")
+
+
+class Hebbian(Rule):
+    """Oja's subspace rule per layer, plus decorrelation. θ is two coefficients."""
+
+    name: ClassVar[str] = "hebbian"
+
+    subspace: Float[Array, ""]
+    decorrelation: Float[Array, ""]
+    config: HebbianSettings = eqx.field(static=True)
+
+    @classmethod
+    def create(cls, key: PRNGKeyArray, **settings: Any) -> Hebbian:
+        del key
+        return cls(jnp.ones(()), jnp.full((), 0.5), HebbianSettings(**settings))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.config.model_dump()
+
+    def update(
+        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"]
+    ) -> tuple[Phi, RuleState]:
+        activity = forward(phi, x)
+        rate = self.config.inner_step / (1.0 + state.age.astype(x.dtype) / self.config.half_life)
+        weights = []
+        for layer, w in enumerate(phi.weights):
+            below = standardise_units(activity.x[layer])
+            above = standardise_units(below @ w)
+            explained = (above @ w.T) / w.shape[1] ** 0.5
+            change = (below - self.subspace * explained).T @ above / x.shape[0]
+            lateral = w @ correlation(above)
+            change = change - self.decorrelation * lateral
+            size = jnp.sqrt(jnp.sum(change * change, axis=0, keepdims=True) + 1e-6)
+            weights.append(unit_norm(w + rate * change / size))
+        phi = Phi(tuple(weights), phi.biases, phi.backward, phi.activation)
+        return phi, RuleState(age=state.age + 1)

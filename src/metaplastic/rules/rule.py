@@ -1,0 +1,58 @@
+"""The interface of every update rule, in optax's manner: `init` and `update`, state explicit."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from metaplastic.base_model import Phi
+
+
+class RuleState(eqx.Module):
+    """What a rule carries along an unroll besides φ.
+
+    `age` counts the inner steps taken so far. A rule that needs more (momentum, running
+    statistics) extends this class.
+    """
+
+    age: Int[Array, ""]
+
+
+class Rule(eqx.Module):
+    """An unsupervised update rule. Its inexact arrays are θ, the meta-parameters.
+
+    A rule sees φ, its own state and a minibatch of inputs, and no label. Settings are static
+    fields, given to the constructor as keywords and read back by `settings`.
+    """
+
+    name: ClassVar[str]
+
+    @classmethod
+    @abc.abstractmethod
+    def create(cls, key: PRNGKeyArray, **settings: Any) -> Rule:
+        """A rule with freshly drawn θ. Raises `ConfigError` on a setting it may not have."""
+
+    @property
+    @abc.abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """The settings `create` needs to give a rule of the same shape; JSON-able."""
+
+    @property
+    def needs_backward(self) -> bool:
+        """Whether φ must hold backward weights V."""
+        return False
+
+    def init(self, phi: Phi) -> RuleState:
+        """The state at the start of an unroll."""
+        del phi
+        return RuleState(age=jnp.zeros((), jnp.int32))
+
+    @abc.abstractmethod
+    def update(
+        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"]
+    ) -> tuple[Phi, RuleState]:
+        """One inner step on the minibatch `x`: the next φ and the next state."""

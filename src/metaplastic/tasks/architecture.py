@@ -1,0 +1,80 @@
+"""Architectures of the base models that a rule is meta-trained on, and how they are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Shape of a group of tasks: square images of `side` pixels, and the base model's layers."""
+
+    side: int
+    channels: int
+    hidden: tuple[int, ...]
+    n_features: int
+
+    @property
+    def n_inputs(self) -> int:
+        """N_0."""
+        return self.side * self.side * self.channels
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """(N_0, ..., N_L)."""
+        return (self.n_inputs, *self.hidden, self.n_features)
+
+    def __str__(self) -> str:
+        return "-".join(map(str, self.sizes))
+
+
+class ArchitectureSpace(BaseModel):
+    """What architectures are drawn from. The paper: 2 to 5 layers of 64 to 512 units.
+
+    Layers counts every layer of weights, the one that gives the features included.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sides: tuple[int, ...] = Field((14,), min_length=1, description="image sides in pixels")
+    channels: tuple[int, ...] = Field((1,), min_length=1, description="1 grey, 3 colour")
+    layers: tuple[int, int] = Field((2, 3), description="fewest and most layers")
+    units: tuple[int, ...] = Field((64, 128), min_length=1, description="widths of hidden layers")
+    n_features: tuple[int, ...] = Field((32,), min_length=1, description="widths of the top layer")
+
+    @model_validator(mode="after")
+    def _check(self) -> ArchitectureSpace:
+        low, high = self.layers
+        if not 1 <= low <= high:
+            raise ValueError(f"layers {self.layers}: need 1 <= fewest <= most")
+        for name in ("sides", "units", "n_features"):
+            if min(getattr(self, name)) < 1:
+                raise ValueError(f"{name} {getattr(self, name)}: all must be >= 1")
+        if not set(self.channels) <= {1, 3}:
+            raise ValueError(f"channels {self.channels}: each must be 1 (grey) or 3 (colour)")
+        return self
+
+    def draw(self, rng: np.random.Generator) -> Architecture:
+        """One architecture, its hidden layers of equal width."""
+        layers = int(rng.integers(self.layers[0], self.layers[1] + 1))
+        return Architecture(
+            side=int(rng.choice(self.sides)),
+            channels=int(rng.choice(self.channels)),
+            hidden=(int(rng.choice(self.units)),) * (layers - 1),
+            n_features=int(rng.choice(self.n_features)),
+        )
+
+    def draw_distinct(self, rng: np.random.Generator, count: int) -> tuple[Architecture, ...]:
+        """`count` architectures, all different for as long as the space has new ones."""
+        drawn: list[Architecture] = []
+        for _ in range(count):
+            new = self.draw(rng)
+            for _ in range(100):
+                if new not in drawn:
+                    break
+                new = self.draw(rng)
+            drawn.append(new)
+        return tuple(drawn)

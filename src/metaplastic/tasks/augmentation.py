@@ -1,0 +1,72 @@
+"""Shifts, rotations and noise, whose amounts are regression targets of the meta-objective."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+N_TARGETS = 4  # shift down, shift right, rotation, noise level
+
+
+class Augmentation(BaseModel):
+    """The largest amounts; each image draws its own, uniformly."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shift: float = Field(0.1, ge=0, le=0.5, description="fraction of the image's side")
+    rotation: float = Field(20.0, ge=0, le=180, description="degrees")
+    noise: float = Field(0.2, ge=0, description="standard deviation, in units of the pool's own")
+    regression_weight: float = Field(
+        0.3, ge=0, description="weight of the amounts beside the one-hot label; 0 leaves them out"
+    )
+
+
+def warp(
+    images: NDArray[np.uint8], side: int, shift: NDArray[np.floating], angle: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Rotate about the centre, shift, and resample to `side` pixels.
+
+    `images` is (n, height, width[, channels]); `shift` (n, 2) in fractions of the side, down then
+    right; `angle` (n,) in radians. Each output pixel averages a grid of bilinear samples as fine
+    as the source, which is area averaging where nothing turns. Outside the image, its edge goes
+    on. Returns float32 (n, side, side[, channels]) in the units of `images`.
+    """
+    n, height, width = images.shape[:3]
+    grid = max(1, -(-max(height, width) // side))
+    fine = (np.arange(side * grid) + 0.5) / (side * grid) - 0.5
+    down, right = np.meshgrid(fine, fine, indexing="ij")
+    down = (down[None] - shift[:, :1, None]).astype(np.float32)
+    right = (right[None] - shift[:, 1:, None]).astype(np.float32)
+    cos, sin = (f(angle).astype(np.float32)[:, None, None] for f in (np.cos, np.sin))
+    rows = np.clip((cos * down - sin * right + 0.5) * height - 0.5, 0, height - 1)
+    columns = np.clip((sin * down + cos * right + 0.5) * width - 0.5, 0, width - 1)
+    top = np.minimum(rows.astype(np.int32), height - 2)
+    left = np.minimum(columns.astype(np.int32), width - 2)
+    v, h = rows - top, columns - left
+    flat = images.reshape(n * height * width, *images.shape[3:])
+    corner = (np.arange(n, dtype=np.int32)[:, None, None] * height + top) * width + left
+    if images.ndim == 4:
+        v, h = v[..., None], h[..., None]
+    upper = flat[corner] * (1 - h) + flat[corner + 1] * h
+    lower = flat[corner + width] * (1 - h) + flat[corner + width + 1] * h
+    sampled = upper * (1 - v) + lower * v
+    blocks = sampled.reshape(n, side, grid, side, grid, *images.shape[3:])
+    return blocks.mean(axis=(2, 4), dtype=np.float32)
+
+
+def augment(
+    images: NDArray[np.uint8], side: int, amounts: Augmentation, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Warped, noisy images of `side` pixels, standardised over the pool by one mean and one
+    standard deviation, and their targets (n, 4): the amounts drawn, each with unit variance."""
+    n = images.shape[0]
+    drawn = rng.uniform(-1.0, 1.0, size=(n, N_TARGETS)).astype(np.float32)
+    angle = drawn[:, 2] * np.deg2rad(amounts.rotation)
+    warped = warp(images, side, drawn[:, :2] * amounts.shift, angle)
+    warped = (warped - warped.mean()) / (warped.std() + 1e-6)
+    level = amounts.noise * (drawn[:, 3] + 1.0) / 2.0
+    noise = rng.standard_normal(warped.shape, dtype=np.float32)
+    warped += noise * level.reshape(n, *(1,) * (warped.ndim - 1))
+    warped = (warped - warped.mean()) / (warped.std() + 1e-6)
+    return warped, drawn * np.float32(np.sqrt(3.0))

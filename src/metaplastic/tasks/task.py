@@ -1,0 +1,80 @@
+"""A task: a pool of examples of some classes of one data set, permuted and augmented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from metaplastic.tasks.architecture import Architecture, ArchitectureSpace
+from metaplastic.tasks.augmentation import N_TARGETS, Augmentation, augment
+from metaplastic.tasks.source import Source
+
+
+class TaskConfig(BaseModel):
+    """What a run is meta-trained on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: tuple[str, ...] = Field(("glyphs",), description="data sets, sampled evenly")
+    held_out: tuple[str, ...] = Field(
+        ("mnist", "fashion_mnist", "imdb", "digits", "two_moons"),
+        description="data sets this run refuses to meta-train on",
+    )
+    n_classes: int = Field(10, ge=2, description="classes of a task")
+    examples_per_class: int = Field(60, ge=2, description="pool size of a task, per class")
+    labels_per_class: int = Field(
+        10, ge=1, description="K: labelled examples per class, in each of the two batches"
+    )
+    augmentation: Augmentation = Augmentation()
+    architectures: ArchitectureSpace = ArchitectureSpace()
+
+
+class Task(NamedTuple):
+    """`inputs` (classes, examples, N_0) float32; `targets` (classes, examples, T) float32: the
+    one-hot label, centred and of unit norm, then the augmentation's amounts, weighted."""
+
+    inputs: NDArray[np.float32]
+    targets: NDArray[np.float32]
+
+
+def n_targets(config: TaskConfig) -> int:
+    """T, the width of a task's targets."""
+    return config.n_classes + (N_TARGETS if config.augmentation.regression_weight > 0 else 0)
+
+
+def sample_task(
+    sources: Sequence[Source],
+    config: TaskConfig,
+    architecture: Architecture,
+    seed: Sequence[int],
+) -> Task:
+    """The task of that seed: data set, classes, examples, augmentation and permutation."""
+    rng = np.random.default_rng(np.random.SeedSequence(list(seed)))
+    source = sources[rng.integers(len(sources))]
+    classes = rng.choice(len(source.members), size=config.n_classes, replace=False)
+    per_class = config.examples_per_class
+    rows = np.concatenate(
+        [
+            rng.choice(source.members[c], per_class, replace=source.members[c].size < per_class)
+            for c in classes
+        ]
+    )
+    images = source.in_channels(rows, architecture.channels)
+    images, amounts = augment(images, architecture.side, config.augmentation, rng)
+    inputs = images.reshape(len(rows), -1)
+    inputs = inputs[:, rng.permutation(inputs.shape[1])]
+
+    n = config.n_classes
+    one_hot = (np.eye(n) - 1.0 / n) / np.sqrt(1.0 - 1.0 / n)
+    targets = np.repeat(one_hot.astype(np.float32), per_class, axis=0)
+    weight = config.augmentation.regression_weight
+    if weight > 0:
+        targets = np.concatenate([targets, weight / np.sqrt(N_TARGETS) * amounts], axis=1)
+    return Task(
+        np.ascontiguousarray(inputs.reshape(n, per_class, -1), np.float32),
+        targets.reshape(n, per_class, -1).astype(np.float32),
+    )
