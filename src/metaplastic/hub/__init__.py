@@ -1,0 +1,14 @@
+"""Rules as files: saved, loaded, described by a card, shared. No pickle is ever read."""
+
+from metaplastic.hub.card import RuleCard, card_markdown
+from metaplastic.hub.rule_file import load_card, load_rule, rule_page, save_rule, shipped_rules
+
+__all__ = [
+    "RuleCard",
+    "card_markdown",
+    "load_card",
+    "load_rule",
+    "rule_page",
+    "save_rule",
+    "shipped_rules",
+]

@@ -1,0 +1,163 @@
+"""Arrays and strings in one safetensors file: written atomically, read with every byte checked.
+
+The digest covers names, dtypes, shapes and bytes of the arrays and all of the metadata, so that a
+changed byte anywhere is found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import safetensors
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from metaplastic.errors import MetaplasticError
+
+_HEADER_LIMIT = 4 * 2**20
+_DTYPES = {
+    "F16": np.float16,
+    "F32": np.float32,
+    "F64": np.float64,
+    "I32": np.int32,
+    "I64": np.int64,
+    "U8": np.uint8,
+    "U32": np.uint32,
+    "BOOL": np.bool_,
+}
+
+
+class Contents(NamedTuple):
+    """What a file holds: arrays by name, and strings by name (without the digest)."""
+
+    arrays: dict[str, NDArray[np.generic]]
+    metadata: dict[str, str]
+
+
+def digest(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str]) -> str:
+    """SHA-256, in hexadecimal, over everything a file holds."""
+    found = hashlib.sha256()
+    for key in sorted(metadata):
+        found.update(json.dumps([key, metadata[key]]).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        found.update(json.dumps([name, array.dtype.str, list(arrays[name].shape)]).encode())
+        found.update(array.data if array.size else b"")
+    return found.hexdigest()
+
+
+def write(
+    path: Path,
+    arrays: Mapping[str, NDArray[np.generic]],
+    metadata: Mapping[str, str],
+    error: type[MetaplasticError],
+) -> None:
+    """Write all or nothing: to a file beside `path`, synchronised, then renamed over it.
+
+    Raises `error` where the folder is missing or cannot be written.
+    """
+    tensors = {name: np.require(array, requirements="C") for name, array in arrays.items()}
+    payload = save(tensors, {**metadata, "sha256": digest(tensors, metadata)})
+    write_bytes(path, payload, error)
+
+
+def write_bytes(path: Path, payload: bytes, error: type[MetaplasticError]) -> None:
+    """As `write`, for bytes."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as problem:
+        raise error(f"{path}: cannot be written ({problem.strerror or problem})") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    # a rename is durable only once the folder is; not every system lets a folder be opened
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def read(path: Path, limit: int, error: type[MetaplasticError]) -> Contents:
+    """Read a file of at most `limit` bytes. Raises `error`, in one line, on any damage."""
+    return parse(read_bytes(path, limit, error), str(path), error)
+
+
+def read_bytes(path: Path, limit: int, error: type[MetaplasticError]) -> bytes:
+    """The bytes of a regular file no longer than `limit`."""
+    try:
+        # a pipe or a device would block or never end
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise error(f"{path}: not a file; give the path of a .safetensors file")
+        with path.open("rb") as file:
+            payload = file.read(limit + 1)
+    except FileNotFoundError:
+        raise error(f"{path}: no such file; give the path of a .safetensors file") from None
+    except (OSError, ValueError) as problem:
+        raise error(f"{str(path)!r}: cannot be read ({problem})") from None
+    if len(payload) > limit:
+        raise error(f"{path}: larger than the {limit:,} bytes such a file may have")
+    return payload
+
+
+def parse(payload: bytes, where: str, error: type[MetaplasticError]) -> Contents:
+    """The contents of a file's bytes. Raises `error`, naming `where`, on any damage."""
+    metadata = _metadata(payload, where, error)
+    try:
+        # checks that the offsets tile the file and agree with shapes and dtypes
+        entries = safetensors.deserialize(payload)
+    except Exception as problem:
+        raise error(f"{where}: damaged or not a safetensors file ({_line(problem)})") from None
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for name, entry in entries:
+        if entry["dtype"] not in _DTYPES:
+            raise error(f"{where}: {name!r} has dtype {entry['dtype']}, which is not read here")
+        flat = np.frombuffer(entry["data"], _DTYPES[entry["dtype"]])
+        arrays[name] = flat.reshape(entry["shape"])
+    claimed = metadata.pop("sha256", None)
+    if claimed is None:
+        raise error(f"{where}: carries no sha256, so it was not written by metaplastic")
+    if claimed != digest(arrays, metadata):
+        raise error(f"{where}: damaged (its sha256 does not match); fetch or write it again")
+    return Contents(arrays, metadata)
+
+
+def _metadata(payload: bytes, where: str, error: type[MetaplasticError]) -> dict[str, str]:
+    length = int.from_bytes(payload[:8], "little") if len(payload) >= 8 else 0
+    if not 2 <= length <= min(_HEADER_LIMIT, len(payload) - 8):
+        raise error(f"{where}: damaged, cut short or not a safetensors file")
+    try:
+        header = json.loads(payload[8 : 8 + length])
+        metadata = header.get("__metadata__", {})
+        if not all(isinstance(text, str) for text in metadata.values()):
+            raise TypeError
+        return dict(metadata)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise error(f"{where}: damaged or not a safetensors file (unreadable header)") from None
+
+
+def _line(problem: BaseException) -> str:
+    return " ".join(str(problem).split())[:200]

@@ -1,0 +1,199 @@
+"""Rule files: θ, its shape and its card in one safetensors file, format version 1.
+
+Arrays are named by the path of the rule's fields. Metadata, all strings: `format`,
+`format_version`, `rule` (its name in the registry), `settings` and `card` (JSON), `package_version`
+and `jax_version` of the writer, `sha256` over everything else.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from metaplastic._version import __version__
+from metaplastic.errors import RuleFileError
+from metaplastic.hub import container
+from metaplastic.hub.card import RuleCard, card_markdown
+from metaplastic.hub.container import Contents
+from metaplastic.rules import RULES, Rule
+
+FORMAT = "metaplastic-rule"
+FORMAT_VERSION = 1
+SUFFIX = ".safetensors"
+SIZE_LIMIT = 64 * 2**20
+
+
+def rule_arrays(rule: Rule) -> dict[str, NDArray[np.generic]]:
+    """A rule's arrays by the path of their field. float64 becomes float32, as rule files hold."""
+    arrays = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(eqx.filter(rule, eqx.is_array)):
+        array = np.asarray(leaf)
+        arrays[_name(path)] = array.astype(np.float32) if array.dtype == np.float64 else array
+    return arrays
+
+
+def rule_metadata(rule: Rule) -> dict[str, str]:
+    """What is needed, besides the arrays, to build a rule again; strings."""
+    return {
+        "rule": rule.name,
+        "settings": json.dumps(rule.settings, sort_keys=True),
+        "package_version": __version__,
+        "jax_version": jax.__version__,
+    }
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def build_rule(
+    arrays: dict[str, NDArray[np.generic]], metadata: dict[str, str], where: str
+) -> Rule:
+    """A rule from `rule_arrays` and `rule_metadata`. Raises `RuleFileError` where they disagree."""
+    name = metadata.get("rule", "")
+    if name not in RULES:
+        raise RuleFileError(
+            f"{where}: holds a rule of kind {name!r}; this version knows: {', '.join(RULES)}"
+        )
+    try:
+        settings = json.loads(metadata.get("settings", ""))
+        if not isinstance(settings, dict):
+            raise TypeError("settings are not an object")
+        skeleton = _skeleton(name, settings)
+    except Exception as problem:
+        line = " ".join(str(problem).split())[:200]
+        raise RuleFileError(
+            f"{where}: rule {name!r} does not take the settings in the file ({line})"
+        ) from None
+
+    leaves, structure = jax.tree_util.tree_flatten_with_path(skeleton)
+    wanted = {_name(path): leaf for path, leaf in leaves}
+    if set(wanted) != set(arrays):
+        missing, extra = sorted(set(wanted) - set(arrays)), sorted(set(arrays) - set(wanted))
+        raise RuleFileError(
+            f"{where}: does not hold the arrays of rule {name!r} "
+            f"(missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'})"
+        )
+    for key, leaf in wanted.items():
+        if arrays[key].shape != leaf.shape or arrays[key].dtype != leaf.dtype:
+            raise RuleFileError(
+                f"{where}: {key!r} is {arrays[key].dtype} of shape {arrays[key].shape}, "
+                f"expected {leaf.dtype} of shape {leaf.shape}"
+            )
+        if np.issubdtype(arrays[key].dtype, np.inexact) and not np.isfinite(arrays[key]).all():
+            raise RuleFileError(f"{where}: {key!r} holds numbers that are not finite")
+    filled = [jax.numpy.asarray(arrays[key]) for key in wanted]
+    return jax.tree_util.tree_unflatten(structure, filled)
+
+
+def _skeleton(name: str, settings: dict[str, Any]) -> Rule:
+    # shapes only, so that settings that ask for huge arrays cost nothing
+    with jax.enable_x64(False):
+        return eqx.filter_eval_shape(
+            lambda key: RULES[name].create(key, **settings), jax.random.key(0)
+        )
+
+
+def save_rule(rule: Rule, path: str | PathLike[str], card: RuleCard | None = None) -> None:
+    """Write a rule file, all or nothing. Raises `RuleFileError` where it cannot be written."""
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        **rule_metadata(rule),
+        "card": (card or RuleCard()).model_dump_json(),
+    }
+    container.write(Path(fspath(path)), rule_arrays(rule), metadata, RuleFileError)
+
+
+def load_rule(name_or_path: str | PathLike[str]) -> Rule:
+    """The rule of a file, of a name shipped with the package ("default"), or of "hf://owner/name".
+
+    Raises `RuleFileError` where there is none, or where the file is damaged, of another format,
+    of a newer version, or holds what this version cannot build.
+    """
+    contents, where = _contents(name_or_path)
+    return build_rule(contents.arrays, contents.metadata, where)
+
+
+def load_card(name_or_path: str | PathLike[str]) -> RuleCard:
+    """The card of a rule file; same addresses and errors as `load_rule`."""
+    contents, where = _contents(name_or_path)
+    return _card(contents, where)
+
+
+def rule_page(name_or_path: str | PathLike[str]) -> str:
+    """The card of a rule file as Markdown, with the rule's kind, size, settings and versions."""
+    contents, where = _contents(name_or_path)
+    rule = build_rule(contents.arrays, contents.metadata, where)
+    count = sum(array.size for array in contents.arrays.values())
+    settings = ", ".join(f"{key} = {value}" for key, value in rule.settings.items())
+    facts = {
+        "rule": rule.name,
+        "meta-parameters": f"{count:,}",
+        "settings": settings,
+        "written by": f"metaplastic {contents.metadata.get('package_version', '?')}, "
+        f"jax {contents.metadata.get('jax_version', '?')}",
+    }
+    return card_markdown(_card(contents, where), name=str(name_or_path), facts=facts)
+
+
+def shipped_rules() -> tuple[str, ...]:
+    """Names of the rules that come with the package."""
+    folder = files("metaplastic") / "rules_shipped"
+    if not folder.is_dir():
+        return ()
+    names = (entry.name for entry in folder.iterdir())
+    return tuple(sorted(n.removesuffix(SUFFIX) for n in names if n.endswith(SUFFIX)))
+
+
+def _card(contents: Contents, where: str) -> RuleCard:
+    try:
+        return RuleCard.model_validate_json(contents.metadata.get("card", ""))
+    except ValidationError:
+        raise RuleFileError(f"{where}: its card cannot be read") from None
+
+
+def _contents(name_or_path: str | PathLike[str]) -> tuple[Contents, str]:
+    address = fspath(name_or_path)
+    if not isinstance(address, str) or not address:
+        raise RuleFileError(f"{address!r} is not the name or path of a rule file")
+    if address in shipped_rules():
+        payload = (files("metaplastic") / "rules_shipped" / (address + SUFFIX)).read_bytes()
+        contents = container.parse(payload, address, RuleFileError)
+    else:
+        contents = container.read(_resolve(name_or_path, address), SIZE_LIMIT, RuleFileError)
+    _check_format(contents.metadata, address)
+    return contents, address
+
+
+def _resolve(given: str | PathLike[str], address: str) -> Path:
+    path = Path(address)
+    looks_like_name = isinstance(given, str) and path.name == address and not path.suffix
+    if looks_like_name and not path.is_file():
+        raise RuleFileError(
+            f"no rule named {address!r}; shipped with this version: "
+            f"{', '.join(shipped_rules()) or 'none'}; or give the path of a rule file"
+        )
+    return path
+
+
+def _check_format(metadata: dict[str, str], where: str) -> None:
+    if metadata.get("format") != FORMAT:
+        raise RuleFileError(f"{where}: not a rule file (its format is {metadata.get('format')!r})")
+    version = metadata.get("format_version", "")
+    if not (version.isascii() and version.isdigit() and len(version) < 6 and int(version) >= 1):
+        raise RuleFileError(f"{where}: its format version {version!r} is not a number")
+    if int(version) > FORMAT_VERSION:
+        raise RuleFileError(
+            f"{where}: format version {version}, but this version of metaplastic reads up to "
+            f"{FORMAT_VERSION}; upgrade metaplastic"
+        )
