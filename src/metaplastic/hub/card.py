@@ -17,6 +17,8 @@ class RuleCard(BaseModel):
     command: str = Field(default="", description="the command that made it")
     seed: int | None = Field(default=None, description="seed of that command")
     meta_steps: int | None = Field(default=None, description="updates of θ")
+    horizon: int | None = Field(default=None, description="longest unroll meta-trained on, steps")
+    batch_size: int | None = Field(default=None, description="of the inner loop")
     wall_clock_seconds: float | None = Field(default=None, description="of meta-training, s")
     hardware: str = ""
     licence: str = "Apache-2.0"
@@ -49,6 +51,8 @@ def card_markdown(
         rows["held out"] = ", ".join(card.held_out_data)
     if card.meta_steps is not None:
         rows["meta-steps"] = f"{card.meta_steps:,}"
+    if card.horizon is not None:
+        rows["horizon"] = f"{card.horizon:,} inner steps"
     if card.wall_clock_seconds is not None:
         rows["duration"] = _duration(card.wall_clock_seconds)
     texts = {"hardware": card.hardware, "licence": card.licence}

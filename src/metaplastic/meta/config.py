@@ -1,0 +1,218 @@
+"""The configuration of a meta-training run, typed, and its presets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from metaplastic.base_model import get_activation
+from metaplastic.errors import ConfigError, unknown_name
+from metaplastic.meta.estimators import get_estimator
+from metaplastic.meta.optimizer import OptimizerConfig
+from metaplastic.meta.unroll import UnrollConfig
+from metaplastic.objectives import OBJECTIVES
+from metaplastic.rules import RULES
+from metaplastic.tasks import TaskConfig
+
+
+class RuleConfig(BaseModel):
+    """Which rule, and its settings (see `metaplastic info RULE`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "local"
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in RULES:
+            raise ValueError(str(unknown_name("rule", name, RULES)))
+        return name
+
+
+class ValidationConfig(BaseModel):
+    """Few-shot accuracy on tasks of classes that are not meta-trained on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    every: int = Field(50, ge=1, description="meta-steps between validations")
+    tasks: int = Field(4, ge=1, description="validation tasks per group, the same each time")
+
+
+class MetaTrainConfig(BaseModel):
+    """Everything that decides the result of a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = Field(0, ge=0, lt=2**32)
+    rule: RuleConfig = RuleConfig()
+    objective: str = "ridge"
+    estimator: str = "truncated"
+    engine: Literal["local"] = "local"
+    groups: int = Field(2, ge=1, description="groups of tasks, each of one architecture")
+    tasks_per_group: int = Field(2, ge=1, description="tasks that advance together in a group")
+    tasks: TaskConfig = TaskConfig()
+    unroll: UnrollConfig = UnrollConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    validation: ValidationConfig = ValidationConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> MetaTrainConfig:
+        try:
+            get_activation(self.unroll.activation)
+            get_estimator(self.estimator)
+            if self.objective not in OBJECTIVES:
+                raise unknown_name("meta-objective", self.objective, OBJECTIVES)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        needed = 2 * self.tasks.labels_per_class
+        if self.tasks.examples_per_class < needed:
+            raise ValueError(
+                f"examples_per_class {self.tasks.examples_per_class}: the meta-objective needs "
+                f"two batches of labels_per_class {self.tasks.labels_per_class}, so at least {needed}"
+            )
+        return self
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "rule": {"settings": {"hidden": 16, "error_channels": 4, "readout_channels": 2}},
+        "groups": 1,
+        "tasks_per_group": 2,
+        "tasks": {"architectures": {"layers": [2, 2], "units": [64]}},
+        "unroll": {"batch_size": 32, "truncation": [2, 4], "horizon": [20, 50]},
+        "optimizer": {"meta_steps": 60},
+        "validation": {"every": 20, "tasks": 2},
+    },
+    "quick": {
+        "groups": 2,
+        "tasks_per_group": 4,
+        "tasks": {"architectures": {"layers": [2, 3], "units": [64, 128]}},
+        "optimizer": {"meta_steps": 400},
+    },
+    "paper": {
+        "rule": {
+            "settings": {
+                "hidden": 64,
+                "error_channels": 32,
+                "readout_channels": 4,
+                "backward": "separate",
+            }
+        },
+        "groups": 8,
+        "tasks_per_group": 32,
+        "tasks": {
+            "sources": ["glyphs", "cifar10@32", "imagenet@32"],
+            "architectures": {
+                "sides": [14, 16],
+                "layers": [2, 5],
+                "units": [64, 128, 256, 512],
+            },
+        },
+        "unroll": {"batch_size": 128, "truncation": [4, 16], "horizon": [200, 2000]},
+        "optimizer": {"meta_steps": 200_000, "learning_rate": 3e-4, "average": 0.999},
+        "validation": {"every": 500, "tasks": 8},
+    },
+}
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid on `base`, tables merged key by key."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[key] = merge(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def parse_override(text: str) -> dict[str, Any]:
+    """`"optimizer.learning_rate=1e-3"` as a nested table. The value is read as JSON, else as a
+    string. Raises `ConfigError` where there is no `=`."""
+    path, found, value = text.partition("=")
+    if not found or not path.strip():
+        raise ConfigError(f"--set {text!r}: write it as section.field=value")
+    try:
+        nested: Any = json.loads(value)
+    except json.JSONDecodeError:
+        nested = value
+    for key in reversed(path.strip().split(".")):
+        nested = {key: nested}
+    return nested
+
+
+def make_config(
+    preset: str = "quick",
+    file: Path | None = None,
+    overrides: Iterable[Mapping[str, Any]] = (),
+) -> MetaTrainConfig:
+    """Preset, then file (TOML or JSON), then overrides, each laid on the one before.
+
+    Raises `ConfigError` that names the field, what was given and what is allowed.
+    """
+    if preset not in PRESETS:
+        raise unknown_name("preset", preset, PRESETS)
+    table = dict(PRESETS[preset])
+    if file is not None:
+        table = merge(table, _read_table(file))
+    for override in overrides:
+        table = merge(table, override)
+    return parse_config(table)
+
+
+def parse_config(table: Mapping[str, Any]) -> MetaTrainConfig:
+    """A configuration from nested tables; raises `ConfigError` naming every wrong field."""
+    try:
+        return MetaTrainConfig.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """A validation error as one line: field, what is wrong, what was given."""
+    parts = []
+    for e in error.errors(include_url=False):
+        where = ".".join(str(part) for part in e["loc"])
+        message = e["msg"].removeprefix("Value error, ")
+        if e["type"] == "extra_forbidden":
+            message = "there is no such setting"
+        given = "" if isinstance(e["input"], Mapping) or not where else f" (given {e['input']!r})"
+        parts.append(f"{where}: {message}{given}" if where else message)
+    return "bad configuration: " + "; ".join(parts)
+
+
+def _read_table(file: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {str(file)!r}: {error}") from None
+    try:
+        table = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{str(file)!r} is not valid TOML or JSON: {error}") from None
+    if not isinstance(table, dict):
+        raise ConfigError(f"{str(file)!r} must hold a table of settings")
+    return table
+
+
+def differing_fields(one: BaseModel, other: BaseModel) -> list[str]:
+    """Dotted names of the fields in which two configurations differ."""
+
+    def walk(a: Any, b: Any, path: str) -> list[str]:
+        if isinstance(a, dict) and isinstance(b, dict):
+            found = []
+            for key in sorted(a.keys() | b.keys()):
+                found += walk(a.get(key), b.get(key), f"{path}.{key}" if path else key)
+            return found
+        return [] if a == b else [f"{path} ({a!r} there, {b!r} here)"]
+
+    return walk(one.model_dump(mode="json"), other.model_dump(mode="json"), "")

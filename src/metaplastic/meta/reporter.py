@@ -1,0 +1,28 @@
+"""What a run tells while it goes on. The command line shows it; a library user may ignore it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+class Reporter:
+    """Does nothing; a front end overrides what it shows."""
+
+    def message(self, text: str) -> None:
+        """Something a person should know, in one line."""
+
+    def warning(self, text: str) -> None:
+        """Something went wrong that the run can bear."""
+
+    def compiled(self, seconds: float) -> None:
+        """Programs were compiled in this meta-step."""
+
+    def step(self, metrics: dict[str, Any], total: int) -> None:
+        """A meta-step ended; `metrics` is its line of metrics.jsonl, `total` their number."""
+
+    def saved(self, path: Path) -> None:
+        """A checkpoint is whole on disk."""
+
+    def close(self) -> None:
+        """The run ended, however it did."""

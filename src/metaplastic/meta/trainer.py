@@ -1,0 +1,236 @@
+"""The trainer: meta-steps, validation, checkpoints and rule files of one run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from metaplastic import hub
+from metaplastic.errors import RunError
+from metaplastic.meta import optimizer
+from metaplastic.meta.config import MetaTrainConfig
+from metaplastic.meta.engines import Engine, Gathered, LocalEngine
+from metaplastic.meta.estimators import get_estimator
+from metaplastic.meta.group import TaskStream
+from metaplastic.meta.reporter import Reporter
+from metaplastic.meta.run_dir import RunDir, on_ladder
+from metaplastic.meta.validation import Validator
+from metaplastic.objectives import make_objective
+from metaplastic.rules import Rule, make_rule
+from metaplastic.tasks import Architecture, Source, load_sources
+
+HOPELESS = 10  # meta-steps in a row without one finite gradient
+VALIDATION_SEED = 2**31
+
+
+class Trainer:
+    """Updates θ by the gradients an engine gathers. It alone owns θ and the run directory."""
+
+    def __init__(
+        self,
+        run: RunDir,
+        *,
+        data_dir: Path | None = None,
+        reporter: Reporter | None = None,
+        checkpoint_seconds: float = 120.0,
+        command: str = "",
+    ) -> None:
+        self._run = run
+        self._config = config = run.config
+        self._reporter = reporter or Reporter()
+        self._checkpoint_seconds = checkpoint_seconds
+        self._command = command
+        self._seconds = 0.0
+        self._best: dict[str, Any] = {}
+
+        self._reporter.message(f"loading {', '.join(config.tasks.sources)}")
+        sources = _sources(config, "meta-train", data_dir)
+        held_back = _sources(config, "meta-validation", data_dir)
+        self.architectures = draw_architectures(config)
+        objective = make_objective(config.objective)
+        estimator = get_estimator(config.estimator)(
+            config.unroll, config.tasks.labels_per_class, objective, config.optimizer.clip_task
+        )
+        self._engine: Engine = LocalEngine(
+            _streams(config, self.architectures, sources, config.seed),
+            estimator,
+            config.tasks_per_group,
+            seed=config.seed,
+        )
+        self._validator = Validator(
+            _streams(config, self.architectures, held_back, VALIDATION_SEED),
+            config.validation.tasks,
+            ages=(0, config.unroll.horizon[1]),
+            config=config.unroll,
+            per_class=config.tasks.labels_per_class,
+            n_classes=config.tasks.n_classes,
+            objective=objective,
+        )
+        self._rule = make_rule(
+            config.rule.name, jax.random.key(config.seed), **config.rule.settings
+        )
+        self._optimizer = optimizer.start(config.optimizer, self._rule)
+        self._meta_step = 0
+
+    @property
+    def rule(self) -> Rule:
+        """The rule as it would be published now: θ averaged over recent meta-steps."""
+        return optimizer.averaged(self._rule, self._optimizer)
+
+    def train(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Run to the last meta-step. `stop` is asked after each; where it says so, the state is
+        saved and False returned. Raises `RunError` where no task gives a finite gradient for
+        several meta-steps, or the disk refuses."""
+        self._begin()
+        total = self._config.optimizer.meta_steps
+        saved_at = time.monotonic()
+        clock, before, hopeless = time.perf_counter(), self._seconds, 0
+        while self._meta_step < total:
+            gathered = self._engine.gather(self._rule, self._meta_step)
+            norm = self._update(gathered)
+            hopeless = 0 if gathered.gradient is not None else hopeless + 1
+            self._meta_step += 1
+            self._seconds = before + time.perf_counter() - clock
+            if gathered.compile_seconds:
+                self._reporter.compiled(gathered.compile_seconds)
+            self._report(gathered, norm)
+            if hopeless == HOPELESS:
+                raise RunError(
+                    f"no task gave a finite gradient in the last {HOPELESS} meta-steps; "
+                    "lower optimizer.learning_rate or the rule's inner_step"
+                )
+            if on_ladder(self._meta_step) or self._meta_step == total:
+                self._publish()
+            stopping = stop()
+            due = time.monotonic() - saved_at >= self._checkpoint_seconds
+            if stopping or due or self._meta_step == total:
+                self._save()
+                saved_at = time.monotonic()
+            if stopping and self._meta_step < total:
+                return False
+        return True
+
+    def _update(self, gathered: Gathered) -> float:
+        if gathered.gradient is None:
+            return float("nan")
+        self._rule, self._optimizer, norm = optimizer.apply(
+            self._config.optimizer, self._rule, self._optimizer, gathered.gradient
+        )
+        return float(norm)
+
+    def _begin(self) -> None:
+        """Start the engine's tasks, or take them up from the newest whole checkpoint."""
+        self._engine.start(self._rule)
+        loaded = None
+        for found in self._run.load_newest(self._tree()):
+            if isinstance(found, str):
+                self._reporter.warning(found)
+            else:
+                loaded = found
+        if loaded is None:
+            self._run.rewind_metrics(0)
+            return
+        tree, header = loaded
+        self._rule, self._optimizer = tree["rule"], tree["optimizer"]
+        self._meta_step = header["meta_step"]
+        self._seconds = header["seconds"]
+        self._best = header["validation"]
+        self._engine.restore(self._rule, tree["engine"])
+        self._run.rewind_metrics(self._meta_step)
+        self._reporter.message(f"resumed at meta-step {self._meta_step}")
+
+    def _tree(self) -> dict[str, Any]:
+        return {"rule": self._rule, "optimizer": self._optimizer, "engine": self._engine.state()}
+
+    def _save(self) -> None:
+        path = self._run.save(
+            self._meta_step, self._tree(), {"seconds": self._seconds, "validation": self._best}
+        )
+        self._reporter.saved(path)
+
+    def _report(self, gathered: Gathered, norm: float) -> None:
+        config = self._config
+        line: dict[str, Any] = {
+            "meta_step": self._meta_step,
+            "loss": gathered.loss,
+            "task_gradient_norm": gathered.gradient_norm,
+            "gradient_norm": norm,
+            "truncations": gathered.truncations,
+            "inner_steps": gathered.inner_steps,
+            "dropped": gathered.dropped,
+            "begun": gathered.begun,
+            "seconds": round(self._seconds, 3),
+            "compile_seconds": round(gathered.compile_seconds, 3),
+        }
+        if (
+            self._meta_step % config.validation.every == 0
+            or self._meta_step == config.optimizer.meta_steps
+        ):
+            accuracy = self._validator(self.rule)
+            self._best = {str(a): float(np.mean(v)) for a, v in accuracy.items()}
+            line["validation_accuracy"] = self._best
+        self._run.append_metrics(line)
+        self._reporter.step(line, config.optimizer.meta_steps)
+
+    def _publish(self) -> None:
+        config = self._config
+        card = hub.RuleCard(
+            training_data=config.tasks.sources,
+            held_out_data=config.tasks.held_out,
+            metrics={f"validation_accuracy_{k}": v for k, v in self._best.items()},
+            command=self._command,
+            seed=config.seed,
+            meta_steps=self._meta_step,
+            horizon=config.unroll.horizon[1],
+            batch_size=config.unroll.batch_size,
+            wall_clock_seconds=round(self._seconds, 1),
+            hardware=_hardware(),
+        )
+        hub.save_rule(self.rule, self._run.rule_path(self._meta_step), card)
+        hub.save_rule(self.rule, self._run.path / "rule.safetensors", card)
+
+
+def draw_architectures(config: MetaTrainConfig) -> tuple[Architecture, ...]:
+    """One architecture per group, all different where the space allows."""
+    rng = np.random.default_rng(np.random.SeedSequence([config.seed, 4]))
+    return config.tasks.architectures.draw_distinct(rng, config.groups)
+
+
+def _sources(
+    config: MetaTrainConfig, portion: str, data_dir: Path | None
+) -> tuple[Source, ...]:
+    return load_sources(
+        config.tasks.sources,
+        portion,
+        n_classes=config.tasks.n_classes,
+        held_out=config.tasks.held_out,
+        data_dir=data_dir,
+    )
+
+
+def _streams(
+    config: MetaTrainConfig,
+    architectures: tuple[Architecture, ...],
+    sources: tuple[Source, ...],
+    seed: int,
+) -> list[TaskStream]:
+    return [
+        TaskStream(
+            sources, config.tasks, architecture, config.unroll.horizon, seed=seed, group=group
+        )
+        for group, architecture in enumerate(architectures)
+    ]
+
+
+def _hardware() -> str:
+    device = jax.devices()[0]
+    if device.platform == "cpu":
+        return f"{os.cpu_count()} CPU cores, {platform.machine()}"
+    return f"{len(jax.devices())} x {device.device_kind}"

@@ -1,0 +1,110 @@
+"""Few-shot accuracy on tasks whose classes (and fonts, alphabets) are not meta-trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from metaplastic.base_model import features, population_statistics
+from metaplastic.meta.group import GroupState, Pool, TaskStream, begin_group
+from metaplastic.meta.unroll import UnrollConfig, draw_labelled, unroll
+from metaplastic.objectives import Objective
+from metaplastic.objectives.ridge import ridge_readout
+from metaplastic.rules import Rule
+
+DRAWS = 4
+PENALTY = 1.0
+
+
+@eqx.filter_jit
+def _run(
+    rule: Rule,
+    group: GroupState,
+    n_steps: Int[Array, ""],
+    max_steps: int,
+    config: UnrollConfig,
+    per_class: int,
+    n_classes: int,
+    objective: Objective,
+) -> tuple[GroupState, Float[Array, " tasks"]]:
+    def one(phi, rule_state, pool: Pool, key):
+        end = unroll(
+            rule,
+            phi,
+            rule_state,
+            pool,
+            key,
+            n_steps,
+            max_steps=max_steps,
+            config=config,
+            per_class=per_class,
+            objective=objective,
+            read=False,
+        )
+        statistics = population_statistics(end.phi, pool.inputs.reshape(-1, pool.inputs.shape[-1]))
+
+        def accuracy(key):
+            fit, test = draw_labelled(pool, per_class, key)
+            v, bias = ridge_readout(
+                features(end.phi, fit.inputs, statistics), fit.targets[:, :n_classes], PENALTY
+            )
+            guess = features(end.phi, test.inputs, statistics) @ v + bias[None]
+            truth = jnp.argmax(test.targets[:, :n_classes], axis=1)
+            return jnp.mean(jnp.argmax(guess, axis=1) == truth)
+
+        draws = jax.random.split(jax.random.fold_in(key, 0), DRAWS)
+        return end.phi, end.rule_state, jnp.mean(jax.vmap(accuracy)(draws))
+
+    phi, rule_state, found = jax.vmap(one)(group.phi, group.rule_state, group.pool, group.keys)
+    return eqx.tree_at(lambda g: (g.phi, g.rule_state), group, (phi, rule_state)), found
+
+
+class Validator:
+    """The same tasks each time: from a random φ along the unroll, accuracy at chosen ages."""
+
+    def __init__(
+        self,
+        streams: Sequence[TaskStream],
+        n_tasks: int,
+        *,
+        ages: Sequence[int],
+        config: UnrollConfig,
+        per_class: int,
+        n_classes: int,
+        objective: Objective,
+    ) -> None:
+        """`ages` (inner steps) ascend; each group's `n_tasks` tasks are read at every age."""
+        self._streams = tuple(streams)
+        self._n_tasks = n_tasks
+        self.ages = tuple(ages)
+        self._config = config
+        self._per_class = per_class
+        self._n_classes = n_classes
+        self._objective = objective
+
+    def __call__(self, rule: Rule) -> dict[int, Float[np.ndarray, " tasks"]]:
+        """Accuracy of every task, groups one after another, by age."""
+        found: dict[int, list[np.ndarray]] = {age: [] for age in self.ages}
+        longest = max(b - a for a, b in zip((0, *self.ages), self.ages, strict=False))
+        for stream in self._streams:
+            group = begin_group(rule, stream, [0] * self._n_tasks, self._config.activation)
+            reached = 0
+            for age in self.ages:
+                group, accuracy = _run(
+                    rule,
+                    group,
+                    jnp.array(age - reached),
+                    longest,
+                    self._config,
+                    self._per_class,
+                    self._n_classes,
+                    self._objective,
+                )
+                found[age].append(np.asarray(accuracy))
+                reached = age
+        return {age: np.concatenate(parts) for age, parts in found.items()}
