@@ -46,21 +46,41 @@ def places(roots: Sequence[Path], folders: Sequence[str]) -> list[Path]:
     return [path for path in found if path.is_dir()]
 
 
-def find_file(roots: Sequence[Path], folders: Sequence[str], names: Sequence[str]) -> Path | None:
-    """The first of the names in the first place that holds one of them."""
+def find_together(
+    name: str,
+    roots: Sequence[Path],
+    folders: Sequence[str],
+    groups: Sequence[Sequence[str]],
+) -> list[Path]:
+    """Of each group of names the first that is there, file or directory, all in one place.
+
+    Raises DataError naming what is missing.
+    """
+    partial: tuple[Path, str] | None = None
     for place in places(roots, folders):
-        for name in names:
-            path = place / name
-            if path.is_file():
-                return path
-    return None
+        hits = [
+            next((place / name for name in names if (place / name).exists()), None)
+            for names in groups
+        ]
+        found = [hit for hit in hits if hit is not None]
+        if len(found) == len(groups):
+            return found
+        if found and partial is None:
+            missing = next(names for names, hit in zip(groups, hits, strict=True) if hit is None)
+            partial = place, missing[0]
+    if partial is not None:
+        raise DataError(
+            f"{name}: {partial[0]} holds a part of its files, but {partial[1]} is missing; "
+            f"put it there, or run 'metaplastic data fetch {name}'"
+        )
+    raise not_found(name, groups[0][0], roots)
 
 
-def not_found(name: str, wanted: str, roots: Sequence[Path], fetchable: bool = True) -> DataError:
+def not_found(name: str, wanted: str, roots: Sequence[Path]) -> DataError:
     """The error for a data set whose files are in none of the places searched."""
     where = ", ".join(str(root) for root in roots)
-    fetch = f"run 'metaplastic data fetch {name}', or " if fetchable else ""
     return DataError(
         f"{name}: {wanted} not found in {where} (nor in a folder {name!r} there); "
-        f"{fetch}give the directory by --data-dir or METAPLASTIC_DATA"
+        f"run 'metaplastic data fetch {name}', or give the directory by --data-dir or "
+        "METAPLASTIC_DATA"
     )

@@ -6,10 +6,17 @@ from metaplastic.data.address import Address
 from metaplastic.data.source import Source
 from metaplastic.data.sources import (
     cifar10,
+    csv,
     digits,
     fashion_mnist,
+    folder,
     glyphs,
+    imagenet,
+    imdb,
     mnist,
+    npz,
+    omniglot,
+    text,
     two_moons,
 )
 from metaplastic.errors import DataError, unknown_name
@@ -20,7 +27,14 @@ _ALL = (
     mnist.SOURCE,
     fashion_mnist.SOURCE,
     cifar10.SOURCE,
+    imagenet.SOURCE,
+    omniglot.SOURCE,
+    imdb.SOURCE,
     two_moons.SOURCE,
+    folder.SOURCE,
+    npz.SOURCE,
+    csv.SOURCE,
+    text.SOURCE,
 )
 
 SOURCES: dict[str, Source] = {source.name: source for source in _ALL}

@@ -9,7 +9,7 @@ import numpy as np
 
 from metaplastic.data.cache import Parsed, cached, hash_file, make_key
 from metaplastic.data.dataset import Split
-from metaplastic.data.locate import find_file, not_found
+from metaplastic.data.locate import find_together
 from metaplastic.data.parsers.idx import read_idx
 from metaplastic.data.source import Remote, Request
 from metaplastic.errors import DataError
@@ -24,13 +24,8 @@ STEMS = (
 
 def find(request: Request, name: str, folders: Sequence[str]) -> list[Path]:
     """The four files. Raises DataError naming the first that is missing."""
-    found: list[Path] = []
-    for stem in STEMS:
-        path = find_file(request.roots, folders, [f"{stem}.gz", stem])
-        if path is None:
-            raise not_found(name, f"{stem}.gz", request.roots)
-        found.append(path)
-    return found
+    groups = [(f"{stem}.gz", stem) for stem in STEMS]
+    return find_together(name, request.roots, folders, groups)
 
 
 def read(

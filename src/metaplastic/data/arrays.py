@@ -1,0 +1,183 @@
+"""Data sets from arrays in memory, and what all of the user's own data have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix, issparse
+
+from metaplastic.data.dataset import Card, Dataset, Inputs, Kind, Portion, Split, shape_of
+from metaplastic.data.portions import divide
+from metaplastic.errors import DataError
+
+TEST_SHARE = 0.2
+MIN_CLASSES = 20  # from so many on, meta-training and meta-validation get classes of their own
+
+
+def user_card(name: str, kind: Kind, origin: str) -> Card:
+    """The card of data that the user brings."""
+    return Card(
+        name=name,
+        title=f"the user's data from {origin}",
+        kind=kind,
+        origin=origin,
+        licence="the user's",
+        citation="none",
+        role="user",
+    )
+
+
+def from_arrays(
+    inputs: ArrayLike | csr_matrix,
+    labels: ArrayLike,
+    test_inputs: ArrayLike | csr_matrix | None = None,
+    test_labels: ArrayLike | None = None,
+    *,
+    name: str = "arrays",
+    origin: str = "arrays in memory",
+    class_names: Sequence[str] | None = None,
+) -> Dataset:
+    """A data set from arrays.
+
+    inputs: (n, d) numbers, or images (n, height, width) or (n, height, width, 3) as 0 to 255 or
+    0.0 to 1.0. labels: (n,) integers or text; a class for each value that occurs. class_names:
+    names for the integers 0, 1, … instead. Without test arrays a seeded fifth of each class becomes the
+    test split.
+
+    Raises DataError for values that are not finite, counts that differ, images of odd ranges.
+    """
+    x, kind = _inputs(inputs, f"{name}: inputs")
+    y, names = _labels(
+        [labels] if test_labels is None else [labels, test_labels], name, class_names
+    )
+    _check_counts(x, y[0], f"{name}: inputs")
+    if test_inputs is None:
+        splits, notes = holdout(Split(x, y[0]))
+    else:
+        if test_labels is None:
+            raise DataError(f"{name}: test inputs without test labels; give both or neither")
+        x_test, _ = _inputs(test_inputs, f"{name}: test inputs")
+        _check_counts(x_test, y[1], f"{name}: test inputs")
+        splits, notes = {"train": Split(x, y[0]), "test": Split(x_test, y[1])}, ()
+    return user_dataset(user_card(name, kind, origin), splits, names, notes)
+
+
+def user_dataset(
+    card: Card, splits: Mapping[str, Split], class_names: tuple[str, ...], notes: tuple[str, ...]
+) -> Dataset:
+    """A data set of the user's with its portions for meta-training."""
+    shape = shape_of(splits["train"].inputs)[1:]
+    return Dataset(
+        card, splits, class_names, shape, (), tuple(notes), user_portions(splits, class_names)
+    )
+
+
+def user_portions(
+    splits: Mapping[str, Split], class_names: tuple[str, ...]
+) -> dict[str, tuple[Portion, ...]]:
+    """By class where there are at least 20, else the train and the test split."""
+    if len(class_names) < MIN_CLASSES:
+        return {"meta-train": (Portion("train"),), "meta-validation": (Portion("test"),)}
+    train, validation = divide(class_names, "user/classes", (0.8, 0.2))
+    return {
+        "meta-train": tuple(Portion(split, classes=train) for split in splits),
+        "meta-validation": tuple(Portion(split, classes=validation) for split in splits),
+    }
+
+
+def holdout(split: Split) -> tuple[dict[str, Split], tuple[str, ...]]:
+    """A seeded fifth of each class as the test split; a class of one example stays in train."""
+    rng = np.random.default_rng(20180406)
+    test = np.zeros(len(split), bool)
+    for label in np.unique(split.labels):
+        members = np.flatnonzero(split.labels == label)
+        count = max(1, round(TEST_SHARE * len(members))) if len(members) > 1 else 0
+        test[rng.permutation(members)[:count]] = True
+    note = "no test split given: a seeded fifth of each class is the test split"
+    return {"train": split.take(~test), "test": split.take(test)}, (note,)
+
+
+def _check_counts(inputs: Inputs, labels: NDArray[np.int32], where: str) -> None:
+    count = shape_of(inputs)[0]
+    if count != len(labels):
+        raise DataError(f"{where}: {count} examples but {len(labels)} labels; they must match")
+
+
+def _inputs(given: Any, where: str) -> tuple[Inputs, Kind]:
+    if issparse(given):
+        matrix = csr_matrix(given, dtype=np.float32)
+        if not np.isfinite(matrix.data).all():
+            raise DataError(f"{where}: not all finite; fill in or remove what is NaN or infinite")
+        return matrix, "text"
+    array = np.asarray(given)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where}: values of type {array.dtype}; expected numbers")
+    if array.ndim < 2 or 0 in array.shape:
+        raise DataError(
+            f"{where}: shape {array.shape}; expected (examples, features), or images as "
+            "(examples, height, width) or (examples, height, width, 3)"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise DataError(f"{where}: {array[bad]} at index {bad}; fill it in or remove the example")
+    if array.ndim == 4 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim == 3 or (array.ndim == 4 and array.shape[-1] == 3):
+        return _images(array, where), "image"
+    if array.ndim == 4 and array.shape[1] in (1, 3):
+        raise DataError(f"{where}: shape {array.shape}; put the channels last")
+    if array.ndim != 2:
+        raise DataError(f"{where}: shape {array.shape}; expected vectors or images")
+    with np.errstate(over="ignore"):
+        vectors = array.astype(np.float32)
+    if not np.isfinite(vectors).all():
+        raise DataError(f"{where}: values too large for float32; scale them down")
+    return vectors, "vector"
+
+
+def _images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
+    if array.dtype == np.uint8:
+        return array
+    low, high = float(array.min()), float(array.max())
+    if array.dtype.kind == "b" or (array.dtype.kind == "f" and low >= 0 and high <= 1):
+        return np.rint(array.astype(np.float32) * 255).astype(np.uint8)
+    if low >= 0 and high <= 255:
+        return np.rint(array).astype(np.uint8)
+    raise DataError(
+        f"{where}: pixels run from {low:g} to {high:g}; expected 0 to 255, or 0.0 to 1.0"
+    )
+
+
+def _labels(
+    given: Sequence[Any], name: str, class_names: Sequence[str] | None
+) -> tuple[list[NDArray[np.int32]], tuple[str, ...]]:
+    arrays = [np.asarray(labels) for labels in given]
+    for index, array in enumerate(arrays):
+        flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+        if flat.dtype.kind == "O":
+            flat = flat.astype(str)
+        if flat.ndim != 1:
+            raise DataError(f"{name}: labels of shape {array.shape}; expected one a example")
+        if flat.dtype.kind == "f":
+            if not (np.isfinite(flat).all() and (flat == np.rint(flat)).all()):
+                raise DataError(f"{name}: labels must be integers or text, not fractions or NaN")
+            flat = flat.astype(np.int64)
+        if flat.dtype.kind not in "biuUS":
+            raise DataError(f"{name}: labels of type {flat.dtype}; expected integers or text")
+        arrays[index] = flat.astype(str) if flat.dtype.kind in "US" else flat.astype(np.int64)
+    if len({array.dtype.kind for array in arrays}) > 1:
+        raise DataError(f"{name}: labels of the test split are of another type")
+    joined = np.concatenate(arrays)
+    bounds = np.cumsum([len(array) for array in arrays])[:-1]
+    if class_names is not None:
+        if joined.dtype.kind == "U" or (
+            joined.size and not 0 <= int(joined.min()) <= int(joined.max()) < len(class_names)
+        ):
+            raise DataError(f"{name}: labels must be 0 to {len(class_names) - 1}, one a class name")
+        return [part.astype(np.int32) for part in np.split(joined, bounds)], tuple(class_names)
+    values, codes = np.unique(joined, return_inverse=True)
+    parts = np.split(codes.astype(np.int32), bounds)
+    return list(parts), tuple(str(value) for value in values)

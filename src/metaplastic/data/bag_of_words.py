@@ -1,0 +1,55 @@
+"""Texts as counts of the commonest words of the training texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from metaplastic.errors import DataError
+
+WORDS = 1000
+_TAG = re.compile(r"<[^<>]{1,200}>")
+_TOKEN = r"[^\W_]+(?:'[^\W_]+)?"
+
+
+def fit_bag(train: Sequence[str], others: Sequence[Sequence[str]]) -> list[csr_matrix]:
+    """CSR counts (n, words) float32 of the training texts, then of the others.
+
+    The at most 1,000 words are the commonest of the training texts alone, in alphabetical order.
+    Tags such as "<br />" are no words.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    bag = CountVectorizer(
+        max_features=WORDS,
+        token_pattern=_TOKEN,
+        dtype=np.float32,  # pyright: ignore[reportArgumentType]
+        preprocessor=_clean,
+    )
+    try:
+        fitted = csr_matrix(bag.fit_transform(train))
+    except ValueError as error:
+        raise DataError("the training texts hold no words") from error
+    return [_sorted(fitted), *(_sorted(csr_matrix(bag.transform(texts))) for texts in others)]
+
+
+def _clean(text: str) -> str:
+    return _TAG.sub(" ", text).lower()
+
+
+def _sorted(matrix: csr_matrix) -> csr_matrix:
+    matrix.sort_indices()
+    return matrix
+
+
+def decode_text(data: bytes, where: str) -> str:
+    """A text file's content. Raises DataError where it is not UTF-8."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{where}: not UTF-8 text ({error.reason} at byte {error.start}); convert it to UTF-8"
+        ) from error

@@ -1,0 +1,100 @@
+"""Files under a directory or in an archive, seen alike: sorted names, bytes on demand."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from metaplastic.data.cache import hash_file
+from metaplastic.data.parsers.archive import LIMITS, Limits, member_names, read_members
+from metaplastic.errors import DataError
+
+_MAX_FILE = 1 << 30
+
+
+@dataclass(frozen=True)
+class Tree:
+    """names: relative paths with "/", sorted. fingerprint: changes when the files do.
+
+    A directory's fingerprint is of names, sizes and times of change; an archive's of its content.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    fingerprint: str
+    is_directory: bool
+    limits: Limits = LIMITS
+
+    def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """(name, bytes) of the wanted files; the order is not promised."""
+        if not self.is_directory:
+            yield from read_members(self.path, wanted, self.limits)
+            return
+        for name in self.names:
+            if name in wanted:
+                yield name, _read_file(self.path / name)
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_FILE + 1)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if len(data) > _MAX_FILE:
+        raise DataError(f"{path}: larger than {_MAX_FILE} bytes, more than any file expected")
+    return data
+
+
+def open_tree(path: Path) -> Tree:
+    """The files of a directory or archive. Raises DataError where there is neither.
+
+    Hidden files, and what macOS adds to archives, are left out.
+    """
+    if path.is_dir():
+        return _open_directory(path)
+    if not path.exists():
+        raise DataError(f"{path} is not there; give an existing directory, zip or tar file")
+    names = member_names(path)
+    return Tree(path, tuple(n for n in names if not _hidden(n)), hash_file(path), False)
+
+
+def _hidden(name: str) -> bool:
+    return any(
+        (part.startswith(".") and part != ".") or part == "__MACOSX" for part in name.split("/")
+    )
+
+
+def _open_directory(path: Path) -> Tree:
+    digest = hashlib.sha256()
+    names: list[str] = []
+    visited: set[tuple[int, int]] = set()
+    stack = [(path, "")]
+    try:
+        while stack:
+            folder, prefix = stack.pop()
+            info = folder.stat()
+            # Links between directories may form a circle.
+            if (info.st_dev, info.st_ino) in visited:
+                continue
+            visited.add((info.st_dev, info.st_ino))
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or entry.name == "__MACOSX":
+                        continue
+                    if entry.is_dir():
+                        stack.append((Path(entry.path), f"{prefix}{entry.name}/"))
+                    elif entry.is_file():
+                        status = entry.stat()
+                        names.append(
+                            f"{prefix}{entry.name}\0{status.st_size}\0{status.st_mtime_ns}"
+                        )
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    names.sort()
+    for name in names:
+        digest.update(os.fsencode(name) + b"\n")
+    return Tree(path, tuple(name.split("\0")[0] for name in names), digest.hexdigest(), True)

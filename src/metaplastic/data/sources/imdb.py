@@ -1,0 +1,59 @@
+"""IMDB reviews as a bag of the 1,000 commonest words of the training reviews."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metaplastic.data.cache import cached, make_key
+from metaplastic.data.dataset import Card, Dataset, shape_of
+from metaplastic.data.layout import read_layout
+from metaplastic.data.locate import find_together
+from metaplastic.data.parsers.tree import open_tree
+from metaplastic.data.source import Remote, Request, Source
+from metaplastic.data.sources.text import VERSION, is_text, parse_texts
+from metaplastic.errors import DataError
+
+CARD = Card(
+    name="imdb",
+    title="Large Movie Review Dataset",
+    kind="text",
+    origin="https://ai.stanford.edu/~amaas/data/sentiment/",
+    licence="none stated; research use",
+    citation="Maas et al., Learning Word Vectors for Sentiment Analysis, ACL (2011)",
+    role="held-out",
+    summary="25,000 and 25,000 reviews, 2 classes; counts of the 1,000 commonest words",
+)
+FOLDERS = ("imdb", "IMDB", "aclImdb_v1")
+FILES = (
+    Remote(
+        "aclImdb_v1.tar.gz",
+        ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",),
+        "md5:7c2ac02c03563afcf9b574c7e56c153a",
+        84125825,
+    ),
+)
+_NAMES = ("aclImdb_v1.tar.gz", "aclImdb_labeled.tar.gz", "aclImdb")
+
+
+def find(request: Request) -> list[Path]:
+    """The archive, or the directory it unpacks to."""
+    return find_together(CARD.name, request.roots, FOLDERS, [_NAMES])
+
+
+def _is_review(name: str) -> bool:
+    parts = name.split("/")
+    return is_text(name) and len(parts) >= 3 and parts[-2] in ("pos", "neg")
+
+
+def _load(request: Request) -> Dataset:
+    tree = open_tree(find(request)[0])
+    layout = read_layout(tree.names, _is_review, str(tree.path), "reviews (train/pos/*.txt)")
+    if layout.class_names != ("neg", "pos") or "test" not in layout.files:
+        raise DataError(f"{tree.path}: expected train/pos, train/neg, test/pos and test/neg")
+    key = make_key(["imdb", VERSION, tree.fingerprint])
+    parsed = cached(CARD.name, key, lambda: parse_texts(tree, layout, request.progress))
+    shape = shape_of(parsed.splits["train"].inputs)[1:]
+    return Dataset(CARD, parsed.splits, parsed.class_names, shape, (), parsed.notes)
+
+
+SOURCE = Source(CARD, _load, files=FILES, folders=FOLDERS, find=find)
