@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from metaplastic._version import __version__
+from metaplastic.cli.evaluate import evaluate
 from metaplastic.errors import MetaplasticError
 
 app = typer.Typer(
@@ -34,6 +35,9 @@ def _root(
     ] = False,
 ) -> None:
     pass
+
+
+app.command()(evaluate)
 
 
 def main() -> None:

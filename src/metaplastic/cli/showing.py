@@ -1,0 +1,70 @@
+"""How commands show long work: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+QUIET = 2.0  # seconds of work before anything is shown
+EVERY = 10.0  # seconds between plain lines
+
+
+@cache
+def console() -> Console:
+    """Where results are printed."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a reader says them."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+
+
+class _Meter:
+    """Rate and time left of one piece of work. The first report does not count towards the rate,
+    because compilation comes before it."""
+
+    def __init__(self) -> None:
+        self.label, self.began, self.first, self.counted = "", 0.0, 0, 0.0
+
+    def line(self, label: str, done: int, total: int, unit: str) -> str:
+        now = time.monotonic()
+        if label != self.label or done < self.first:
+            self.label, self.began, self.first, self.counted = label, now, done, now
+        rate = (done - self.first) / (now - self.counted) if now > self.counted else 0.0
+        text = f"{label}: {done:,} of {total:,} {unit}"
+        if rate > 0:
+            text += f", {rate:.3g}/s, {duration((total - done) / rate)} left"
+        return text
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int, str], None]]:
+    """A function to be told (what, done, total, unit); shows nothing in the first two seconds."""
+    meter, start = _Meter(), time.monotonic()
+    if console().is_terminal:
+        with console().status("working") as status:
+            yield lambda *report: status.update(meter.line(*report))
+        return
+    shown = start + QUIET - EVERY
+
+    def plain(label: str, done: int, total: int, unit: str) -> None:
+        nonlocal shown
+        line = meter.line(label, done, total, unit)
+        if time.monotonic() - shown >= EVERY:
+            shown = time.monotonic()
+            console().print(line)
+
+    yield plain

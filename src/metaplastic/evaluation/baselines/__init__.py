@@ -1,0 +1,39 @@
+"""Rivals of the learned rule, one a file. To add one: a new file, and a line in `_ALL`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metaplastic.errors import unknown_name
+from metaplastic.evaluation.baselines.baseline import (
+    Baseline,
+    Encoder,
+    LabelledBaseline,
+    Unlabelled,
+)
+from metaplastic.evaluation.baselines.random_network import RandomNetwork
+from metaplastic.evaluation.baselines.raw import Raw
+
+_ALL: tuple[type[Baseline], ...] = (
+    RandomNetwork,
+    Raw,
+)
+
+BASELINES: dict[str, type[Baseline]] = {baseline.name: baseline for baseline in _ALL}
+
+
+def make_baseline(name: str, **settings: Any) -> Baseline:
+    """The baseline of that name; raises `ConfigError` on an unknown one."""
+    if name not in BASELINES:
+        raise unknown_name("baseline", name, BASELINES)
+    return BASELINES[name](**settings)
+
+
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "Encoder",
+    "LabelledBaseline",
+    "Unlabelled",
+    "make_baseline",
+]

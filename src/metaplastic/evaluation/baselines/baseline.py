@@ -1,0 +1,92 @@
+"""The interface of every baseline: fit on unlabelled rows, features out."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+
+# (n, d) standardised rows to (n, F) features
+Encoder = Callable[[NDArray[np.float32]], NDArray[np.floating]]
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """All that a baseline sees of a data set: training rows (n, d), standardised, no label.
+
+    `hidden`, `n_features` and `activation` are those of the base model.
+    """
+
+    inputs: NDArray[np.float32]
+    hidden: tuple[int, ...]
+    n_features: int
+    activation: str
+    batch_size: int = 64
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """(N_0, ..., N_L) of the base model."""
+        return (self.inputs.shape[1], *self.hidden, self.n_features)
+
+
+class NoSettings(BaseModel):
+    """For a baseline that has nothing to choose."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Baseline(abc.ABC):
+    """A rival of the learned rule.
+
+    `grid` lists the settings that a hyperparameter search tries, as keywords; the first are the
+    defaults. Settings are fixed at construction.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    uses_labels: ClassVar[bool] = False
+    Settings: ClassVar[type[BaseModel]] = NoSettings
+    grid: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+
+    def __init__(self, **chosen: Any) -> None:
+        self.settings = self.Settings(**chosen)
+
+    @abc.abstractmethod
+    def fit(
+        self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
+    ) -> list[Encoder]:
+        """One encoder a trial."""
+
+
+class LabelledBaseline(Baseline):
+    """A rival that is trained on the labelled examples themselves and is its own classifier."""
+
+    uses_labels = True
+
+    def fit(
+        self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
+    ) -> list[Encoder]:
+        raise TypeError(f"{self.name} needs labels: call fit_labelled")
+
+    @abc.abstractmethod
+    def fit_labelled(
+        self,
+        data: Unlabelled,
+        rows: NDArray[np.float32],
+        labels: NDArray[np.int32],
+        n_classes: int,
+        trials: Sequence[Trial],
+        progress: Progress = silent,
+    ) -> list[Encoder]:
+        """One classifier a trial: rows (n, d) to scores of the classes (n, C).
+
+        `rows` is (trials, k, d), `labels` (trials, k).
+        """

@@ -1,0 +1,21 @@
+"""Baseline `raw`: the readout on the inputs themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+
+
+class Raw(Baseline):
+    """The identity: what the readout makes of the inputs alone."""
+
+    name = "raw"
+    title = "raw input"
+
+    def fit(
+        self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
+    ) -> list[Encoder]:
+        return [lambda rows: rows for _ in trials]

@@ -1,0 +1,224 @@
+"""The few-shot protocol: fit features without labels, a readout on few labels, score the test.
+
+Every seed varies the labelled examples, the initial φ and the permutation of the inputs. Rivals get
+the same unlabelled rows, the same labelled examples and the same readout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic.evaluation import results
+from metaplastic.evaluation.baselines import (
+    Baseline,
+    Encoder,
+    LabelledBaseline,
+    Unlabelled,
+    make_baseline,
+)
+from metaplastic.evaluation.inner_loop import run_inner_loop
+from metaplastic.evaluation.named_rule import NamedRule, named_rule
+from metaplastic.evaluation.problem import Problem, load_problem
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.protocol import FewShotConfig
+from metaplastic.evaluation.readout import readout_accuracy
+from metaplastic.evaluation.trials import Trial, draw_labelled, draw_unlabelled, make_trials
+from metaplastic.rules import Rule
+
+DEFAULT_RIVALS = ("random", "raw")
+
+
+class Evaluation(NamedTuple):
+    """Accuracies on the test split.
+
+    curve: (seeds, points), after each of `points` inner steps. rivals: (seeds,) by name.
+    """
+
+    config: FewShotConfig
+    rule: dict[str, Any]
+    dataset: dict[str, Any]
+    points: tuple[int, ...]
+    curve: NDArray[np.float64]
+    rivals: dict[str, NDArray[np.float64]]
+    titles: dict[str, str]
+
+    @property
+    def final(self) -> NDArray[np.float64]:
+        """(seeds,): accuracies after the last inner step."""
+        return self.curve[:, -1]
+
+    def to_json(self) -> dict[str, Any]:
+        """Settings, versions, every seed's number, means, standard errors, paired differences."""
+        methods = {
+            "rule": {
+                "title": self.rule["label"],
+                "points": list(self.points),
+                "curve": self.curve.tolist(),
+                "accuracy": self.final.tolist(),
+                "curve_summary": [results.mean_and_error(list(c)) for c in self.curve.T],
+                **results.mean_and_error(list(self.final)),
+            }
+        }
+        for name, accuracy in self.rivals.items():
+            methods[name] = {
+                "title": self.titles[name],
+                "accuracy": accuracy.tolist(),
+                **results.mean_and_error(list(accuracy)),
+                "paired": results.paired_difference(list(self.final), list(accuracy)),
+            }
+        return {
+            "kind": "few-shot",
+            "format": 1,
+            "settings": self.config.model_dump(),
+            "versions": results.versions(),
+            "rule": self.rule,
+            "dataset": self.dataset,
+            "seeds": list(self.config.seed_list),
+            "methods": methods,
+        }
+
+
+def evaluate(
+    rule: Rule | NamedRule | str | Path,
+    config: FewShotConfig | None = None,
+    *,
+    rivals: Sequence[str | Baseline] = DEFAULT_RIVALS,
+    problem: Problem | None = None,
+    data_dir: Path | str | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Evaluate a rule (an object, a file or a name) beside its rivals.
+
+    problem: the data set of `config`, where it is loaded already. Raises `ConfigError`,
+    `DataError` and `RuleFileError` for what a user can get wrong.
+    """
+    config = config or FewShotConfig()  # pyright: ignore[reportCallIssue]
+    if isinstance(rule, Rule):
+        rule = NamedRule(rule, rule.name, "", None, None, (), None)
+    elif not isinstance(rule, NamedRule):
+        rule = named_rule(rule)
+    chosen = [make_baseline(r) if isinstance(r, str) else r for r in rivals]
+    problem = problem or load_problem(config.dataset, data_dir)
+    curve = rule_accuracies(rule.rule, problem, config, progress)
+    scores = {b.name: baseline_accuracies(b, problem, config, progress) for b in chosen}
+    return Evaluation(
+        config=config,
+        rule=rule.describe(),
+        dataset=describe_problem(problem),
+        points=config.steps,
+        curve=curve,
+        rivals=scores,
+        titles={b.name: b.title for b in chosen},
+    )
+
+
+def describe_problem(problem: Problem) -> dict[str, Any]:
+    """For results files."""
+    return {
+        "address": problem.address,
+        "title": problem.title,
+        "role": problem.role,
+        "train": len(problem.train),
+        "test": len(problem.test),
+        "classes": problem.n_classes,
+        "shape": list(problem.shape),
+        "notes": list(problem.notes),
+    }
+
+
+def rule_accuracies(
+    rule: Rule, problem: Problem, config: FewShotConfig, progress: Progress = silent
+) -> NDArray[np.float64]:
+    """(seeds, points): the test accuracy of a rule's features along the inner loop."""
+    trials = make_trials(config.seed_list, problem.train.shape[1])
+    place = {trial.seed: i for i, trial in enumerate(trials)}
+    steps = config.steps
+    curve = np.full((len(trials), len(steps)), np.nan)
+    labelled = _labelled_rows(problem, trials, config.labels_per_class)
+    loop = run_inner_loop(
+        rule,
+        draw_unlabelled(problem, config.unlabelled),
+        trials,
+        steps,
+        hidden=config.hidden,
+        n_features=config.n_features,
+        activation=config.activation,
+        batch_size=config.batch_size,
+        progress=progress,
+    )
+    for point, networks, now in loop:
+        for network, trial in zip(networks, now, strict=True):
+            rows = labelled[place[trial.seed]]
+            curve[place[trial.seed], steps.index(point)] = accuracy(network, problem, rows)
+    return curve
+
+
+def baseline_accuracies(
+    baseline: Baseline, problem: Problem, config: FewShotConfig, progress: Progress = silent
+) -> NDArray[np.float64]:
+    """(seeds,): the test accuracy of a baseline."""
+    trials = make_trials(config.seed_list, problem.train.shape[1])
+    labelled = _labelled_rows(problem, trials, config.labels_per_class)
+    unlabelled = as_unlabelled(problem, config)
+    if isinstance(baseline, LabelledBaseline):
+        classifiers = fit_classifiers(baseline, problem, unlabelled, trials, labelled, progress)
+        return np.array([classifier_accuracy(c, problem) for c in classifiers])
+    encoders = baseline.fit(unlabelled, trials, progress)
+    return np.array(
+        [accuracy(e, problem, rows) for e, rows in zip(encoders, labelled, strict=True)]
+    )
+
+
+def as_unlabelled(problem: Problem, config: FewShotConfig) -> Unlabelled:
+    """What baselines may see of a problem."""
+    return Unlabelled(
+        draw_unlabelled(problem, config.unlabelled),
+        config.hidden,
+        config.n_features,
+        config.activation,
+        config.batch_size,
+    )
+
+
+def fit_classifiers(
+    baseline: LabelledBaseline,
+    problem: Problem,
+    unlabelled: Unlabelled,
+    trials: Sequence[Trial],
+    labelled: Sequence[NDArray[np.int64]],
+    progress: Progress = silent,
+) -> list[Encoder]:
+    """A classifier for every trial, from its labelled rows."""
+    rows = np.stack([problem.train[chosen] for chosen in labelled])
+    labels = np.stack([problem.train_labels[chosen] for chosen in labelled])
+    return baseline.fit_labelled(unlabelled, rows, labels, problem.n_classes, trials, progress)
+
+
+def accuracy(encoder: Encoder, problem: Problem, rows: NDArray[np.int64]) -> float:
+    """Test accuracy of the readout on an encoder's features; `rows` are the labelled examples."""
+    return readout_accuracy(
+        encoder(problem.train[rows]),
+        problem.train_labels[rows],
+        encoder(problem.test),
+        problem.test_labels,
+        problem.n_classes,
+    )
+
+
+def classifier_accuracy(classifier: Encoder, problem: Problem) -> float:
+    """Test accuracy of class scores."""
+    scores = classifier(problem.test)
+    if not np.all(np.isfinite(scores)):
+        return float("nan")
+    return float(np.mean(np.argmax(scores, axis=1) == problem.test_labels))
+
+
+def _labelled_rows(
+    problem: Problem, trials: Sequence[Trial], per_class: int
+) -> list[NDArray[np.int64]]:
+    return [draw_labelled(problem, trial.seed, per_class) for trial in trials]

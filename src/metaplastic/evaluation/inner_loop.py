@@ -1,0 +1,179 @@
+"""The inner loop for many seeds at once, compiled once whatever the number of inner steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+from numpy.typing import NDArray
+
+from metaplastic.base_model import (
+    Phi,
+    Statistics,
+    features,
+    initialise,
+    population_statistics,
+)
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+from metaplastic.rules import Rule, RuleState
+
+STATISTICS_ROWS = 4096  # rows that give a fitted model's batch-norm statistics
+BLOCK = 25  # inner steps between two reports of progress
+ROWS = 2048  # rows transformed at once
+ROOM = 3e8  # bytes of one array of the update network, all seeds of a chunk together
+
+
+class Seeds(NamedTuple):
+    """A chunk of seeds in mid-unroll; every array leads with the seeds."""
+
+    phi: Phi
+    state: RuleState
+    keys: PRNGKeyArray
+    permutations: Int[Array, "seeds inputs"]
+
+
+class Network(NamedTuple):
+    """A fitted base model: what maps rows to features."""
+
+    phi: Phi
+    statistics: tuple[Statistics, ...]
+    permutation: Int[Array, " inputs"]
+
+    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features (n, F) of rows (n, d), by the population's batch-norm statistics."""
+        parts = [
+            np.asarray(_transform(self, jnp.asarray(_padded(inputs[i : i + ROWS]))))
+            for i in range(0, len(inputs), ROWS)
+        ]
+        return np.concatenate(parts)[: len(inputs)]
+
+
+def _padded(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Whole blocks of one size, so that each shape of network compiles once."""
+    return np.pad(rows, ((0, ROWS - len(rows)), (0, 0))) if len(rows) < ROWS else rows
+
+
+@eqx.filter_jit
+def _transform(network: Network, rows: Float[Array, "rows inputs"]) -> Float[Array, "rows F"]:
+    return features(network.phi, rows[:, network.permutation], network.statistics)
+
+
+@eqx.filter_jit
+def _begin(
+    rule: Rule,
+    init_keys: PRNGKeyArray,
+    batch_keys: PRNGKeyArray,
+    permutations: Int[Array, "seeds inputs"],
+    sizes: tuple[int, ...],
+    activation: str,
+) -> Seeds:
+    def begin(key: PRNGKeyArray) -> tuple[Phi, RuleState]:
+        phi = initialise(key, sizes, activation, backward=rule.needs_backward)
+        return phi, rule.init(phi)
+
+    phi, state = jax.vmap(begin)(init_keys)
+    return Seeds(phi, state, batch_keys, permutations)
+
+
+@eqx.filter_jit
+def _advance(
+    rule: Rule,
+    seeds: Seeds,
+    inputs: Float[Array, "n inputs"],
+    start: Int[Array, ""],
+    stop: Int[Array, ""],
+    batch_size: int,
+) -> Seeds:
+    """Inner steps `start` to `stop`; minibatches depend on the step alone, so that cutting an
+    unroll into blocks changes nothing."""
+
+    def one(
+        phi: Phi, state: RuleState, key: PRNGKeyArray, permutation: Array
+    ) -> tuple[Phi, RuleState]:
+        def step(t: Array, carry: tuple[Phi, RuleState]) -> tuple[Phi, RuleState]:
+            rows = jax.random.randint(jax.random.fold_in(key, t), (batch_size,), 0, inputs.shape[0])
+            return rule.update(*carry, inputs[rows][:, permutation])
+
+        return jax.lax.fori_loop(start, stop, step, (phi, state))
+
+    phi, state = jax.vmap(one)(seeds.phi, seeds.state, seeds.keys, seeds.permutations)
+    return Seeds(phi, state, seeds.keys, seeds.permutations)
+
+
+@eqx.filter_jit
+def _statistics(seeds: Seeds, inputs: Float[Array, "n inputs"]) -> tuple[Statistics, ...]:
+    def one(phi: Phi, permutation: Array) -> tuple[Statistics, ...]:
+        return population_statistics(phi, inputs[:, permutation])
+
+    return jax.lax.map(lambda pair: one(*pair), (seeds.phi, seeds.permutations))
+
+
+def _networks(seeds: Seeds, inputs: Array, count: int) -> list[Network]:
+    fitted = Network(seeds.phi, _statistics(seeds, inputs), seeds.permutations)
+    return [jax.tree.map(lambda a, i=i: a[i], fitted) for i in range(count)]
+
+
+def statistics_rows(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows that give batch-norm statistics: all, or a fixed choice of 4,096."""
+    some = np.random.default_rng(0).permutation(len(inputs))[:STATISTICS_ROWS]
+    return inputs[np.sort(some)]
+
+
+def seeds_at_once(sizes: Sequence[int], batch_size: int, wanted: int) -> int:
+    """How many seeds advance together, so that an update network's arrays fit in memory."""
+    per_seed = 4.0 * 32 * batch_size * sum(sizes) + 4.0 * sum(a * b for a, b in pairwise(sizes))
+    return max(1, min(wanted, int(ROOM / per_seed)))
+
+
+def run_inner_loop(
+    rule: Rule,
+    inputs: NDArray[np.float32],
+    trials: Sequence[Trial],
+    steps: Sequence[int],
+    *,
+    hidden: Sequence[int] = (128, 64),
+    n_features: int = 32,
+    activation: str = "relu",
+    batch_size: int = 64,
+    progress: Progress = silent,
+) -> Iterator[tuple[int, list[Network], Sequence[Trial]]]:
+    """Apply the rule to unlabelled `inputs` (n, d), standardised, for every trial.
+
+    Yields (inner steps taken, the fitted networks, their trials) at each of the rising `steps`,
+    chunk of trials by chunk. `rule` is a traced argument: rules of one shape share one program.
+    """
+    sizes = (inputs.shape[1], *hidden, n_features)
+    chunk = seeds_at_once(sizes, batch_size, len(trials))
+    pool = jnp.asarray(inputs)
+    reference = jnp.asarray(statistics_rows(inputs))
+    total = max(steps) * len(trials)
+    done = 0
+    for first in range(0, len(trials), chunk):
+        now = list(trials[first : first + chunk])
+        # the last chunk is filled up with repeats, so that its program is the same
+        filled = [*now, *[now[-1]] * (chunk - len(now))]
+        seeds = _begin(
+            rule,
+            jnp.stack([trial.init_key for trial in filled]),
+            jnp.stack([trial.batch_key for trial in filled]),
+            jnp.asarray(np.stack([trial.permutation for trial in filled])),
+            sizes,
+            activation,
+        )
+        age = 0
+        for point in steps:
+            while age < point:
+                stop = min(point, age + BLOCK)
+                seeds = _advance(rule, seeds, pool, jnp.asarray(age), jnp.asarray(stop), batch_size)
+                jax.block_until_ready(seeds.phi.biases[0])
+                done += (stop - age) * len(now)
+                age = stop
+                progress("inner loop", done, total, "inner steps")
+            yield point, _networks(seeds, reference, len(now)), now

@@ -1,0 +1,102 @@
+"""The rule a command is given: a rule file, a shipped rule's name, or a rule of the registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from metaplastic.errors import RuleFileError
+from metaplastic.rules import RULES, Rule, make_rule
+
+DEFAULT_INNER_STEPS = 200
+
+
+class NamedRule(NamedTuple):
+    """A rule, what it was called, and what its card says.
+
+    `meta_steps` is None where θ was not meta-trained (or the card does not say); `horizon` is the
+    number of inner steps it was meta-trained to, where the card gives it.
+    """
+
+    rule: Rule
+    name: str
+    title: str
+    meta_steps: int | None
+    horizon: int | None
+    training_data: tuple[str, ...]
+    wall_clock_seconds: float | None
+
+    @property
+    def label(self) -> str:
+        """A short name for tables and figures."""
+        return Path(self.name).stem if self.name.endswith(".safetensors") else self.name
+
+    def describe(self) -> dict[str, Any]:
+        """For results files."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "kind": self.rule.name,
+            "settings": self.rule.settings,
+            "title": self.title,
+            "meta_steps": self.meta_steps,
+            "horizon": self.horizon,
+            "training_data": list(self.training_data),
+            "wall_clock_seconds": self.wall_clock_seconds,
+            "caution": self.caution,
+        }
+
+    @property
+    def caution(self) -> str:
+        """What a reader of its numbers has to know; empty where there is nothing to say."""
+        if self.rule.name == "hebbian" and self.meta_steps is None:
+            return "designed by hand, not meta-trained"
+        if self.meta_steps is None:
+            return "its θ was drawn at random, not meta-trained"
+        if self.meta_steps < LONG:
+            return (
+                f"meta-trained for {self.meta_steps:,} meta-steps only; "
+                "the paper's took about 150,000"
+            )
+        return ""
+
+
+LONG = 20_000  # meta-steps from which a rule counts as meta-trained for long
+
+
+def named_rule(name: str | Path) -> NamedRule:
+    """The rule of a file or a name. A name of the registry gives one that was never meta-trained.
+
+    Raises `RuleFileError` naming what there is.
+    """
+    from metaplastic.hub import load_card, load_rule, shipped_rules
+
+    name = str(name)
+    if name in RULES and not Path(name).is_file():
+        rule = make_rule(name, jax.random.key(0))
+        title = (rule.__doc__ or name).strip().splitlines()[0]
+        return NamedRule(rule, name, title, None, None, (), None)
+    if not Path(name).exists() and name not in shipped_rules() and "://" not in name:
+        raise RuleFileError(
+            f"no rule {name!r}: give the path of a rule file, a shipped rule "
+            f"({', '.join(shipped_rules()) or 'none in this version'}) or a rule that needs no "
+            f"meta-training ({', '.join(sorted(RULES))})"
+        )
+    card = load_card(name)
+    horizon = getattr(card, "horizon", None) or card.metrics.get("horizon")
+    return NamedRule(
+        load_rule(name),
+        name,
+        card.title,
+        card.meta_steps,
+        None if horizon is None else int(horizon),
+        tuple(card.training_data),
+        card.wall_clock_seconds,
+    )
+
+
+def inner_steps_of(given: NamedRule) -> int:
+    """The horizon a rule was meta-trained to, or 200 where it has none."""
+    return given.horizon or DEFAULT_INNER_STEPS

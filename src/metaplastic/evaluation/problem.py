@@ -1,0 +1,118 @@
+"""A data set made ready for evaluation: standardised matrices of its two splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic import data
+from metaplastic.data import Dataset, Split
+from metaplastic.errors import DataError
+
+TEST_SHARE = 0.2
+SPLIT_SEED = 20180
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows of `train` are fitted on, `test` is only ever transformed and scored.
+
+    train: (n, d) float32, standardised by one mean and one standard deviation; test: (m, d).
+    Labels are 0 to `n_classes` - 1, int32. `shape` is that of one example. `notes` says what is
+    particular about the files, the test split or the classes.
+    """
+
+    address: str
+    train: NDArray[np.float32]
+    train_labels: NDArray[np.int32]
+    test: NDArray[np.float32]
+    test_labels: NDArray[np.int32]
+    n_classes: int
+    shape: tuple[int, ...]
+    title: str
+    role: str
+    notes: tuple[str, ...] = ()
+
+
+def load_problem(address: str, data_dir: Path | str | None = None) -> Problem:
+    """The published splits of a data set, standardised by the training split.
+
+    Of a data set that keeps classes out of meta-training only those classes are used. One without
+    a test split gets one: a fifth of its rows, drawn with a fixed seed, which `notes` says.
+    Raises `DataError` for a data set with fewer than two classes.
+    """
+    dataset = data.load(address, data_dir=data_dir)
+    notes = list(dataset.notes)
+    dataset = _held_out_classes(dataset, notes)
+    dataset = _with_test(dataset, notes)
+    dataset = data.standardise(dataset)
+    if len(dataset.class_names) < 2:
+        raise DataError(f"{address} has {len(dataset.class_names)} class; evaluation needs two")
+    return Problem(
+        address=address,
+        train=data.to_matrix(dataset.train.inputs),
+        train_labels=dataset.train.labels,
+        test=data.to_matrix(dataset.test.inputs),
+        test_labels=dataset.test.labels,
+        n_classes=len(dataset.class_names),
+        shape=dataset.shape,
+        title=dataset.card.title,
+        role=dataset.card.role,
+        notes=tuple(notes),
+    )
+
+
+def load_validation_problem(address: str, data_dir: Path | str | None = None) -> Problem:
+    """The meta-validation portion of a data set, cut in two by a fixed seed.
+
+    Hyperparameters are searched here: on data that are neither meta-trained on nor reported.
+    Classes are those of the portion, the first ten in a fixed order where there are more.
+    """
+    dataset = data.load(address, data_dir=data_dir)
+    portion = dataset.portion("meta-validation")
+    names = sorted({dataset.class_names[i] for i in np.unique(portion.labels)})
+    chosen = np.random.default_rng(SPLIT_SEED).permutation(len(names))[:10]
+    whole = dataset.with_splits({"train": portion}, dataset.shape)
+    notes = [f"meta-validation portion of {dataset.card.name}"]
+    whole = data.with_classes(whole, [names[i] for i in sorted(chosen)])
+    whole = data.standardise(_with_test(whole, notes))
+    return Problem(
+        address=address,
+        train=data.to_matrix(whole.train.inputs),
+        train_labels=whole.train.labels,
+        test=data.to_matrix(whole.test.inputs),
+        test_labels=whole.test.labels,
+        n_classes=len(whole.class_names),
+        shape=whole.shape,
+        title=whole.card.title,
+        role=whole.card.role,
+        notes=tuple(notes),
+    )
+
+
+def _held_out_classes(dataset: Dataset, notes: list[str]) -> Dataset:
+    """Only the classes that the data set keeps out of meta-training, where it keeps any."""
+    kept = dataset.portions.get("held-out", ())
+    names = {name for portion in kept for name in portion.classes or ()}
+    if not names:
+        return dataset
+    notes.append(f"the {len(names)} classes kept out of meta-training")
+    return data.with_classes(dataset, [name for name in dataset.class_names if name in names])
+
+
+def _with_test(dataset: Dataset, notes: list[str]) -> Dataset:
+    """A fifth of every class as the test split, where the data set has none."""
+    if "test" in dataset.splits:
+        return dataset
+    whole = dataset.split(next(iter(dataset.splits)))
+    rng = np.random.default_rng(SPLIT_SEED)
+    test = np.zeros(len(whole), bool)
+    for label in np.unique(whole.labels):
+        members = np.flatnonzero(whole.labels == label)
+        test[rng.choice(members, max(1, round(TEST_SHARE * len(members))), replace=False)] = True
+    notes.append("no published test split: a fifth of each class, drawn with a fixed seed")
+    splits: dict[str, Split] = {"train": whole.take(~test), "test": whole.take(test)}
+    return dataset.with_splits(splits, dataset.shape)

@@ -1,0 +1,71 @@
+"""Settings of a few-shot evaluation."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from metaplastic.base_model import get_activation
+from metaplastic.errors import ConfigError
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+class FewShotConfig(BaseModel):
+    """What is evaluated on, and how; the rule itself stands apart.
+
+    Features are fitted on the training split without labels; `labels_per_class` labelled examples
+    of it fit the readout; accuracy is taken on the whole test split.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = Field("digits", min_length=1, description="address of a data set")
+    labels_per_class: int = Field(10, ge=1, description="labelled examples per class")
+    seeds: int = Field(10, ge=1, description="how many seeds")
+    first_seed: int = Field(0, ge=0, description="the seeds are this one and those after it")
+    hidden: tuple[int, ...] = Field((128, 64), description="units of the hidden layers")
+    n_features: int = Field(32, ge=1, description="units of the top layer")
+    activation: str = Field("relu", description="activation of the base model")
+    batch_size: int = Field(64, ge=2, description="examples in an inner minibatch")
+    inner_steps: int = Field(200, ge=0, description="applications of the rule")
+    points: tuple[int, ...] = Field(
+        (), description="inner steps after which accuracy is taken; none: every eighth"
+    )
+    unlabelled: int | None = Field(
+        None, ge=2, description="how many unlabelled examples are used; none: all"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> FewShotConfig:
+        if any(units < 1 for units in self.hidden):
+            raise ValueError(f"hidden {self.hidden}: every layer needs at least one unit")
+        if any(point < 0 for point in self.points):
+            raise ValueError(f"points {self.points}: inner steps are counted from 0")
+        get_activation(self.activation)
+        return self
+
+    @property
+    def seed_list(self) -> tuple[int, ...]:
+        """The seeds, in order."""
+        return tuple(range(self.first_seed, self.first_seed + self.seeds))
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Inner steps after which accuracy is taken, rising; 0 is before the first."""
+        if self.points:
+            return tuple(sorted(set(self.points)))
+        return tuple(sorted({round(self.inner_steps * i / 8) for i in range(9)}))
+
+
+def settings(cls: type[Settings], **values: Any) -> Settings:
+    """Settings of that class. Raises `ConfigError`, one line, where a value is not allowed."""
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        given = f" (given: {first['input']!r})" if name else ""
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{name + ': ' if name else ''}{message}{given}") from None

@@ -1,0 +1,104 @@
+"""Numbers of a study as a file: means, standard errors, paired differences, versions, JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metaplastic._version import __version__
+from metaplastic.errors import DataError
+
+
+def mean_and_error(values: Sequence[float]) -> dict[str, float | int]:
+    """Mean over seeds and its standard error (sample standard deviation / √n; 0 for one seed).
+
+    Seeds that gave no number (NaN) are left out and counted in `failed`.
+    """
+    array = np.asarray(values, np.float64)
+    good = array[np.isfinite(array)]
+    if good.size == 0:
+        return {"mean": math.nan, "standard_error": math.nan, "n": 0, "failed": int(array.size)}
+    error = float(np.std(good, ddof=1) / math.sqrt(good.size)) if good.size > 1 else 0.0
+    return {
+        "mean": float(np.mean(good)),
+        "standard_error": error,
+        "n": int(good.size),
+        "failed": int(array.size - good.size),
+    }
+
+
+def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float | int]:
+    """Mean and standard error of the difference, seed by seed; positive where `ours` is better."""
+    return mean_and_error([a - b for a, b in zip(ours, theirs, strict=True)])
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    import equinox
+    import jax
+    import optax
+    import scipy
+    import sklearn
+
+    return {
+        "metaplastic": __version__,
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "jax_backend": jax.default_backend(),
+        "equinox": equinox.__version__,
+        "optax": optax.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_json(path: Path | str, content: Mapping[str, Any]) -> Path:
+    """Write atomically: a reader finds the old file or the new one, never a part."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(_plain(content), indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Read a results file. Raises `DataError` where it is missing or not JSON."""
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"no results file {path}; run the study that writes it first")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path} is not a results file: {error}; delete it and run again") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path} is not a results file: it holds no object; run the study again")
+    return found
+
+
+def as_numbers(values: Sequence[float | None]) -> list[float]:
+    """Numbers read from a results file, null as NaN."""
+    return [math.nan if value is None else float(value) for value in values]

@@ -1,0 +1,58 @@
+"""What varies between seeds: labelled examples, the initial φ, the inputs' permutation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
+from numpy.typing import NDArray
+
+from metaplastic import data
+from metaplastic.evaluation.problem import Problem
+
+
+class Trial(NamedTuple):
+    """One seed. `permutation` (d,) reorders the inputs; `seed` determines everything else."""
+
+    seed: int
+    permutation: NDArray[np.int32]
+
+    @property
+    def init_key(self) -> PRNGKeyArray:
+        """For the initial φ."""
+        return jax.random.fold_in(jax.random.key(self.seed), 0)
+
+    @property
+    def batch_key(self) -> PRNGKeyArray:
+        """For minibatches, and whatever else is drawn while fitting."""
+        return jax.random.fold_in(jax.random.key(self.seed), 1)
+
+
+def _generator(seed: int, purpose: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence([seed, purpose]))
+
+
+def make_trials(seeds: Iterable[int], n_inputs: int) -> list[Trial]:
+    """A trial for every seed."""
+    return [
+        Trial(seed, _generator(seed, 0).permutation(n_inputs).astype(np.int32)) for seed in seeds
+    ]
+
+
+def draw_labelled(problem: Problem, seed: int, per_class: int) -> NDArray[np.int64]:
+    """Rows of the training split that carry a label in this seed, class by class.
+
+    Raises `DataError` where a class has too few examples.
+    """
+    return data.sample_labelled(problem.train_labels, per_class, _generator(seed, 1))
+
+
+def draw_unlabelled(problem: Problem, limit: int | None) -> NDArray[np.float32]:
+    """The training inputs, or `limit` of them drawn with a fixed seed; the same for every trial."""
+    if limit is None or limit >= len(problem.train):
+        return problem.train
+    rows = _generator(0, 2).choice(len(problem.train), size=limit, replace=False)
+    return problem.train[np.sort(rows)]

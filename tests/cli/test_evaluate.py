@@ -1,0 +1,48 @@
+"""`metaplastic evaluate` as a user calls it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+QUICK = ["--seeds", "2", "--inner-steps", "4", "--hidden", "8", "--features", "4"]
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "metaplastic", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_writes_numbers_and_prints_a_table(tmp_path):
+    out = tmp_path / "found.json"
+    done = run("evaluate", "hebbian", "--dataset", "digits", *QUICK, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    content = json.loads(out.read_text())
+    assert set(content["methods"]) == {"rule", "random", "raw"}
+    assert content["methods"]["rule"]["points"] == [0, 1, 2, 3, 4]
+    assert f"{content['methods']['raw']['mean']:.3f}" in done.stdout
+    assert "not meta-trained" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["nothing-like-it"], "nothing-like-it"),
+        (["hebbian", "--rivals", "kmeens"], "kmeens"),
+        (["hebbian", "--hidden", "12,x"], "--hidden"),
+        (["hebbian", "--activation", "rleu"], "relu"),
+        (["hebbian", "--dataset", "digitz"], "digits"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_status_2(arguments, part):
+    done = run("evaluate", *arguments)
+    assert done.returncode == 2
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert part in lines[0]

@@ -1,0 +1,82 @@
+"""The vectorised inner loop against a plain loop over seeds and steps."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metaplastic.base_model import features, initialise, population_statistics
+from metaplastic.evaluation import inner_loop
+from metaplastic.evaluation.inner_loop import run_inner_loop, statistics_rows
+from metaplastic.evaluation.trials import make_trials
+from metaplastic.rules import make_rule
+
+HIDDEN, FEATURES, BATCH = (7,), 4, 8
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return np.random.default_rng(0).standard_normal((50, 6)).astype(np.float32)
+
+
+def _run(inputs, seeds, steps):
+    rule = make_rule("hebbian", jax.random.key(0))
+    loop = run_inner_loop(
+        rule,
+        inputs,
+        make_trials(seeds, inputs.shape[1]),
+        steps,
+        hidden=HIDDEN,
+        n_features=FEATURES,
+        batch_size=BATCH,
+    )
+    return {
+        (trial.seed, point): network(inputs)
+        for point, networks, trials in loop
+        for network, trial in zip(networks, trials, strict=True)
+    }
+
+
+def test_agrees_with_a_plain_loop(inputs):
+    found = _run(inputs, (3, 5), (0, 4))
+    rule = make_rule("hebbian", jax.random.key(0))
+    for trial in make_trials((3, 5), 6):
+        permuted = jnp.asarray(inputs[:, trial.permutation])
+        phi = initialise(trial.init_key, (6, *HIDDEN, FEATURES))
+        state = rule.init(phi)
+        for step in range(5):
+            if step in (0, 4):
+                statistics = population_statistics(phi, permuted)
+                expected = features(phi, permuted, statistics)
+                np.testing.assert_allclose(found[trial.seed, step], expected, rtol=2e-4, atol=2e-5)
+            key = jax.random.fold_in(trial.batch_key, step)
+            rows = jax.random.randint(key, (BATCH,), 0, len(inputs))
+            phi, state = rule.update(phi, state, permuted[rows])
+
+
+def test_neither_points_blocks_nor_chunks_change_the_features(inputs, monkeypatch):
+    whole = _run(inputs, (0, 1, 2), (10,))
+    parts = _run(inputs, (0, 1, 2), (3, 7, 10))
+    monkeypatch.setattr(inner_loop, "BLOCK", 4)
+    monkeypatch.setattr(inner_loop, "seeds_at_once", lambda *_: 2)
+    chunks = _run(inputs, (0, 1, 2), (10,))
+    for seed in range(3):
+        np.testing.assert_allclose(whole[seed, 10], parts[seed, 10], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(whole[seed, 10], chunks[seed, 10], rtol=1e-4, atol=1e-5)
+
+
+def test_seeds_differ(inputs):
+    found = _run(inputs, (0, 1), (0,))
+    assert np.abs(found[0, 0] - found[1, 0]).max() > 0.1
+
+
+def test_one_row_has_the_features_it_has_among_others(inputs):
+    rule = make_rule("hebbian", jax.random.key(0))
+    trials = make_trials((0,), 6)
+    loop = run_inner_loop(rule, inputs, trials, (2,), hidden=HIDDEN, n_features=FEATURES)
+    network = next(iter(loop))[1][0]
+    np.testing.assert_allclose(network(inputs)[4:5], network(inputs[4:5]), rtol=1e-5, atol=1e-6)
+
+
+def test_statistics_come_from_all_rows_of_a_small_set(inputs):
+    np.testing.assert_array_equal(statistics_rows(inputs), inputs)
