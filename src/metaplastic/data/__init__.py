@@ -1,5 +1,6 @@
 """Where arrays come from: every data set, published or the user's own, as arrays with a card."""
 
+from metaplastic.data.arrays import from_arrays
 from metaplastic.data.dataset import Card, Dataset, Portion, Split
 from metaplastic.data.loading import load
 from metaplastic.data.registry import SOURCES, named_sources
@@ -24,6 +25,7 @@ __all__ = [
     "Split",
     "colour",
     "fit_scale",
+    "from_arrays",
     "grey",
     "load",
     "named_sources",

@@ -44,8 +44,8 @@ def from_arrays(
 
     inputs: (n, d) numbers, or images (n, height, width) or (n, height, width, 3) as 0 to 255 or
     0.0 to 1.0. labels: (n,) integers or text; a class for each value that occurs. class_names:
-    names for the integers 0, 1, … instead. Without test arrays a seeded fifth of each class becomes the
-    test split.
+    names for the integers 0, 1, … instead. Without test arrays a seeded fifth of each
+    class becomes the test split.
 
     Raises DataError for values that are not finite, counts that differ, images of odd ranges.
     """

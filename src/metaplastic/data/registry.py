@@ -11,11 +11,13 @@ from metaplastic.data.sources import (
     fashion_mnist,
     folder,
     glyphs,
+    hf,
     imagenet,
     imdb,
     mnist,
     npz,
     omniglot,
+    openml,
     text,
     two_moons,
 )
@@ -35,6 +37,8 @@ _ALL = (
     npz.SOURCE,
     csv.SOURCE,
     text.SOURCE,
+    openml.SOURCE,
+    hf.SOURCE,
 )
 
 SOURCES: dict[str, Source] = {source.name: source for source in _ALL}

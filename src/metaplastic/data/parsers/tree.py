@@ -6,10 +6,11 @@ import hashlib
 import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from metaplastic.data.cache import hash_file
-from metaplastic.data.parsers.archive import LIMITS, Limits, member_names, read_members
+from metaplastic.data.parsers.archive import LIMITS, Limits, is_archive, member_names, read_members
 from metaplastic.errors import DataError
 
 _MAX_FILE = 1 << 30
@@ -17,23 +18,29 @@ _MAX_FILE = 1 << 30
 
 @dataclass(frozen=True)
 class Tree:
-    """names: relative paths with "/", sorted. fingerprint: changes when the files do.
+    """fingerprint: changes when the files do.
 
     A directory's fingerprint is of names, sizes and times of change; an archive's of its content.
     """
 
     path: Path
-    names: tuple[str, ...]
     fingerprint: str
-    is_directory: bool
+    listed: tuple[str, ...] | None = None
     limits: Limits = LIMITS
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Relative paths with "/", sorted. An archive is read through for them once."""
+        if self.listed is not None:
+            return self.listed
+        return tuple(n for n in member_names(self.path, self.limits) if not _hidden(n))
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """(name, bytes) of the wanted files; the order is not promised."""
-        if not self.is_directory:
+        if self.listed is None:
             yield from read_members(self.path, wanted, self.limits)
             return
-        for name in self.names:
+        for name in self.listed:
             if name in wanted:
                 yield name, _read_file(self.path / name)
 
@@ -58,8 +65,9 @@ def open_tree(path: Path) -> Tree:
         return _open_directory(path)
     if not path.exists():
         raise DataError(f"{path} is not there; give an existing directory, zip or tar file")
-    names = member_names(path)
-    return Tree(path, tuple(n for n in names if not _hidden(n)), hash_file(path), False)
+    if not is_archive(path):
+        raise DataError(f"{path}: neither a directory nor a zip or tar archive")
+    return Tree(path, hash_file(path))
 
 
 def _hidden(name: str) -> bool:
@@ -97,4 +105,4 @@ def _open_directory(path: Path) -> Tree:
     names.sort()
     for name in names:
         digest.update(os.fsencode(name) + b"\n")
-    return Tree(path, tuple(name.split("\0")[0] for name in names), digest.hexdigest(), True)
+    return Tree(path, digest.hexdigest(), tuple(name.split("\0")[0] for name in names))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metaplastic.data.cache import cached, make_key
+from metaplastic.data.cache import Parsed, cached, make_key
 from metaplastic.data.dataset import Card, Dataset, shape_of
 from metaplastic.data.layout import read_layout
 from metaplastic.data.locate import find_together
-from metaplastic.data.parsers.tree import open_tree
+from metaplastic.data.parsers.tree import Tree, open_tree
 from metaplastic.data.source import Remote, Request, Source
 from metaplastic.data.sources.text import VERSION, is_text, parse_texts
 from metaplastic.errors import DataError
@@ -47,13 +47,17 @@ def _is_review(name: str) -> bool:
 
 def _load(request: Request) -> Dataset:
     tree = open_tree(find(request)[0])
+    key = make_key(["imdb", VERSION, tree.fingerprint])
+    parsed = cached(CARD.name, key, lambda: _parse(tree, request))
+    shape = shape_of(parsed.splits["train"].inputs)[1:]
+    return Dataset(CARD, parsed.splits, parsed.class_names, shape, (), parsed.notes)
+
+
+def _parse(tree: Tree, request: Request) -> Parsed:
     layout = read_layout(tree.names, _is_review, str(tree.path), "reviews (train/pos/*.txt)")
     if layout.class_names != ("neg", "pos") or "test" not in layout.files:
         raise DataError(f"{tree.path}: expected train/pos, train/neg, test/pos and test/neg")
-    key = make_key(["imdb", VERSION, tree.fingerprint])
-    parsed = cached(CARD.name, key, lambda: parse_texts(tree, layout, request.progress))
-    shape = shape_of(parsed.splits["train"].inputs)[1:]
-    return Dataset(CARD, parsed.splits, parsed.class_names, shape, (), parsed.notes)
+    return parse_texts(tree, layout, request.progress)
 
 
 SOURCE = Source(CARD, _load, files=FILES, folders=FOLDERS, find=find)

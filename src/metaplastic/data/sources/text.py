@@ -38,10 +38,14 @@ def _load(request: Request) -> Dataset:
     path = Path(request.rest).expanduser()
     tree = open_tree(path)
     key = make_key(["text", VERSION, tree.fingerprint, path.resolve()])
-    layout = read_layout(tree.names, is_text, str(path), "texts (*.txt)")
-    parsed = cached("text", key, lambda: parse_texts(tree, layout, request.progress))
+    parsed = cached("text", key, lambda: _parse(tree, request))
     card = user_card(f"text:{path}", "text", str(path))
     return user_dataset(card, parsed.splits, parsed.class_names, parsed.notes)
+
+
+def _parse(tree: Tree, request: Request) -> Parsed:
+    layout = read_layout(tree.names, is_text, str(tree.path), "texts (*.txt)")
+    return parse_texts(tree, layout, request.progress)
 
 
 def parse_texts(tree: Tree, layout: Layout, progress: Progress) -> Parsed:
