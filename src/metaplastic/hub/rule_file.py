@@ -24,21 +24,13 @@ from metaplastic.errors import RuleFileError
 from metaplastic.hub import container
 from metaplastic.hub.card import RuleCard, card_markdown
 from metaplastic.hub.container import Contents
+from metaplastic.hub.pytrees import arrays_of, fill
 from metaplastic.rules import RULES, Rule
 
 FORMAT = "metaplastic-rule"
 FORMAT_VERSION = 1
 SUFFIX = ".safetensors"
 SIZE_LIMIT = 64 * 2**20
-
-
-def rule_arrays(rule: Rule) -> dict[str, NDArray[np.generic]]:
-    """A rule's arrays by the path of their field. float64 becomes float32, as rule files hold."""
-    arrays = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(eqx.filter(rule, eqx.is_array)):
-        array = np.asarray(leaf)
-        arrays[_name(path)] = array.astype(np.float32) if array.dtype == np.float64 else array
-    return arrays
 
 
 def rule_metadata(rule: Rule) -> dict[str, str]:
@@ -51,14 +43,10 @@ def rule_metadata(rule: Rule) -> dict[str, str]:
     }
 
 
-def _name(path: tuple[Any, ...]) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator=".")
-
-
 def build_rule(
     arrays: dict[str, NDArray[np.generic]], metadata: dict[str, str], where: str
 ) -> Rule:
-    """A rule from `rule_arrays` and `rule_metadata`. Raises `RuleFileError` where they disagree."""
+    """A rule from its arrays and `rule_metadata`. Raises `RuleFileError` where they disagree."""
     name = metadata.get("rule", "")
     if name not in RULES:
         raise RuleFileError(
@@ -75,24 +63,7 @@ def build_rule(
             f"{where}: rule {name!r} does not take the settings in the file ({line})"
         ) from None
 
-    leaves, structure = jax.tree_util.tree_flatten_with_path(skeleton)
-    wanted = {_name(path): leaf for path, leaf in leaves}
-    if set(wanted) != set(arrays):
-        missing, extra = sorted(set(wanted) - set(arrays)), sorted(set(arrays) - set(wanted))
-        raise RuleFileError(
-            f"{where}: does not hold the arrays of rule {name!r} "
-            f"(missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'})"
-        )
-    for key, leaf in wanted.items():
-        if arrays[key].shape != leaf.shape or arrays[key].dtype != leaf.dtype:
-            raise RuleFileError(
-                f"{where}: {key!r} is {arrays[key].dtype} of shape {arrays[key].shape}, "
-                f"expected {leaf.dtype} of shape {leaf.shape}"
-            )
-        if np.issubdtype(arrays[key].dtype, np.inexact) and not np.isfinite(arrays[key]).all():
-            raise RuleFileError(f"{where}: {key!r} holds numbers that are not finite")
-    filled = [jax.numpy.asarray(arrays[key]) for key in wanted]
-    return jax.tree_util.tree_unflatten(structure, filled)
+    return fill(skeleton, arrays, where, RuleFileError)
 
 
 def _skeleton(name: str, settings: dict[str, Any]) -> Rule:
@@ -111,7 +82,7 @@ def save_rule(rule: Rule, path: str | PathLike[str], card: RuleCard | None = Non
         **rule_metadata(rule),
         "card": (card or RuleCard()).model_dump_json(),
     }
-    container.write(Path(fspath(path)), rule_arrays(rule), metadata, RuleFileError)
+    container.write(Path(fspath(path)), arrays_of(rule), metadata, RuleFileError)
 
 
 def load_rule(name_or_path: str | PathLike[str]) -> Rule:

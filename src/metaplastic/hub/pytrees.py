@@ -1,0 +1,65 @@
+"""A pytree's arrays by the names of their fields, and back into a skeleton of the same shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import equinox as eqx
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic.errors import MetaplasticError
+
+T = TypeVar("T")
+
+
+def arrays_of(tree: Any) -> dict[str, NDArray[np.generic]]:
+    """Every array by the dotted path of its field. float64 becomes float32, as files hold."""
+    arrays = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(eqx.filter(tree, _is_array)):
+        array = np.asarray(leaf)
+        arrays[_name(path)] = array.astype(np.float32) if array.dtype == np.float64 else array
+    return arrays
+
+
+def fill(
+    skeleton: T,
+    arrays: Mapping[str, NDArray[np.generic]],
+    where: str,
+    error: type[MetaplasticError],
+) -> T:
+    """`skeleton` (from `eqx.filter_eval_shape`) with its arrays filled in.
+
+    Raises `error`, naming `where`, unless names, shapes and dtypes agree and all is finite.
+    """
+    shapes, rest = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
+    wanted = {_name(path): leaf for path, leaf in leaves}
+    if set(wanted) != set(arrays):
+        missing, extra = sorted(set(wanted) - set(arrays)), sorted(set(arrays) - set(wanted))
+        raise error(
+            f"{where}: does not hold the arrays that it should "
+            f"(missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'})"
+        )
+    for name, leaf in wanted.items():
+        array = arrays[name]
+        if array.shape != leaf.shape or array.dtype != leaf.dtype:
+            raise error(
+                f"{where}: {name!r} is {array.dtype} of shape {array.shape}, "
+                f"expected {leaf.dtype} of shape {leaf.shape}"
+            )
+        if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
+            raise error(f"{where}: {name!r} holds numbers that are not finite")
+    # copied: the arrays may be views of a file's bytes
+    filled = [jax.numpy.array(arrays[name]) for name in wanted]
+    return eqx.combine(jax.tree_util.tree_unflatten(structure, filled), rest)
+
+
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, (jax.Array, np.ndarray))
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")
