@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from metaplastic._version import __version__
+from metaplastic.cli.data import app as data_app
 from metaplastic.cli.evaluate import evaluate
+from metaplastic.cli.info import info
+from metaplastic.cli.meta_train import meta_train
 from metaplastic.errors import MetaplasticError
 
 app = typer.Typer(
@@ -31,13 +34,18 @@ def _print_version(value: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     pass
 
 
+app.command("meta-train")(meta_train)
 app.command()(evaluate)
+app.add_typer(data_app, name="data")
+app.command()(info)
 
 
 def main() -> None:

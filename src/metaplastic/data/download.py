@@ -90,7 +90,8 @@ def _retrieve(
     import pooch
 
     pooch.get_logger().setLevel(logging.WARNING)
-    downloader = Resuming(folder / f"{remote.name}.part", remote, progress, patience)
+    # pooch's own type for downloaders does not fit how it calls them.
+    downloader: Any = Resuming(folder / f"{remote.name}.part", remote, progress, patience)
     while True:
         try:
             found = pooch.retrieve(

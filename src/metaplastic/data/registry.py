@@ -49,6 +49,14 @@ def named_sources() -> list[Source]:
     return [source for source in _ALL if not source.is_scheme]
 
 
+def named_source(name: str) -> Source:
+    """A data set by its bare name. Raises ConfigError for one that is not known."""
+    known = {source.name: source for source in named_sources()}
+    if name not in known:
+        raise unknown_name("data set", name, known)
+    return known[name]
+
+
 def source_of(address: Address) -> Source:
     """The source an address names. Raises ConfigError for a name that is not known."""
     source = SOURCES.get(address.name)

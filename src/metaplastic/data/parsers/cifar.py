@@ -40,24 +40,30 @@ def parse_batch(data: bytes, where: str, classes: int = 10) -> Split:
     return Split(np.ascontiguousarray(images), labels)
 
 
-def parse_batches(train: Sequence[Path], test: Path, class_names: tuple[str, ...]) -> Parsed:
-    """All batches of a data set, with notes on what is missing."""
-    parts = [_read(path) for path in train]
+def parse_batches(
+    train: Sequence[tuple[str, bytes]], test: tuple[str, bytes], class_names: tuple[str, ...]
+) -> Parsed:
+    """All batches of a data set, each a name and its bytes, with notes on what is missing."""
+    parts = [parse_batch(data, where, len(class_names)) for where, data in train]
     train_split = Split(
         np.concatenate([np.asarray(part.inputs) for part in parts]),
         np.concatenate([part.labels for part in parts]),
     )
-    test_split = _read(test)
+    test_split = parse_batch(test[1], test[0], len(class_names))
     notes: list[str] = []
     if len(train) < 5:
         notes.append(f"partial: {len(train)} of the 5 training batches ({len(train_split)} images)")
     if len(test_split) < FULL_BATCH:
-        notes.append(f"partial: {len(test_split)} of the {FULL_BATCH} test images ({test.name})")
+        name = Path(test[0]).name
+        notes.append(f"partial: {len(test_split)} of the {FULL_BATCH} test images ({name})")
     return Parsed({"train": train_split, "test": test_split}, class_names, (), tuple(notes))
 
 
-def _read(path: Path) -> Split:
+def read_batch_file(path: Path) -> bytes:
+    """A batch's bytes. Raises DataError where the file cannot be read or is far too long."""
     try:
-        return parse_batch(path.read_bytes(), str(path))
+        if path.stat().st_size > 100 * FULL_BATCH * RECORD:
+            raise DataError(f"{path}: {path.stat().st_size} bytes, far more than a batch holds")
+        return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error

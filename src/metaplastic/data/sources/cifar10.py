@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metaplastic.data.cache import cached, hash_file, make_key
+from metaplastic.data.cache import Parsed, cached, hash_file, make_key
 from metaplastic.data.dataset import Card, Dataset, Portion
 from metaplastic.data.locate import not_found, places
-from metaplastic.data.parsers.cifar import parse_batches
+from metaplastic.data.parsers.archive import read_members
+from metaplastic.data.parsers.cifar import parse_batches, read_batch_file
 from metaplastic.data.source import Remote, Request, Source
 from metaplastic.errors import DataError
 
@@ -50,8 +51,11 @@ _PORTIONS = {"meta-train": (Portion("train"),), "meta-validation": (Portion("tes
 
 
 def find(request: Request) -> list[Path]:
-    """The training batches there are, then the test batch (or the part of one)."""
+    """The archive; or the training batches there are and the test batch (or the part of one)."""
     for place in places(request.roots, FOLDERS):
+        archive = place / FILES[0].name
+        if archive.is_file():
+            return [archive]
         train = [place / name for name in _TRAIN if (place / name).is_file()]
         whole = place / "test_batch.bin"
         test = [whole] if whole.is_file() else sorted(place.glob("test_batch*.bin"))[:1]
@@ -69,10 +73,26 @@ def find(request: Request) -> list[Path]:
     raise not_found(CARD.name, "data_batch_1.bin", request.roots)
 
 
+def _parse(paths: list[Path]) -> Parsed:
+    if len(paths) > 1:
+        batches = [(str(path), read_batch_file(path)) for path in paths]
+    else:
+        wanted = {f"cifar-10-batches-bin/{name}" for name in (*_TRAIN, "test_batch.bin")}
+        found = {name: data for name, data in read_members(paths[0], wanted)}
+        missing = sorted(wanted - found.keys())
+        if missing:
+            raise DataError(
+                f"{paths[0]}: {missing[0]} is missing; expected the binary version of CIFAR-10, "
+                "cifar-10-binary.tar.gz"
+            )
+        batches = [(f"{paths[0]}, {name}", found[name]) for name in sorted(found)]
+    return parse_batches(batches[:-1], batches[-1], CLASS_NAMES)
+
+
 def _load(request: Request) -> Dataset:
     paths = find(request)
     key = make_key(["cifar10", *(f"{path.name}={hash_file(path)}" for path in paths)])
-    parsed = cached(CARD.name, key, lambda: parse_batches(paths[:-1], paths[-1], CLASS_NAMES))
+    parsed = cached(CARD.name, key, lambda: _parse(paths))
     return Dataset(
         CARD, parsed.splits, parsed.class_names, (32, 32, 3), (), parsed.notes, _PORTIONS
     )
