@@ -141,9 +141,7 @@ def features(
     return x
 
 
-def population_statistics(
-    phi: Phi, x: Float[Array, "batch inputs"]
-) -> tuple[Statistics, ...]:
+def population_statistics(phi: Phi, x: Float[Array, "batch inputs"]) -> tuple[Statistics, ...]:
     """The batch-norm statistics of every layer over `x`, layer by layer."""
     found = []
     for layer in range(len(phi.weights)):

@@ -82,7 +82,7 @@ def load_checkpoint(path: Path, like: Tree) -> tuple[Tree, dict[str, Any]]:
                 raise RunError(f"{str(path)!r} is not a checkpoint of a meta-training run")
             if int(metadata["version"]) > VERSION:
                 raise RunError(
-                    f"{str(path)!r} was written by a newer version of metaplastic; upgrade to read it"
+                    f"{str(path)!r} is of a newer version of metaplastic; upgrade to read it"
                 )
             header = json.loads(metadata["header"])
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

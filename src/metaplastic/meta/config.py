@@ -40,8 +40,10 @@ class ValidationConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    every: int = Field(50, ge=1, description="meta-steps between validations")
-    tasks: int = Field(4, ge=1, description="validation tasks per group, the same each time")
+    every: int = Field(default=50, ge=1, description="meta-steps between validations")
+    tasks: int = Field(
+        default=4, ge=1, description="validation tasks per group, the same each time"
+    )
 
 
 class MetaTrainConfig(BaseModel):
@@ -49,13 +51,15 @@ class MetaTrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     rule: RuleConfig = RuleConfig()
     objective: str = "ridge"
     estimator: str = "truncated"
     engine: Literal["local"] = "local"
-    groups: int = Field(2, ge=1, description="groups of tasks, each of one architecture")
-    tasks_per_group: int = Field(2, ge=1, description="tasks that advance together in a group")
+    groups: int = Field(default=2, ge=1, description="groups of tasks, each of one architecture")
+    tasks_per_group: int = Field(
+        default=2, ge=1, description="tasks that advance together in a group"
+    )
     tasks: TaskConfig = TaskConfig()
     unroll: UnrollConfig = UnrollConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -74,7 +78,8 @@ class MetaTrainConfig(BaseModel):
         if self.tasks.examples_per_class < needed:
             raise ValueError(
                 f"examples_per_class {self.tasks.examples_per_class}: the meta-objective needs "
-                f"two batches of labels_per_class {self.tasks.labels_per_class}, so at least {needed}"
+                f"two batches of labels_per_class {self.tasks.labels_per_class}: "
+                f"at least {needed}"
             )
         return self
 

@@ -133,9 +133,7 @@ def _put(group: Any, slot: Int[Array, ""], new: Any) -> Any:
     return jax.tree.map(lambda whole, one: whole.at[slot].set(one), group, new)
 
 
-def renew(
-    rule: Rule, group: GroupState, stream: TaskStream, slots: Sequence[int]
-) -> GroupState:
+def renew(rule: Rule, group: GroupState, stream: TaskStream, slots: Sequence[int]) -> GroupState:
     """The group with the next task begun in each of those slots."""
     serials = np.asarray(group.serial)
     for slot in slots:

@@ -17,14 +17,23 @@ class OptimizerConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    meta_steps: int = Field(300, ge=1, description="updates of θ in all")
-    learning_rate: float = Field(3e-3, gt=0, description="Adam's, at its peak")
-    warmup: int = Field(10, ge=0, description="meta-steps of linear warm-up")
-    final_fraction: float = Field(0.05, ge=0, le=1, description="of the peak, at the last step")
-    clip_task: float = Field(1.0, gt=0, description="norm that each task's gradient is clipped to")
-    clip_total: float = Field(0.5, gt=0, description="norm that the mean gradient is clipped to")
+    meta_steps: int = Field(default=300, ge=1, description="updates of θ in all")
+    learning_rate: float = Field(default=3e-3, gt=0, description="Adam's, at its peak")
+    warmup: int = Field(default=10, ge=0, description="meta-steps of linear warm-up")
+    final_fraction: float = Field(
+        default=0.05, ge=0, le=1, description="of the peak, at the last step"
+    )
+    clip_task: float = Field(
+        default=1.0, gt=0, description="norm that each task's gradient is clipped to"
+    )
+    clip_total: float = Field(
+        default=0.5, gt=0, description="norm that the mean gradient is clipped to"
+    )
     average: float = Field(
-        0.95, ge=0, lt=1, description="decay of the running average of θ that is published; 0 is θ"
+        default=0.95,
+        ge=0,
+        lt=1,
+        description="decay of the running average of θ that is published; 0 is θ",
     )
 
 
@@ -50,9 +59,7 @@ def _transformation(config: OptimizerConfig) -> optax.GradientTransformation:
 def start(config: OptimizerConfig, rule: Rule) -> OptimizerState:
     """The state before the first meta-step."""
     theta = eqx.filter(rule, eqx.is_inexact_array)
-    return OptimizerState(
-        _transformation(config).init(theta), theta, jnp.zeros((), jnp.int32)
-    )
+    return OptimizerState(_transformation(config).init(theta), theta, jnp.zeros((), jnp.int32))
 
 
 @eqx.filter_jit

@@ -26,3 +26,34 @@ class Reporter:
 
     def close(self) -> None:
         """The run ended, however it did."""
+
+
+class Reporters(Reporter):
+    """Several as one."""
+
+    def __init__(self, *reporters: Reporter) -> None:
+        self._all = reporters
+
+    def message(self, text: str) -> None:
+        for each in self._all:
+            each.message(text)
+
+    def warning(self, text: str) -> None:
+        for each in self._all:
+            each.warning(text)
+
+    def compiled(self, seconds: float) -> None:
+        for each in self._all:
+            each.compiled(seconds)
+
+    def step(self, metrics: dict[str, Any], total: int) -> None:
+        for each in self._all:
+            each.step(metrics, total)
+
+    def saved(self, path: Path) -> None:
+        for each in self._all:
+            each.saved(path)
+
+    def close(self) -> None:
+        for each in self._all:
+            each.close()

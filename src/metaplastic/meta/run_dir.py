@@ -1,7 +1,7 @@
 """A run directory: config, metrics, checkpoints, rule files, and a lock while a process uses it.
 
-    config.json  metrics.jsonl  checkpoints/step-*.safetensors  rules/step-*.safetensors
-    rule.safetensors (the newest)
+config.json  metrics.jsonl  checkpoints/step-*.safetensors  rules/step-*.safetensors
+rule.safetensors (the newest)
 """
 
 from __future__ import annotations

@@ -193,7 +193,9 @@ class Trainer:
             wall_clock_seconds=round(self._seconds, 1),
             hardware=_hardware(),
         )
-        hub.save_rule(self.rule, self._run.rule_path(self._meta_step), card)
+        path = self._run.rule_path(self._meta_step)
+        path.parent.mkdir(exist_ok=True)
+        hub.save_rule(self.rule, path, card)
         hub.save_rule(self.rule, self._run.path / "rule.safetensors", card)
 
 
@@ -203,9 +205,7 @@ def draw_architectures(config: MetaTrainConfig) -> tuple[Architecture, ...]:
     return config.tasks.architectures.draw_distinct(rng, config.groups)
 
 
-def _sources(
-    config: MetaTrainConfig, portion: str, data_dir: Path | None
-) -> tuple[Source, ...]:
+def _sources(config: MetaTrainConfig, portion: str, data_dir: Path | None) -> tuple[Source, ...]:
     return load_sources(
         config.tasks.sources,
         portion,

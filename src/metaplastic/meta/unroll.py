@@ -25,15 +25,20 @@ class UnrollConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch_size: int = Field(64, ge=2, description="B: examples in an inner minibatch")
-    truncation: tuple[int, int] = Field((4, 8), description="fewest and most steps, k")
-    horizon: tuple[int, int] = Field((50, 200), description="fewest and most steps of a task")
-    activation: str = Field("relu", description="activation of the base model")
+    batch_size: int = Field(default=64, ge=2, description="B: examples in an inner minibatch")
+    truncation: tuple[int, int] = Field(default=(4, 8), description="fewest and most steps, k")
+    horizon: tuple[int, int] = Field(
+        default=(50, 200), description="fewest and most steps of a task"
+    )
+    activation: str = Field(default="relu", description="activation of the base model")
     late_weight: float = Field(
-        1.0, ge=0, description="the loss of step t of k weighs (t/k)^this; 0 weighs all alike"
+        default=1.0,
+        ge=0,
+        description="the loss of step t of k weighs (t/k)^this; 0 weighs all alike",
     )
     rematerialise: bool = Field(
-        True, description="recompute inner steps in the backward pass: less memory, a third slower"
+        default=True,
+        description="recompute inner steps in the backward pass: less memory, a third slower",
     )
 
     @model_validator(mode="after")
@@ -53,17 +58,13 @@ class Trajectory(NamedTuple):
     losses: Float[Array, " steps"]
 
 
-def draw_minibatch(
-    pool: Pool, batch_size: int, key: PRNGKeyArray
-) -> Float[Array, "batch inputs"]:
+def draw_minibatch(pool: Pool, batch_size: int, key: PRNGKeyArray) -> Float[Array, "batch inputs"]:
     """Examples of the pool, drawn evenly with replacement."""
     flat = pool.inputs.reshape(-1, pool.inputs.shape[-1])
     return flat[jax.random.randint(key, (batch_size,), 0, flat.shape[0])]
 
 
-def draw_labelled(
-    pool: Pool, per_class: int, key: PRNGKeyArray
-) -> tuple[Pool, Pool]:
+def draw_labelled(pool: Pool, per_class: int, key: PRNGKeyArray) -> tuple[Pool, Pool]:
     """Two disjoint labelled batches of `per_class` examples of every class."""
     classes, examples = pool.inputs.shape[:2]
     keys = jax.random.split(key, classes)

@@ -25,8 +25,10 @@ class HebbianSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    inner_step: float = Field(0.1, gt=0, le=1, description="size of the first inner step")
-    half_life: float = Field(40.0, gt=0, description="age at which the inner step has halved")
+    inner_step: float = Field(default=0.1, gt=0, le=1, description="size of the first inner step")
+    half_life: float = Field(
+        default=40.0, gt=0, description="age at which the inner step has halved"
+    )
 
 
 class Hebbian(Rule):

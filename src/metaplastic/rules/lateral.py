@@ -38,9 +38,7 @@ def lateral_features(
     layer at two sharpnesses, and its distance to the layer's maximum (competition); its distance
     to the layer's mean; the layer's mean itself.
     """
-    predicted = x_hat @ (
-        corr * jax.lax.rsqrt(0.1 + jnp.sum(corr * corr, axis=0, keepdims=True))
-    )
+    predicted = x_hat @ (corr * jax.lax.rsqrt(0.1 + jnp.sum(corr * corr, axis=0, keepdims=True)))
     top = jnp.max(z, axis=1, keepdims=True)
     mean = jnp.mean(z, axis=1, keepdims=True)
     shares = []

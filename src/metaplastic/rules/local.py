@@ -27,6 +27,7 @@ from metaplastic.rules.rule import Rule, RuleState
 WEIGHT_STATISTICS = 4
 CONTEXT = 4  # bias, is input, is top, age
 TERMS = 3  # low rank, decorrelation, decay of large weights
+COMPETITION = 6.0
 RATE_RANGE = 1.0  # learned factors of the inner step stay within e^-1 .. e^1
 
 
@@ -35,15 +36,23 @@ class LocalSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hidden: int = Field(32, ge=1, description="H, units in each layer of the update network")
-    error_channels: int = Field(8, ge=1, description="K, channels of the error signal")
-    readout_channels: int = Field(4, ge=1, description="C, channels of the low-rank weight change")
-    backward: Literal["tied", "separate"] = Field(
-        "tied", description="error signal through W^T (tied) or V (separate)"
+    hidden: int = Field(
+        default=32, ge=1, description="H, units in each layer of the update network"
     )
-    inner_step: float = Field(0.08, gt=0, le=1, description="angle of the first step, radians")
-    half_life: float = Field(40.0, gt=0, description="age at which the inner step has halved")
-    decay_power: float = Field(1.0, ge=0, description="0 keeps the inner step constant")
+    error_channels: int = Field(default=8, ge=1, description="K, channels of the error signal")
+    readout_channels: int = Field(
+        default=4, ge=1, description="C, channels of the low-rank weight change"
+    )
+    backward: Literal["tied", "separate"] = Field(
+        default="tied", description="error signal through W^T (tied) or V (separate)"
+    )
+    inner_step: float = Field(
+        default=0.08, gt=0, le=1, description="angle of the first step, radians"
+    )
+    half_life: float = Field(
+        default=40.0, gt=0, description="age at which the inner step has halved"
+    )
+    decay_power: float = Field(default=2.0, ge=0, description="0 keeps the inner step constant")
 
 
 class Local(Rule):
@@ -80,6 +89,10 @@ class Local(Rule):
         def draw(rows: int, columns: int, scale: float = 1.0) -> Array:
             return jax.random.normal(next(keys), (rows, columns)) * scale / rows**0.5
 
+        # begins as plain competitive Hebbian learning: presynaptic activity times the unit's
+        # share of its layer, the network and its error signals a small perturbation of that
+        skip = draw(features, readouts, 0.1)
+        skip = skip.at[0, k : k + c].add(1.0).at[-1, k + c : k + 2 * c].add(COMPETITION)
         return cls(
             w_features=draw(features, h),
             w_statistics=draw(statistics, h, 0.5),
@@ -88,12 +101,12 @@ class Local(Rule):
             w_pooled=draw(h, h, 0.5),
             w_layer=draw(h, h, 0.5),
             b_hidden=jnp.zeros(h),
-            w_readout=draw(h, readouts, 0.5),
-            w_skip=draw(features, readouts, 0.5),
+            w_readout=draw(h, readouts, 0.1),
+            w_skip=skip,
             b_readout=jnp.zeros(readouts),
             w_top=draw(activity, k),
             error_gate=jnp.full((k,), 0.5),
-            term_weights=jnp.array([1.0, 0.1, 0.1]),
+            term_weights=jnp.array([1.0, 0.03, 0.0]),
             log_rate=jnp.zeros(2),
             config=config,
         )
@@ -139,7 +152,8 @@ class Local(Rule):
             pre = readout[k : k + c]
 
             if layer < layers:
-                assert post is not None and corr_above is not None
+                assert post is not None
+                assert corr_above is not None
                 turn = self._change(phi.weights[layer], pre, post, corr_above)
                 weights[layer] = _turn(phi.weights[layer], turn, rate_w)
                 if backward:
@@ -235,8 +249,8 @@ class Local(Rule):
         low_rank = jnp.einsum("cbm,cbn->mn", pre, post) / (batch * channels**0.5)
         w = w * w.shape[0] ** 0.5
         terms = [low_rank * w.shape[0] ** 0.25, -(w @ corr), -w * jnp.abs(w)]
-        mixed = sum(a * _bounded(term) for a, term in zip(self.term_weights, terms, strict=True))
-        return _bounded(mixed)
+        bounded = jnp.stack([_bounded(term) for term in terms])
+        return _bounded(jnp.einsum("t,tmn->mn", self.term_weights, bounded))
 
 
 def _bounded(change: Float[Array, "below above"]) -> Float[Array, "below above"]:

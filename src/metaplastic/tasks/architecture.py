@@ -39,11 +39,15 @@ class ArchitectureSpace(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sides: tuple[int, ...] = Field((14,), min_length=1, description="image sides in pixels")
-    channels: tuple[int, ...] = Field((1,), min_length=1, description="1 grey, 3 colour")
-    layers: tuple[int, int] = Field((2, 3), description="fewest and most layers")
-    units: tuple[int, ...] = Field((64, 128), min_length=1, description="widths of hidden layers")
-    n_features: tuple[int, ...] = Field((32,), min_length=1, description="widths of the top layer")
+    sides: tuple[int, ...] = Field(default=(14,), min_length=1, description="image sides in pixels")
+    channels: tuple[int, ...] = Field(default=(1,), min_length=1, description="1 grey, 3 colour")
+    layers: tuple[int, int] = Field(default=(2, 3), description="fewest and most layers")
+    units: tuple[int, ...] = Field(
+        default=(64, 128), min_length=1, description="widths of hidden layers"
+    )
+    n_features: tuple[int, ...] = Field(
+        default=(32,), min_length=1, description="widths of the top layer"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> ArchitectureSpace:

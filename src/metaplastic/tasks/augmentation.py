@@ -14,11 +14,15 @@ class Augmentation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    shift: float = Field(0.1, ge=0, le=0.5, description="fraction of the image's side")
-    rotation: float = Field(20.0, ge=0, le=180, description="degrees")
-    noise: float = Field(0.2, ge=0, description="standard deviation, in units of the pool's own")
+    shift: float = Field(default=0.1, ge=0, le=0.5, description="fraction of the image's side")
+    rotation: float = Field(default=20.0, ge=0, le=180, description="degrees")
+    noise: float = Field(
+        default=0.2, ge=0, description="standard deviation, in units of the pool's own"
+    )
     regression_weight: float = Field(
-        0.3, ge=0, description="weight of the amounts beside the one-hot label; 0 leaves them out"
+        default=0.3,
+        ge=0,
+        description="weight of the amounts beside the one-hot label; 0 leaves them out",
     )
 
 

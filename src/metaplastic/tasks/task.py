@@ -19,15 +19,15 @@ class TaskConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sources: tuple[str, ...] = Field(("glyphs",), description="data sets, sampled evenly")
+    sources: tuple[str, ...] = Field(default=("glyphs",), description="data sets, sampled evenly")
     held_out: tuple[str, ...] = Field(
-        ("mnist", "fashion_mnist", "imdb", "digits", "two_moons"),
+        default=("mnist", "fashion_mnist", "imdb", "digits", "two_moons"),
         description="data sets this run refuses to meta-train on",
     )
-    n_classes: int = Field(10, ge=2, description="classes of a task")
-    examples_per_class: int = Field(60, ge=2, description="pool size of a task, per class")
+    n_classes: int = Field(default=10, ge=2, description="classes of a task")
+    examples_per_class: int = Field(default=60, ge=2, description="pool size of a task, per class")
     labels_per_class: int = Field(
-        10, ge=1, description="K: labelled examples per class, in each of the two batches"
+        default=10, ge=1, description="K: labelled examples per class, in each of the two batches"
     )
     augmentation: Augmentation = Augmentation()
     architectures: ArchitectureSpace = ArchitectureSpace()
@@ -54,7 +54,7 @@ def sample_task(
 ) -> Task:
     """The task of that seed: data set, classes, examples, augmentation and permutation."""
     rng = np.random.default_rng(np.random.SeedSequence(list(seed)))
-    source = sources[rng.integers(len(sources))]
+    source = sources[int(rng.integers(len(sources)))]
     classes = rng.choice(len(source.members), size=config.n_classes, replace=False)
     per_class = config.examples_per_class
     rows = np.concatenate(

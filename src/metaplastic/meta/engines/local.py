@@ -29,7 +29,7 @@ class LocalEngine(Engine):
         n_tasks: int,
         *,
         seed: int,
-        devices: Sequence[jax.Device] | None = None,
+        devices: Sequence[Any] | None = None,
     ) -> None:
         """`n_tasks` per group; raises `ConfigError` where they cannot be split over `devices`."""
         devices = list(devices or jax.local_devices())
@@ -60,9 +60,7 @@ class LocalEngine(Engine):
     def _place(self, group: GroupState) -> GroupState:
         return jax.device_put(group, self._sharding)
 
-    def _estimate(
-        self, index: int, rule: Rule, group: GroupState, n_steps: int
-    ) -> Estimate:
+    def _estimate(self, index: int, rule: Rule, group: GroupState, n_steps: int) -> Estimate:
         """The estimator, compiled for this group's shapes at first use."""
         theta, static = eqx.partition(rule, eqx.is_array)
         arguments = (theta, group, jnp.array(n_steps, jnp.int32))

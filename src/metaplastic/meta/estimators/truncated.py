@@ -47,7 +47,5 @@ class TruncatedBackprop(Estimator):
             theta, group.phi, group.rule_state, group.pool, group.keys
         )
         gradient, norm, finite = gather(gradients, losses, self.clip_task)
-        group = eqx.tree_at(
-            lambda g: (g.phi, g.rule_state), group, (end.phi, end.rule_state)
-        )
+        group = eqx.tree_at(lambda g: (g.phi, g.rule_state), group, (end.phi, end.rule_state))
         return Estimate(gradient, group, losses, norm, finite)

@@ -1,0 +1,51 @@
+"""`metaplastic info`: what a rule file or a run directory holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def info(
+    what: Annotated[str, typer.Argument(help="A rule file, a shipped rule's name, or a run.")],
+) -> None:
+    """Describe a rule (its card, as Markdown) or a run (its settings and how far it is)."""
+    path = Path(what)
+    if path.is_dir():
+        _describe_run(path)
+        return
+    from metaplastic.hub import rule_page
+
+    typer.echo(rule_page(what))
+
+
+def _describe_run(path: Path) -> None:
+    import json
+
+    from metaplastic.cli.progress import duration
+    from metaplastic.meta.run_dir import read_config, read_metrics
+
+    config = read_config(path)
+    metrics = read_metrics(path)
+    typer.echo(f"run {path}")
+    total = config.optimizer.meta_steps
+    if metrics:
+        last = metrics[-1]
+        typer.echo(f"meta-step {last['meta_step']} of {total}, {duration(last['seconds'])} so far")
+        typer.echo(f"loss {last['loss']:.4f}")
+        read = [m for m in metrics if "validation_accuracy" in m]
+        if read:
+            shown = ", ".join(
+                f"{value:.3f} after {age} inner steps"
+                for age, value in read[-1]["validation_accuracy"].items()
+            )
+            typer.echo(f"validation accuracy {shown} (meta-step {read[-1]['meta_step']})")
+        typer.echo(f"tasks dropped as not finite: {sum(m['dropped'] for m in metrics)}")
+    else:
+        typer.echo(f"no meta-step done of {total}")
+    rules = sorted((path / "rules").glob("*.safetensors"))
+    if rules:
+        typer.echo("rules: " + ", ".join(rule.name for rule in rules))
+    typer.echo(json.dumps(config.model_dump(mode="json"), indent=2))

@@ -1,0 +1,55 @@
+"""What every command that computes sets up first."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+
+def command_line() -> str:
+    """The command as it was typed, for a rule's card."""
+    return shlex.join(["metaplastic", *sys.argv[1:]])
+
+
+def use_compilation_cache() -> None:
+    """Keep compiled programs on disk, so that a second run of the same shapes starts at once."""
+    import jax
+    import platformdirs
+
+    folder = platformdirs.user_cache_path("metaplastic") / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # a read-only home costs time, nothing else
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+
+
+class StopSignals:
+    """Turns the first interrupt or SIGTERM into a wish to stop; the second ends at once."""
+
+    def __init__(self, announce: Callable[[str], None]) -> None:
+        self._announce = announce
+        self.received: signal.Signals | None = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        if self.received is not None:
+            sys.exit(128 + number)
+        self.received = signal.Signals(number)
+        self._announce(
+            f"{self.received.name}: finishing this meta-step, then saving (again to quit at once)"
+        )
+
+    def __call__(self) -> bool:
+        return self.received is not None
+
+    @property
+    def status(self) -> int:
+        """The exit status that tells which signal ended the process."""
+        return 128 + self.received if self.received else 0

@@ -1,0 +1,33 @@
+"""A run's metrics as TensorBoard events; needs the extra `tensorboard`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from metaplastic.errors import MissingExtraError
+from metaplastic.meta.reporter import Reporter
+
+
+class TensorBoardReporter(Reporter):
+    """Writes every number of every meta-step; raises `MissingExtraError` without the extra."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError:
+            raise MissingExtraError("tensorboardX", "tensorboard", "--tensorboard") from None
+        self._writer = SummaryWriter(str(folder))
+
+    def step(self, metrics: dict[str, Any], total: int) -> None:
+        del total
+        at = metrics["meta_step"]
+        for name, value in metrics.items():
+            if name == "validation_accuracy":
+                for age, accuracy in value.items():
+                    self._writer.add_scalar(f"validation_accuracy/{age}", accuracy, at)
+            elif name != "meta_step":
+                self._writer.add_scalar(name, value, at)
+
+    def close(self) -> None:
+        self._writer.close()
