@@ -11,12 +11,28 @@ from metaplastic.evaluation.baselines.baseline import (
     LabelledBaseline,
     Unlabelled,
 )
+from metaplastic.evaluation.baselines.denoising import Denoising
+from metaplastic.evaluation.baselines.hebbian import HebbianBaseline
+from metaplastic.evaluation.baselines.kmeans import KMeans
+from metaplastic.evaluation.baselines.pca import Pca
+from metaplastic.evaluation.baselines.pca_whitened import PcaWhitened
 from metaplastic.evaluation.baselines.random_network import RandomNetwork
 from metaplastic.evaluation.baselines.raw import Raw
+from metaplastic.evaluation.baselines.rbm import Rbm
+from metaplastic.evaluation.baselines.supervised import Supervised
+from metaplastic.evaluation.baselines.vae import Vae
 
 _ALL: tuple[type[Baseline], ...] = (
     RandomNetwork,
     Raw,
+    Supervised,
+    Vae,
+    Denoising,
+    Pca,
+    PcaWhitened,
+    KMeans,
+    Rbm,
+    HebbianBaseline,
 )
 
 BASELINES: dict[str, type[Baseline]] = {baseline.name: baseline for baseline in _ALL}

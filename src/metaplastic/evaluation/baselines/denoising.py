@@ -1,0 +1,100 @@
+"""Baseline `dae`: a denoising autoencoder with the base model as its encoder (Vincent, 2008)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from metaplastic.base_model import Phi, features, initialise, population_statistics
+from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
+from metaplastic.evaluation.baselines.decoder import Decoder, make_decoder
+from metaplastic.evaluation.baselines.gradient import train
+from metaplastic.evaluation.inner_loop import Network, statistics_rows
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+
+
+class DenoisingSettings(BaseModel):
+    """What the search chooses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    masked: float = Field(0.3, ge=0, lt=1, description="share of inputs set to zero, their mean")
+    noise: float = Field(0.3, ge=0, description="standard deviation of Gaussian noise")
+    learning_rate: float = Field(1e-3, gt=0)
+    steps: int = Field(3000, ge=1, description="updates by Adam")
+    batch_size: int = Field(64, ge=2)
+
+
+class DenoisingParams(eqx.Module):
+    """The base model and a decoder that mirrors it."""
+
+    encoder: Phi
+    decoder: Decoder
+
+
+def corrupt(x: Array, masked: Array, noise: Array, key: PRNGKeyArray) -> Array:
+    """Some inputs at zero, all with noise added."""
+    mask_key, noise_key = jax.random.split(key)
+    kept = jax.random.uniform(mask_key, x.shape) >= masked
+    return jnp.where(kept, x, 0.0) + noise * jax.random.normal(noise_key, x.shape)
+
+
+def _loss(params: DenoisingParams, x: Array, hyper: Array, key: PRNGKeyArray) -> Array:
+    seen = corrupt(x, hyper[0], hyper[1], key)
+    return jnp.mean((x - params.decoder(features(params.encoder, seen))) ** 2)
+
+
+def _initial(key: PRNGKeyArray, sizes: Sequence[int], activation: str) -> DenoisingParams:
+    decoder = make_decoder(jax.random.fold_in(key, 1), sizes[-1], sizes[1:-1], sizes[0], activation)
+    return DenoisingParams(initialise(key, sizes, activation), decoder)
+
+
+class Denoising(Baseline):
+    """Reconstructs clean inputs from corrupted ones; features: the base model's own."""
+
+    name = "dae"
+    title = "denoising autoencoder"
+    Settings = DenoisingSettings
+    grid = (
+        {},
+        {"masked": 0.6},
+        {"masked": 0.0, "noise": 0.3},
+        {"noise": 1.0},
+        {"steps": 1000},
+        {"learning_rate": 3e-3},
+    )
+
+    def fit(
+        self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
+    ) -> list[Encoder]:
+        settings = self.settings
+        assert isinstance(settings, DenoisingSettings)
+        _, params = next(
+            train(
+                _loss,
+                lambda key: _initial(key, data.sizes, data.activation),
+                data.inputs,
+                trials,
+                (settings.steps,),
+                hyper=jnp.array([settings.masked, settings.noise]),
+                learning_rate=settings.learning_rate,
+                batch_size=settings.batch_size,
+                label="denoising autoencoder",
+                progress=progress,
+            )
+        )
+        rows = statistics_rows(data.inputs)
+        encoders: list[Encoder] = []
+        for i, trial in enumerate(trials):
+            phi = jax.tree.map(lambda a, i=i: a[i], params.encoder)
+            seen = jnp.asarray(rows[:, trial.permutation])
+            encoders.append(
+                Network(phi, population_statistics(phi, seen), jnp.asarray(trial.permutation))
+            )
+        return encoders

@@ -1,0 +1,56 @@
+"""Baseline `hebbian`: the rule designed by hand, on the same base model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+from pydantic import BaseModel, ConfigDict, Field
+
+from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
+from metaplastic.evaluation.inner_loop import run_inner_loop
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+from metaplastic.rules import make_rule
+
+
+class HebbianSettings(BaseModel):
+    """What the search chooses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inner_step: float = Field(0.1, gt=0, le=1)
+    inner_steps: int = Field(100, ge=1)
+
+
+class HebbianBaseline(Baseline):
+    """Oja's subspace rule with decorrelation, layer by layer; see `rules/hebbian.py`."""
+
+    name = "hebbian"
+    title = "Hebbian, by hand"
+    Settings = HebbianSettings
+    grid = (
+        {},
+        {"inner_step": 0.03},
+        {"inner_step": 0.3},
+        {"inner_steps": 25},
+        {"inner_steps": 400},
+    )
+
+    def fit(
+        self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
+    ) -> list[Encoder]:
+        settings = self.settings
+        assert isinstance(settings, HebbianSettings)
+        loop = run_inner_loop(
+            make_rule("hebbian", jax.random.key(0), inner_step=settings.inner_step),
+            data.inputs,
+            trials,
+            (settings.inner_steps,),
+            hidden=data.hidden,
+            n_features=data.n_features,
+            activation=data.activation,
+            batch_size=data.batch_size,
+            progress=progress,
+        )
+        return [network for _, networks, _ in loop for network in networks]

@@ -1,0 +1,98 @@
+"""Baseline `kmeans`: k-means with triangle features (Coates and Ng, 2012, section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from threadpoolctl import ThreadpoolController
+
+from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+
+
+class KMeansSettings(BaseModel):
+    """What the search chooses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    whiten: float | None = Field(
+        None, gt=0, description="regularisation of ZCA whitening, in input variances; none: no ZCA"
+    )
+    restarts: int = Field(3, ge=1, description="runs of Lloyd's algorithm; the best is kept")
+    rows: int = Field(10_000, ge=1, description="at most so many examples, drawn per seed")
+
+
+class KMeans(Baseline):
+    """As many centroids as the base model has features."""
+
+    name = "kmeans"
+    title = "k-means, triangle"
+    Settings = KMeansSettings
+    grid = ({}, {"whiten": 0.1}, {"whiten": 1.0})
+
+    def fit(
+        self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
+    ) -> list[Encoder]:
+        from sklearn.cluster import KMeans as Lloyd
+
+        settings = self.settings
+        assert isinstance(settings, KMeansSettings)
+        mean, zca = whitening(data.inputs, settings.whiten)
+        threads = ThreadpoolController()
+        encoders: list[Encoder] = []
+        for done, trial in enumerate(trials):
+            progress("k-means", done, len(trials), "seeds")
+            rng = np.random.default_rng(trial.seed)
+            count = min(settings.rows, len(data.inputs))
+            rows = data.inputs[rng.choice(len(data.inputs), count, replace=False)]
+            lloyd = Lloyd(
+                min(data.n_features, count),
+                n_init=settings.restarts,  # pyright: ignore[reportArgumentType]
+                random_state=trial.seed,
+            )
+            with threads.limit(limits=1):  # on busy cores its own threads wait for each other
+                centroids = lloyd.fit(_apply(rows, mean, zca)).cluster_centers_
+            encoders.append(_encoder(centroids, mean, zca))
+        return encoders
+
+
+def triangle(rows: NDArray[np.floating], centroids: NDArray[np.floating]) -> NDArray[np.floating]:
+    """max(0, mean over centroids of the distances - distance), shape (n, centroids)."""
+    squares = (
+        np.sum(rows**2, axis=1)[:, None]
+        - 2.0 * rows @ centroids.T
+        + np.sum(centroids**2, axis=1)[None]
+    )
+    distance = np.sqrt(np.maximum(squares, 0.0))
+    return np.maximum(0.0, distance.mean(axis=1, keepdims=True) - distance)
+
+
+def whitening(
+    inputs: NDArray[np.float32], amount: float | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """The mean (d,) and the ZCA matrix (d, d), or None for none."""
+    mean = inputs.mean(axis=0)
+    if amount is None:
+        return mean, None
+    covariance = np.cov(inputs, rowvar=False).reshape(inputs.shape[1], -1)
+    values, vectors = np.linalg.eigh(covariance)
+    shrunk = 1.0 / np.sqrt(np.maximum(values, 0.0) + amount * float(np.mean(np.diag(covariance))))
+    return mean, ((vectors * shrunk) @ vectors.T).astype(np.float32)
+
+
+def _apply(
+    rows: NDArray[np.float32], mean: NDArray[np.float32], zca: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    return rows - mean if zca is None else (rows - mean) @ zca
+
+
+def _encoder(
+    centroids: NDArray[np.floating],
+    mean: NDArray[np.float32],
+    zca: NDArray[np.float32] | None,
+) -> Encoder:
+    return lambda rows: triangle(_apply(rows, mean, zca), centroids)

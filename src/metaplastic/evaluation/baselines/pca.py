@@ -1,0 +1,30 @@
+"""Baseline `pca`: principal components."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+
+
+class Pca(Baseline):
+    """As many principal components as the base model has features; the same for every seed.
+
+    There is nothing to search: the number of components is the base model's.
+    """
+
+    name = "pca"
+    title = "PCA"
+    whiten: ClassVar[bool] = False
+
+    def fit(
+        self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
+    ) -> list[Encoder]:
+        from sklearn.decomposition import PCA
+
+        components = min(data.n_features, *data.inputs.shape)
+        fitted = PCA(components, whiten=self.whiten, random_state=0).fit(data.inputs)
+        return [fitted.transform for _ in trials]

@@ -1,0 +1,201 @@
+"""Baseline `supervised`: the base model trained on the labelled examples alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from metaplastic.base_model import Phi, Statistics, features, initialise, population_statistics
+from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
+from metaplastic.evaluation.baselines.decoder import Linear, make_linear
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.readout import FOLDS, fold_of
+from metaplastic.evaluation.trials import Trial
+
+
+class SupervisedSettings(BaseModel):
+    """The learning rate is searched elsewhere; decay and stopping are chosen on the labels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    learning_rate: float = Field(1e-3, gt=0)
+    decays: tuple[float, ...] = Field((0.0, 0.1, 1.0), min_length=1, description="AdamW's")
+    checks: int = Field(15, ge=1, description="places to stop at")
+    every: int = Field(10, ge=1, description="steps between them; each step sees all examples")
+
+
+class Classifier(eqx.Module):
+    """The base model and a linear layer on its features."""
+
+    phi: Phi
+    top: Linear
+
+
+class FittedClassifier(NamedTuple):
+    """A trained classifier of one seed, with the statistics of its labelled examples."""
+
+    model: Classifier
+    statistics: tuple[Statistics, ...]
+    permutation: NDArray[np.int32]
+
+    def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores (n, classes)."""
+        return np.asarray(
+            _scores(self.model, self.statistics, jnp.asarray(rows[:, self.permutation]))
+        )
+
+
+@eqx.filter_jit
+def _scores(model: Classifier, statistics: tuple[Statistics, ...], x: Array) -> Array:
+    return model.top(features(model.phi, x, statistics))
+
+
+def _initial(
+    key: PRNGKeyArray, sizes: tuple[int, ...], activation: str, classes: int
+) -> Classifier:
+    top = make_linear(jax.random.fold_in(key, 1), sizes[-1], classes)
+    return Classifier(initialise(key, sizes, activation), top)
+
+
+def _loss(model: Classifier, x: Array, y: Array) -> Array:
+    scores = model.top(features(model.phi, x))
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(scores, y))
+
+
+def _steps(
+    model: Classifier,
+    moments: optax.OptState,
+    x: Array,
+    y: Array,
+    decay: Array,
+    rate: Array,
+    n: Array,
+) -> tuple[Classifier, optax.OptState]:
+    adam = optax.scale_by_adam()
+
+    def step(
+        _: Array, carry: tuple[Classifier, optax.OptState]
+    ) -> tuple[Classifier, optax.OptState]:
+        model, moments = carry
+        change, moments = adam.update(jax.grad(_loss)(model, x, y), moments)
+        model = jax.tree.map(lambda p, c: p - rate * (c + decay * p), model, change)
+        return model, moments
+
+    return jax.lax.fori_loop(0, n, step, (model, moments))
+
+
+@eqx.filter_jit
+def _validate(
+    start: Classifier,
+    x: Float[Array, "k inputs"],
+    y: Int[Array, " k"],
+    train_rows: Int[Array, "folds t"],
+    held: Float[Array, "folds k"],
+    decays: Float[Array, " decays"],
+    rate: Array,
+    every: Array,
+    checks: int,
+) -> tuple[Float[Array, "decays checks"], Float[Array, "decays checks"]]:
+    """Held-out examples got right, and their cross-entropy, summed over folds."""
+
+    def one(rows: Array, weight: Array, decay: Array) -> tuple[Array, Array]:
+        inside, labels = x[rows], y[rows]
+
+        def check(carry: tuple[Classifier, optax.OptState], _: None) -> tuple:
+            carry = _steps(*carry, inside, labels, decay, rate, every)
+            statistics = population_statistics(carry[0].phi, inside)
+            scores = carry[0].top(features(carry[0].phi, x, statistics))
+            right = jnp.sum(weight * (jnp.argmax(scores, axis=1) == y))
+            entropy = optax.softmax_cross_entropy_with_integer_labels(scores, y)
+            return carry, (right, jnp.sum(weight * entropy))
+
+        moments = optax.scale_by_adam().init(start)  # pyright: ignore[reportArgumentType]
+        return jax.lax.scan(check, (start, moments), None, length=checks)[1]
+
+    over_folds = jax.vmap(one, in_axes=(0, 0, None))
+    right, entropy = jax.vmap(over_folds, in_axes=(None, None, 0))(train_rows, held, decays)
+    return jnp.sum(right, axis=1), jnp.sum(entropy, axis=1)
+
+
+@eqx.filter_jit
+def _fit(
+    model: Classifier, x: Array, y: Array, decay: Array, rate: Array, steps: Array
+) -> tuple[Classifier, tuple[Statistics, ...]]:
+    moments = optax.scale_by_adam().init(model)  # pyright: ignore[reportArgumentType]
+    model, _ = _steps(model, moments, x, y, decay, rate, steps)
+    return model, population_statistics(model.phi, x)
+
+
+class Supervised(LabelledBaseline):
+    """The same architecture and a linear layer, by Adam on cross-entropy, from the same φ.
+
+    Weight decay and the step to stop at have the best cross-validated accuracy on the labelled
+    examples; ties go to the smaller cross-entropy. Batch norm uses the labelled examples.
+    """
+
+    name = "supervised"
+    title = "supervised, same labels"
+    Settings = SupervisedSettings
+    grid = ({}, {"learning_rate": 3e-3}, {"learning_rate": 3e-4})
+
+    def fit_labelled(
+        self,
+        data: Unlabelled,
+        rows: NDArray[np.float32],
+        labels: NDArray[np.int32],
+        n_classes: int,
+        trials: Sequence[Trial],
+        progress: Progress = silent,
+    ) -> list[Encoder]:
+        settings = self.settings
+        assert isinstance(settings, SupervisedSettings)
+        rate = jnp.asarray(settings.learning_rate)
+        begin = eqx.filter_jit(_initial)
+        fitted: list[Encoder] = []
+        for done, (trial, own, y) in enumerate(zip(trials, rows, labels, strict=True)):
+            progress("supervised", done, len(trials), "seeds")
+            x = jnp.asarray(own[:, trial.permutation])
+            start = begin(trial.init_key, data.sizes, data.activation, n_classes)
+            decay, steps = _choose(settings, start, x, y, rate)
+            model, statistics = _fit(
+                start, x, jnp.asarray(y), jnp.asarray(decay), rate, jnp.asarray(steps)
+            )
+            fitted.append(FittedClassifier(model, statistics, trial.permutation))
+        return fitted
+
+
+def _choose(
+    settings: SupervisedSettings, start: Classifier, x: Array, y: NDArray[np.int32], rate: Array
+) -> tuple[float, int]:
+    """Weight decay and number of steps. With one label in a class: the middle ones."""
+    smallest = int(np.min(np.bincount(y)[np.unique(y)]))
+    if smallest < 2:
+        middle = settings.decays[len(settings.decays) // 2]
+        return middle, settings.every * max(1, settings.checks // 2)
+    fold = fold_of(y, min(FOLDS, smallest))
+    inside = [np.flatnonzero(fold != f) for f in range(fold.max() + 1)]
+    longest = max(map(len, inside))
+    right, entropy = _validate(
+        start,
+        x,
+        jnp.asarray(y),
+        jnp.asarray(np.stack([np.resize(rows, longest) for rows in inside])),
+        jnp.asarray(np.stack([(fold == f) for f in range(fold.max() + 1)]), jnp.float32),
+        jnp.asarray(settings.decays),
+        rate,
+        jnp.asarray(settings.every),
+        settings.checks,
+    )
+    right, entropy = np.asarray(right), np.asarray(entropy)
+    order = np.lexsort((entropy.ravel(), -right.ravel()))
+    decay, check = np.unravel_index(order[0], right.shape)
+    return settings.decays[decay], settings.every * (int(check) + 1)
