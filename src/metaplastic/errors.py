@@ -8,6 +8,10 @@ from collections.abc import Iterable
 class MetaplasticError(Exception):
     """What was given, what is allowed and what to do, in one line."""
 
+    def __str__(self) -> str:
+        # Names that come from files may hold line breaks.
+        return " ".join(super().__str__().splitlines())
+
 
 class ConfigError(MetaplasticError):
     """A setting has a value that it may not have."""
@@ -19,6 +23,10 @@ class DataError(MetaplasticError):
 
 class RuleFileError(MetaplasticError):
     """A rule file is missing, damaged or of a kind that this version cannot read."""
+
+
+class ModelFileError(MetaplasticError):
+    """The file of a fitted encoder is missing, damaged or cannot be read by this version."""
 
 
 class RunError(MetaplasticError):

@@ -43,6 +43,8 @@ def parse_address(text: str) -> Address:
     if match is None:
         body, options = _split_options(address)
         name, size = _split_size(body)
+        if not name:
+            raise DataError(f"not an address of a data set: {text!r}; the name is missing")
         return Address(name, "", size, options)
     scheme, rest = match.groups()
     if not rest:

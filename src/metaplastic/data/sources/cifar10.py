@@ -78,7 +78,7 @@ def _parse(paths: list[Path]) -> Parsed:
         batches = [(str(path), read_batch_file(path)) for path in paths]
     else:
         wanted = {f"cifar-10-batches-bin/{name}" for name in (*_TRAIN, "test_batch.bin")}
-        found = {name: data for name, data in read_members(paths[0], wanted)}
+        found = dict(read_members(paths[0], wanted))
         missing = sorted(wanted - found.keys())
         if missing:
             raise DataError(

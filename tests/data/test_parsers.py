@@ -1,0 +1,238 @@
+"""Readers of published formats: right results, and one clear line for what is damaged."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import pickle
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metaplastic.data.parsers.cifar import RECORD, parse_batch
+from metaplastic.data.parsers.idx import parse_idx, read_idx
+from metaplastic.data.parsers.images import decode
+from metaplastic.data.parsers.npz import parse_npy, read_npz
+from metaplastic.data.parsers.tables import read_csv
+from metaplastic.errors import DataError
+
+from published import cifar_batch, encoded, idx, picture
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (4, 5, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_idx(tmp_path: Path, packed: bool) -> None:
+    path = tmp_path / "images"
+    path.write_bytes(gzip.compress(idx(IMAGES)) if packed else idx(IMAGES))
+    np.testing.assert_array_equal(read_idx(path, 3), IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "truncated: 0 bytes"),
+        (idx(IMAGES)[:10], "truncated within its header"),
+        (idx(IMAGES)[:-1], r"truncated: its header promises 60 bytes .* it holds 59"),
+        (idx(IMAGES) + b"x", "too long"),
+        (b"\0\0\x0d\x03" + idx(IMAGES)[4:], "wrong magic number 00000d03, expected 00000803"),
+        (idx(IMAGES[0]), "wrong magic number 00000802"),
+        (b"\0\0\x08\x03" + struct.pack(">III", 2**32 - 1, 2**32 - 1, 9), "truncated"),
+    ],
+)
+def test_bad_idx(data: bytes, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        parse_idx(data, 3, "some/file")
+    assert str(caught.value).startswith("some/file")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", [5, 40, -1, -9])
+def test_truncated_gzip(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(idx(IMAGES))[:cut])
+    with pytest.raises(DataError, match=r"images\.gz: the gzip file is truncated or corrupt"):
+        read_idx(path, 3)
+
+
+def test_corrupt_gzip(tmp_path: Path) -> None:
+    data = bytearray(gzip.compress(idx(RNG.integers(0, 256, (50, 9, 9), dtype=np.uint8))))
+    data[len(data) // 2] ^= 0xFF
+    path = tmp_path / "images.gz"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"corrupt"):
+        read_idx(path, 3)
+
+
+def test_cifar_channels_come_last() -> None:
+    images = RNG.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    split = parse_batch(cifar_batch(images, np.array([3, 9, 0])), "batch")
+    np.testing.assert_array_equal(split.inputs, images)
+    assert split.labels.tolist() == [3, 9, 0]
+    assert split.labels.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "empty"),
+        (bytes(RECORD - 1), "expected whole records"),
+        (bytes([10]) + bytes(RECORD - 1), "a label 10, expected 0 to 9"),
+        (pickle.dumps({"data": bytes(100)}), "a pickle, which is never read; use the binary"),
+    ],
+)
+def test_bad_cifar(data: bytes, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        parse_batch(data, "batch")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "WEBP", "JPEG"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_images(kind: str, mode: str) -> None:
+    image = picture(1, (16, 12), mode)
+    array = decode(encoded(image, kind), "file", mode="grey" if mode == "L" else "colour")
+    assert array.shape == ((12, 16) if mode == "L" else (12, 16, 3))
+    assert array.dtype == np.uint8
+    if kind in ("PNG", "BMP") or (kind == "GIF" and mode == "L"):
+        np.testing.assert_array_equal(array, np.asarray(image))
+
+
+def test_images_are_cut_to_the_central_square() -> None:
+    array = np.zeros((10, 30), np.uint8)
+    array[:, 10:20] = 200
+    from PIL import Image
+
+    result = decode(encoded(Image.fromarray(array)), "file", size=5)
+    np.testing.assert_array_equal(result, 200)
+
+
+def test_sixteen_bit_and_one_bit_images() -> None:
+    from PIL import Image
+
+    deep = Image.fromarray(np.array([[0, 256, 65535]], np.uint16))
+    np.testing.assert_array_equal(decode(encoded(deep), "file"), [[0, 1, 255]])
+    line = Image.fromarray(np.array([[True, False]]))
+    np.testing.assert_array_equal(decode(encoded(line), "file"), [[255, 0]])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.7])
+def test_truncated_images(kind: str, share: float) -> None:
+    data = encoded(picture(2, (40, 40), "RGB"), kind)
+    with pytest.raises(DataError, match=r"^some/x\.jpg: cannot be decoded"):
+        decode(data[: int(share * len(data))], "some/x.jpg")
+
+
+def test_an_image_that_is_a_bomb_is_refused() -> None:
+    import zlib
+
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
+    chunks = b"".join(
+        struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d))
+        for n, d in ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
+    )
+    with pytest.raises(DataError, match=r"bomb\.png"):
+        decode(b"\x89PNG\r\n\x1a\n" + chunks, "bomb.png")
+
+
+def _npy(array: np.ndarray, pickled: bool = False) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=pickled)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [IMAGES, np.asfortranarray(IMAGES[0]), np.array(["a", "bc"]), np.arange(3.0), np.float32(2)],
+)
+def test_npy(array: np.ndarray) -> None:
+    result = parse_npy(_npy(np.asarray(array)), "x.npy")
+    np.testing.assert_array_equal(result, array)
+    assert result.dtype == np.asarray(array).dtype
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (_npy(IMAGES)[:-3], "truncated or corrupt: 60 bytes announced"),
+        (_npy(np.array([{}, None]), pickled=True), "pickled Python objects, which are never read"),
+        (pickle.dumps([1, 2]), "a pickle, which is never read"),
+        (b"not an array", r"not a \.npy array"),
+        (_npy(IMAGES).replace(b"(4, 5, 3)", b"(4, 5,999)"), r"x\.npy"),
+    ],
+)
+def test_bad_npy(data: bytes, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        parse_npy(data, "x.npy")
+
+
+def test_npz(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, x=IMAGES, y=np.arange(4))
+    arrays = read_npz(path)
+    assert set(arrays) == {"x", "y"}
+    np.testing.assert_array_equal(arrays["x"], IMAGES)
+    assert set(read_npz(path, ["y", "z"])) == {"y"}
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(DataError, match="truncated or corrupt"):
+        read_npz(path)
+
+
+def test_csv(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('a,kind,b\n1,"red, dark",2.5\n\n-3e2,blue,0\n')
+    inputs, labels = read_csv(path, "kind")
+    np.testing.assert_array_equal(inputs, [[1, 2.5], [-300, 0]])
+    assert labels == ["red, dark", "blue"]
+    path.write_text("1;x\n2;y\n")
+    inputs, labels = read_csv(path, "1", ";", header=False)
+    assert inputs[:, 0].tolist() == [1, 2]
+    assert labels == ["x", "y"]
+
+
+def test_csv_longer_than_a_block(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    values = RNG.normal(size=(5000, 3)).astype(np.float32)
+    lines = [",".join([*(repr(float(v)) for v in row), str(i % 7)]) for i, row in enumerate(values)]
+    path.write_text("\n".join(["a,b,c,y", *lines]))
+    inputs, labels = read_csv(path, "y")
+    np.testing.assert_array_equal(inputs, values)
+    assert labels[4999] == str(4999 % 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "message"),
+    [
+        ("", "y", "empty"),
+        ("a,y\n", "y", "a header but no rows"),
+        ("a,y\n1,u\nnan,v\n", "y", r"row 3, column 'a': 'nan' is not a finite number"),
+        ("a,y\n1,u\n,v\n", "y", r"row 3, column 'a': '' is not a finite number"),
+        ("a,y\ninf,u\n", "y", r"row 2, column 'a'"),
+        ("a,y\n1e300,u\n", "y", r"row 2, column 'a'"),
+        ("y,a,b\nu,1,2\nv,3,four\n", "y", r"row 3, column 'b': 'four'"),
+        ("a,y\n1,u\n1,2,3\n", "y", "row 3: 3 columns, expected 2"),
+        ("a,y\n1,\n", "y", "row 2: the label in column 'y' is empty"),
+        ("a,y\n1,u\n", "z", "no column named 'z'; columns: a, y"),
+        ("y,y\n1,u\n", "y", "two columns named 'y'"),
+        ("a,y\n1,u\n", None, r"say which column holds the label: csv:.*\?label=COLUMN"),
+        ("y\nu\n", "y", "only the column 'y'"),
+        ('a,y\n"1,u\n', "y", "not a table"),
+    ],
+)
+def test_bad_csv(tmp_path: Path, text: str, label: str | None, message: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message) as caught:
+        read_csv(path, label)
+    assert "t.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_csv_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a,y\n\xff\xfe,1\n")
+    with pytest.raises(DataError, match="not UTF-8"):
+        read_csv(path, "y")
