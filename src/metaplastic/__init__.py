@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from metaplastic._version import __version__
 
 if TYPE_CHECKING:
+    from metaplastic.encoder import PlasticEncoder
     from metaplastic.hub import RuleCard, load_card, load_rule, save_rule
 
 # imported on first use, so that the command line's --help does not wait for JAX
 _HOMES = {
+    "PlasticEncoder": "metaplastic.encoder",
     "RuleCard": "metaplastic.hub",
     "load_card": "metaplastic.hub",
     "load_rule": "metaplastic.hub",
@@ -29,4 +31,4 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-__all__ = ["RuleCard", "__version__", "load_card", "load_rule", "save_rule"]
+__all__ = ["PlasticEncoder", "RuleCard", "__version__", "load_card", "load_rule", "save_rule"]

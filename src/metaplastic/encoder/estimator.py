@@ -1,0 +1,301 @@
+"""`PlasticEncoder`: features learned by an update rule, as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from numbers import Integral
+from os import PathLike
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+)
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from metaplastic.base_model import ACTIVATIONS, Phi
+from metaplastic.encoder import inner_loop
+from metaplastic.encoder.learning import Learned, drawn, learn, one_pass
+from metaplastic.encoder.moments import Moments, moments_of
+from metaplastic.encoder.monitor import Monitor
+from metaplastic.encoder.network import (
+    STATISTICS_ROWS,
+    Network,
+    fitted_network,
+    merge_statistics,
+    sample_rows,
+)
+from metaplastic.encoder.score import Labels
+from metaplastic.errors import ConfigError
+from metaplastic.hub import load_rule
+from metaplastic.rules import Rule, RuleState
+
+_EXACT_IN_FLOAT32 = {np.dtype(t) for t in ["bool", "i1", "u1", "i2", "u2", "f2"]}
+
+
+class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Learn features from unlabelled rows with a meta-trained, neuron-local update rule.
+
+    The base model is a multi-layer perceptron with batch norm; `fit` changes its weights by
+    `max_iter` applications of the rule, each to one minibatch; `transform` gives the activities of
+    its last layer. All inputs are standardised by one scalar mean and one scalar standard
+    deviation over the training matrix, as in meta-training; where columns have different units,
+    put a `StandardScaler` before it.
+
+    Parameters
+    ----------
+    rule : str, path or Rule
+        A rule shipped with the package ("default"), the path of a rule file, "hf://owner/name",
+        or a rule object.
+    hidden_layer_sizes : int or iterable of int
+        Units of each hidden layer; () for none.
+    n_components : int
+        Features, that is units of the last layer.
+    activation : str
+        Of every layer: relu, leaky_relu, swish, tanh, sigmoid, gelu, sin or step. Rules are
+        meta-trained with relu.
+    max_iter : int
+        Inner steps: applications of the rule, one minibatch each (not passes over the data).
+        0 gives the random network.
+    batch_size : int
+        Rows of a minibatch; fewer where the data have fewer rows, or more than 30,000 columns.
+    early_stopping : bool
+        Keep the network that scored best on `eval_set`, and stop when `n_iter_no_change`
+        evaluations in a row were no better.
+    n_iter_no_change : int
+        See `early_stopping`.
+    warm_start : bool
+        Whether `fit` goes on from the network fitted before.
+    random_state : int, RandomState or None
+        Draws the network and the minibatches. The same integer gives the same features.
+    verbose : int
+        Whether to print progress.
+
+    Attributes
+    ----------
+    n_iter_ : int
+        Inner steps behind the features, those of earlier calls included.
+    score_curve_ : ndarray of shape (evaluations, 2)
+        Inner step and score on `eval_set`; empty where none was given.
+    phi_ : Phi
+        The base model's parameters, as NumPy arrays.
+    network_ : Network
+        What `transform` computes: φ with batch-norm statistics and standardisation.
+    rule_, rule_state_ : Rule, RuleState
+    n_features_in_, feature_names_in_ : int, ndarray of str where the input had names
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "rule": [str, PathLike, Rule],
+        "hidden_layer_sizes": ["array-like", tuple, Interval(Integral, 1, None, closed="left")],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    rule_: Rule
+    phi_: Phi
+    rule_state_: RuleState
+    network_: Network
+    n_iter_: int
+    score_curve_: NDArray[np.float64]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    def __init__(
+        self,
+        rule: str | PathLike[str] | Rule = "default",
+        hidden_layer_sizes: int | Iterable[int] = (128, 128),
+        n_components: int = 32,
+        *,
+        activation: str = "relu",
+        max_iter: int = 200,
+        batch_size: int = 64,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 5,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
+        self.rule = rule
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_components = n_components
+        self.activation = activation
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None, *, eval_set: tuple[Any, Any] | None = None) -> Self:
+        """Learn features from the rows of `X`. No label of `y` is looked at.
+
+        Parameters
+        ----------
+        X : array, CSR matrix or data frame of shape (n_samples, n_features)
+        y : ignored
+        eval_set : (X, y), optional
+            A labelled set that the rule never sees. About 20 times along the inner loop a linear
+            readout of the features is cross-validated on it: `score_curve_`.
+
+        Raises
+        ------
+        ValueError
+            scikit-learn's own, on input that is not numeric, finite and two-dimensional.
+        RuleFileError
+            Where `rule` cannot be loaded.
+        ConfigError
+            Where `early_stopping` has no `eval_set`, or `warm_start` another architecture, or the
+            rule gave numbers that are not finite.
+        """
+        del y
+        if self.early_stopping and eval_set is None:
+            raise ConfigError(
+                "early_stopping=True needs a labelled set: fit(X, eval_set=(X_eval, y_eval))"
+            )
+        with self._all_or_nothing():
+            going_on = self.warm_start and hasattr(self, "network_")
+            X = self._validated(X, reset=not going_on)
+            seed, rng = self._begin(going_on)
+            moments = moments_of(X)
+            monitor = self._monitor(eval_set)
+
+            def network(phi: Phi) -> Network:
+                return fitted_network(phi, sample_rows(X, np.random.default_rng(seed)), scale)
+
+            scale = moments.scale
+            rows = inner_loop.minibatch_rows(self.batch_size, *X.shape)
+            batches = drawn(rng, X.shape[0], rows, self.max_iter)
+            self._keep(learn(self.rule_, self._learned(), X, scale, batches, monitor, network))
+            self.score_curve_ = monitor.curve
+            self.network_ = network(self.phi_)
+            self._moments, self._n_seen = moments, X.shape[0]
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Go on with one pass over the rows of `X`: a chunk of data that do not fit in memory.
+
+        The first call begins a network. Standardisation is over all rows seen so far; batch-norm
+        statistics are a running average that forgets after some 10,000 rows. Raises as `fit`.
+        """
+        del y
+        with self._all_or_nothing():
+            going_on = hasattr(self, "network_")
+            X = self._validated(X, reset=not going_on)
+            _, rng = self._begin(going_on)
+            before = self._moments if going_on else Moments(0, 0.0, 0.0)
+            moments = before.merge(moments_of(X))
+            rows = inner_loop.minibatch_rows(self.batch_size, *X.shape)
+            batches = one_pass(rng, X.shape[0], rows)
+            monitor = Monitor(None, 0, 1, bool(self.verbose))
+            scale = moments.scale
+            self._keep(learn(self.rule_, self._learned(), X, scale, batches, monitor))
+            seen = min(self._n_seen, STATISTICS_ROWS) if going_on else 0
+            network = fitted_network(self.phi_, sample_rows(X, rng), scale)
+            if seen:
+                new = X.shape[0] / (seen + X.shape[0])
+                merged = merge_statistics(self.network_.statistics, network.statistics, new)
+                network = network.with_statistics(merged)
+            else:
+                self.score_curve_ = monitor.curve
+            self.network_ = network
+            self._moments, self._n_seen = moments, seen + X.shape[0]
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.floating]:
+        """Features (n_samples, n_components) of the rows of `X`, in the precision of `X`.
+
+        A row has the same features alone as among others. Raises scikit-learn's
+        NotFittedError and ValueError.
+        """
+        check_is_fitted(self, "network_")
+        return self.network_.features(self._validated(X, reset=False))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted encoder to a safetensors file. Raises ModelFileError where it cannot."""
+        from metaplastic.encoder.files import save_encoder
+
+        save_encoder(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> PlasticEncoder:
+        """The fitted encoder of a file that `save` wrote. Reads no pickle."""
+        from metaplastic.encoder.files import load_encoder
+
+        return load_encoder(path, cls)
+
+    def _validated(self, X: Any, *, reset: bool) -> Any:
+        kind = getattr(X, "dtype", None)
+        small = isinstance(kind, np.dtype) and kind in _EXACT_IN_FLOAT32
+        dtype = np.float32 if small else [np.float64, np.float32]
+        return validate_data(self, X, reset=reset, accept_sparse="csr", dtype=dtype)
+
+    def _begin(self, going_on: bool) -> tuple[int, np.random.Generator]:
+        """φ and the rule's state to start from, and what draws minibatches."""
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        self.rule_ = self.rule if isinstance(self.rule, Rule) else load_rule(self.rule)
+        sizes = inner_loop.layer_sizes(
+            self.n_features_in_, self.hidden_layer_sizes, self.n_components
+        )
+        if going_on and (self.phi_.sizes, self.phi_.activation) != (sizes, self.activation):
+            raise ConfigError(
+                f"the network fitted so far has sizes {self.phi_.sizes} and activation "
+                f"{self.phi_.activation!r}, not {sizes} and {self.activation!r}; "
+                "to begin anew, call fit with warm_start=False"
+            )
+        if not going_on:
+            self.phi_, self.rule_state_ = inner_loop.begin(self.rule_, seed, sizes, self.activation)
+            self.n_iter_ = 0
+        return seed, np.random.default_rng([seed, self.n_iter_])
+
+    def _monitor(self, eval_set: tuple[Any, Any] | None) -> Monitor:
+        labelled = None
+        if eval_set is not None:
+            X = self._validated(eval_set[0], reset=False)
+            labelled = X, Labels(eval_set[1], X.shape[0])
+        patience = self.n_iter_no_change if self.early_stopping else 0
+        return Monitor(labelled, patience, max(1, self.max_iter // 20), bool(self.verbose))
+
+    def _learned(self) -> Learned:
+        return Learned(self.phi_, self.rule_state_, self.n_iter_)
+
+    def _keep(self, learned: Learned) -> None:
+        self.phi_, self.rule_state_, self.n_iter_ = learned
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.network_.sizes[-1]
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Whatever ends a fit early, an interrupt too, leaves the encoder as it was."""
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise

@@ -1,0 +1,77 @@
+"""One run of the inner loop over a matrix: minibatches drawn, the rule applied, watched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic.base_model import Phi
+from metaplastic.data.views import Scale
+from metaplastic.encoder import inner_loop
+from metaplastic.encoder.moments import Matrix, take_rows
+from metaplastic.encoder.monitor import Monitor, ReadOut
+from metaplastic.errors import ConfigError
+from metaplastic.rules import Rule, RuleState
+
+
+class Learned(NamedTuple):
+    """φ, the rule's state and the inner steps taken to get there."""
+
+    phi: Phi
+    state: RuleState
+    steps: int
+
+
+def drawn(
+    rng: np.random.Generator, n_rows: int, batch: int, steps: int
+) -> Iterator[NDArray[np.integer]]:
+    """The rows of `steps` minibatches, each without repeats."""
+    for _ in range(steps):
+        yield rng.choice(n_rows, batch, replace=False)
+
+
+def one_pass(rng: np.random.Generator, n_rows: int, batch: int) -> Iterator[NDArray[np.integer]]:
+    """Minibatches that hold every row; the last is filled up, so that all have one shape."""
+    order = rng.permutation(n_rows)
+    for start in range(0, n_rows, batch):
+        yield np.take(order, np.arange(start, start + batch), mode="wrap")
+
+
+def learn(
+    rule: Rule,
+    begin: Learned,
+    x: Matrix,
+    scale: Scale,
+    batches: Iterable[NDArray[np.integer]],
+    monitor: Monitor,
+    network: ReadOut | None = None,
+) -> Learned:
+    """Apply the rule to each minibatch of `x`; `network` gives the monitor a fitted network.
+
+    Raises `ConfigError` where the rule gave numbers that are not finite.
+    """
+    phi, state, first = begin
+    steps = first
+    monitor.start(first, phi, state, network)
+    begun = time.perf_counter()
+    for steps, rows in enumerate(batches, start=first + 1):
+        phi, state = inner_loop.inner_step(rule, phi, state, take_rows(x, rows, scale))
+        if steps == first + 1 and monitor.verbose:
+            inner_loop.wait(phi)
+            passed = time.perf_counter() - begun
+            monitor.say(f"first inner step, compilation included: {passed:.1f} s")
+        if monitor.after(steps, phi, state, network):
+            break
+    if monitor.patience and monitor.best is not None:
+        steps, phi, state = monitor.best
+    learned = Learned(inner_loop.to_host(phi), inner_loop.to_host(state), steps)
+    if not inner_loop.is_finite(learned.phi):
+        raise ConfigError(
+            f"rule {rule.name!r} gave weights that are not finite within {steps} inner steps on "
+            "these data; use a smaller max_iter or another rule"
+        )
+    return learned

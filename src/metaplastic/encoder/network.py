@@ -1,0 +1,184 @@
+"""The fitted base model: weights with batch-norm statistics and standardisation, in NumPy.
+
+Everything that is linear between two activations is folded into one matrix and one vector per
+layer, so that a transform costs a matrix product and an activation per layer. Rows go through in
+blocks: memory beside the result is bounded, and a block stays in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from scipy.sparse import issparse
+
+from metaplastic.base_model import BN_EPSILON, Phi, Statistics
+from metaplastic.data.views import Scale
+from metaplastic.encoder.activations import in_place
+from metaplastic.encoder.moments import Matrix, take_rows
+
+STATISTICS_ROWS = 10_000  # rows that give the batch-norm statistics kept with a fitted model
+_ROWS = 1024  # rows of a block
+
+
+class Affine(NamedTuple):
+    """x ↦ x @ matrix + offset; `matrix` (below, above), `offset` (above,)."""
+
+    matrix: NDArray[np.floating]
+    offset: NDArray[np.floating]
+
+
+class Network:
+    """What maps rows to features once φ no longer changes. Immutable.
+
+    weights: W^l, float32 (N_{l-1}, N_l); biases: b^l (N_l,); statistics: the mean and variance
+    that batch norm uses in each layer; scale: of the inputs.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[NDArray[np.float32]],
+        biases: Sequence[NDArray[np.float32]],
+        statistics: Sequence[Statistics],
+        scale: Scale,
+        activation: str,
+    ) -> None:
+        self.weights = tuple(weights)
+        self.biases = tuple(biases)
+        self.statistics = tuple(statistics)
+        self.scale = scale
+        self.activation = activation
+        self._folded: dict[str, tuple[Affine, ...]] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_folded": {}}
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """(N_0, ..., N_L)."""
+        return (self.weights[0].shape[0], *(w.shape[1] for w in self.weights))
+
+    def with_statistics(self, statistics: Sequence[Statistics]) -> Network:
+        """The same network with other batch-norm statistics."""
+        return Network(self.weights, self.biases, statistics, self.scale, self.activation)
+
+    @property
+    def centre(self) -> float:
+        """What is taken from the inputs before the first matrix: their mean where it is so large
+        against their spread that folding it in would cost precision, else 0."""
+        return self.scale.mean if abs(self.scale.mean) > 8.0 * self.scale.std else 0.0
+
+    def folded(self, dtype: DTypeLike = np.float32) -> tuple[Affine, ...]:
+        """One affine map per layer; features are act(… act((x − centre) @ A + c) …)."""
+        key = np.dtype(dtype).str
+        if key not in self._folded:
+            self._folded[key] = tuple(
+                self._fold(layer, dtype) for layer in range(len(self.weights))
+            )
+        return self._folded[key]
+
+    def _fold(self, layer: int, dtype: DTypeLike) -> Affine:
+        mean, variance = (np.asarray(s, np.float64) for s in self.statistics[layer])
+        gain = 1.0 / np.sqrt(variance + BN_EPSILON)
+        matrix = self.weights[layer].astype(np.float64) * gain
+        offset = self.biases[layer] - mean * gain
+        if layer == 0:
+            matrix /= self.scale.std
+            offset = offset - (self.scale.mean - self.centre) * matrix.sum(axis=0)
+        return Affine(matrix.astype(dtype), offset.astype(dtype))
+
+    def features(self, x: Matrix) -> NDArray[np.floating]:
+        """Features (n, N_L) of rows (n, N_0), dense or CSR, in the dtype of `x`."""
+        dtype = np.dtype(x.dtype)
+        layers = self.folded(dtype)
+        activate = in_place(self.activation)
+        count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
+        out = np.empty((count, self.sizes[-1]), dtype)
+        rows = min(_ROWS, max(1, count))
+        buffers = [np.empty((rows, n), dtype) for n in self.sizes[1:-1]]
+        for start in range(0, count, _ROWS):
+            stop = min(count, start + _ROWS)
+            block = x[start:stop]
+            for layer, (matrix, offset) in enumerate(layers):
+                target = buffers[layer][: stop - start] if layer < len(buffers) else out[start:stop]
+                if layer == 0:
+                    self._enter(block, matrix, target)
+                else:
+                    np.matmul(block, matrix, out=target)
+                target += offset
+                activate(target)
+                block = target
+        return out
+
+    def _enter(self, block: Matrix, matrix: NDArray, target: NDArray) -> None:
+        """The first product, of inputs as they were given."""
+        centre = self.centre
+        if issparse(block) and centre == 0.0:
+            target[...] = block @ matrix
+            return
+        if issparse(block):
+            block = block.toarray()  # pyright: ignore[reportAttributeAccessIssue]
+        if centre != 0.0:
+            block = block - np.asarray(centre, block.dtype)
+        np.matmul(block, matrix, out=target)
+
+
+def sample_rows(x: Matrix, rng: np.random.Generator) -> Matrix:
+    """All rows, or 10,000 of them drawn without repeats."""
+    count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
+    if count <= STATISTICS_ROWS:
+        return x
+    return x[np.sort(rng.choice(count, STATISTICS_ROWS, replace=False))]
+
+
+def fitted_network(phi: Phi, sample: Matrix, scale: Scale) -> Network:
+    """φ with the batch-norm statistics it has on `sample` (rows not yet standardised).
+
+    Layer by layer over the whole sample, as `base_model.population_statistics`; the inputs are
+    made dense a block at a time.
+    """
+    weights, biases = _on_host(phi.weights), _on_host(phi.biases)
+    activate = in_place(phi.activation)
+    count: int = sample.shape[0]  # pyright: ignore[reportOptionalSubscript]
+    rows = max(16, min(_ROWS, 2**22 // weights[0].shape[0]))
+    blocks = (
+        take_rows(sample, slice(start, start + rows), scale) @ weights[0]
+        for start in range(0, count, rows)
+    )
+    a = np.concatenate(list(blocks))
+    statistics = []
+    for layer, bias in enumerate(biases):
+        if layer > 0:
+            a = a @ weights[layer]
+        mean = a.mean(axis=0, dtype=np.float64)
+        variance = np.square(a - mean.astype(np.float32)).mean(axis=0, dtype=np.float64)
+        statistics.append(Statistics(mean.astype(np.float32), variance.astype(np.float32)))  # pyright: ignore
+        a -= mean.astype(np.float32)
+        a *= (1.0 / np.sqrt(variance + BN_EPSILON)).astype(np.float32)
+        a += bias
+        activate(a)
+    return network_of(phi, statistics, scale)
+
+
+def network_of(phi: Phi, statistics: Sequence[Statistics], scale: Scale) -> Network:
+    """φ as a network, with the statistics and the scale given."""
+    return Network(_on_host(phi.weights), _on_host(phi.biases), statistics, scale, phi.activation)
+
+
+def _on_host(arrays: Iterable[Any]) -> list[NDArray[np.float32]]:
+    return [np.asarray(array, np.float32) for array in arrays]
+
+
+def merge_statistics(
+    old: Sequence[Statistics], new: Sequence[Statistics], weight: float
+) -> tuple[Statistics, ...]:
+    """Statistics of a mixture: `weight` of the new ones, the rest of the old ones."""
+    merged = []
+    for before, after in zip(old, new, strict=True):
+        gap = after.mean - before.mean
+        mean = before.mean + weight * gap
+        within = (1 - weight) * before.variance + weight * after.variance
+        merged.append(Statistics(mean, within + weight * (1 - weight) * gap * gap))
+    return tuple(merged)
