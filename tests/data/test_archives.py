@@ -9,13 +9,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from published import tarred, zipped
 
 from metaplastic.data.parsers import archive
 from metaplastic.data.parsers.archive import Limits, member_names, read_members
 from metaplastic.data.parsers.tree import open_tree
 from metaplastic.errors import DataError
-
-from published import tarred, zipped
 
 FILES = {"a/one.txt": b"1" * 100, "b/two.txt": b"", "a/three.txt": bytes(range(256))}
 UNSAFE = ["../evil", "a/../../evil", "/etc/evil", "\\evil", "C:\\evil", "C:evil", "a\\..\\evil"]
@@ -44,7 +43,9 @@ def test_members_that_leave_the_archive_are_refused(tmp_path: Path, name: str, k
         list(read_members(path, {"good.txt"}))
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
+)
 def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w:gz") as tar:
@@ -68,9 +69,7 @@ def test_links_in_a_zip_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
-def test_size_bombs_are_refused(
-    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_size_bombs_are_refused(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "_RATIO_FROM", 1 << 20)
     files = {"bomb": bytes(4 << 20)}
     path = _write(tmp_path / "x", zipped(files) if kind == "zip" else tarred(files))
@@ -113,7 +112,7 @@ def test_truncated_archives(tmp_path: Path, mode: str, share: float) -> None:
     if mode == "w":  # without the zeros that fill the last block
         data = data.rstrip(b"\0")
     path = _write(tmp_path / "x", data[: int(share * len(data))])
-    with pytest.raises(DataError, match="truncated|corrupt|damaged"):
+    with pytest.raises(DataError, match=r"truncated|corrupt|damaged"):
         list(read_members(path))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from published import cifar_batch, encoded, idx, picture, tarred, zipped
 
 from metaplastic.data.address import parse_address
 from metaplastic.data.parsers.archive import read_members
@@ -20,8 +21,6 @@ from metaplastic.data.parsers.images import decode
 from metaplastic.data.parsers.npz import parse_npy, read_npz
 from metaplastic.data.parsers.tables import read_csv
 from metaplastic.errors import MetaplasticError
-
-from published import cifar_batch, encoded, idx, picture, tarred, zipped
 
 pytestmark = pytest.mark.usefixtures("no_hang")
 
@@ -116,6 +115,15 @@ _FORMATS: dict[str, tuple[bytes, _Check]] = {
 }
 
 
+def _error_of(call: Callable[[], object]) -> str | None:
+    """The message of an error of ours; any other passes through and fails the test."""
+    try:
+        call()
+    except MetaplasticError as error:
+        return str(error)
+    return None
+
+
 @st.composite
 def _mutations(draw: st.DrawFn, original: bytes) -> bytes:
     data = bytearray(original)
@@ -163,11 +171,8 @@ def test_mutations(name: str, tmp_path: Path) -> None:
     )
     @given(_mutations(original))
     def run(data: bytes) -> None:
-        try:
-            check(data, path)
-        except MetaplasticError as error:
-            assert "\n" not in str(error)
-            assert str(error)
+        error = _error_of(lambda: check(data, path))
+        assert error is None or (error and "\n" not in error)
 
     run()
 
@@ -181,10 +186,11 @@ def test_mutations(name: str, tmp_path: Path) -> None:
     )
 )
 def test_addresses(text: str) -> None:
-    try:
-        address = parse_address(text)
-    except MetaplasticError as error:
-        assert "\n" not in str(error)
+    error = _error_of(lambda: parse_address(text))
+    if error is not None:
+        assert error
+        assert "\n" not in error
         return
+    address = parse_address(text)
     assert address.name
     assert address.size is None or 1 <= address.size <= 1024

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from published import cifar_batch, encoded, idx, picture
 
 from metaplastic.data.parsers.cifar import RECORD, parse_batch
 from metaplastic.data.parsers.idx import parse_idx, read_idx
@@ -17,8 +18,6 @@ from metaplastic.data.parsers.images import decode
 from metaplastic.data.parsers.npz import parse_npy, read_npz
 from metaplastic.data.parsers.tables import read_csv
 from metaplastic.errors import DataError
-
-from published import cifar_batch, encoded, idx, picture
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (4, 5, 3), dtype=np.uint8)
