@@ -132,10 +132,18 @@ def describe_problem(problem: Problem) -> dict[str, Any]:
 
 
 def rule_accuracies(
-    rule: Rule, problem: Problem, config: FewShotConfig, progress: Progress = silent
+    rule: Rule,
+    problem: Problem,
+    config: FewShotConfig,
+    progress: Progress = silent,
+    *,
+    seeds: Sequence[int] | None = None,
 ) -> NDArray[np.float64]:
-    """(seeds, points): the test accuracy of a rule's features along the inner loop."""
-    trials = make_trials(config.seed_list, problem.train.shape[1])
+    """(seeds, points): the test accuracy of a rule's features along the inner loop.
+
+    seeds: those to run, where not all of the config's.
+    """
+    trials = make_trials(config.seed_list if seeds is None else seeds, problem.train.shape[1])
     place = {trial.seed: i for i, trial in enumerate(trials)}
     steps = config.steps
     curve = np.full((len(trials), len(steps)), np.nan)
@@ -159,10 +167,18 @@ def rule_accuracies(
 
 
 def baseline_accuracies(
-    baseline: Baseline, problem: Problem, config: FewShotConfig, progress: Progress = silent
+    baseline: Baseline,
+    problem: Problem,
+    config: FewShotConfig,
+    progress: Progress = silent,
+    *,
+    seeds: Sequence[int] | None = None,
 ) -> NDArray[np.float64]:
-    """(seeds,): the test accuracy of a baseline."""
-    trials = make_trials(config.seed_list, problem.train.shape[1])
+    """(seeds,): the test accuracy of a baseline.
+
+    seeds: those to run, where not all of the config's.
+    """
+    trials = make_trials(config.seed_list if seeds is None else seeds, problem.train.shape[1])
     labelled = _labelled_rows(problem, trials, config.labels_per_class)
     unlabelled = as_unlabelled(problem, config)
     if isinstance(baseline, LabelledBaseline):

@@ -51,6 +51,22 @@ def load_problem(address: str, data_dir: Path | str | None = None) -> Problem:
     dataset = data.standardise(dataset)
     if len(dataset.class_names) < 2:
         raise DataError(f"{address} has {len(dataset.class_names)} class; evaluation needs two")
+    return _problem(address, dataset, notes)
+
+
+def load_search_problem(address: str, data_dir: Path | str | None = None) -> Problem:
+    """The training split alone, cut in two by a fixed seed.
+
+    Hyperparameters of baselines are searched here: the test split, which is what gets reported for
+    this data set, plays no part in it.
+    """
+    dataset = data.load(address, data_dir=data_dir)
+    notes = list(dataset.notes)
+    dataset = dataset.with_splits({"train": dataset.train}, dataset.shape)
+    return _problem(address, data.standardise(_with_test(dataset, notes)), notes)
+
+
+def _problem(address: str, dataset: Dataset, notes: list[str]) -> Problem:
     return Problem(
         address=address,
         train=data.to_matrix(dataset.train.inputs),
@@ -65,42 +81,26 @@ def load_problem(address: str, data_dir: Path | str | None = None) -> Problem:
     )
 
 
-def load_validation_problem(address: str, data_dir: Path | str | None = None) -> Problem:
-    """The meta-validation portion of a data set, cut in two by a fixed seed.
-
-    Hyperparameters are searched here: on data that are neither meta-trained on nor reported.
-    Classes are those of the portion, the first ten in a fixed order where there are more.
-    """
-    dataset = data.load(address, data_dir=data_dir)
-    portion = dataset.portion("meta-validation")
-    names = sorted({dataset.class_names[i] for i in np.unique(portion.labels)})
-    chosen = np.random.default_rng(SPLIT_SEED).permutation(len(names))[:10]
-    whole = dataset.with_splits({"train": portion}, dataset.shape)
-    notes = [f"meta-validation portion of {dataset.card.name}"]
-    whole = data.with_classes(whole, [names[i] for i in sorted(chosen)])
-    whole = data.standardise(_with_test(whole, notes))
-    return Problem(
-        address=address,
-        train=data.to_matrix(whole.train.inputs),
-        train_labels=whole.train.labels,
-        test=data.to_matrix(whole.test.inputs),
-        test_labels=whole.test.labels,
-        n_classes=len(whole.class_names),
-        shape=whole.shape,
-        title=whole.card.title,
-        role=whole.card.role,
-        notes=tuple(notes),
-    )
-
-
 def _held_out_classes(dataset: Dataset, notes: list[str]) -> Dataset:
-    """Only the classes that the data set keeps out of meta-training, where it keeps any."""
-    kept = dataset.portions.get("held-out", ())
-    names = {name for portion in kept for name in portion.classes or ()}
-    if not names:
+    """Only the classes that the data set keeps out of meta-training, where it keeps any.
+
+    Where they all lie in one split, that split is all there is of the data set.
+    """
+    if "held-out" not in dataset.portions or dataset.card.role == "held-out":
         return dataset
+    found = np.unique(dataset.portion("held-out").labels)
+    names = [dataset.class_names[i] for i in found]
     notes.append(f"the {len(names)} classes kept out of meta-training")
-    return data.with_classes(dataset, [name for name in dataset.class_names if name in names])
+    dataset = data.with_classes(dataset, names)
+    splits = {
+        name: split
+        for name, split in dataset.splits.items()
+        if len(np.unique(split.labels)) == len(names)
+    }
+    return dataset.with_splits(
+        {"train": splits["test"]} if len(splits) == 1 and "test" in splits else splits,
+        dataset.shape,
+    )
 
 
 def _with_test(dataset: Dataset, notes: list[str]) -> Dataset:

@@ -64,7 +64,6 @@ class Denoising(Baseline):
     grid = (
         {},
         {"masked": 0.6},
-        {"masked": 0.0, "noise": 0.3},
         {"noise": 1.0},
         {"steps": 1000},
         {"learning_rate": 3e-3},

@@ -31,7 +31,6 @@ class HebbianBaseline(Baseline):
     Settings = HebbianSettings
     grid = (
         {},
-        {"inner_step": 0.03},
         {"inner_step": 0.3},
         {"inner_steps": 25},
         {"inner_steps": 400},

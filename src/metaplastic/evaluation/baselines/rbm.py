@@ -36,7 +36,6 @@ class Rbm(Baseline):
     grid = (
         {},
         {"learning_rate": 0.03},
-        {"learning_rate": 0.01},
         {"learning_rate": 0.03, "epochs": 15},
     )
 

@@ -27,7 +27,7 @@ class SupervisedSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(3e-3, gt=0)
     decays: tuple[float, ...] = Field((0.0, 0.1, 1.0), min_length=1, description="AdamW's")
     checks: int = Field(15, ge=1, description="places to stop at")
     every: int = Field(10, ge=1, description="steps between them; each step sees all examples")
@@ -145,7 +145,12 @@ class Supervised(LabelledBaseline):
     name = "supervised"
     title = "supervised, same labels"
     Settings = SupervisedSettings
-    grid = ({}, {"learning_rate": 3e-3}, {"learning_rate": 3e-4})
+    grid = (
+        {},
+        {"learning_rate": 1e-3},
+        {"learning_rate": 1e-2},
+        {"learning_rate": 3e-2},
+    )
 
     def fit_labelled(
         self,

@@ -138,7 +138,6 @@ class Vae(Baseline):
     grid = (
         {},
         {"beta": 0.3},
-        {"beta": 3.0},
         {"steps": 1000},
         {"learning_rate": 3e-3},
         {"beta": 0.3, "learning_rate": 3e-3},

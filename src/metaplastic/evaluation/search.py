@@ -1,0 +1,115 @@
+"""A fair search over a baseline's hyperparameters, on data sets other than the one reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metaplastic.data.address import parse_address
+from metaplastic.errors import DataError
+from metaplastic.evaluation.baselines import BASELINES, Baseline, make_baseline
+from metaplastic.evaluation.few_shot import baseline_accuracies
+from metaplastic.evaluation.problem import Problem, load_search_problem
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.protocol import FewShotConfig
+from metaplastic.evaluation.store import Store
+
+SEARCH_SETS = ("fashion_mnist@14", "cifar10@16", "mnist@14", "glyphs@14", "digits")
+SETS_USED = 2
+SEEDS = (1000, 1001, 1002)
+
+
+class Choice(NamedTuple):
+    """The settings chosen, and for every setting tried its accuracies by data set and seed."""
+
+    settings: dict[str, Any]
+    record: dict[str, Any]
+
+
+class Search:
+    """Searches for one architecture and number of labels; every trial is kept in `store`."""
+
+    def __init__(
+        self,
+        store: Store,
+        config: FewShotConfig,
+        *,
+        data_dir: Path | str | None = None,
+        seeds: Sequence[int] = SEEDS,
+        progress: Progress = silent,
+    ) -> None:
+        self._store, self._config, self._data_dir = store, config, data_dir
+        self._seeds, self._progress = tuple(seeds), progress
+        self._problems: dict[str, Problem | None] = {}
+        self.best = cache(self._best)
+
+    def sets_for(self, address: str) -> list[str]:
+        """The first two search sets that are there and are not the data set reported."""
+        reported = parse_address(address).name
+        found = []
+        for candidate in SEARCH_SETS:
+            if parse_address(candidate).name != reported and self._problem(candidate) is not None:
+                found.append(candidate)
+            if len(found) == SETS_USED:
+                break
+        return found
+
+    def _problem(self, address: str) -> Problem | None:
+        if address not in self._problems:
+            try:
+                self._problems[address] = load_search_problem(address, self._data_dir)
+            except DataError:  # its files are not here
+                self._problems[address] = None
+        return self._problems[address]
+
+    def make(self, name: str, address: str) -> tuple[Baseline, dict[str, Any]]:
+        """The baseline with the settings to use on the data set `address`, and the search."""
+        choice = self.best(name, tuple(self.sets_for(address)))
+        return make_baseline(name, **choice.settings), choice.record
+
+    def _best(self, name: str, sets: tuple[str, ...]) -> Choice:
+        grid = BASELINES[name].grid
+        if len(grid) == 1:
+            return Choice(grid[0], {"settings": grid[0], "tried": []})
+        tried = []
+        for index, chosen in enumerate(grid):
+            self._progress(f"search for {name}", index, len(grid), "settings")
+            accuracy = {address: self._accuracies(name, chosen, address) for address in sets}
+            mean = float(np.mean([np.nanmean(np.array(a, float)) for a in accuracy.values()]))
+            tried.append({"settings": chosen, "mean": mean, "accuracy": accuracy})
+        # a setting that gave no number anywhere must not win
+        best = max(tried, key=lambda entry: np.nan_to_num(entry["mean"], nan=-1.0))
+        return Choice(
+            best["settings"],
+            {
+                "settings": best["settings"],
+                "sets": list(sets),
+                "seeds": list(self._seeds),
+                "tried": tried,
+            },
+        )
+
+    def _accuracies(self, name: str, chosen: dict[str, Any], address: str) -> list[float]:
+        problem = self._problem(address)
+        assert problem is not None
+        config = self._config.model_copy(update={"dataset": address})
+        baseline = make_baseline(name, **chosen)
+        key = {
+            "search": name,
+            "settings": baseline.settings.model_dump(),
+            "dataset": address,
+            "labels_per_class": config.labels_per_class,
+            "hidden": list(config.hidden),
+            "n_features": config.n_features,
+            "activation": config.activation,
+            "batch_size": config.batch_size,
+        }
+        return self._store.numbers(
+            key,
+            self._seeds,
+            lambda seeds: baseline_accuracies(baseline, problem, config, seeds=seeds).tolist(),
+        )
