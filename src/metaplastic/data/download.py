@@ -19,19 +19,21 @@ from metaplastic.data.progress import Progress, silent
 from metaplastic.data.source import Remote, Source
 from metaplastic.errors import DataError
 
-_CHUNK = 1 << 16
+# Small, since what has come of an unfinished chunk is lost when the transfer breaks off.
+_CHUNK = 1 << 12
+_REPORT = 1 << 18  # bytes between reports of progress
 
 
 @dataclass(frozen=True)
 class Patience:
     """Seconds to wait for a connection and for the next bytes; attempts, and seconds between.
 
-    The wait doubles from one attempt to the next. An attempt that brought bytes does not count.
+    The wait doubles from one attempt to the next; one that brought bytes starts the count anew.
     """
 
     connect: float = 15.0
     read: float = 30.0
-    attempts: int = 4
+    attempts: int = 3
     wait: float = 1.0
 
 
@@ -135,7 +137,7 @@ class Resuming:
 
     def __call__(self, url: str, output_file: str | Path | IO[bytes], pooch: Any) -> None:
         """Bring the part to completion, then move it to where pooch wants it."""
-        wait, failures = self._patience.wait, 0
+        failures = 0
         while True:
             before = self._size()
             try:
@@ -143,10 +145,10 @@ class Resuming:
                 break
             except _Retry as error:
                 failures = 1 if self._size() > before else failures + 1
+                wait = min(self._patience.wait * 2 ** (failures - 1), 30.0)
                 if failures >= self._patience.attempts:
                     raise _Failed(f"{error} (after {failures} attempts)") from error
                 time.sleep(wait)
-                wait = min(2 * wait, 30.0)
         self._complete = True
         if isinstance(output_file, str | Path):
             self._part.replace(output_file)
@@ -195,11 +197,14 @@ class Resuming:
         done = have if going_on else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length and length.isdigit() else self._remote.size
+        what = f"fetching {self._remote.name}"
         with self._part.open("ab" if going_on else "wb") as file:
             for chunk in response.iter_content(_CHUNK):
                 file.write(chunk)
+                if done // _REPORT != (done + len(chunk)) // _REPORT:
+                    self._progress(what, done + len(chunk), total)
                 done += len(chunk)
-                self._progress(f"fetching {self._remote.name}", done, total)
+        self._progress(what, done, total)
         if total is not None and done < total:
             raise _Retry(f"the transfer broke off after {done} of {total} bytes")
 

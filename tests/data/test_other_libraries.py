@@ -1,0 +1,162 @@
+"""openml: and hf:, with stand-ins for the libraries that fetch."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from published import encoded, picture
+
+from metaplastic.data import load
+from metaplastic.errors import DataError, MissingExtraError
+
+
+def _openml(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[dict]:
+    calls: list[dict] = []
+
+    def fetch_openml(name: str, **kwargs: Any) -> Any:
+        calls.append({"name": name, **kwargs})
+        if isinstance(answer, Exception):
+            raise answer
+        return types.SimpleNamespace(**answer)
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch_openml)
+    return calls
+
+
+def test_openml(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    x = np.arange(60.0).reshape(20, 3)
+    target = np.array(["a", "b"] * 10, dtype=object)
+    calls = _openml(monkeypatch, {"data": x, "target": target})
+    dataset = load("openml:iris?version=2&label=kind")
+    assert dataset.class_names == ("a", "b")
+    assert dataset.shape == (3,)
+    assert calls[0]["name"] == "iris"
+    assert calls[0]["version"] == 2
+    assert calls[0]["target_column"] == "kind"
+    assert Path(calls[0]["data_home"]).is_relative_to(cache)
+
+
+@pytest.mark.parametrize(
+    ("answer", "address", "message"),
+    [
+        (OSError("Name or service not known\nmore"), "openml:x", "could not be had .*connection"),
+        ({"data": np.zeros((2, 2)), "target": None}, "openml:x", "no target column"),
+        ({"data": np.full((2, 2), np.nan), "target": [0, 1]}, "openml:x", "nan at index"),
+        ({}, "openml:x?version=new", "it is a whole number"),
+    ],
+)
+def test_bad_openml(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, address: str, message: str
+) -> None:
+    _openml(monkeypatch, answer)
+    with pytest.raises(DataError, match=message) as caught:
+        load(address)
+    assert "\n" not in str(caught.value)
+
+
+class _Rows(list):
+    """A stand-in for a split of the hub's."""
+
+    def __init__(self, rows: list[dict], features: dict) -> None:
+        super().__init__(rows)
+        self.features = features
+
+    def __getitem__(self, key: Any) -> Any:
+        return (
+            [row[key] for row in list(self)] if isinstance(key, str) else super().__getitem__(key)
+        )
+
+    def cast_column(self, column: str, kind: Any) -> _Rows:
+        assert not kind.decode
+        return self
+
+
+class Image:
+    def __init__(self, decode: bool = True) -> None:
+        self.decode = decode
+
+
+class ClassLabel:
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+
+
+class Value:
+    pass
+
+
+def _hub(monkeypatch: pytest.MonkeyPatch, found: Any) -> None:
+    def load_dataset(name: str, config: str | None) -> Any:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    module: Any = types.ModuleType("datasets")
+    module.load_dataset, module.Image = load_dataset, Image
+    monkeypatch.setitem(sys.modules, "datasets", module)
+
+
+def _image_rows(count: int, features: dict) -> _Rows:
+    rows = [
+        {"img": {"bytes": encoded(picture(i, (12, 10), "RGB"))}, "fine": i % 2}
+        for i in range(count)
+    ]
+    return _Rows(rows, features)
+
+
+def test_hub_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = {"img": Image(), "fine": ClassLabel(["cat", "dog", "owl"])}
+    _hub(monkeypatch, {"train": _image_rows(6, features), "test": _image_rows(3, features)})
+    dataset = load("hf:someone/pets")
+    assert dataset.class_names == ("cat", "dog", "owl")
+    assert dataset.shape == (10, 12, 3)
+    np.testing.assert_array_equal(dataset.test.inputs[1], np.asarray(picture(1, (12, 10), "RGB")))
+    assert load("hf:someone/pets@4").shape == (4, 4, 3)
+
+
+def test_hub_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = {"text": Value(), "label": Value()}
+    rows = [{"text": f"word{i % 3} and more", "label": i % 2} for i in range(20)]
+    _hub(monkeypatch, {"train": _Rows(rows, features)})
+    dataset = load("hf:reviews")
+    assert dataset.card.kind == "text"
+    assert (len(dataset.train), len(dataset.test)) == (16, 4)
+
+
+@pytest.mark.parametrize(
+    ("found", "address", "message"),
+    [
+        (OSError("no\nroute"), "hf:x", r"could not be had from the hub \(no\)"),
+        ({"all": []}, "hf:x", "no split 'train'; it has: all"),
+        ({"train": _Rows([], {"text": Value()})}, "hf:x", r"the label by \?label=COLUMN"),
+        ({"train": _Rows([], {"label": Value()})}, "hf:x", "no column 'text'"),
+        (
+            {"train": _Rows([{"img": None, "label": 0}], {"img": Image(), "label": Value()})},
+            "hf:x",
+            "row 0: holds no image",
+        ),
+    ],
+)
+def test_bad_hub(monkeypatch: pytest.MonkeyPatch, found: Any, address: str, message: str) -> None:
+    _hub(monkeypatch, found)
+    with pytest.raises(DataError, match=message):
+        load(address)
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "datasets":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=r"pip install 'metaplastic\[hf\]'"):
+        load("hf:someone/pets")
