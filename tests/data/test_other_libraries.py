@@ -120,6 +120,17 @@ def test_hub_images(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load("hf:someone/pets@4").shape == (4, 4, 3)
 
 
+def test_hub_images_may_lie_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(picture(5, (4, 3))))
+    features = {"image": Image(), "label": Value()}
+    rows = [{"image": {"bytes": None, "path": str(tmp_path / "a.png")}, "label": 1}]
+    _hub(monkeypatch, {"train": _Rows(rows, features), "test": _Rows(rows, features)})
+    np.testing.assert_array_equal(load("hf:x").train.inputs[0], np.asarray(picture(5, (4, 3))))
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(DataError, match=r"a\.png: cannot be read"):
+        load("hf:x")
+
+
 def test_hub_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     features = {"text": Value(), "label": Value()}
     rows = [{"text": f"word{i % 3} and more", "label": i % 2} for i in range(20)]

@@ -42,10 +42,11 @@ class Tree:
             return
         for name in self.listed:
             if name in wanted:
-                yield name, _read_file(self.path / name)
+                yield name, read_file(self.path / name)
 
 
-def _read_file(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """A file's bytes. Raises DataError where it cannot be read or is larger than 1 GiB."""
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_FILE + 1)

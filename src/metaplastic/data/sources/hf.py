@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from metaplastic.data.arrays import from_arrays, holdout, user_card, user_datase
 from metaplastic.data.bag_of_words import fit_bag
 from metaplastic.data.dataset import Card, Dataset, Split
 from metaplastic.data.parsers.images import decode
+from metaplastic.data.parsers.tree import read_file
 from metaplastic.data.source import Request, Source
 from metaplastic.errors import DataError, MissingExtraError
 
@@ -84,7 +86,10 @@ def _images(request: Request, rows: Any, column: str, datasets: Any) -> NDArray[
     images: list[NDArray[np.uint8]] = []
     for index, row in enumerate(rows):
         where = f"hf:{request.rest}, row {index}"
-        data = (row[column] or {}).get("bytes")
+        held = row[column] or {}
+        data = held.get("bytes")
+        if data is None and held.get("path"):  # the file lies beside, in the library's cache
+            data = read_file(Path(held["path"]))
         if data is None:
             raise DataError(f"{where}: holds no image")
         images.append(decode(data, where, request.size))

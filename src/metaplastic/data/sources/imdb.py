@@ -28,7 +28,7 @@ FILES = (
     Remote(
         "aclImdb_v1.tar.gz",
         ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",),
-        "md5:7c2ac02c03563afcf9b574c7e56c153a",
+        "sha256:c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe",
         84125825,
     ),
 )
