@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class MetaplasticError(Exception):
@@ -51,3 +55,16 @@ def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> ConfigError:
     near = get_close_matches(given, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return ConfigError(f"unknown {kind} {given!r}; known: {', '.join(names)}.{hint}")
+
+
+def config_error(error: ValidationError, what: str = "configuration") -> ConfigError:
+    """A validation error as one line: each field, what is wrong with it, what was given."""
+    parts = []
+    for e in error.errors(include_url=False):
+        where = ".".join(str(part) for part in e["loc"])
+        message = e["msg"].removeprefix("Value error, ")
+        if e["type"] == "extra_forbidden":
+            message = "there is no such setting"
+        given = "" if isinstance(e["input"], Mapping) or not where else f" (given {e['input']!r})"
+        parts.append(f"{where}: {message}{given}" if where else message)
+    return ConfigError(f"bad {what}: " + "; ".join(parts))

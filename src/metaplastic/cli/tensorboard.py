@@ -23,9 +23,9 @@ class TensorBoardReporter(Reporter):
         del total
         at = metrics["meta_step"]
         for name, value in metrics.items():
-            if name == "validation_accuracy":
-                for age, accuracy in value.items():
-                    self._writer.add_scalar(f"validation_accuracy/{age}", accuracy, at)
+            if isinstance(value, dict):
+                for age, number in value.items():
+                    self._writer.add_scalar(f"{name}/{age}", number, at)
             elif name != "meta_step":
                 self._writer.add_scalar(name, value, at)
 

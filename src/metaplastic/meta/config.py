@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from metaplastic.base_model import get_activation
-from metaplastic.errors import ConfigError, unknown_name
+from metaplastic.errors import ConfigError, config_error, unknown_name
 from metaplastic.meta.estimators import get_estimator
 from metaplastic.meta.optimizer import OptimizerConfig
 from metaplastic.meta.unroll import UnrollConfig
@@ -177,20 +177,7 @@ def parse_config(table: Mapping[str, Any]) -> MetaTrainConfig:
     try:
         return MetaTrainConfig.model_validate(table)
     except ValidationError as error:
-        raise ConfigError(explain(error)) from None
-
-
-def explain(error: ValidationError) -> str:
-    """A validation error as one line: field, what is wrong, what was given."""
-    parts = []
-    for e in error.errors(include_url=False):
-        where = ".".join(str(part) for part in e["loc"])
-        message = e["msg"].removeprefix("Value error, ")
-        if e["type"] == "extra_forbidden":
-            message = "there is no such setting"
-        given = "" if isinstance(e["input"], Mapping) or not where else f" (given {e['input']!r})"
-        parts.append(f"{where}: {message}{given}" if where else message)
-    return "bad configuration: " + "; ".join(parts)
+        raise config_error(error) from None
 
 
 def _read_table(file: Path) -> dict[str, Any]:

@@ -173,9 +173,10 @@ class Trainer:
             self._meta_step % config.validation.every == 0
             or self._meta_step == config.optimizer.meta_steps
         ):
-            accuracy = self._validator(self.rule)
-            self._best = {str(a): float(np.mean(v)) for a, v in accuracy.items()}
+            scores = self._validator(self.rule)
+            self._best = {str(a): float(np.mean(s.accuracy)) for a, s in scores.items()}
             line["validation_accuracy"] = self._best
+            line["validation_loss"] = {str(a): float(np.mean(s.loss)) for a, s in scores.items()}
         self._run.append_metrics(line)
         self._reporter.step(line, config.optimizer.meta_steps)
 

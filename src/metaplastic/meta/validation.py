@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,6 +22,13 @@ DRAWS = 4
 PENALTY = 1.0
 
 
+class Score(NamedTuple):
+    """Few-shot accuracy and the meta-objective, of one task or each of many."""
+
+    accuracy: Float[Array, ""]
+    loss: Float[Array, ""]
+
+
 @eqx.filter_jit
 def _run(
     rule: Rule,
@@ -31,7 +39,7 @@ def _run(
     per_class: int,
     n_classes: int,
     objective: Objective,
-) -> tuple[GroupState, Float[Array, " tasks"]]:
+) -> tuple[GroupState, Score]:
     def one(phi, rule_state, pool: Pool, key):
         end = unroll(
             rule,
@@ -48,20 +56,20 @@ def _run(
         )
         statistics = population_statistics(end.phi, pool.inputs.reshape(-1, pool.inputs.shape[-1]))
 
-        def accuracy(key):
+        def judge(key):
             fit, test = draw_labelled(pool, per_class, key)
-            v, bias = ridge_readout(
-                features(end.phi, fit.inputs, statistics), fit.targets[:, :n_classes], PENALTY
-            )
-            guess = features(end.phi, test.inputs, statistics) @ v + bias[None]
+            u, u_test = (features(end.phi, b.inputs, statistics) for b in (fit, test))
+            v, bias = ridge_readout(u, fit.targets[:, :n_classes], PENALTY)
+            guess = jnp.argmax(u_test @ v + bias[None], axis=1)
             truth = jnp.argmax(test.targets[:, :n_classes], axis=1)
-            return jnp.mean(jnp.argmax(guess, axis=1) == truth)
+            return Score(jnp.mean(guess == truth), objective(u, fit.targets, u_test, test.targets))
 
         draws = jax.random.split(jax.random.fold_in(key, 0), DRAWS)
-        return end.phi, end.rule_state, jnp.mean(jax.vmap(accuracy)(draws))
+        score = jax.tree.map(jnp.mean, jax.vmap(judge)(draws))
+        return end.phi, end.rule_state, score
 
-    phi, rule_state, found = jax.vmap(one)(group.phi, group.rule_state, group.pool, group.keys)
-    return eqx.tree_at(lambda g: (g.phi, g.rule_state), group, (phi, rule_state)), found
+    phi, rule_state, score = jax.vmap(one)(group.phi, group.rule_state, group.pool, group.keys)
+    return eqx.tree_at(lambda g: (g.phi, g.rule_state), group, (phi, rule_state)), score
 
 
 class Validator:
@@ -87,15 +95,15 @@ class Validator:
         self._n_classes = n_classes
         self._objective = objective
 
-    def __call__(self, rule: Rule) -> dict[int, Float[np.ndarray, " tasks"]]:
-        """Accuracy of every task, groups one after another, by age."""
-        found: dict[int, list[np.ndarray]] = {age: [] for age in self.ages}
+    def __call__(self, rule: Rule) -> dict[int, Score]:
+        """The scores of all tasks, groups one after another, as NumPy arrays by age."""
+        found: dict[int, list[Score]] = {age: [] for age in self.ages}
         longest = max(b - a for a, b in zip((0, *self.ages), self.ages, strict=False))
         for stream in self._streams:
             group = begin_group(rule, stream, [0] * self._n_tasks, self._config.activation)
             reached = 0
             for age in self.ages:
-                group, accuracy = _run(
+                group, score = _run(
                     rule,
                     group,
                     jnp.array(age - reached),
@@ -105,6 +113,9 @@ class Validator:
                     self._n_classes,
                     self._objective,
                 )
-                found[age].append(np.asarray(accuracy))
+                found[age].append(jax.device_get(score))
                 reached = age
-        return {age: np.concatenate(parts) for age, parts in found.items()}
+        return {
+            age: jax.tree.map(lambda *parts: np.concatenate(parts), *scores)
+            for age, scores in found.items()
+        }

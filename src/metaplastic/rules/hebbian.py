@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.base_model import Phi, forward, unit_norm
 from metaplastic.rules.lateral import correlation, standardise_units
-from metaplastic.rules.rule import Rule, RuleState
+from metaplastic.rules.rule import Rule, RuleState, validated
 
 
 class HebbianSettings(BaseModel):
@@ -43,7 +43,7 @@ class Hebbian(Rule):
     @classmethod
     def create(cls, key: PRNGKeyArray, **settings: Any) -> Hebbian:
         del key
-        return cls(jnp.ones(()), jnp.full((), 0.5), HebbianSettings(**settings))
+        return cls(jnp.ones(()), jnp.full((), 0.5), validated(HebbianSettings, settings))
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.base_model import Phi, forward, unit_norm
 from metaplastic.rules import lateral
-from metaplastic.rules.rule import Rule, RuleState
+from metaplastic.rules.rule import Rule, RuleState, validated
 
 WEIGHT_STATISTICS = 4
 CONTEXT = 4  # bias, is input, is top, age
@@ -78,7 +78,7 @@ class Local(Rule):
 
     @classmethod
     def create(cls, key: PRNGKeyArray, **settings: Any) -> Local:
-        config = LocalSettings(**settings)
+        config = validated(LocalSettings, settings)
         h, k, c = config.hidden, config.error_channels, config.readout_channels
         activity = 2 + lateral.CHANNELS
         features = activity + k
@@ -159,7 +159,9 @@ class Local(Rule):
                 if backward:
                     backward[layer] = _turn(phi.backward[layer], turn, rate_w)
             if not is_input:
-                delta = readout[:k] + error * self.error_gate[:, None, None] * jax.nn.sigmoid(z_l)
+                delta = (
+                    readout[:k] + error * self.error_gate[:, None, None] * jax.nn.sigmoid(z_l)[None]
+                )
                 error = self._send_back(phi, layer, delta)
                 post, corr_above = readout[k + c : k + 2 * c], corr
                 drive = jnp.tanh(jnp.mean(readout[-1], axis=0))

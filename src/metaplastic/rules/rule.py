@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
+from pydantic import BaseModel, ValidationError
 
 from metaplastic.base_model import Phi
+from metaplastic.errors import config_error
+
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def validated(model: type[Settings], settings: dict[str, Any]) -> Settings:
+    """The settings as their typed model; raises `ConfigError` naming each wrong one."""
+    try:
+        return model(**settings)
+    except ValidationError as error:
+        raise config_error(error, "rule settings") from None
 
 
 class RuleState(eqx.Module):

@@ -1,0 +1,32 @@
+"""Two CPU devices for every test, strict numerics, and shapes checked at run time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# tests neither read nor write the caches of whoever runs them
+_CACHE = tempfile.TemporaryDirectory(prefix="metaplastic-tests-")
+os.environ["XDG_CACHE_HOME"] = os.environ.get("METAPLASTIC_TEST_CACHE", _CACHE.name)
+
+import jax
+import pytest
+
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+REAL_DATA = Path(
+    os.environ.get(
+        "METAPLASTIC_TEST_DATA", Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    )
+)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of published data sets; the test is skipped where it is missing."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"no published data sets: neither METAPLASTIC_TEST_DATA nor {REAL_DATA}")
+    return REAL_DATA
