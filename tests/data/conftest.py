@@ -42,6 +42,12 @@ def real_data() -> Path:
     return _REAL
 
 
+@pytest.fixture(scope="session")
+def published_data() -> Path | None:
+    """Where the published data sets are; None where they are not."""
+    return _REAL if _REAL.is_dir() else None
+
+
 @pytest.fixture
 def no_hang() -> Iterator[None]:
     """Turn an endless loop into a failure."""
