@@ -10,8 +10,10 @@ import typer
 from metaplastic._version import __version__
 from metaplastic.cli.data import app as data_app
 from metaplastic.cli.evaluate import evaluate
+from metaplastic.cli.fit import fit
 from metaplastic.cli.info import info
 from metaplastic.cli.meta_train import meta_train
+from metaplastic.cli.transform import transform
 from metaplastic.errors import MetaplasticError
 
 app = typer.Typer(
@@ -46,6 +48,8 @@ app.command("meta-train")(meta_train)
 app.command()(evaluate)
 app.add_typer(data_app, name="data")
 app.command()(info)
+app.command()(fit)
+app.command()(transform)
 
 
 def main() -> None:

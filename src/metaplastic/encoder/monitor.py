@@ -14,6 +14,7 @@ from metaplastic.encoder.network import Network
 from metaplastic.encoder.score import Labels
 from metaplastic.rules import RuleState
 
+SECONDS = 2.0  # between two lines of progress that tell no score
 ReadOut = Callable[[Phi], Network]
 
 
@@ -33,7 +34,7 @@ class Monitor:
         self.verbose = verbose
         self.best: tuple[int, Phi, RuleState] | None = None
         self._points: list[tuple[int, float]] = []
-        self._begun = time.perf_counter()
+        self._begun = self._spoke = time.perf_counter()
         self._first = 0
 
     @property
@@ -53,10 +54,11 @@ class Monitor:
         score = None
         if self.eval_set is not None:
             score = self._score(step, phi, state, network)
-        if self.verbose and (step > self._first or score is not None):
-            passed = time.perf_counter() - self._begun
+        now = time.perf_counter()
+        if self.verbose and (score is not None or now - self._spoke > SECONDS):
+            self._spoke = now
             ending = "" if score is None else f", score {score:.3f}"
-            self.say(f"inner step {step}, {passed:.1f} s{ending}")
+            self.say(f"inner step {step}, {now - self._begun:.1f} s{ending}")
         return bool(self.patience) and self._since_best() >= self.patience
 
     def _score(self, step: int, phi: Phi, state: RuleState, network: ReadOut) -> float:
