@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from metaplastic._version import __version__
 from metaplastic.errors import RuleFileError
-from metaplastic.hub import container
+from metaplastic.hub import container, remote
 from metaplastic.hub.card import RuleCard, card_markdown
 from metaplastic.hub.container import Contents
 from metaplastic.hub.pytrees import arrays_of, fill
@@ -101,8 +101,11 @@ def load_card(name_or_path: str | PathLike[str]) -> RuleCard:
     return _card(contents, where)
 
 
-def rule_page(name_or_path: str | PathLike[str]) -> str:
-    """The card of a rule file as Markdown, with the rule's kind, size, settings and versions."""
+def rule_page(name_or_path: str | PathLike[str], title: str | None = None) -> str:
+    """The card of a rule file as Markdown, with the rule's kind, size, settings and versions.
+
+    `title` is what the page calls the rule and loads it by; the address given where there is none.
+    """
     contents, where = _contents(name_or_path)
     rule = build_rule(contents.arrays, contents.metadata, where)
     count = sum(array.size for array in contents.arrays.values())
@@ -114,7 +117,7 @@ def rule_page(name_or_path: str | PathLike[str]) -> str:
         "written by": f"metaplastic {contents.metadata.get('package_version', '?')}, "
         f"jax {contents.metadata.get('jax_version', '?')}",
     }
-    return card_markdown(_card(contents, where), name=str(name_or_path), facts=facts)
+    return card_markdown(_card(contents, where), name=title or fspath(name_or_path), facts=facts)
 
 
 def shipped_rules() -> tuple[str, ...]:
@@ -141,7 +144,9 @@ def _contents(name_or_path: str | PathLike[str]) -> tuple[Contents, str]:
         payload = (files("metaplastic") / "rules_shipped" / (address + SUFFIX)).read_bytes()
         contents = container.parse(payload, address, RuleFileError)
     else:
-        contents = container.read(_resolve(name_or_path, address), SIZE_LIMIT, RuleFileError)
+        remote_rule = address.startswith(remote.SCHEME)
+        path = remote.fetch(address) if remote_rule else _resolve(name_or_path, address)
+        contents = container.read(path, SIZE_LIMIT, RuleFileError)
     _check_format(contents.metadata, address)
     return contents, address
 
