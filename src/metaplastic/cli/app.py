@@ -13,6 +13,8 @@ from metaplastic.cli.evaluate import evaluate
 from metaplastic.cli.fit import fit
 from metaplastic.cli.info import info
 from metaplastic.cli.meta_train import meta_train
+from metaplastic.cli.report import report
+from metaplastic.cli.study import study
 from metaplastic.cli.transform import transform
 from metaplastic.errors import MetaplasticError
 
@@ -46,6 +48,8 @@ def _root(
 
 app.command("meta-train")(meta_train)
 app.command()(evaluate)
+app.command()(study)
+app.command()(report)
 app.add_typer(data_app, name="data")
 app.command()(info)
 app.command()(fit)

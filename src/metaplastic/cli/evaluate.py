@@ -36,7 +36,10 @@ def evaluate(
     hidden: Annotated[str, typer.Option(help="Units of the hidden layers, as 128,64.")] = "128,64",
     features: Annotated[int, typer.Option(min=1, help="Units of the top layer.")] = 32,
     activation: Annotated[str, typer.Option(help="Activation of the base model.")] = "relu",
-    batch_size: Annotated[int, typer.Option(min=2, help="Examples in an inner minibatch.")] = 64,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=2, help="Examples in an inner minibatch; left out: the rule's own."),
+    ] = None,
     unlabelled: Annotated[
         int | None, typer.Option(min=2, help="Use only so many unlabelled examples.")
     ] = None,
@@ -51,7 +54,7 @@ def evaluate(
     from metaplastic.cli.showing import console, progress
     from metaplastic.evaluation import FewShotConfig
     from metaplastic.evaluation import evaluate as run
-    from metaplastic.evaluation.named_rule import inner_steps_of, named_rule
+    from metaplastic.evaluation.named_rule import DEFAULT_BATCH_SIZE, inner_steps_of, named_rule
     from metaplastic.evaluation.protocol import settings
     from metaplastic.evaluation.results import write_json
 
@@ -67,7 +70,7 @@ def evaluate(
         hidden=numbers(hidden, "--hidden"),
         n_features=features,
         activation=activation,
-        batch_size=batch_size,
+        batch_size=batch_size or given.batch_size or DEFAULT_BATCH_SIZE,
         inner_steps=steps,
         points=at,
         unlabelled=unlabelled,

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
+import numpy as np
 
 from metaplastic.errors import RuleFileError
 from metaplastic.rules import RULES, Rule, make_rule
 
 DEFAULT_INNER_STEPS = 200
+DEFAULT_BATCH_SIZE = 64
 
 
 class NamedRule(NamedTuple):
@@ -27,6 +32,15 @@ class NamedRule(NamedTuple):
     horizon: int | None
     training_data: tuple[str, ...]
     wall_clock_seconds: float | None
+    batch_size: int | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Names θ and the rule's settings: rules with one fingerprint give the same numbers."""
+        found = hashlib.sha256(f"{self.rule.name} {sorted(self.rule.settings.items())}".encode())
+        for leaf in jax.tree.leaves(eqx.filter(self.rule, eqx.is_array)):
+            found.update(np.ascontiguousarray(leaf).tobytes())
+        return found.hexdigest()[:16]
 
     @property
     def label(self) -> str:
@@ -43,6 +57,7 @@ class NamedRule(NamedTuple):
             "title": self.title,
             "meta_steps": self.meta_steps,
             "horizon": self.horizon,
+            "fingerprint": self.fingerprint,
             "training_data": list(self.training_data),
             "wall_clock_seconds": self.wall_clock_seconds,
             "caution": self.caution,
@@ -74,6 +89,8 @@ def named_rule(name: str | Path) -> NamedRule:
     from metaplastic.hub import load_card, load_rule, shipped_rules
 
     name = str(name)
+    if Path(name).is_dir() and (Path(name) / "rule.safetensors").is_file():
+        name = str(Path(name) / "rule.safetensors")  # a run directory: its newest rule
     if name in RULES and not Path(name).is_file():
         rule = make_rule(name, jax.random.key(0))
         title = (rule.__doc__ or name).strip().splitlines()[0]
@@ -85,16 +102,39 @@ def named_rule(name: str | Path) -> NamedRule:
             f"meta-training ({', '.join(sorted(RULES))})"
         )
     card = load_card(name)
-    horizon = getattr(card, "horizon", None) or card.metrics.get("horizon")
     return NamedRule(
         load_rule(name),
         name,
         card.title,
         card.meta_steps,
-        None if horizon is None else int(horizon),
+        card.horizon,
         tuple(card.training_data),
         card.wall_clock_seconds,
+        card.batch_size,
     )
+
+
+def run_of(name: str | Path) -> Path | None:
+    """The run directory that a rule file lies in, or that is given itself; None for none."""
+    path = Path(name)
+    for folder in (path, path.parent, path.parent.parent):
+        if (folder / "config.json").is_file() and (folder / "rules").is_dir():
+            return folder
+    return None
+
+
+def ladder_of(run: Path, most: int = 6) -> list[NamedRule]:
+    """Rules that a run kept on its way, by rising meta-step; `most` of them, spread evenly, the
+    first and the last among them."""
+    found = {
+        int(match.group(1)): path
+        for path in (run / "rules").glob("step-*.safetensors")
+        if (match := re.fullmatch(r"step-(\d+)", path.stem))
+    }
+    steps = sorted(found)
+    if len(steps) > most:
+        steps = [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
+    return [named_rule(found[step]) for step in steps]
 
 
 def inner_steps_of(given: NamedRule) -> int:

@@ -1,1 +1,46 @@
-"""."""
+"""Figures: each is a function of a results file and nothing else. To add one: a file, a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metaplastic.errors import unknown_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DRAWN_BY = {
+    "datasets": "datasets",
+    "text": "text",
+    "architectures": "architectures",
+    "filters": "filters",
+    "representation": "representation",
+    "mismatch": "mismatch",
+    "meta-training": "meta_training",
+    "labels": "labels",
+}
+
+
+def draw(content: dict[str, Any]) -> Figure:
+    """The figure of a study's results. Raises `ConfigError` for results of an unknown study."""
+    from importlib import import_module
+
+    from metaplastic.figures.style import styled
+
+    name = str(content.get("study"))
+    if name not in DRAWN_BY:
+        raise unknown_name("study", name, DRAWN_BY)
+    function: Callable[[dict[str, Any]], Figure] = import_module(
+        f"metaplastic.figures.{DRAWN_BY[name]}"
+    ).draw
+    with styled():
+        return function(content)
+
+
+def save_figure(content: dict[str, Any], path: Path) -> Path:
+    """Draw a study's results into a PNG (or whatever the path's ending says)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw(content).savefig(path, dpi=150)
+    return path

@@ -1,0 +1,162 @@
+"""`metaplastic study`: one study of the paper, or all: numbers and a figure."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaplastic.errors import ConfigError, MetaplasticError, unknown_name
+
+if TYPE_CHECKING:
+    from metaplastic.evaluation.studies import Study
+
+
+def study(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="datasets, text, architectures, filters, representation, mismatch, "
+            "meta-training, labels, or all.",
+            metavar="NAME",
+        ),
+    ],
+    rule: Annotated[
+        str, typer.Option(help="A rule file, a shipped rule's name, a run, or hebbian.")
+    ] = "default",
+    results: Annotated[Path, typer.Option(help="Where numbers and figures go.")] = Path("results"),
+    datasets: Annotated[
+        str, typer.Option(help="Data sets, as mnist@14,digits; left out: the study's own.")
+    ] = "",
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds.")] = None,
+    rivals: Annotated[str, typer.Option(help="Baselines, as random,raw; left out: all.")] = "",
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other setting of the study, as widths=64,256."),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the data sets' published files lie.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Compute again what the results folder holds already.")
+    ] = False,
+) -> None:
+    """Measure, write results/NAME.json and draw results/NAME.png.
+
+    What is done is kept as it goes; an interrupted study goes on where it stopped.
+    """
+    from metaplastic.cli.evaluate import baseline_names
+    from metaplastic.cli.runtime import use_compilation_cache
+    from metaplastic.cli.showing import console, progress
+    from metaplastic.evaluation.named_rule import named_rule
+    from metaplastic.evaluation.studies import STUDIES, Context, make_study
+
+    if name != "all" and name not in STUDIES:
+        raise unknown_name("study", name, [*STUDIES, "all"])
+    names = list(STUDIES) if name == "all" else [name]
+    asked: dict[str, Any] = parse_changes(change or [])
+    asked |= {"seeds": seeds} if seeds is not None else {}
+    asked |= {"rivals": baseline_names(rivals)} if rivals else {}
+    asked |= {"datasets": _words(datasets)} if datasets else {}
+    given = named_rule(rule)
+    use_compilation_cache()
+    if given.caution:
+        console().print(f"{given.label}: {given.caution}")
+    chosen = {each: _settings_for(each, asked, names) for each in names}
+    failed = []
+    for each in names:
+        with progress() as report:
+            context = Context(given, results, data_dir=data_dir, progress=report)
+            if fresh:
+                context.store(each).path.unlink(missing_ok=True)
+            try:
+                _run(make_study(each, context, **chosen[each]))
+            except MetaplasticError as error:
+                if name != "all":
+                    raise
+                failed.append(f"{each} left out: {error}")
+            except KeyboardInterrupt:
+                console().print(
+                    f"interrupted: what was measured is kept in {context.store(each).path}; "
+                    "the same command goes on from there"
+                )
+                raise typer.Exit(130) from None
+    for line in failed:
+        console().print(line)
+    if failed and len(failed) == len(names):
+        raise ConfigError("no study could be run; see above")
+
+
+def _run(study: Study) -> None:
+    from metaplastic.cli.showing import console, duration
+    from metaplastic.figures import save_figure
+
+    start = time.monotonic()
+    content = study.run()
+    path = save_figure(content, study.path.with_suffix(".png"))
+    kept = f", {study.store.kept} numbers kept from before" if study.store.kept else ""
+    console().print(
+        f"{study.name}: {duration(time.monotonic() - start)}{kept}; {study.path} and {path}"
+    )
+    for note in content["notes"]:
+        console().print(f"  {note}")
+
+
+def parse_changes(texts: list[str]) -> dict[str, Any]:
+    """KEY=VALUE settings; commas make lists. Raises `ConfigError` for anything else."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not key.isidentifier() or not equals or not value:
+            raise ConfigError(f"--set {text!r}: give KEY=VALUE, as --set widths=64,256")
+        found[key] = value
+    return found
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _settings_for(name: str, asked: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """What of the settings asked for this study has; one that no study has is refused."""
+    from metaplastic.evaluation.studies import STUDIES
+
+    found: dict[str, Any] = {}
+    for key, value in asked.items():
+        having = [each for each in names if _field(each, key) is not None]
+        if not having:
+            known = sorted(
+                {field for each in names for field in STUDIES[each].Settings.model_fields}
+            )
+            raise unknown_name(
+                f"setting of {'these studies' if len(names) > 1 else name}", key, known
+            )
+        field = _field(name, key)
+        if field is None:
+            continue
+        several = "tuple" in str(STUDIES[name].Settings.model_fields[field].annotation)
+        if isinstance(value, str) and several:
+            value = _words(value)
+        if field == "dataset" and isinstance(value, tuple):
+            if len(value) > 1 and len(names) > 1:
+                continue  # a list for the studies of several data sets
+            if len(value) != 1:
+                raise ConfigError(f"study {name} takes one data set, not {', '.join(value)}")
+            value = value[0]
+        if field == "seeds" and name == "filters":
+            continue
+        found[field] = value
+    return found
+
+
+def _field(name: str, key: str) -> str | None:
+    """The field of a study's settings that `key` means: `datasets` is `dataset` where the study
+    takes one."""
+    from metaplastic.evaluation.studies import STUDIES
+
+    fields = STUDIES[name].Settings.model_fields
+    if key in fields:
+        return key
+    return "dataset" if key == "datasets" and "dataset" in fields else None

@@ -1,0 +1,80 @@
+"""Study `architectures` (figure 2, left): depths, widths and activations never meta-trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from metaplastic.evaluation.studies.curves import curve_of, eighths
+from metaplastic.evaluation.studies.study import Study, StudySettings
+
+
+class ArchitecturesSettings(StudySettings):
+    """`depths` count layers of weights, all hidden ones of `depth_units`; `widths` are those of
+    one hidden layer. Layers wider than `wide` run on `wide_seeds` seeds and fewer points."""
+
+    dataset: str = "mnist@14"
+    seeds: int = Field(5, ge=1)
+    depths: tuple[int, ...] = (1, 2, 3, 5, 8, 11)
+    depth_units: int = Field(64, ge=1)
+    widths: tuple[int, ...] = (64, 256, 1024, 4096, 10_000)
+    wide: int = Field(2000, ge=1)
+    wide_seeds: int = Field(2, ge=1)
+    activations: tuple[str, ...] = (
+        "relu",
+        "leaky_relu",
+        "swish",
+        "gelu",
+        "tanh",
+        "sigmoid",
+        "sin",
+        "step",
+    )
+
+
+class Architectures(Study):
+    """Accuracy along the inner loop against depth, width and activation."""
+
+    name = "architectures"
+    title = "Other depths, widths and activations"
+    Settings = ArchitecturesSettings
+
+    def measure(self) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, ArchitecturesSettings)
+        depths = [
+            self._curve(f"{depth}", depth, hidden=(own.depth_units,) * (depth - 1))
+            for depth in own.depths
+        ]
+        widths = [self._width(own, width) for width in own.widths]
+        activations = [
+            self._curve(activation, activation, activation=activation)
+            for activation in own.activations
+        ]
+        return {
+            "seeds": list(self.config(own.dataset).seed_list),
+            "data": self.describe_data(own.dataset),
+            "horizon": self.inner_steps(),
+            "depths": depths,
+            "widths": widths,
+            "activations": activations,
+        }
+
+    def _width(self, own: ArchitecturesSettings, width: int) -> dict[str, Any]:
+        if width <= own.wide:
+            return self._curve(f"{width:,}", width, hidden=(width,))
+        far = self.inner_steps()
+        points = tuple(sorted({0, far // 4, far}))
+        seeds = min(own.wide_seeds, own.seeds)
+        return self._curve(f"{width:,}", width, hidden=(width,), points=points, seeds=seeds)
+
+    def _curve(self, label: str, value: int | str, **changes: Any) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, ArchitecturesSettings)
+        changes.setdefault("points", eighths(self.inner_steps()))
+        config = self.config(own.dataset, **changes)
+        curve = self.rule_curve(self.context.rule, config)
+        found = curve_of(self.context.rule, curve, config, value=value)
+        sizes = [*config.hidden, config.n_features]
+        return {**found, "label": label, "layers": sizes, "activation": config.activation}

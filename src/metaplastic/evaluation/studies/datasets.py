@@ -1,0 +1,66 @@
+"""Study `datasets` (figure 1, left): held-out data sets, the rule and all its rivals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from metaplastic.evaluation import results
+from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals
+
+DATASETS = (
+    "mnist@14",
+    "fashion_mnist@14",
+    "digits",
+    "cifar10@16",
+    "imagenet@16",
+    "mnist",
+    "fashion_mnist",
+    "cifar10",
+    "imagenet@32",
+)
+
+
+class DatasetsSettings(StudySettings):
+    """`datasets` by address; `rivals` by name, none for all."""
+
+    datasets: tuple[str, ...] = Field(DATASETS, min_length=1)
+    rivals: tuple[str, ...] = ()
+
+
+class Datasets(Study):
+    """Test accuracy on every data set, every method, every seed; paired differences."""
+
+    name = "datasets"
+    title = "Few-shot accuracy on held-out data sets"
+    Settings = DatasetsSettings
+
+    def measure(self) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, DatasetsSettings)
+        rivals = known_rivals(own.rivals)
+        search = self.search(self.config(own.datasets[0]))
+        found: dict[str, Any] = {}
+        for address in self.context.available(own.datasets):
+            config = self.config(address)
+            curve = self.rule_curve(self.context.rule, config)
+            final = curve[:, -1].tolist()
+            methods: dict[str, Any] = {
+                "rule": {
+                    "title": f"learned rule, {config.inner_steps} inner steps",
+                    "accuracy": final,
+                    "points": list(config.steps),
+                    "curve": curve.tolist(),
+                    **results.mean_and_error(final),
+                }
+            }
+            for name in rivals:
+                rival = self.rival(name, config, search)
+                methods[name] = {
+                    **rival,
+                    **results.mean_and_error(rival["accuracy"]),
+                    "paired": results.paired_difference(final, rival["accuracy"]),
+                }
+            found[address] = {"data": self.describe_data(address), "methods": methods}
+        return {"seeds": list(self.config(own.datasets[0]).seed_list), "datasets": found}

@@ -1,0 +1,93 @@
+"""Study `filters` (figure 2, right): receptive fields of the first layer, in the inputs' order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from metaplastic.evaluation.inner_loop import Network, run_inner_loop
+from metaplastic.evaluation.named_rule import NamedRule
+from metaplastic.evaluation.studies.study import Study, StudySettings, protocol_key
+from metaplastic.evaluation.trials import draw_unlabelled, make_trials
+
+
+class FiltersSettings(StudySettings):
+    """The paper drew its filters after 10,000 inner steps."""
+
+    datasets: tuple[str, ...] = Field(("mnist", "cifar10"), min_length=1)
+    seeds: int = Field(1, ge=1, le=1, description="a picture shows one seed")
+    rungs: int = Field(4, ge=1, description="most rules of the run's ladder")
+    shown: int = Field(16, ge=1, description="receptive fields kept of each network")
+    longer: float = Field(5.0, gt=0, description="times the horizon")
+
+
+class Filters(Study):
+    """First-layer filters of one network before the first inner step and after the last, for
+    every rule of a run's ladder."""
+
+    name = "filters"
+    title = "Receptive fields of the first layer"
+    Settings = FiltersSettings
+
+    def measure(self) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, FiltersSettings)
+        steps = max(1, round(self.inner_steps() * own.longer))
+        found: dict[str, Any] = {}
+        for address in self.context.available(own.datasets):
+            ladder = self.context.ladder(own.rungs)
+            rows = [
+                {"label": "before", "meta_steps": None, "filters": self._of(ladder[0], address, 0)}
+            ]
+            rows += [
+                {
+                    "label": rule.label,
+                    "meta_steps": rule.meta_steps,
+                    "filters": self._of(rule, address, steps),
+                }
+                for rule in ladder
+            ]
+            shape = list(self.context.problem(address).shape)
+            found[address] = {"data": self.describe_data(address), "shape": shape, "rows": rows}
+        return {"seeds": [0], "inner_steps": steps, "datasets": found}
+
+    def _of(self, rule: NamedRule, address: str, steps: int) -> list[list[float]]:
+        own = self.settings
+        assert isinstance(own, FiltersSettings)
+        config = self.config(address, rule)
+        key = {
+            "filters": rule.fingerprint if steps else "before",
+            "steps": steps,
+            "shown": own.shown,
+            **protocol_key(config),
+        }
+
+        def compute(seeds: Any) -> list[Any]:
+            inputs = draw_unlabelled(self.context.problem(address), config.unlabelled)
+            loop = run_inner_loop(
+                rule.rule,
+                inputs,
+                make_trials(seeds, inputs.shape[1]),
+                (steps,),
+                hidden=config.hidden,
+                n_features=config.n_features,
+                batch_size=config.batch_size,
+                progress=self.context.progress,
+            )
+            return [
+                receptive_fields(network, own.shown)
+                for _, networks, _ in loop
+                for network in networks
+            ]
+
+        return self.store.numbers(key, (0,), compute)[0]
+
+
+def receptive_fields(network: Network, count: int) -> list[list[float]]:
+    """The first `count` columns of W^1, rows put back in the order of the inputs."""
+    weights = np.asarray(network.phi.weights[0])[:, :count]
+    ordered = np.empty_like(weights)
+    ordered[np.asarray(network.permutation)] = weights
+    return np.round(ordered.T, 4).tolist()

@@ -1,0 +1,148 @@
+"""Study `labels`: accuracy against labelled examples per class, for all methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from metaplastic.evaluation import results
+from metaplastic.evaluation.baselines import Baseline, Encoder, LabelledBaseline
+from metaplastic.evaluation.few_shot import (
+    as_unlabelled,
+    classifier_accuracy,
+    fit_classifiers,
+)
+from metaplastic.evaluation.inner_loop import run_inner_loop
+from metaplastic.evaluation.problem import Problem
+from metaplastic.evaluation.protocol import FewShotConfig
+from metaplastic.evaluation.readout import readout_accuracy
+from metaplastic.evaluation.studies.study import (
+    Study,
+    StudySettings,
+    known_rivals,
+    protocol_key,
+)
+from metaplastic.evaluation.trials import Trial, draw_labelled, draw_unlabelled, make_trials
+
+
+class LabelsSettings(StudySettings):
+    """Features are fitted once per seed; only the readout sees more labels."""
+
+    dataset: str = "mnist@14"
+    labels: tuple[int, ...] = Field((1, 2, 5, 10, 20, 50, 100), min_length=1)
+    rivals: tuple[str, ...] = ()
+
+
+class Labels(Study):
+    """One curve a method."""
+
+    name = "labels"
+    title = "Accuracy against labelled examples per class"
+    Settings = LabelsSettings
+
+    def measure(self) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, LabelsSettings)
+        rivals = known_rivals(own.rivals)
+        config = self.config(own.dataset)
+        search = self.search(config)
+        counts = sorted(set(own.labels))
+        methods = {"rule": {"title": "learned rule", "curve": self._rule(config, counts)}}
+        for name in rivals:
+            baseline, record = search.make(name, own.dataset)
+            methods[name] = {
+                "title": baseline.title,
+                "search": record,
+                "curve": self._rival(baseline, config, counts),
+            }
+        for method in methods.values():
+            columns = np.array([results.as_numbers(row) for row in method["curve"]]).T
+            method["summary"] = [results.mean_and_error(list(column)) for column in columns]
+        return {
+            "seeds": list(config.seed_list),
+            "data": self.describe_data(own.dataset),
+            "labels": counts,
+            "methods": methods,
+        }
+
+    def _rule(self, config: FewShotConfig, counts: list[int]) -> list[Any]:
+        rule = self.context.rule
+        key = {
+            "labels": counts,
+            "rule": rule.fingerprint,
+            "inner_steps": config.inner_steps,
+            **protocol_key(config),
+        }
+
+        def compute(seeds: Sequence[int]) -> list[Any]:
+            problem = self.context.problem(config.dataset)
+            trials = make_trials(seeds, problem.train.shape[1])
+            loop = run_inner_loop(
+                rule.rule,
+                draw_unlabelled(problem, config.unlabelled),
+                trials,
+                (config.inner_steps,),
+                hidden=config.hidden,
+                n_features=config.n_features,
+                batch_size=config.batch_size,
+                progress=self.context.progress,
+            )
+            encoders = [network for _, networks, _ in loop for network in networks]
+            return _accuracies(encoders, problem, trials, counts)
+
+        return self.store.numbers(key, config.seed_list, compute)
+
+    def _rival(self, baseline: Baseline, config: FewShotConfig, counts: list[int]) -> list[Any]:
+        key = {
+            "labels": counts,
+            "baseline": baseline.name,
+            "settings": baseline.settings.model_dump(mode="json"),
+            **protocol_key(config),
+        }
+
+        def compute(seeds: Sequence[int]) -> list[Any]:
+            problem = self.context.problem(config.dataset)
+            trials = make_trials(seeds, problem.train.shape[1])
+            unlabelled = as_unlabelled(problem, config)
+            if not isinstance(baseline, LabelledBaseline):
+                encoders = baseline.fit(unlabelled, trials, self.context.progress)
+                return _accuracies(encoders, problem, trials, counts)
+            curves = []
+            for count in counts:
+                rows = [draw_labelled(problem, trial.seed, count) for trial in trials]
+                classifiers = fit_classifiers(
+                    baseline, problem, unlabelled, trials, rows, self.context.progress
+                )
+                curves.append([classifier_accuracy(c, problem) for c in classifiers])
+            return np.array(curves).T.tolist()
+
+        return self.store.numbers(key, config.seed_list, compute)
+
+
+def _accuracies(
+    encoders: Sequence[Encoder], problem: Problem, trials: Sequence[Trial], counts: Sequence[int]
+) -> list[list[float]]:
+    """(trials, counts): every encoder transforms the test split once."""
+    found = []
+    for encoder, trial in zip(encoders, trials, strict=True):
+        test = encoder(problem.test)
+        found.append([_readout(encoder, test, problem, trial, count) for count in counts])
+    return found
+
+
+def _readout(
+    encoder: Encoder,
+    test: NDArray[np.floating],
+    problem: Problem,
+    trial: Trial,
+    count: int,
+) -> float:
+    rows = draw_labelled(problem, trial.seed, count)
+    labels = problem.train_labels[rows]
+    return readout_accuracy(
+        encoder(problem.train[rows]), labels, test, problem.test_labels, problem.n_classes
+    )

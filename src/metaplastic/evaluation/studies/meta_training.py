@@ -1,0 +1,79 @@
+"""Study `meta-training`: the meta-loss, and held-out accuracy, along a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from metaplastic.errors import RunError
+from metaplastic.evaluation.studies.curves import curve_of
+from metaplastic.evaluation.studies.study import Study, StudySettings
+
+KEPT = 300  # points of the loss that the results hold
+
+
+class MetaTrainingSettings(StudySettings):
+    """`rungs` of the run's ladder are evaluated on each data set."""
+
+    datasets: tuple[str, ...] = Field(("mnist@14", "fashion_mnist@14", "digits"), min_length=1)
+    seeds: int = Field(5, ge=1)
+    rungs: int = Field(8, ge=1)
+
+
+class MetaTraining(Study):
+    """Loss from the run's own record; accuracies of the rules that it kept."""
+
+    name = "meta-training"
+    title = "Along a run of meta-training"
+    Settings = MetaTrainingSettings
+    needs_run = True
+
+    def measure(self) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, MetaTrainingSettings)
+        run = self.context.run
+        if run is None:
+            raise RunError(
+                f"{self.context.rule.name} does not lie in a run directory; give a run, or a rule "
+                "file inside one: --rule runs/NAME"
+            )
+        loss = read_loss(run / "metrics.jsonl")
+        ladder = self.context.ladder(own.rungs)
+        found = {}
+        for address in self.context.available(own.datasets):
+            config = self.config(address, points=(0, self.inner_steps()))
+            curves = [curve_of(rule, self.rule_curve(rule, config), config) for rule in ladder]
+            found[address] = {"data": self.describe_data(address), "curves": curves}
+        return {
+            "seeds": list(self.config(own.datasets[0]).seed_list),
+            "run": run.name,
+            "inner_steps": self.inner_steps(),
+            "loss": loss,
+            "datasets": found,
+        }
+
+
+def read_loss(path: Path) -> dict[str, list[float]]:
+    """Meta-steps and losses, averaged over equal stretches where there are many; losses that are
+    not finite are left out. Raises `RunError` where the run has no record."""
+    steps, losses = [], []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # a line cut off by a kill
+                continue
+            if entry.get("loss") is not None and np.isfinite(entry["loss"]):
+                steps.append(entry["meta_step"])
+                losses.append(entry["loss"])
+    if not losses:
+        raise RunError(f"{path.parent} has no record of its loss yet")
+    parts = min(KEPT, len(losses))
+    return {
+        "meta_step": [float(np.mean(part)) for part in np.array_split(np.array(steps), parts)],
+        "loss": [float(np.mean(part)) for part in np.array_split(np.array(losses), parts)],
+    }

@@ -1,0 +1,78 @@
+"""Study `mismatch`: a VAE's few-shot accuracy against its own objective, along its training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from metaplastic.evaluation import results
+from metaplastic.evaluation.baselines.vae import Vae
+from metaplastic.evaluation.few_shot import accuracy, as_unlabelled
+from metaplastic.evaluation.studies.curves import curve_of, eighths
+from metaplastic.evaluation.studies.study import Study, StudySettings, protocol_key
+from metaplastic.evaluation.trials import draw_labelled, make_trials
+
+ELBO_ROWS = 2000
+
+
+class MismatchSettings(StudySettings):
+    """The VAE has β = 1, so that its objective is the evidence lower bound itself."""
+
+    dataset: str = "mnist@14"
+    seeds: int = Field(5, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    points: tuple[int, ...] = Field((0, 100, 200, 500, 1000, 2000, 5000, 10_000), min_length=2)
+
+
+class Mismatch(Study):
+    """What the VAE optimises beside what it is used for; the learned rule beside it."""
+
+    name = "mismatch"
+    title = "A VAE's objective is not its few-shot accuracy"
+    Settings = MismatchSettings
+
+    def measure(self) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, MismatchSettings)
+        points = sorted(set(own.points))
+        config = self.config(own.dataset)
+        vae = Vae(learning_rate=own.learning_rate, steps=max(1, *points))
+        key = {
+            "vae": vae.settings.model_dump(mode="json"),
+            "points": points,
+            **protocol_key(config),
+        }
+
+        def compute(seeds: Sequence[int]) -> list[Any]:
+            problem = self.context.problem(own.dataset)
+            trials = make_trials(seeds, problem.train.shape[1])
+            rows = [draw_labelled(problem, seed, config.labels_per_class) for seed in seeds]
+            along = vae.along(as_unlabelled(problem, config), trials, points, self.context.progress)
+            found = [
+                [
+                    [accuracy(v, problem, r), v.elbo(problem.test[:ELBO_ROWS])]
+                    for v, r in zip(fitted, rows, strict=True)
+                ]
+                for _, fitted in along
+            ]
+            return np.swapaxes(np.array(found), 0, 1).tolist()
+
+        both = np.array(self.store.numbers(key, config.seed_list, compute), float)
+        rule_config = self.config(own.dataset, points=eighths(2 * self.inner_steps()))
+        rule_curve = self.rule_curve(self.context.rule, rule_config)
+        return {
+            "seeds": list(config.seed_list),
+            "data": self.describe_data(own.dataset),
+            "horizon": self.inner_steps(),
+            "vae": {
+                "points": points,
+                "accuracy": both[..., 0].tolist(),
+                "elbo": both[..., 1].tolist(),
+                "accuracy_summary": [results.mean_and_error(list(c)) for c in both[..., 0].T],
+                "elbo_summary": [results.mean_and_error(list(c)) for c in both[..., 1].T],
+            },
+            "rule_curve": curve_of(self.context.rule, rule_curve, rule_config),
+        }

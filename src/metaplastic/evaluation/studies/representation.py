@@ -1,0 +1,106 @@
+"""Study `representation`: principal components of the features, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from metaplastic.evaluation import results
+from metaplastic.evaluation.inner_loop import run_inner_loop
+from metaplastic.evaluation.studies.study import Study, StudySettings, protocol_key
+from metaplastic.evaluation.trials import draw_unlabelled, make_trials
+
+
+class RepresentationSettings(StudySettings):
+    """`shown` test examples are drawn in the figure, for the first seed."""
+
+    datasets: tuple[str, ...] = Field(("two_moons", "mnist@14"), min_length=1)
+    shown: int = Field(600, ge=2)
+
+
+class Representation(Study):
+    """Test features of the random network and after the last inner step: the first two principal
+    components of one seed, and the variance that the first k explain, over seeds."""
+
+    name = "representation"
+    title = "What the features look like, before and after"
+    Settings = RepresentationSettings
+
+    def measure(self) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, RepresentationSettings)
+        found = {}
+        for address in self.context.available(own.datasets):
+            problem = self.context.problem(address)
+            count = min(own.shown, len(problem.test))
+            found[address] = {
+                "data": self.describe_data(address),
+                "labels": problem.test_labels[:count].tolist(),
+                "inputs": principal(problem.test[:count])[0].tolist(),
+                "stages": [self._stage(address, steps) for steps in (0, self.inner_steps())],
+            }
+        return {
+            "seeds": list(self.config(own.datasets[0]).seed_list),
+            "inner_steps": self.inner_steps(),
+            "datasets": found,
+        }
+
+    def _stage(self, address: str, steps: int) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, RepresentationSettings)
+        config = self.config(address)
+        key = {
+            "representation": self.context.rule.fingerprint,
+            "steps": steps,
+            "shown": own.shown,
+            **protocol_key(config),
+        }
+
+        def compute(seeds: Sequence[int]) -> list[Any]:
+            problem = self.context.problem(address)
+            loop = run_inner_loop(
+                self.context.rule.rule,
+                draw_unlabelled(problem, config.unlabelled),
+                make_trials(seeds, problem.train.shape[1]),
+                (steps,),
+                hidden=config.hidden,
+                n_features=config.n_features,
+                batch_size=config.batch_size,
+                progress=self.context.progress,
+            )
+            kept = []
+            for _, networks, trials in loop:
+                for network, trial in zip(networks, trials, strict=True):
+                    points, explained = principal(network(problem.test[: own.shown]))
+                    shown = points.tolist() if trial.seed == 0 else []
+                    kept.append({"points": shown, "explained": explained.tolist()})
+            return kept
+
+        cells = self.store.numbers(key, config.seed_list, compute)
+        explained = np.array([cell["explained"] for cell in cells])
+        return {
+            "inner_steps": steps,
+            "points": cells[0]["points"],
+            "explained": explained.tolist(),
+            "summary": [results.mean_and_error(list(column)) for column in explained.T],
+        }
+
+
+def principal(
+    features: NDArray[np.floating],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The first two principal components (n, 2), and the cumulative share of the variance that
+    the first 1, 2, … components explain (all ones for constant features)."""
+    centred = np.asarray(features, np.float64) - np.mean(features, axis=0)
+    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    variance = singular**2
+    total = variance.sum()
+    share = np.cumsum(variance) / total if total > 0 else np.ones(len(variance))
+    points = np.zeros((len(centred), 2))
+    width = min(2, len(singular))
+    points[:, :width] = left[:, :width] * singular[:width]
+    return np.round(points, 4), np.asarray(np.round(share, 5), np.float64)

@@ -1,0 +1,233 @@
+"""The interface of every study, and what studies share."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from metaplastic.errors import DataError
+from metaplastic.evaluation import results
+from metaplastic.evaluation.baselines import BASELINES
+from metaplastic.evaluation.few_shot import (
+    baseline_accuracies,
+    describe_problem,
+    rule_accuracies,
+)
+from metaplastic.evaluation.named_rule import (
+    DEFAULT_BATCH_SIZE,
+    NamedRule,
+    inner_steps_of,
+    ladder_of,
+    run_of,
+)
+from metaplastic.evaluation.problem import Problem, load_problem
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.protocol import FewShotConfig, settings
+from metaplastic.evaluation.search import Search
+from metaplastic.evaluation.store import Store
+
+PROTOCOL = 1  # raised when the protocol changes, so that numbers of an older one are not reused
+
+
+class StudySettings(BaseModel):
+    """Settings that every study has; those of one study are added in its own file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seeds: int = Field(10, ge=1)
+    labels_per_class: int = Field(10, ge=1)
+    hidden: tuple[int, ...] = (128, 64)
+    n_features: int = Field(32, ge=1)
+    inner_steps: int | None = Field(None, ge=0, description="none: the rule's own horizon")
+    batch_size: int | None = Field(None, ge=2, description="none: the rule's own")
+    unlabelled: int | None = Field(None, ge=2)
+
+
+class Context:
+    """What a study is run with: the rule, the run it came from, data, and the numbers kept."""
+
+    def __init__(
+        self,
+        rule: NamedRule,
+        results_dir: Path | str = "results",
+        *,
+        data_dir: Path | str | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        self.rule = rule
+        self.run = run_of(rule.name)
+        self.results = Path(results_dir)
+        self.data_dir, self.progress = data_dir, progress
+        self.notes: list[str] = []
+        self._problems: dict[str, Problem] = {}
+
+    def store(self, name: str) -> Store:
+        """The cells of a study, kept between runs."""
+        return Store(self.results / "cells" / f"{name}.json")
+
+    def ladder(self, most: int = 6) -> list[NamedRule]:
+        """Rules along the run that the rule belongs to; the rule alone where there is none."""
+        return ladder_of(self.run, most) if self.run is not None else [self.rule]
+
+    def problem(self, address: str) -> Problem:
+        """A data set, loaded once. Raises `DataError` where its files are not here."""
+        if address not in self._problems:
+            self._problems.clear()  # one data set in memory at a time
+            self._problems[address] = load_problem(address, self.data_dir)
+        return self._problems[address]
+
+    def available(self, addresses: Sequence[str]) -> list[str]:
+        """Those of the data sets that are here; the others are named in `notes`."""
+        found = []
+        for address in addresses:
+            try:
+                self.problem(address)
+                found.append(address)
+            except DataError as error:
+                self.notes.append(f"{address} left out: {error}")
+        if not found:
+            raise DataError(
+                f"none of the data sets {', '.join(addresses)} is here: {self.notes[-1]}"
+            )
+        return found
+
+
+class Study(abc.ABC):
+    """One question, one results file, one figure."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    Settings: ClassVar[type[StudySettings]] = StudySettings
+    needs_run: ClassVar[bool] = False
+
+    def __init__(self, context: Context, **chosen: Any) -> None:
+        self.context = context
+        self.settings = settings(self.Settings, **chosen)
+        self.store = context.store(self.name)
+
+    @abc.abstractmethod
+    def measure(self) -> dict[str, Any]:
+        """The numbers, as JSON. Work done is kept in the store as it goes."""
+
+    def run(self) -> dict[str, Any]:
+        """Measure, and write `results/NAME.json`."""
+        self.context.notes.clear()
+        data = self.measure()
+        content = {
+            "kind": "study",
+            "study": self.name,
+            "title": self.title,
+            "format": 1,
+            "settings": self.settings.model_dump(mode="json"),
+            "versions": results.versions(),
+            "rule": self.context.rule.describe(),
+            "notes": list(self.context.notes),
+            **data,
+        }
+        results.write_json(self.path, content)
+        return content
+
+    @property
+    def path(self) -> Path:
+        """Where the results go."""
+        return self.context.results / f"{self.name}.json"
+
+    def config(self, dataset: str, rule: NamedRule | None = None, **changes: Any) -> FewShotConfig:
+        """The few-shot protocol for one data set; `changes` override the study's settings."""
+        own, rule = self.settings, rule or self.context.rule
+        values: dict[str, Any] = {
+            "dataset": dataset,
+            "labels_per_class": own.labels_per_class,
+            "seeds": own.seeds,
+            "hidden": own.hidden,
+            "n_features": own.n_features,
+            "batch_size": own.batch_size or rule.batch_size or DEFAULT_BATCH_SIZE,
+            "inner_steps": self.inner_steps(rule),
+            "unlabelled": own.unlabelled,
+        }
+        return settings(FewShotConfig, **(values | changes))
+
+    def inner_steps(self, rule: NamedRule | None = None) -> int:
+        """As set, or the horizon the rule was meta-trained to."""
+        if self.settings.inner_steps is not None:
+            return self.settings.inner_steps
+        return inner_steps_of(rule or self.context.rule)
+
+    def rule_curve(self, rule: NamedRule, config: FewShotConfig) -> NDArray[np.float64]:
+        """(seeds, points): accuracies along the inner loop, from the store where they are there."""
+        key = {"rule": rule.fingerprint, "points": list(config.steps), **protocol_key(config)}
+        found = self.store.numbers(
+            key,
+            config.seed_list,
+            lambda seeds: rule_accuracies(
+                rule.rule,
+                self.context.problem(config.dataset),
+                config,
+                self.context.progress,
+                seeds=seeds,
+            ).tolist(),
+        )
+        return np.array([results.as_numbers(curve) for curve in found])
+
+    def rival(self, name: str, config: FewShotConfig, search: Search) -> dict[str, Any]:
+        """A baseline's accuracies by seed, its settings and the search that chose them."""
+        baseline, record = search.make(name, config.dataset)
+        key = {
+            "baseline": name,
+            "settings": baseline.settings.model_dump(mode="json"),
+            **protocol_key(config),
+        }
+        found = self.store.numbers(
+            key,
+            config.seed_list,
+            lambda seeds: baseline_accuracies(
+                baseline,
+                self.context.problem(config.dataset),
+                config,
+                self.context.progress,
+                seeds=seeds,
+            ).tolist(),
+        )
+        return {
+            "title": baseline.title,
+            "settings": baseline.settings.model_dump(mode="json"),
+            "search": record,
+            "accuracy": results.as_numbers(found),
+        }
+
+    def search(self, config: FewShotConfig) -> Search:
+        """The hyperparameter search of all baselines, shared by all studies."""
+        return Search(
+            self.context.store("search"),
+            config,
+            data_dir=self.context.data_dir,
+            progress=self.context.progress,
+        )
+
+    def describe_data(self, address: str) -> dict[str, Any]:
+        """The data set, and whether the rule was meta-trained on another part of it."""
+        described = describe_problem(self.context.problem(address))
+        trained = {name.split("@")[0] for name in self.context.rule.training_data}
+        return {**described, "meta_trained_on": address.split("@")[0] in trained}
+
+
+def protocol_key(config: FewShotConfig) -> dict[str, Any]:
+    """What of a protocol determines a seed's number: everything but how many seeds there are."""
+    varied = {"seeds", "first_seed", "inner_steps", "points"}
+    return {"protocol": PROTOCOL, **config.model_dump(mode="json", exclude=varied)}
+
+
+def known_rivals(names: Sequence[str]) -> tuple[str, ...]:
+    """The baselines asked for; none named: all."""
+    from metaplastic.errors import unknown_name
+
+    for name in names:
+        if name not in BASELINES:
+            raise unknown_name("baseline", name, BASELINES)
+    return tuple(names) or tuple(BASELINES)

@@ -1,0 +1,52 @@
+"""Study `text` (figure 1, right): a rule meta-trained on images, on bags of words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from metaplastic.evaluation import results
+from metaplastic.evaluation.studies.curves import curve_of, eighths
+from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals
+
+
+class TextSettings(StudySettings):
+    """`longer` times the horizon is how far the inner loop goes."""
+
+    dataset: str = "imdb"
+    rungs: int = Field(6, ge=1, description="most rules of the run's ladder")
+    longer: float = Field(2.0, gt=0)
+    rivals: tuple[str, ...] = ()
+
+
+class Text(Study):
+    """Accuracy along the inner loop for every rule of a run's ladder, beside the rivals."""
+
+    name = "text"
+    title = "Transfer to text: IMDB reviews as a bag of 1,000 words"
+    Settings = TextSettings
+
+    def measure(self) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, TextSettings)
+        rivals = known_rivals(own.rivals)
+        far = max(1, round(self.inner_steps() * own.longer))
+        config = self.config(own.dataset, points=eighths(far))
+        self.context.problem(own.dataset)
+        curves = [
+            curve_of(rule, self.rule_curve(rule, config), config)
+            for rule in self.context.ladder(own.rungs)
+        ]
+        search = self.search(config)
+        methods = {}
+        for name in rivals:
+            rival = self.rival(name, config, search)
+            methods[name] = {**rival, **results.mean_and_error(rival["accuracy"])}
+        return {
+            "seeds": list(config.seed_list),
+            "data": self.describe_data(own.dataset),
+            "horizon": self.inner_steps(),
+            "curves": curves,
+            "rivals": methods,
+        }

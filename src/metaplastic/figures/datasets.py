@@ -1,0 +1,69 @@
+"""Figure of study `datasets`: one panel a data set, methods from best to worst."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from metaplastic.figures.style import (
+    ACCURACY,
+    BLUE,
+    GREY,
+    ORANGE,
+    new_figure,
+    numbers,
+    protocol_note,
+)
+
+COLUMNS = 3
+
+
+def draw(content: dict[str, Any]) -> Figure:
+    """Bars with standard errors; the learned rule stands out, its start is hatched."""
+    found = content["datasets"]
+    columns = min(COLUMNS, len(found))
+    rows = -(-len(found) // columns)
+    height = 0.8 + rows * (0.9 + 0.22 * max(len(d["methods"]) for d in found.values()))
+    title = f"{content['title']}\n{protocol_note(content)}"
+    figure = new_figure(max(4.2 * columns, 6.5), height, title)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for place, (address, entry) in enumerate(found.items()):
+        _panel(axes.flat[place], address, entry)
+    for unused in axes.flat[len(found) :]:
+        unused.set_axis_off()
+    return figure
+
+
+def _panel(axes: Axes, address: str, entry: dict[str, Any]) -> None:
+    methods = entry["methods"]
+    order = sorted(methods, key=lambda name: -np.nan_to_num(_mean(methods[name]), nan=-1.0))
+    at = np.arange(len(order))[::-1]
+    colours = [BLUE if name == "rule" else ORANGE if name == "random" else GREY for name in order]
+    axes.barh(
+        at,
+        [_mean(methods[name]) for name in order],
+        xerr=numbers([methods[name]["standard_error"] for name in order]),
+        color=colours,
+        height=0.72,
+        error_kw={"elinewidth": 1.2, "capsize": 2.5},
+    )
+    axes.set_yticks(at, [methods[name]["title"] for name in order])
+    for tick, name in zip(axes.get_yticklabels(), order, strict=True):
+        tick.set_fontweight("bold" if name == "rule" else "normal")
+    means = [_mean(methods[name]) for name in order]
+    for y, mean in zip(at, means, strict=True):
+        axes.text(0.005, y, f" {mean:.3f}", va="center", color="white", fontsize=7.5)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlim(0, min(1.0, 1.12 * float(np.nanmax(means))))
+    chance = 1 / entry["data"]["classes"]
+    axes.axvline(chance, color="black", linewidth=0.8, linestyle=":")
+    seen = " (other part was meta-trained on)" if entry["data"]["meta_trained_on"] else ""
+    axes.set_title(f"{address}{seen}")
+    axes.set_xlabel(f"{ACCURACY}; dotted: chance")
+
+
+def _mean(method: dict[str, Any]) -> float:
+    return float("nan") if method["mean"] is None else float(method["mean"])

@@ -1,0 +1,54 @@
+"""Figure of study `filters`: receptive fields as images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from metaplastic.figures.style import new_figure
+
+
+def draw(content: dict[str, Any]) -> Figure:
+    """A row a rule of the ladder, a column a unit; each field is scaled by its largest weight."""
+    found = content["datasets"]
+    rows = sum(len(entry["rows"]) for entry in found.values())
+    columns = max(len(row["filters"]) for entry in found.values() for row in entry["rows"])
+    figure = new_figure(1.6 + 0.62 * columns, 1.0 + 0.68 * rows + 0.35 * len(found))
+    figure.suptitle(
+        f"{content['title']}, after {content['inner_steps']:,} inner steps, in the inputs' own "
+        "order\n(weights over the field's largest; grey or mid-colour is 0)",
+        fontsize=10,
+    )
+    parts = figure.subfigures(
+        len(found), 1, squeeze=False, height_ratios=[len(e["rows"]) for e in found.values()]
+    )
+    for part, (address, entry) in zip(parts.flat, found.items(), strict=True):
+        part.suptitle(address, fontsize=9)
+        axes = part.subplots(len(entry["rows"]), columns, squeeze=False)
+        for line, row in zip(axes, entry["rows"], strict=True):
+            for place, panel in enumerate(line):
+                panel.set_xticks([])
+                panel.set_yticks([])
+                if place < len(row["filters"]):
+                    image = as_image(row["filters"][place], entry["shape"])
+                    panel.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+                else:
+                    panel.set_axis_off()
+            line[0].set_ylabel(_label(row), rotation=0, ha="right", va="center", fontsize=8)
+    return figure
+
+
+def _label(row: dict[str, Any]) -> str:
+    if row["meta_steps"] is None:
+        return str(row["label"])
+    return f"{row['meta_steps']:,}\nmeta-steps"
+
+
+def as_image(weights: list[float], shape: list[int]) -> NDArray[np.float64]:
+    """A receptive field as an image between 0 and 1, zero weights at 0.5; a vector as a strip."""
+    field = np.array(weights, float)
+    field = field / max(float(np.abs(field).max()), 1e-12)
+    return (0.5 + 0.5 * field).reshape(shape if len(shape) in (2, 3) else (1, -1))

@@ -1,0 +1,44 @@
+"""Figure of study `labels`: accuracy against labelled examples per class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from metaplastic.figures.style import ACCURACY, METHODS, line, new_figure, seeds_note
+
+
+def draw(content: dict[str, Any]) -> Figure:
+    """One line a method, best at 10 labels (or at the last count) first in the legend."""
+    own = content["settings"]
+    layers = "-".join(map(str, (*own["hidden"], own["n_features"])))
+    figure = new_figure(
+        8.6,
+        5.0,
+        f"{content['title']}, {content['data']['address']}\n"
+        f"base model {layers}, {seeds_note(content)}",
+    )
+    axes = figure.subplots()
+    counts, methods = content["labels"], content["methods"]
+    place = counts.index(10) if 10 in counts else len(counts) - 1
+    order = sorted(methods, key=lambda name: -(methods[name]["summary"][place]["mean"] or 0.0))
+    for name in order:
+        colour, marker = METHODS.get(name, ("#777777", "."))
+        dashed = name in ("pca-white", "rbm", "hebbian")
+        line(
+            axes,
+            counts,
+            methods[name]["summary"],
+            label=methods[name]["title"],
+            colour=colour,
+            marker=marker,
+            style="--" if dashed else "-",
+        )
+    axes.set_xscale("log")
+    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.minorticks_off()
+    axes.set_xlabel("labelled examples per class")
+    axes.set_ylabel(ACCURACY)
+    axes.legend(title=f"best at {counts[place]} first", loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure

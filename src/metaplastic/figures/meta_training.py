@@ -1,0 +1,49 @@
+"""Figure of study `meta-training`: the loss and held-out accuracies along a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from metaplastic.figures.style import (
+    ACCURACY,
+    BLUE,
+    MARKERS,
+    OTHERS,
+    line,
+    new_figure,
+    protocol_note,
+)
+
+
+def draw(content: dict[str, Any]) -> Figure:
+    """Both against the meta-step, on a logarithmic axis."""
+    title = f"{content['title']}: {content['run']}\n{protocol_note(content)}"
+    figure = new_figure(10.5, 4.2, title)
+    left, right = figure.subplots(1, 2)
+    left.plot(content["loss"]["meta_step"], content["loss"]["loss"], color=BLUE, linewidth=1)
+    left.set_xlabel("meta-step (updates of θ)")
+    left.set_ylabel("meta-objective (mean cosine distance)")
+    left.set_xscale("log")
+    left.set_title("meta-loss")
+    for (address, entry), colour, marker in zip(
+        content["datasets"].items(), OTHERS, MARKERS, strict=False
+    ):
+        curves = [curve for curve in entry["curves"] if curve["meta_steps"]]
+        line(
+            right,
+            [curve["meta_steps"] for curve in curves],
+            [curve["summary"][-1] for curve in curves],
+            label=address,
+            colour=colour,
+            marker=marker,
+        )
+        start = entry["curves"][0]["summary"][0]["mean"]
+        right.axhline(start, color=colour, linestyle=":", linewidth=0.9)
+    right.set_xscale("log")
+    right.set_xlabel("meta-step (updates of θ)")
+    right.set_ylabel(ACCURACY)
+    right.set_title(f"held out, after {content['inner_steps']} inner steps; dotted: before them")
+    right.legend(fontsize=8)
+    return figure

@@ -1,0 +1,120 @@
+"""One look for all figures: a palette safe for colour-blind readers, fonts, error bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe and Ito (2008), https://jfly.uni-koeln.de/color/
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, YELLOW, BLACK = "#CC79A7", "#56B4E9", "#F0E442", "#000000"
+GREY = "#777777"
+
+METHODS: dict[str, tuple[str, str]] = {  # colour and marker
+    "rule": (BLUE, "o"),
+    "random": (GREY, "v"),
+    "raw": (BLACK, "s"),
+    "supervised": (VERMILION, "D"),
+    "vae": (ORANGE, "^"),
+    "dae": (GREEN, "P"),
+    "pca": (SKY, "<"),
+    "pca-white": (SKY, ">"),
+    "kmeans": (PURPLE, "X"),
+    "rbm": (GREY, "*"),
+    "hebbian": (ORANGE, "h"),
+}
+OTHERS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
+MARKERS = ("o", "s", "^", "D", "P", "X", "v", "h")
+ACCURACY = "test accuracy (fraction)"
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """matplotlib's settings for a figure; the caller's own are put back."""
+    settings: dict[Any, Any] = {
+        "font.size": 9,
+        "axes.titlesize": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.25,
+        "legend.frameon": False,
+        "figure.constrained_layout.use": True,
+        "savefig.facecolor": "white",
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def new_figure(width: float, height: float, title: str = "") -> Figure:
+    """A figure of that size in inches, apart from pyplot's global state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def numbers(values: Sequence[float | None]) -> np.ndarray:
+    """Numbers of a results file; null is not a number."""
+    return np.array([np.nan if value is None else value for value in values], float)
+
+
+def line(
+    axes: Axes,
+    x: Sequence[float],
+    summary: Sequence[dict[str, Any]],
+    *,
+    label: str,
+    colour: Any,
+    marker: str = "o",
+    style: str = "-",
+) -> None:
+    """Means with standard errors as error bars."""
+    mean = numbers([entry["mean"] for entry in summary])
+    error = numbers([entry["standard_error"] for entry in summary])
+    axes.errorbar(
+        x,
+        mean,
+        yerr=error,
+        label=label,
+        color=colour,
+        marker=marker,
+        markersize=4,
+        linestyle=style,
+        linewidth=1.3,
+        capsize=2,
+        elinewidth=0.9,
+    )
+
+
+def shades(count: int) -> list[Any]:
+    """Colours from light to dark for what has an order; safe for colour-blind readers."""
+    return [mpl.colormaps["cividis_r"](value) for value in np.linspace(0.15, 1.0, max(count, 1))]
+
+
+def rung(curve: dict[str, Any]) -> str:
+    """How a rule of a ladder is called in a legend."""
+    steps = curve.get("meta_steps")
+    return str(curve["label"]) if steps is None else f"{steps:,} meta-steps"
+
+
+def seeds_note(content: dict[str, Any]) -> str:
+    """What error bars are."""
+    count = len(content["seeds"])
+    return f"mean ± standard error over {count} seed{'s' if count != 1 else ''}"
+
+
+def protocol_note(content: dict[str, Any]) -> str:
+    """Labels, base model and seeds in one line."""
+    own = content["settings"]
+    layers = "-".join(map(str, (*own["hidden"], own["n_features"])))
+    return f"{own['labels_per_class']} labels per class, base model {layers}, {seeds_note(content)}"
