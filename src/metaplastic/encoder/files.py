@@ -131,6 +131,9 @@ def load_encoder(path: str | PathLike[str], kind: type[E]) -> E:
     except (ValidationError, ValueError, ConfigError) as problem:
         line = " ".join(str(problem).split())[:200]
         raise ModelFileError(f"{where}: its description cannot be read ({line})") from None
+    curve = contents.arrays.get("score_curve", np.empty(0))
+    if curve.shape[1:] != (2,):
+        raise ModelFileError(f"{where}: its score_curve is missing or not of shape (n, 2)")
     rule = build_rule(_part(contents.arrays, "rule"), metadata, where)
     parts = {
         prefix: to_host(fill(skeleton, _part(contents.arrays, prefix), where, ModelFileError))
@@ -145,7 +148,7 @@ def load_encoder(path: str | PathLike[str], kind: type[E]) -> E:
     encoder.rule = rule if facts.rule_given is None else facts.rule_given
     encoder.rule_, encoder.phi_, encoder.rule_state_ = rule, parts["phi"], parts["state"]
     encoder.network_ = network_of(encoder.phi_, statistics, Scale(*facts.scale))
-    encoder.score_curve_ = contents.arrays["score_curve"].astype(np.float64).reshape(-1, 2)
+    encoder.score_curve_ = curve.astype(np.float64)
     encoder._moments, encoder._n_seen = Moments(*facts.moments), facts.n_seen
     encoder.n_iter_, encoder.n_features_in_ = facts.n_iter, facts.sizes[0]
     if facts.feature_names is not None:

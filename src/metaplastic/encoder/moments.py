@@ -71,5 +71,6 @@ def take_rows(x: Matrix, rows: NDArray[np.integer] | slice, scale: Scale) -> NDA
     taken = x[rows]
     if issparse(taken):
         taken = taken.toarray()  # pyright: ignore[reportAttributeAccessIssue]
-    # in the input's own precision: float64 numbers may need it before the mean is taken away
-    return np.ascontiguousarray((taken - scale.mean) / scale.std, np.float32)
+    # in float64: a large mean leaves float32 too few digits
+    centred = np.subtract(taken, scale.mean, dtype=np.float64)
+    return np.ascontiguousarray(centred / scale.std, np.float32)

@@ -68,7 +68,9 @@ class Network:
     def centre(self) -> float:
         """What is taken from the inputs before the first matrix: their mean where it is so large
         against their spread that folding it in would cost precision, else 0."""
-        return self.scale.mean if abs(self.scale.mean) > 8.0 * self.scale.std else 0.0
+        large = abs(self.scale.mean) > 8.0 * self.scale.std
+        # a number that float32 holds exactly; what is left of the mean is folded in
+        return float(np.float32(self.scale.mean)) if large else 0.0
 
     def folded(self, dtype: DTypeLike = np.float32) -> tuple[Affine, ...]:
         """One affine map per layer; features are act(… act((x − centre) @ A + c) …)."""

@@ -1,0 +1,93 @@
+"""The NumPy forward pass against the base model's own, in JAX."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.sparse import csr_array, csr_matrix
+
+from metaplastic.base_model import (
+    ACTIVATIONS,
+    Statistics,
+    features,
+    initialise,
+    population_statistics,
+)
+from metaplastic.data.views import Scale
+from metaplastic.encoder.activations import NUMPY_ACTIVATIONS, in_place
+from metaplastic.encoder.network import fitted_network, merge_statistics
+
+SIZES = (20, 16, 12, 5)
+
+
+def make(activation: str, offset: float = 0.0, rows: int = 1500):
+    rng = np.random.default_rng(0)
+    x = (rng.normal(offset, 3.0, (rows, SIZES[0]))).astype(np.float32)
+    phi = initialise(jax.random.key(0), SIZES, activation)
+    phi = jax.tree.map(lambda a: a + 0.1 if a.ndim == 1 else a, phi)
+    scale = Scale(float(x.mean(dtype=np.float64)), float(x.std(dtype=np.float64)))
+    return x, phi, scale
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_features_are_those_of_the_base_model(activation: str) -> None:
+    x, phi, scale = make(activation)
+    standard = jnp.asarray(scale.apply(x))
+    statistics = population_statistics(phi, standard)
+    network = fitted_network(phi, x, scale)
+    for ours, theirs in zip(network.statistics, statistics, strict=True):
+        np.testing.assert_allclose(ours.mean, theirs.mean, atol=2e-4)
+        np.testing.assert_allclose(ours.variance, theirs.variance, rtol=2e-3, atol=1e-6)
+    # the same statistics, so that a step activation meets the same thresholds
+    network = network.with_statistics([Statistics(*map(np.asarray, s)) for s in statistics])
+    expected = np.asarray(features(phi, standard, statistics))
+    got = network.features(x)
+    assert got.dtype == np.float32
+    if activation == "step":
+        assert np.mean(got != expected) < 1e-3
+    else:
+        np.testing.assert_allclose(got, expected, atol=2e-5)
+
+
+def test_every_activation_has_a_numpy_form() -> None:
+    assert set(NUMPY_ACTIVATIONS) == set(ACTIVATIONS)
+
+
+def test_an_activation_without_one_goes_through_jax(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ACTIVATIONS, "square", lambda z: z * z)
+    z = np.arange(4, dtype=np.float32)
+    in_place("square")(z)
+    np.testing.assert_array_equal(z, [0, 1, 4, 9])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [csr_matrix, csr_array])
+def test_sparse_rows_have_the_features_of_dense_ones(kind: type, dtype: type) -> None:
+    x, phi, _ = make("relu")
+    x = np.where(np.abs(x) > 4, x, 0).astype(dtype)
+    scale = Scale(float(x.mean()), float(x.std()))
+    dense, sparse = fitted_network(phi, x, scale), fitted_network(phi, kind(x), scale)
+    np.testing.assert_allclose(sparse.features(kind(x)), dense.features(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("offset", [1e3, -1e5])
+def test_a_large_mean_costs_no_precision(offset: float) -> None:
+    x, phi, _ = make("relu", offset)
+    scale = Scale(float(x.mean(dtype=np.float64)), float(x.std(dtype=np.float64)))
+    network = fitted_network(phi, x, scale)
+    assert network.centre != 0.0
+    expected = network.features(x.astype(np.float64))
+    np.testing.assert_allclose(network.features(x), expected, atol=1e-4)
+    np.testing.assert_allclose(network.features(csr_matrix(x)), expected, atol=1e-4)
+
+
+def test_merged_statistics_are_those_of_all_rows() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0, 1, (300, 4)), rng.normal(2, 3, (100, 4))
+    both = np.concatenate([a, b])
+    old, new = ([Statistics(x.mean(0), x.var(0))] for x in (a, b))
+    (merged,) = merge_statistics(old, new, 0.25)
+    np.testing.assert_allclose(merged.mean, both.mean(0))
+    np.testing.assert_allclose(merged.variance, both.var(0))

@@ -1,0 +1,115 @@
+"""scikit-learn's own checks, and the ways its users put a transformer to use."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from tests.encoder.conftest import HEBBIAN, RULE
+
+from metaplastic import PlasticEncoder
+
+
+@parametrize_with_checks([PlasticEncoder(rule=RULE)])
+def test_estimator(estimator: PlasticEncoder, check) -> None:
+    check(estimator)
+
+
+def test_array_api_check_too() -> None:
+    """scikit-learn skips one check unless SciPy was imported with its array API switched on."""
+    pytest.importorskip("array_api_strict")
+    code = (
+        "import jax, sklearn.utils.estimator_checks as checks\n"
+        "from metaplastic import PlasticEncoder\n"
+        "from metaplastic.rules import make_rule\n"
+        "encoder = PlasticEncoder(rule=make_rule('hebbian', jax.random.key(0)), max_iter=2)\n"
+        "for estimator, check in checks.estimator_checks_generator(encoder):\n"
+        "    if 'array_api' in check.func.__name__:\n"
+        "        check(estimator)\n"
+        "        print('passed')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "SCIPY_ARRAY_API": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "passed" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def fitted(digits) -> PlasticEncoder:
+    return PlasticEncoder(HEBBIAN, max_iter=5, random_state=0).fit(digits[0])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_data_frames_in_and_out(library: str, fitted: PlasticEncoder, digits) -> None:
+    frames = pytest.importorskip(library)
+    x = digits[0][:100]
+    names = [f"pixel{i}" for i in range(x.shape[1])]
+    frame = frames.DataFrame(dict(zip(names, x.T, strict=True)))
+    encoder = PlasticEncoder(HEBBIAN, max_iter=2, random_state=0).set_output(transform=library)
+    out = encoder.fit_transform(frame)
+    assert isinstance(out, frames.DataFrame)
+    assert list(out.columns) == [f"plasticencoder{i}" for i in range(32)]
+    assert list(encoder.feature_names_in_) == names
+    plain = PlasticEncoder(HEBBIAN, max_iter=2, random_state=0).fit_transform(x)
+    np.testing.assert_allclose(out.to_numpy(), plain, atol=1e-5)
+    with pytest.raises(ValueError, match="feature names"):
+        encoder.transform(frame.rename({"pixel0": "other"}, **_axis(library)))
+
+
+def _axis(library: str) -> dict[str, str]:
+    return {"axis": "columns"} if library == "pandas" else {}
+
+
+def test_pipeline_and_grid_search_over_processes(digits) -> None:
+    x, y = digits
+    pipeline = make_pipeline(
+        PlasticEncoder(HEBBIAN, random_state=0), LogisticRegression(max_iter=500)
+    )
+    search = GridSearchCV(pipeline, {"plasticencoder__max_iter": [0, 3]}, cv=2, n_jobs=2)
+    search.fit(x[:200], y[:200])
+    assert search.best_score_ > 0.5
+
+
+def test_threads_share_an_encoder(fitted: PlasticEncoder, digits) -> None:
+    x = digits[0]
+    expected = fitted.transform(x)
+    parts = joblib.Parallel(n_jobs=4, backend="threading")(
+        joblib.delayed(fitted.transform)(x[i : i + 300]) for i in range(0, len(x), 300)
+    )
+    np.testing.assert_allclose(np.concatenate(parts), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_clone_has_the_parameters_and_nothing_else(fitted: PlasticEncoder) -> None:
+    copy = clone(fitted)
+    assert not hasattr(copy, "network_")
+    assert copy.get_params().keys() == fitted.get_params().keys()
+    assert (copy.max_iter, copy.random_state) == (5, 0)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("activation", "bogus"),
+        ("n_components", 0),
+        ("max_iter", -1),
+        ("batch_size", 1),
+        ("hidden_layer_sizes", "128"),
+        ("rule", 3),
+    ],
+)
+def test_bad_parameters_get_scikit_learns_own_error(parameter: str, value: object) -> None:
+    with pytest.raises(ValueError, match=parameter):
+        PlasticEncoder(**{"rule": HEBBIAN, parameter: value}).fit(np.ones((5, 3)))

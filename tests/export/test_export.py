@@ -1,0 +1,80 @@
+"""Exported forward passes against `transform`, for every activation."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from tests.encoder.conftest import HEBBIAN
+
+from metaplastic import PlasticEncoder
+from metaplastic.base_model import ACTIVATIONS
+from metaplastic.errors import MissingExtraError, ModelFileError
+from metaplastic.export import to_onnx, to_torch
+
+
+def fitted(activation: str, x: np.ndarray) -> PlasticEncoder:
+    return PlasticEncoder(
+        HEBBIAN, (16, 12), 8, activation=activation, max_iter=0, random_state=0
+    ).fit(x)
+
+
+def agree(got: np.ndarray, expected: np.ndarray, activation: str) -> None:
+    assert got.dtype == np.float32
+    if activation == "step":  # a pre-activation at zero may fall on either side
+        assert np.mean(got != expected) < 1e-3
+    else:
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("offset", [0.0, 3e4])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_onnx_gives_the_same_features(activation: str, offset: float, digits, tmp_path) -> None:
+    pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
+    runtime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    x = digits[0] + np.float32(offset)
+    encoder = fitted(activation, x)
+    to_onnx(encoder, tmp_path / "m.onnx")
+    session = runtime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    for rows in (x, x[:1]):
+        (got,) = session.run(["features"], {"X": rows})
+        agree(got, encoder.transform(rows), activation)
+
+
+@pytest.mark.parametrize("offset", [0.0, 3e4])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_torch_gives_the_same_features(activation: str, offset: float, digits) -> None:
+    torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    x = digits[0] + np.float32(offset)
+    encoder = fitted(activation, x)
+    module = to_torch(encoder)
+    with torch.no_grad():
+        for rows in (x, x[:1]):
+            agree(module(torch.from_numpy(rows)).numpy(), encoder.transform(rows), activation)
+
+
+def test_the_torch_module_is_plain_and_can_be_trained(digits) -> None:
+    torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    module = to_torch(fitted("relu", digits[0]))
+    assert all(type(part).__module__.startswith("torch.nn") for part in module.modules())
+    features = module(torch.from_numpy(digits[0]))
+    features.sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())
+
+
+@pytest.mark.parametrize(("package", "export"), [("onnx", to_onnx), ("torch", to_torch)])
+def test_a_missing_extra_is_named(package: str, export, digits, monkeypatch) -> None:
+    encoder = fitted("relu", digits[0])
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=rf"metaplastic\[{package}\]"):
+        export(encoder)
+
+
+def test_what_cannot_be_exported(digits, tmp_path) -> None:
+    pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
+    with pytest.raises(NotFittedError):
+        to_onnx(PlasticEncoder(HEBBIAN))
+    with pytest.raises(ModelFileError, match="cannot be written"):
+        to_onnx(fitted("relu", digits[0]), tmp_path / "no" / "m.onnx")
