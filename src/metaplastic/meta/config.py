@@ -44,6 +44,11 @@ class ValidationConfig(BaseModel):
     tasks: int = Field(
         default=4, ge=1, description="validation tasks per group, the same each time"
     )
+    horizons: tuple[float, ...] = Field(
+        default=(0.0, 1.0),
+        min_length=1,
+        description="when accuracy is read, in multiples of the longest horizon, ascending",
+    )
 
 
 class MetaTrainConfig(BaseModel):

@@ -56,7 +56,11 @@ class Trainer:
         self.architectures = draw_architectures(config)
         objective = make_objective(config.objective)
         estimator = get_estimator(config.estimator)(
-            config.unroll, config.tasks.labels_per_class, objective, config.optimizer.clip_task
+            config.unroll,
+            config.tasks.labels_per_class,
+            objective,
+            config.optimizer.clip_task,
+            tasks_at_once=1 if jax.devices()[0].platform == "cpu" else None,
         )
         self._engine: Engine = LocalEngine(
             _streams(config, self.architectures, sources, config.seed),
@@ -67,7 +71,7 @@ class Trainer:
         self._validator = Validator(
             _streams(config, self.architectures, held_back, VALIDATION_SEED),
             config.validation.tasks,
-            ages=(0, config.unroll.horizon[1]),
+            ages=[round(h * config.unroll.horizon[1]) for h in config.validation.horizons],
             config=config.unroll,
             per_class=config.tasks.labels_per_class,
             n_classes=config.tasks.n_classes,

@@ -37,9 +37,9 @@ class LocalSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hidden: int = Field(
-        default=32, ge=1, description="H, units in each layer of the update network"
+        default=16, ge=1, description="H, units in each layer of the update network"
     )
-    error_channels: int = Field(default=8, ge=1, description="K, channels of the error signal")
+    error_channels: int = Field(default=4, ge=1, description="K, channels of the error signal")
     readout_channels: int = Field(
         default=4, ge=1, description="C, channels of the low-rank weight change"
     )
@@ -144,7 +144,7 @@ class Local(Rule):
                     [x_l[None], z_l[None], lateral.lateral_features(z_l, x_hat, corr)]
                 )
                 if error is None:
-                    error = jnp.einsum("abn,ak->kbn", own, self.w_top)
+                    error = _apply(self.w_top, own)
                 features = jnp.concatenate([x_l[None], error, own[1:]])
             context = self._context(phi, layer, age)
             readout = self._update_network(features, context)
@@ -226,15 +226,15 @@ class Local(Rule):
         w_context = self.w_statistics[2 * all_rows :]
         own = w_mean.T @ mean + w_spread.T @ spread + w_context.T @ context
         own = own + self.b_features[:, None]
-        h = jnp.einsum("fbn,fh->hbn", features, self.w_features[:rows]) + own[:, None]
+        h = _apply(self.w_features[:rows], features) + own[:, None]
         h = jax.nn.relu(h)
         pooled = jnp.mean(h, axis=1)
         shared = self.w_layer.T @ jnp.mean(pooled, axis=1) + self.b_hidden
         pooled = self.w_pooled.T @ pooled + shared[:, None]
-        h = jax.nn.relu(jnp.einsum("gbn,gh->hbn", h, self.w_hidden) + pooled[:, None])
+        h = jax.nn.relu(_apply(self.w_hidden, h) + pooled[:, None])
         return (
-            jnp.einsum("hbn,hr->rbn", h, self.w_readout)
-            + jnp.einsum("fbn,fr->rbn", features, self.w_skip[:rows])
+            _apply(self.w_readout, h)
+            + _apply(self.w_skip[:rows], features)
             + self.b_readout[:, None, None]
         )
 
@@ -253,6 +253,14 @@ class Local(Rule):
         terms = [low_rank * w.shape[0] ** 0.25, -(w @ corr), -w * jnp.abs(w)]
         bounded = jnp.stack([_bounded(term) for term in terms])
         return _bounded(jnp.einsum("t,tmn->mn", self.term_weights, bounded))
+
+
+def _apply(
+    matrix: Float[Array, "channels out"], planes: Float[Array, "channels batch units"]
+) -> Float[Array, "out batch units"]:
+    """One linear layer of every neuron's network, as a single matrix product."""
+    channels, batch, units = planes.shape
+    return (matrix.T @ planes.reshape(channels, -1)).reshape(-1, batch, units)
 
 
 def _bounded(change: Float[Array, "below above"]) -> Float[Array, "below above"]:

@@ -20,7 +20,7 @@ class Augmentation(BaseModel):
         default=0.2, ge=0, description="standard deviation, in units of the pool's own"
     )
     regression_weight: float = Field(
-        default=0.3,
+        default=0.1,
         ge=0,
         description="weight of the amounts beside the one-hot label; 0 leaves them out",
     )

@@ -36,13 +36,16 @@ class Estimator(eqx.Module):
     """Estimates the gradient of the meta-objective in θ from a group's tasks.
 
     A pure function of rule, group and truncation length; an estimator that carries something of
-    its own per task (perturbations, say) keeps it beside the group.
+    its own per task (perturbations, say) keeps it beside the group. `tasks_at_once` are computed
+    side by side, the rest one batch after another: all of them (None) keeps an accelerator busy,
+    one keeps a processor's caches warm.
     """
 
     config: UnrollConfig = eqx.field(static=True)
     per_class: int = eqx.field(static=True)
     objective: Objective = eqx.field(static=True)
     clip_task: float = eqx.field(static=True)
+    tasks_at_once: int | None = eqx.field(static=True, default=None)
 
     @abc.abstractmethod
     def __call__(self, rule: Rule, group: GroupState, n_steps: Int[Array, ""]) -> Estimate:

@@ -43,8 +43,10 @@ class TruncatedBackprop(Estimator):
             return weigh(end.losses, n_steps, self.config.late_weight), end
 
         of_task = jax.value_and_grad(loss, has_aux=True)
-        (losses, end), gradients = jax.vmap(of_task, in_axes=(None, 0, 0, 0, 0))(
-            theta, group.phi, group.rule_state, group.pool, group.keys
+        (losses, end), gradients = jax.lax.map(
+            lambda task: of_task(theta, *task),
+            (group.phi, group.rule_state, group.pool, group.keys),
+            batch_size=self.tasks_at_once or group.n_tasks,
         )
         gradient, norm, finite = gather(gradients, losses, self.clip_task)
         group = eqx.tree_at(lambda g: (g.phi, g.rule_state), group, (end.phi, end.rule_state))

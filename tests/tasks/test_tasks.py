@@ -1,0 +1,137 @@
+"""Tasks: shapes, seeds, disjoint portions, augmentation, architectures, the guard."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from scipy import ndimage
+
+from metaplastic.errors import ConfigError, DataError
+from metaplastic.tasks import (
+    Architecture,
+    ArchitectureSpace,
+    Augmentation,
+    Source,
+    TaskConfig,
+    load_sources,
+    n_targets,
+    sample_task,
+)
+from metaplastic.tasks.augmentation import warp
+
+
+@pytest.fixture(scope="module")
+def blobs() -> Source:
+    """Twelve classes of 30 smooth grey 20x20 images."""
+    rng = np.random.default_rng(0)
+    images = ndimage.gaussian_filter(rng.random((360, 20, 20)), (0, 3, 3))
+    images = ((images - images.min()) / np.ptp(images) * 255).astype(np.uint8)
+    return Source("blobs", images, tuple(np.arange(30 * c, 30 * c + 30) for c in range(12)))
+
+
+ARCHITECTURE = Architecture(14, 1, (64,), 32)
+
+
+def test_a_task_has_the_shapes_it_says(blobs: Source) -> None:
+    config = TaskConfig()
+    task = sample_task([blobs], config, ARCHITECTURE, [1, 2])
+    assert task.inputs.shape == (10, 60, 196)
+    assert task.targets.shape == (10, 60, n_targets(config)) == (10, 60, 14)
+    assert abs(task.inputs.mean()) < 1e-4
+    assert task.inputs.std() == pytest.approx(1.0, abs=1e-3)
+    one_hot = task.targets[..., :10]
+    np.testing.assert_allclose(np.linalg.norm(one_hot, axis=-1), 1.0, rtol=1e-5)
+    assert (one_hot.argmax(-1) == np.arange(10)[:, None]).all()
+    np.testing.assert_allclose(one_hot.sum(-1), 0.0, atol=1e-6)
+
+
+def test_the_seed_decides_everything(blobs: Source) -> None:
+    one, same, other = (
+        sample_task([blobs], TaskConfig(), ARCHITECTURE, seed) for seed in ([3, 1], [3, 1], [3, 2])
+    )
+    np.testing.assert_array_equal(one.inputs, same.inputs)
+    np.testing.assert_array_equal(one.targets, same.targets)
+    assert not np.array_equal(one.inputs, other.inputs)
+
+
+def test_without_regression_weight_targets_are_labels_alone(blobs: Source) -> None:
+    config = TaskConfig(augmentation=Augmentation(regression_weight=0.0))
+    assert sample_task([blobs], config, ARCHITECTURE, [0]).targets.shape[-1] == 10
+
+
+def _centre_of_mass(image: NDArray) -> tuple[float, float]:
+    return tuple(float(v) for v in ndimage.center_of_mass(image))
+
+
+def test_warp_shifts_by_the_fraction_it_is_told() -> None:
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[0, 12:16, 12:16] = 255
+    shift = np.array([[0.25, -0.125]])
+    moved = warp(image, 14, shift, np.zeros(1))[0]
+    still = warp(image, 14, 0 * shift, np.zeros(1))[0]
+    difference = np.subtract(_centre_of_mass(moved), _centre_of_mass(still))
+    np.testing.assert_allclose(difference, [0.25 * 14, -0.125 * 14], atol=0.05)
+
+
+def test_warp_turns_about_the_centre() -> None:
+    image = np.zeros((1, 29, 29), np.uint8)
+    image[0, 14, 24] = 255
+    turned = warp(image, 29, np.zeros((1, 2)), np.array([np.pi / 2]))[0]
+    row, column = np.unravel_index(turned.argmax(), turned.shape)
+    assert abs(row - 14) == 10
+    assert column == 14
+
+
+def test_warp_is_area_averaging_where_nothing_moves() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (2, 28, 28)).astype(np.uint8)
+    wanted = image.reshape(2, 14, 2, 14, 2).mean(axis=(2, 4))
+    got = warp(image, 14, np.zeros((2, 2)), np.zeros(2))
+    np.testing.assert_allclose(got, wanted, atol=1e-3)
+
+
+def test_architectures_stay_in_their_space_and_differ() -> None:
+    space = ArchitectureSpace(sides=(14, 16), layers=(2, 5), units=(64, 512))
+    drawn = space.draw_distinct(np.random.default_rng(0), 12)
+    assert len(set(drawn)) == 12
+    for architecture in drawn:
+        assert 2 <= len(architecture.hidden) + 1 <= 5
+        assert set(architecture.hidden) <= {64, 512}
+        assert architecture.sizes[0] == architecture.side**2
+    one = ArchitectureSpace(layers=(2, 2), units=(64,)).draw_distinct(np.random.default_rng(0), 3)
+    assert len(set(one)) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"layers": (3, 2)}, {"sides": (0,)}, {"channels": (2,)}])
+def test_impossible_spaces_are_refused(wrong: dict) -> None:
+    with pytest.raises(ValidationError):
+        ArchitectureSpace(**wrong)
+
+
+def test_glyphs_share_no_class_between_portions() -> None:
+    train, validation = (
+        load_sources(["glyphs"], portion, n_classes=10)[0]
+        for portion in ("meta-train", "meta-validation")
+    )
+    assert len(train.members) >= 50
+    assert len(validation.members) >= 10
+    known = {image.tobytes() for image in train.images}
+    assert not any(image.tobytes() in known for image in validation.images)
+
+
+def test_a_held_out_data_set_is_refused() -> None:
+    with pytest.raises(ConfigError, match="held out in this run's config"):
+        load_sources(["glyphs@14"], "meta-train", n_classes=10, held_out=["glyphs"])
+    with pytest.raises((ConfigError, DataError), match="held"):
+        load_sources(["digits@14"], "meta-train", n_classes=10)
+
+
+def test_too_few_classes_are_named() -> None:
+    with pytest.raises(DataError, match="a task needs 5000"):
+        load_sources(["glyphs"], "meta-train", n_classes=5000)
+
+
+def test_no_source_is_refused() -> None:
+    with pytest.raises(ConfigError, match="at least one"):
+        load_sources([], "meta-train", n_classes=10)
