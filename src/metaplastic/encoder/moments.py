@@ -7,6 +7,7 @@ Sparse matrices are never made dense; float64 sums whatever the input; matrices 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TypeAlias
 
 import numpy as np
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, issparse
 
 from metaplastic.data.views import Scale
+from metaplastic.encoder.threads import over_blocks
 
 Matrix: TypeAlias = NDArray[np.floating] | csr_matrix | csr_array
 
-_BLOCK = 2**16  # numbers that stay in the cache while they are summed
+_BLOCK = 2**17  # numbers that stay in the cache while they are summed
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,15 @@ def moments_of(x: Matrix) -> Moments:
 
 
 def _sum_up(x: NDArray[np.generic]) -> Moments:
-    found = Moments(0, 0.0, 0.0)
-    rows = max(1, _BLOCK // max(1, int(np.prod(x.shape[1:]))))
-    for start in range(0, len(x), rows):
-        block = x[start : start + rows].astype(np.float64).ravel()
+    def moments(rows: slice) -> Moments:
+        block = x[rows].astype(np.float64).ravel()
         mean = float(block.mean())
         block -= mean
-        found = found.merge(Moments(block.size, mean, float(block @ block)))
-    return found
+        return Moments(block.size, mean, float(block @ block))
+
+    step = max(1, _BLOCK // max(1, int(np.prod(x.shape[1:]))))
+    found = over_blocks(moments, [slice(i, i + step) for i in range(0, len(x), step)])
+    return reduce(Moments.merge, found, Moments(0, 0.0, 0.0))
 
 
 def take_rows(x: Matrix, rows: NDArray[np.integer] | slice, scale: Scale) -> NDArray[np.float32]:

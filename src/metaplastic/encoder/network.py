@@ -18,6 +18,7 @@ from metaplastic.base_model import BN_EPSILON, Phi, Statistics
 from metaplastic.data.views import Scale
 from metaplastic.encoder.activations import in_place
 from metaplastic.encoder.moments import Matrix, take_rows
+from metaplastic.encoder.threads import over_blocks
 
 STATISTICS_ROWS = 10_000  # rows that give the batch-norm statistics kept with a fitted model
 _ROWS = 1024  # rows of a block
@@ -95,24 +96,26 @@ class Network:
         """Features (n, N_L) of rows (n, N_0), dense or CSR, in the dtype of `x`."""
         dtype = np.dtype(x.dtype)
         layers = self.folded(dtype)
-        activate = in_place(self.activation)
         count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
         out = np.empty((count, self.sizes[-1]), dtype)
-        rows = min(_ROWS, max(1, count))
-        buffers = [np.empty((rows, n), dtype) for n in self.sizes[1:-1]]
-        for start in range(0, count, _ROWS):
-            stop = min(count, start + _ROWS)
-            block = x[start:stop]
-            for layer, (matrix, offset) in enumerate(layers):
-                target = buffers[layer][: stop - start] if layer < len(buffers) else out[start:stop]
-                if layer == 0:
-                    self._enter(block, matrix, target)
-                else:
-                    np.matmul(block, matrix, out=target)
-                target += offset
-                activate(target)
-                block = target
+        over_blocks(
+            lambda rows: self._through(layers, x[rows], out[rows]),
+            [slice(start, start + _ROWS) for start in range(0, count, _ROWS)],
+        )
         return out
+
+    def _through(self, layers: Sequence[Affine], block: Matrix, out: NDArray) -> None:
+        activate = in_place(self.activation)
+        for layer, (matrix, offset) in enumerate(layers):
+            last = layer == len(layers) - 1
+            target = out if last else np.empty((len(out), matrix.shape[1]), out.dtype)
+            if layer == 0:
+                self._enter(block, matrix, target)
+            else:
+                np.matmul(block, matrix, out=target)  # pyright: ignore
+            target += offset
+            activate(target)
+            block = target
 
     def _enter(self, block: Matrix, matrix: NDArray, target: NDArray) -> None:
         """The first product, of inputs as they were given."""
@@ -145,15 +148,19 @@ def fitted_network(phi: Phi, sample: Matrix, scale: Scale) -> Network:
     activate = in_place(phi.activation)
     count: int = sample.shape[0]  # pyright: ignore[reportOptionalSubscript]
     rows = max(16, min(_ROWS, 2**22 // weights[0].shape[0]))
-    blocks = (
-        take_rows(sample, slice(start, start + rows), scale) @ weights[0]
-        for start in range(0, count, rows)
-    )
-    a = np.concatenate(list(blocks))
+    blocks = [slice(start, start + rows) for start in range(0, count, rows)]
+
+    def product(x: Matrix, weight: NDArray[np.float32], layer: int) -> NDArray[np.float32]:
+        def job(block: slice) -> NDArray[np.float32]:
+            entering = take_rows(x, block, scale) if layer == 0 else x[block]
+            return entering @ weight
+
+        return np.concatenate(over_blocks(job, blocks))
+
+    a = sample
     statistics = []
     for layer, bias in enumerate(biases):
-        if layer > 0:
-            a = a @ weights[layer]
+        a = product(a, weights[layer], layer)
         mean = a.mean(axis=0, dtype=np.float64)
         variance = np.square(a - mean.astype(np.float32)).mean(axis=0, dtype=np.float64)
         statistics.append(Statistics(mean.astype(np.float32), variance.astype(np.float32)))  # pyright: ignore

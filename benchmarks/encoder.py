@@ -1,0 +1,112 @@
+"""`PlasticEncoder` beside scikit-learn's BernoulliRBM (fit) and a NumPy product (transform).
+
+python benchmarks/encoder.py [--rule NAME_OR_PATH] [--rows 60000] [--repeats 3] [--out FILE.json]
+
+60,000 × 784 float32 numbers in [0, 1], as MNIST's; speed does not depend on what they are. The
+rivals run in turns in one process; the least of the repeats counts, as other work on the machine
+only ever adds. Without a rule given, an untrained one of kind `local`, which
+costs what a trained one does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import sklearn
+from sklearn.neural_network import BernoulliRBM
+
+from metaplastic import PlasticEncoder, load_rule
+from metaplastic.rules import make_rule
+
+
+def seconds(job: Callable[[], Any]) -> float:
+    """Wall time of one call."""
+    begun = time.perf_counter()
+    job()
+    return time.perf_counter() - begun
+
+
+def measure(rule: Any, rows: int, repeats: int) -> dict[str, Any]:
+    """Seconds of each rival, the least of the repeats, and the ratios that are claimed."""
+    x = np.random.default_rng(0).random((rows, 784), dtype=np.float32)
+    encoder = PlasticEncoder(rule, random_state=0)
+    defaults = encoder.max_iter * encoder.batch_size / rows
+    one_pass = PlasticEncoder(rule, random_state=0, max_iter=rows // encoder.batch_size)
+    results: dict[str, Any] = {
+        "passes of a default fit": round(defaults, 3),
+        "fit, defaults, compilation included": seconds(lambda: encoder.fit(x)),
+    }
+    units = encoder.n_components
+    rivals = {
+        "fit, defaults": lambda: encoder.fit(x),
+        "fit, one pass": lambda: one_pass.fit(x),
+        "rbm, one pass, batch 10": lambda: BernoulliRBM(units, n_iter=1, random_state=0).fit(x),
+        "rbm, one pass, batch 64": lambda: BernoulliRBM(
+            units, n_iter=1, batch_size=64, random_state=0
+        ).fit(x),
+        "rbm, as many rows as a default fit, batch 10": lambda: BernoulliRBM(
+            units, n_iter=1, random_state=0
+        ).fit(x[: round(defaults * rows)]),
+        "transform, float32": lambda: encoder.transform(x),
+        "numpy product, float32": lambda: product(encoder, x),
+    }
+    found: dict[str, list[float]] = {name: [] for name in rivals}
+    for _ in range(repeats):
+        for name, job in rivals.items():
+            found[name].append(seconds(job))
+    results |= {name: min(times) for name, times in found.items()}
+    results["ratios"] = {
+        "default fit / rbm one pass (at most 2)": results["fit, defaults"]
+        / results["rbm, one pass, batch 10"],
+        "fit / rbm, one pass each (at most 2)": results["fit, one pass"]
+        / results["rbm, one pass, batch 10"],
+        "fit / rbm, rows of a default fit each (at most 2)": results["fit, defaults"]
+        / results["rbm, as many rows as a default fit, batch 10"],
+        "numpy product / transform (at least 0.5)": results["numpy product, float32"]
+        / results["transform, float32"],
+    }
+    return results
+
+
+def product(encoder: PlasticEncoder, x: np.ndarray) -> np.ndarray:
+    """The matrix products of a transform and nothing else."""
+    for weight in encoder.network_.weights:
+        x = x @ weight
+    return x
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rule", help="a shipped rule or the path of a rule file")
+    parser.add_argument("--rows", type=int, default=60_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path, help="write the results here as JSON")
+    arguments = parser.parse_args()
+    rule = load_rule(arguments.rule) if arguments.rule else make_rule("local", jax.random.key(0))
+    results = measure(rule, arguments.rows, arguments.repeats)
+    results["versions"] = {
+        "python": sys.version.split()[0],
+        "jax": jax.__version__,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+    }
+    results["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, {jax.default_backend()}"
+    results["load at the end"] = round(os.getloadavg()[0], 1)
+    text = json.dumps(results, indent=1)
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
