@@ -9,6 +9,7 @@ import typer
 
 from metaplastic._version import __version__
 from metaplastic.cli.data import app as data_app
+from metaplastic.cli.demo import demo
 from metaplastic.cli.evaluate import evaluate
 from metaplastic.cli.fit import fit
 from metaplastic.cli.info import info
@@ -52,6 +53,7 @@ app.command()(study)
 app.command()(report)
 app.add_typer(data_app, name="data")
 app.command()(info)
+app.command()(demo)
 app.command()(fit)
 app.command()(transform)
 

@@ -52,12 +52,18 @@ def meta_train(
     into --out. Interrupt and SIGTERM save and exit; --resume goes on.
     """
     from metaplastic.cli.progress import ConsoleReporter
-    from metaplastic.cli.runtime import StopSignals, command_line, use_compilation_cache
+    from metaplastic.cli.runtime import (
+        StopSignals,
+        command_line,
+        one_thread_per_operation,
+        use_compilation_cache,
+    )
     from metaplastic.meta.config import make_config, parse_override
     from metaplastic.meta.reporter import Reporter, Reporters
     from metaplastic.meta.run_dir import RunDir
     from metaplastic.meta.trainer import Trainer
 
+    one_thread_per_operation()
     overrides: list[dict[str, Any]] = [parse_override(text) for text in override or []]
     if seed is not None:
         overrides.append({"seed": seed})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -12,6 +13,17 @@ from types import FrameType
 def command_line() -> str:
     """The command as it was typed, for a rule's card."""
     return shlex.join(["metaplastic", *sys.argv[1:]])
+
+
+def one_thread_per_operation() -> None:
+    """Keep XLA from splitting each operation over the cores.
+
+    The arrays of an inner loop are small: the fork and join of every operation cost more than a
+    second core saves (docs/performance.md). Must come before JAX's first use; what the user set in
+    XLA_FLAGS stands.
+    """
+    if "XLA_FLAGS" not in os.environ:
+        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
 
 def use_compilation_cache() -> None:

@@ -91,21 +91,24 @@ class MetaTrainConfig(BaseModel):
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
-        "rule": {"settings": {"hidden": 16, "error_channels": 4, "readout_channels": 2}},
+        "rule": {"settings": {"hidden": 8, "error_channels": 2, "readout_channels": 2}},
+        "estimator": "full",
         "groups": 1,
         "tasks_per_group": 2,
         "tasks": {"architectures": {"layers": [2, 2], "units": [64]}},
-        "unroll": {"batch_size": 32, "truncation": [2, 4], "horizon": [20, 50]},
+        "unroll": {"batch_size": 32, "horizon": [15, 25]},
         "optimizer": {"meta_steps": 60},
         "validation": {"every": 20, "tasks": 2},
     },
     "quick": {
+        "estimator": "full",
         "groups": 2,
-        "tasks_per_group": 4,
+        "tasks_per_group": 2,
         "tasks": {"architectures": {"layers": [2, 3], "units": [64, 128]}},
-        "optimizer": {"meta_steps": 400},
+        "unroll": {"horizon": [40, 60]},
+        "optimizer": {"meta_steps": 150},
     },
-    "paper": {
+    "paper": {  # the long paper, as far as it is told; for a cluster
         "rule": {
             "settings": {
                 "hidden": 64,

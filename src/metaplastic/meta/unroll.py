@@ -32,7 +32,7 @@ class UnrollConfig(BaseModel):
     )
     activation: str = Field(default="relu", description="activation of the base model")
     late_weight: float = Field(
-        default=1.0,
+        default=8.0,
         ge=0,
         description="the loss of step t of k weighs (t/k)^this; 0 weighs all alike",
     )

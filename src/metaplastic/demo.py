@@ -1,0 +1,83 @@
+"""What `metaplastic demo` shows: a rule used on real handwritten digits, as one results table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic.errors import RuleFileError
+from metaplastic.evaluation import FewShotConfig, evaluate
+from metaplastic.evaluation.few_shot import describe_problem
+from metaplastic.evaluation.inner_loop import run_inner_loop
+from metaplastic.evaluation.named_rule import NamedRule, named_rule
+from metaplastic.evaluation.problem import Problem, load_problem
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import make_trials
+
+RIVALS = ("random", "raw", "pca", "kmeans")
+DATASET = "digits@14"
+FILTERS = 24
+
+
+def shipped_rule() -> NamedRule | None:
+    """The rule that ships as `default`, or None where none does yet."""
+    try:
+        return named_rule("default")
+    except RuleFileError:
+        return None
+
+
+def run_demo(
+    rule: NamedRule, *, seeds: int = 10, inner_steps: int = 200, progress: Progress = silent
+) -> dict[str, Any]:
+    """Few-shot accuracy on scikit-learn's digits beside rivals, and what to draw of one seed:
+    receptive fields and an embedding, before and after. JSON-able."""
+    config = FewShotConfig.model_validate(
+        {"dataset": DATASET, "seeds": seeds, "inner_steps": inner_steps}
+    )
+    problem = load_problem(DATASET)
+    evaluation = evaluate(rule, config, rivals=RIVALS, problem=problem, progress=progress)
+    content = evaluation.to_json()
+    content["dataset"] = describe_problem(problem)
+    content["pictures"] = _pictures(rule, config, problem)
+    return content
+
+
+def _pictures(rule: NamedRule, config: FewShotConfig, problem: Problem) -> dict[str, Any]:
+    trial = make_trials([config.first_seed], problem.train.shape[1])
+    pictures: dict[str, Any] = {
+        "labels": problem.test_labels.tolist(),
+        "shape": list(problem.shape),
+        "moments": [],
+    }
+    loop = run_inner_loop(
+        rule.rule,
+        problem.train,
+        trial,
+        (0, config.inner_steps),
+        hidden=config.hidden,
+        n_features=config.n_features,
+        batch_size=config.batch_size,
+    )
+    for step, (network,), _ in loop:
+        fields = np.asarray(network.phi.weights[0])
+        in_order = np.empty_like(fields)
+        in_order[np.asarray(network.permutation)] = fields
+        pictures["moments"].append(
+            {
+                "inner_steps": step,
+                "filters": in_order.T[:FILTERS].tolist(),
+                "embedding": _embed(network(problem.test)).tolist(),
+            }
+        )
+    return pictures
+
+
+def _embed(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Features (n, F) laid out in the plane, neighbours kept together (t-SNE)."""
+    from sklearn.manifold import TSNE
+
+    scaled = (features - features.mean(0)) / (features.std() + 1e-6)
+    return TSNE(random_state=0, init="pca", perplexity=25).fit_transform(scaled).astype(float)

@@ -1,0 +1,36 @@
+"""A tiny run that every test of this room shares the shapes of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from metaplastic.meta.config import MetaTrainConfig, merge, parse_config
+
+TINY: dict[str, Any] = {
+    "seed": 3,
+    "rule": {"settings": {"hidden": 4, "error_channels": 2, "readout_channels": 2}},
+    "groups": 1,
+    "tasks_per_group": 2,
+    "tasks": {
+        "n_classes": 5,
+        "examples_per_class": 8,
+        "labels_per_class": 4,
+        "architectures": {"sides": [8], "layers": [2, 2], "units": [12], "n_features": [8]},
+    },
+    "unroll": {"batch_size": 16, "truncation": [2, 4], "horizon": [6, 10]},
+    "optimizer": {"meta_steps": 12, "learning_rate": 3e-3},
+    "validation": {"every": 6, "tasks": 2},
+}
+
+
+def tiny_config(**over: Any) -> MetaTrainConfig:
+    """The tiny configuration with these settings laid on it."""
+    return parse_config(merge(TINY, over))
+
+
+@pytest.fixture
+def config() -> MetaTrainConfig:
+    """The tiny configuration."""
+    return tiny_config()

@@ -1,0 +1,187 @@
+"""The meta-gradient against finite differences, with and without rematerialisation, and more."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metaplastic.base_model import initialise
+from metaplastic.meta.estimators import Estimate, FullBackprop, TruncatedBackprop
+from metaplastic.meta.group import GroupState, Pool
+from metaplastic.meta.unroll import UnrollConfig, draw_labelled, unroll, weigh
+from metaplastic.objectives import Ridge
+from metaplastic.rules import make_rule
+
+CLASSES, EXAMPLES, PER_CLASS, TASKS = 3, 8, 4, 2
+SIZES = (6, 5, 4)
+
+
+def _group(seed: int = 0, tasks: int = TASKS) -> GroupState:
+    """Tasks whose classes are clouds around different points, drawn without the data room."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(tasks, CLASSES, 1, SIZES[0]))
+    inputs = centres + 0.5 * rng.normal(size=(tasks, CLASSES, EXAMPLES, SIZES[0]))
+    one_hot = np.eye(CLASSES) - 1 / CLASSES
+    targets = np.broadcast_to(one_hot[None, :, None], (tasks, CLASSES, EXAMPLES, CLASSES))
+    keys = jax.random.split(jax.random.key(seed), tasks)
+    rule = _rule()
+    # a smooth activation: finite differences across a kink of ReLU are no derivative
+    phi = jax.vmap(lambda k: initialise(k, SIZES, "tanh"))(keys)
+    return GroupState(
+        phi=phi,
+        rule_state=jax.vmap(rule.init)(phi),
+        pool=Pool(
+            jnp.asarray(inputs, phi.weights[0].dtype), jnp.asarray(targets, phi.weights[0].dtype)
+        ),
+        keys=keys,
+        horizon=jnp.full((tasks,), 10),
+        serial=jnp.zeros((tasks,), jnp.int32),
+    )
+
+
+def _rule():
+    rule = make_rule(
+        "local", jax.random.key(1), hidden=4, error_channels=2, readout_channels=2, half_life=10.0
+    )
+    dtype = jnp.result_type(float)
+    return jax.tree.map(lambda a: a.astype(dtype) if eqx.is_inexact_array(a) else a, rule)
+
+
+def _estimator(kind=TruncatedBackprop, *, clip: float = 1e9, at_once: int | None = None, **config):
+    settings = {"batch_size": 8, "truncation": (1, 4), "horizon": (4, 4), **config}
+    return kind(UnrollConfig.model_validate(settings), PER_CLASS, Ridge(), clip, at_once)
+
+
+@eqx.filter_jit
+def _estimate(estimator, rule, group: GroupState, steps) -> Estimate:
+    return estimator(rule, group, steps)
+
+
+def _flat(tree) -> np.ndarray:
+    return np.concatenate([np.ravel(a) for a in jax.tree.leaves(tree)])
+
+
+def test_agrees_with_finite_differences_in_float64() -> None:
+    with jax.enable_x64(True):
+        rule, group, estimator = _rule(), _group(), _estimator()
+        steps = jnp.array(3)
+        theta, static = eqx.partition(rule, eqx.is_inexact_array)
+        gradient = _estimate(estimator, rule, group, steps).gradient
+
+        @jax.jit
+        def loss(theta):
+            return jnp.mean(estimator(eqx.combine(theta, static), group, steps).loss)
+
+        leaves, tree = jax.tree.flatten(theta)
+        rng = np.random.default_rng(0)
+        for _ in range(4):
+            direction = [jnp.asarray(rng.normal(size=a.shape)) for a in leaves]
+            analytic = sum(
+                float(jnp.sum(g * d))
+                for g, d in zip(jax.tree.leaves(gradient), direction, strict=True)
+            )
+            ends = [
+                float(
+                    loss(
+                        jax.tree.unflatten(
+                            tree, [a + h * d for a, d in zip(leaves, direction, strict=True)]
+                        )
+                    )
+                )
+                for h in (1e-6, -1e-6)
+            ]
+            numeric = (ends[0] - ends[1]) / 2e-6
+            assert analytic == pytest.approx(numeric, rel=2e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize("other", [{"rematerialise": False}, {"at_once": 1}])
+def test_ways_that_must_agree_do(other: dict) -> None:
+    rule, group, steps = _rule(), _group(), jnp.array(4)
+    one = _estimate(_estimator(), rule, group, steps)
+    two = _estimate(_estimator(**other), rule, group, steps)
+    np.testing.assert_allclose(_flat(one.gradient), _flat(two.gradient), rtol=2e-4, atol=1e-6)
+    np.testing.assert_allclose(one.loss, two.loss, rtol=1e-5)
+
+
+def test_cutting_an_unroll_changes_nothing_but_the_gradient() -> None:
+    rule, group = _rule(), _group()
+    whole = _estimate(_estimator(), rule, group, jnp.array(4)).group
+    first = _estimate(_estimator(), rule, group, jnp.array(1)).group
+    cut = _estimate(_estimator(), rule, first, jnp.array(3)).group
+    np.testing.assert_allclose(_flat(whole.phi), _flat(cut.phi), atol=1e-6)
+    assert whole.rule_state.age.tolist() == cut.rule_state.age.tolist() == [4, 4]
+
+
+def test_full_backprop_is_one_truncation_of_the_whole_horizon() -> None:
+    rule, group = _rule(), _group()
+    full = _estimate(_estimator(FullBackprop), rule, group, jnp.array(4))
+    truncated = _estimate(_estimator(), rule, group, jnp.array(4))
+    np.testing.assert_allclose(_flat(full.gradient), _flat(truncated.gradient), rtol=1e-5)
+    assert FullBackprop.lengths.fget(_estimator(FullBackprop)) == (4, 4)  # pyright: ignore
+    assert _estimator(FullBackprop).restarts
+    assert not _estimator().restarts
+
+
+def test_a_task_that_is_not_finite_has_no_part_in_the_gradient() -> None:
+    rule, group, steps = _rule(), _group(tasks=3), jnp.array(2)
+    broken = eqx.tree_at(lambda g: g.pool.inputs, group, group.pool.inputs.at[1].set(jnp.nan))
+    found = _estimate(_estimator(), rule, broken, steps)
+    assert found.finite.tolist() == [True, False, True]
+    kept = jax.tree.map(lambda a: a[jnp.array([0, 2])], group)
+    wanted = _estimate(_estimator(), rule, kept, steps)
+    np.testing.assert_allclose(_flat(found.gradient), _flat(wanted.gradient), rtol=1e-4, atol=1e-7)
+
+
+def test_each_task_is_clipped_before_the_mean() -> None:
+    rule, group, steps = _rule(), _group(), jnp.array(4)
+    free = _estimate(_estimator(), rule, group, steps)
+    clip = float(free.norm.min()) * 0.5
+    clipped = _estimate(_estimator(clip=clip), rule, group, steps)
+    np.testing.assert_allclose(clipped.norm, free.norm, rtol=1e-5)
+    assert np.linalg.norm(_flat(clipped.gradient)) <= clip * (1 + 1e-5)
+
+
+def test_no_label_reaches_the_rule() -> None:
+    rule, group = _rule(), _group()
+    shuffled = eqx.tree_at(lambda g: g.pool.targets, group, group.pool.targets[:, ::-1] * 3.0)
+    one, two = (_estimate(_estimator(), rule, g, jnp.array(4)) for g in (group, shuffled))
+    np.testing.assert_array_equal(_flat(one.group.phi), _flat(two.group.phi))
+
+
+def test_the_two_labelled_batches_share_no_example() -> None:
+    inputs = jnp.arange(CLASSES * EXAMPLES, dtype=float).reshape(CLASSES, EXAMPLES, 1)
+    fit, test = draw_labelled(Pool(inputs, inputs), PER_CLASS, jax.random.key(0))
+    assert fit.inputs.shape == test.inputs.shape == (CLASSES * PER_CLASS, 1)
+    assert not set(fit.inputs.ravel().tolist()) & set(test.inputs.ravel().tolist())
+    classes = np.asarray(fit.inputs).ravel() // EXAMPLES
+    assert classes.tolist() == sorted([*range(CLASSES)] * PER_CLASS)
+
+
+def test_weights_of_late_losses_by_hand() -> None:
+    losses = jnp.array([1.0, 2.0, 3.0, 99.0])
+    assert float(weigh(losses, jnp.array(3), 0.0)) == pytest.approx(2.0)
+    wanted = (1 * 1 / 9 + 2 * 4 / 9 + 3 * 1) / (1 / 9 + 4 / 9 + 1)
+    assert float(weigh(losses, jnp.array(3), 2.0)) == pytest.approx(wanted)
+
+
+def test_steps_past_the_length_are_not_taken() -> None:
+    rule, group = _rule(), _group()
+    one = jax.tree.map(lambda a: a[0], group)
+    end = unroll(
+        rule,
+        one.phi,
+        one.rule_state,
+        one.pool,
+        one.keys,
+        jnp.array(2),
+        max_steps=4,
+        config=_estimator().config,
+        per_class=PER_CLASS,
+        objective=Ridge(),
+    )
+    assert int(end.rule_state.age) == 2
+    assert (end.losses[2:] == 0).all()
+    assert (end.losses[:2] > 0).all()
