@@ -141,8 +141,8 @@ def sample_rows(x: Matrix, rng: np.random.Generator) -> Matrix:
 def fitted_network(phi: Phi, sample: Matrix, scale: Scale) -> Network:
     """φ with the batch-norm statistics it has on `sample` (rows not yet standardised).
 
-    Layer by layer over the whole sample, as `base_model.population_statistics`; the inputs are
-    made dense a block at a time.
+    Layer by layer over the whole sample, as `base_model.population_statistics`; sparse inputs
+    stay sparse.
     """
     weights, biases = _on_host(phi.weights), _on_host(phi.biases)
     activate = in_place(phi.activation)
@@ -152,9 +152,14 @@ def fitted_network(phi: Phi, sample: Matrix, scale: Scale) -> Network:
 
     def product(x: Matrix, weight: NDArray[np.float32], layer: int) -> NDArray[np.float32]:
         def job(block: slice) -> NDArray[np.float32]:
-            entering = take_rows(x, block, scale) if layer == 0 else x[block]
-            return entering @ weight
+            if layer > 0:
+                return x[block] @ weight
+            if issparse(x):  # (x − mean) / std @ W, with the mean taken from the product
+                return np.asarray(x[block] @ scaled - shift, np.float32)
+            return take_rows(x, block, scale) @ weight
 
+        scaled = weight / np.float32(scale.std)
+        shift = np.float32(scale.mean) * scaled.sum(axis=0)
         return np.concatenate(over_blocks(job, blocks))
 
     a = sample
