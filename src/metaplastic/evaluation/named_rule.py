@@ -45,7 +45,18 @@ class NamedRule(NamedTuple):
     @property
     def label(self) -> str:
         """A short name for tables and figures."""
-        return Path(self.name).stem if self.name.endswith(".safetensors") else self.name
+        path = Path(self.name)
+        if path.suffix != ".safetensors":
+            return self.name
+        # the newest rule of a run is called after the run
+        return path.parent.name if path.stem == "rule" and path.parent.name else path.stem
+
+    @property
+    def plain(self) -> str:
+        """What it is, for a reader of a table."""
+        if self.meta_steps is not None:
+            return "learned rule"
+        return "rule by hand" if self.rule.name == "hebbian" else "rule, not meta-trained"
 
     def describe(self) -> dict[str, Any]:
         """For results files."""

@@ -20,7 +20,8 @@ SPLIT_SEED = 20180
 class Problem:
     """Rows of `train` are fitted on, `test` is only ever transformed and scored.
 
-    train: (n, d) float32, standardised by one mean and one standard deviation; test: (m, d).
+    train: (n, d) float32, standardised by one mean and one standard deviation (text: by those of
+    every word); test: (m, d).
     Labels are 0 to `n_classes` - 1, int32. `shape` is that of one example. `notes` says what is
     particular about the files, the test split or the classes.
     """
@@ -48,7 +49,7 @@ def load_problem(address: str, data_dir: Path | str | None = None) -> Problem:
     notes = list(dataset.notes)
     dataset = _held_out_classes(dataset, notes)
     dataset = _with_test(dataset, notes)
-    dataset = data.standardise(dataset)
+    dataset = _standardised(dataset, notes)
     if len(dataset.class_names) < 2:
         raise DataError(f"{address} has {len(dataset.class_names)} class; evaluation needs two")
     return _problem(address, dataset, notes)
@@ -63,7 +64,7 @@ def load_search_problem(address: str, data_dir: Path | str | None = None) -> Pro
     dataset = data.load(address, data_dir=data_dir)
     notes = list(dataset.notes)
     dataset = dataset.with_splits({"train": dataset.train}, dataset.shape)
-    return _problem(address, data.standardise(_with_test(dataset, notes)), notes)
+    return _problem(address, _standardised(_with_test(dataset, notes), notes), notes)
 
 
 def _problem(address: str, dataset: Dataset, notes: list[str]) -> Problem:
@@ -101,6 +102,23 @@ def _held_out_classes(dataset: Dataset, notes: list[str]) -> Dataset:
         {"train": splits["test"]} if len(splits) == 1 and "test" in splits else splits,
         dataset.shape,
     )
+
+
+def _standardised(dataset: Dataset, notes: list[str]) -> Dataset:
+    """One mean and one standard deviation for all inputs; for text, those of every word's
+    log(1 + count), because the commonest words would hide all others."""
+    if dataset.card.kind != "text":
+        return data.standardise(dataset)
+    notes.append("text: log(1 + count), every word standardised over the training split")
+    logs = {name: np.log1p(data.to_matrix(split.inputs)) for name, split in dataset.splits.items()}
+    mean = logs["train"].mean(axis=0)
+    spread = logs["train"].std(axis=0)
+    spread[spread < 1e-6] = 1.0
+    splits = {
+        name: Split((rows - mean) / spread, dataset.splits[name].labels)
+        for name, rows in logs.items()
+    }
+    return dataset.with_splits(splits, dataset.shape)
 
 
 def _with_test(dataset: Dataset, notes: list[str]) -> Dataset:

@@ -16,6 +16,7 @@ from metaplastic.evaluation.few_shot import baseline_accuracies
 from metaplastic.evaluation.problem import Problem, load_search_problem
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.protocol import FewShotConfig
+from metaplastic.evaluation.results import as_numbers, mean_and_error
 from metaplastic.evaluation.store import Store
 
 SEARCH_SETS = ("fashion_mnist@14", "cifar10@16", "mnist@14", "glyphs@14", "digits")
@@ -79,7 +80,8 @@ class Search:
         for index, chosen in enumerate(grid):
             self._progress(f"search for {name}", index, len(grid), "settings")
             accuracy = {address: self._accuracies(name, chosen, address) for address in sets}
-            mean = float(np.mean([np.nanmean(np.array(a, float)) for a in accuracy.values()]))
+            levels = [mean_and_error(as_numbers(a))["mean"] for a in accuracy.values()]
+            mean = float(np.mean(levels))
             tried.append({"settings": chosen, "mean": mean, "accuracy": accuracy})
         # a setting that gave no number anywhere must not win
         best = max(tried, key=lambda entry: np.nan_to_num(entry["mean"], nan=-1.0))

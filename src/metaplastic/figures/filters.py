@@ -19,13 +19,13 @@ def draw(content: dict[str, Any]) -> Figure:
     figure = new_figure(1.6 + 0.62 * columns, 1.0 + 0.68 * rows + 0.35 * len(found))
     figure.suptitle(
         f"{content['title']}, after {content['inner_steps']:,} inner steps, in the inputs' own "
-        "order\n(weights over the field's largest; grey or mid-colour is 0)",
+        "order\n(each weight over the largest of its field; mid-grey is 0)",
         fontsize=10,
     )
     parts = figure.subfigures(
         len(found), 1, squeeze=False, height_ratios=[len(e["rows"]) for e in found.values()]
     )
-    for part, (address, entry) in zip(parts.flat, found.items(), strict=True):
+    for part, (address, entry) in zip(np.ravel(parts), found.items(), strict=True):
         part.suptitle(address, fontsize=9)
         axes = part.subplots(len(entry["rows"]), columns, squeeze=False)
         for line, row in zip(axes, entry["rows"], strict=True):

@@ -30,7 +30,12 @@ class SupervisedSettings(BaseModel):
     learning_rate: float = Field(3e-3, gt=0)
     decays: tuple[float, ...] = Field((0.0, 0.1, 1.0), min_length=1, description="AdamW's")
     checks: int = Field(15, ge=1, description="places to stop at")
-    every: int = Field(10, ge=1, description="steps between them; each step sees all examples")
+    every: int = Field(10, ge=1, description="steps between them; more with more examples")
+    batch_size: int = Field(128, ge=2, description="all examples at once where they are fewer")
+
+    def spacing(self, examples: int) -> int:
+        """Steps between two places to stop at."""
+        return self.every * max(1, round(examples / (2 * self.batch_size)))
 
 
 class Classifier(eqx.Module):
@@ -78,19 +83,26 @@ def _steps(
     y: Array,
     decay: Array,
     rate: Array,
-    n: Array,
+    start: Array,
+    stop: Array,
+    batch_size: int,
 ) -> tuple[Classifier, optax.OptState]:
     adam = optax.scale_by_adam()
 
     def step(
-        _: Array, carry: tuple[Classifier, optax.OptState]
+        t: Array, carry: tuple[Classifier, optax.OptState]
     ) -> tuple[Classifier, optax.OptState]:
         model, moments = carry
-        change, moments = adam.update(jax.grad(_loss)(model, x, y), moments)
+        now, labels = x, y
+        if x.shape[0] > batch_size:
+            key = jax.random.fold_in(jax.random.key(0), t)
+            rows = jax.random.choice(key, x.shape[0], (batch_size,), replace=False)
+            now, labels = x[rows], y[rows]
+        change, moments = adam.update(jax.grad(_loss)(model, now, labels), moments)
         model = jax.tree.map(lambda p, c: p - rate * (c + decay * p), model, change)
         return model, moments
 
-    return jax.lax.fori_loop(0, n, step, (model, moments))
+    return jax.lax.fori_loop(start, stop, step, (model, moments))
 
 
 @eqx.filter_jit
@@ -104,14 +116,16 @@ def _validate(
     rate: Array,
     every: Array,
     checks: int,
+    batch_size: int,
 ) -> tuple[Float[Array, "decays checks"], Float[Array, "decays checks"]]:
     """Held-out examples got right, and their cross-entropy, summed over folds."""
 
     def one(rows: Array, weight: Array, decay: Array) -> tuple[Array, Array]:
         inside, labels = x[rows], y[rows]
 
-        def check(carry: tuple[Classifier, optax.OptState], _: None) -> tuple:
-            carry = _steps(*carry, inside, labels, decay, rate, every)
+        def check(carry: tuple[Classifier, optax.OptState], index: Array) -> tuple:
+            at = (index * every, (index + 1) * every)
+            carry = _steps(*carry, inside, labels, decay, rate, *at, batch_size)
             statistics = population_statistics(carry[0].phi, inside)
             scores = carry[0].top(features(carry[0].phi, x, statistics))
             right = jnp.sum(weight * (jnp.argmax(scores, axis=1) == y))
@@ -119,7 +133,7 @@ def _validate(
             return carry, (right, jnp.sum(weight * entropy))
 
         moments = optax.scale_by_adam().init(start)  # pyright: ignore[reportArgumentType]
-        return jax.lax.scan(check, (start, moments), None, length=checks)[1]
+        return jax.lax.scan(check, (start, moments), jnp.arange(checks))[1]
 
     over_folds = jax.vmap(one, in_axes=(0, 0, None))
     right, entropy = jax.vmap(over_folds, in_axes=(None, None, 0))(train_rows, held, decays)
@@ -128,10 +142,16 @@ def _validate(
 
 @eqx.filter_jit
 def _fit(
-    model: Classifier, x: Array, y: Array, decay: Array, rate: Array, steps: Array
+    model: Classifier,
+    x: Array,
+    y: Array,
+    decay: Array,
+    rate: Array,
+    steps: Array,
+    batch_size: int,
 ) -> tuple[Classifier, tuple[Statistics, ...]]:
     moments = optax.scale_by_adam().init(model)  # pyright: ignore[reportArgumentType]
-    model, _ = _steps(model, moments, x, y, decay, rate, steps)
+    model, _ = _steps(model, moments, x, y, decay, rate, jnp.asarray(0), steps, batch_size)
     return model, population_statistics(model.phi, x)
 
 
@@ -172,7 +192,13 @@ class Supervised(LabelledBaseline):
             start = begin(trial.init_key, data.sizes, data.activation, n_classes)
             decay, steps = _choose(settings, start, x, y, rate)
             model, statistics = _fit(
-                start, x, jnp.asarray(y), jnp.asarray(decay), rate, jnp.asarray(steps)
+                start,
+                x,
+                jnp.asarray(y),
+                jnp.asarray(decay),
+                rate,
+                jnp.asarray(steps),
+                settings.batch_size,
             )
             fitted.append(FittedClassifier(model, statistics, trial.permutation))
         return fitted
@@ -183,9 +209,10 @@ def _choose(
 ) -> tuple[float, int]:
     """Weight decay and number of steps. With one label in a class: the middle ones."""
     smallest = int(np.min(np.bincount(y)[np.unique(y)]))
+    spacing = settings.spacing(len(y))
     if smallest < 2:
         middle = settings.decays[len(settings.decays) // 2]
-        return middle, settings.every * max(1, settings.checks // 2)
+        return middle, spacing * max(1, settings.checks // 2)
     fold = fold_of(y, min(FOLDS, smallest))
     inside = [np.flatnonzero(fold != f) for f in range(fold.max() + 1)]
     longest = max(map(len, inside))
@@ -197,10 +224,11 @@ def _choose(
         jnp.asarray(np.stack([(fold == f) for f in range(fold.max() + 1)]), jnp.float32),
         jnp.asarray(settings.decays),
         rate,
-        jnp.asarray(settings.every),
+        jnp.asarray(spacing),
         settings.checks,
+        settings.batch_size,
     )
     right, entropy = np.asarray(right), np.asarray(entropy)
     order = np.lexsort((entropy.ravel(), -right.ravel()))
     decay, check = np.unravel_index(order[0], right.shape)
-    return settings.decays[decay], settings.every * (int(check) + 1)
+    return settings.decays[decay], spacing * (int(check) + 1)

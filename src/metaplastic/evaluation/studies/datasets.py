@@ -48,7 +48,7 @@ class Datasets(Study):
             final = curve[:, -1].tolist()
             methods: dict[str, Any] = {
                 "rule": {
-                    "title": f"learned rule, {config.inner_steps} inner steps",
+                    "title": f"{self.context.rule.plain}, {config.inner_steps} steps",
                     "accuracy": final,
                     "points": list(config.steps),
                     "curve": curve.tolist(),

@@ -51,7 +51,7 @@ class Labels(Study):
         config = self.config(own.dataset)
         search = self.search(config)
         counts = sorted(set(own.labels))
-        methods = {"rule": {"title": "learned rule", "curve": self._rule(config, counts)}}
+        methods = {"rule": {"title": self.context.rule.plain, "curve": self._rule(config, counts)}}
         for name in rivals:
             baseline, record = search.make(name, own.dataset)
             methods[name] = {

@@ -1,0 +1,76 @@
+"""`metaplastic study` and `metaplastic report` as a user calls them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+SMALL = ["--seeds", "2", "--set", "hidden=8", "--set", "n_features=4", "--set", "inner_steps=4"]
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "metaplastic", *arguments]
+
+
+def run(*arguments):
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_a_study_and_the_report_of_it(tmp_path):
+    where = ["--results", str(tmp_path)]
+    done = run(
+        *("study", "representation", "--rule", "hebbian", "--datasets", "two_moons"), *SMALL, *where
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "representation.json").read_text())["settings"]["hidden"] == [8]
+    assert (tmp_path / "representation.png").read_bytes().startswith(b"\x89PNG")
+    report = run("report", *where)
+    assert report.returncode == 0, report.stderr
+    assert "two_moons" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["datsets", "--rule", "hebbian"], "datasets"),
+        (["datasets", "--rule", "no-such-rule"], "no-such-rule"),
+        (["datasets", "--rule", "hebbian", "--set", "width=3"], "width"),
+        (["datasets", "--rule", "hebbian", "--set", "hidden"], "KEY=VALUE"),
+        (["labels", "--rule", "hebbian", "--datasets", "digits,mnist"], "one data set"),
+        (["labels", "--rule", "hebbian", "--set", "labels=0.5"], "labels"),
+        (["meta-training", "--rule", "hebbian"], "run directory"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_status_2(arguments, part, tmp_path):
+    done = run("study", *arguments, "--results", str(tmp_path))
+    assert done.returncode == 2
+    assert part in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
+    arguments = [
+        *("study", "architectures", "--rule", "hebbian", "--datasets", "digits"),
+        *("--seeds", "6", "--set", "inner_steps=4", "--set", "depths=1"),
+        *("--set", "widths=8,12", "--set", "activations=relu", "--results", str(tmp_path)),
+    ]
+    cells = tmp_path / "cells" / "architectures.json"
+    process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not cells.is_file() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    assert "goes on from there" in " ".join(out.split())
+    kept = sum(len(c["seeds"]) for c in json.loads(cells.read_text())["cells"].values())
+    assert 0 < kept < 24
+    again = run(*arguments)
+    assert again.returncode == 0, again.stderr
+    assert f"{kept} numbers kept" in " ".join(again.stdout.split())

@@ -1,0 +1,168 @@
+"""Every baseline behind the one interface; those of our own against independent transcriptions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from metaplastic.base_model import features, initialise, population_statistics
+from metaplastic.errors import ConfigError
+from metaplastic.evaluation import FewShotConfig
+from metaplastic.evaluation.baselines import (
+    BASELINES,
+    LabelledBaseline,
+    Unlabelled,
+    make_baseline,
+)
+from metaplastic.evaluation.baselines.kmeans import triangle, whitening
+from metaplastic.evaluation.baselines.supervised import Supervised, _initial, _validate
+from metaplastic.evaluation.few_shot import baseline_accuracies
+from metaplastic.evaluation.problem import load_problem
+from metaplastic.evaluation.trials import make_trials
+
+FAST = {
+    "vae": {"steps": 30},
+    "dae": {"steps": 30},
+    "kmeans": {"restarts": 1, "rows": 300},
+    "rbm": {"epochs": 1, "rows": 200},
+    "supervised": {"checks": 2, "decays": (0.0,)},
+    "hebbian": {"inner_steps": 10},
+}
+CONFIG = FewShotConfig(seeds=2, hidden=(16,), n_features=8)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_problem("digits")
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_baseline_gives_one_reproducible_encoder_a_trial(name, digits):
+    baseline = make_baseline(name, **FAST.get(name, {}))
+    data = Unlabelled(digits.train, (16,), 8, "relu")
+    trials = make_trials((0, 1), 64)
+    rows = np.stack([np.arange(100), np.arange(100, 200)])
+
+    def fit():
+        if isinstance(baseline, LabelledBaseline):
+            labelled = (digits.train[rows], digits.train_labels[rows])
+            return baseline.fit_labelled(data, *labelled, 10, trials)
+        return baseline.fit(data, trials)
+
+    before = digits.train.copy()
+    encoders = fit()
+    np.testing.assert_array_equal(digits.train, before)
+    width = 10 if baseline.uses_labels else 64 if name == "raw" else 8
+    found = [encoder(digits.test[:30]) for encoder in encoders]
+    assert [f.shape for f in found] == [(30, width)] * 2
+    assert all(np.isfinite(f).all() for f in found)
+    for encoder, again in zip(encoders, fit(), strict=True):
+        np.testing.assert_allclose(encoder(digits.test[:5]), again(digits.test[:5]), rtol=1e-5)
+    if name not in ("raw", "pca", "pca-white"):
+        assert np.abs(found[0] - found[1]).max() > 1e-3  # seeds differ
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_row_has_the_same_features_alone(name, digits):
+    baseline = make_baseline(name, **FAST.get(name, {}))
+    if isinstance(baseline, LabelledBaseline):
+        return
+    encoder = baseline.fit(Unlabelled(digits.train, (16,), 8, "relu"), make_trials((0,), 64))[0]
+    np.testing.assert_allclose(
+        encoder(digits.test[:7])[3:4], encoder(digits.test[3:4]), rtol=1e-3, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_setting_of_a_grid_is_allowed(name):
+    for chosen in BASELINES[name].grid:
+        make_baseline(name, **chosen)
+
+
+def test_rivals_that_can_win_do_win_over_the_random_network(digits):
+    random = baseline_accuracies(make_baseline("random"), digits, CONFIG).mean()
+    for name, chosen in (("kmeans", {}), ("pca", {}), ("supervised", {"learning_rate": 0.01})):
+        found = baseline_accuracies(make_baseline(name, **chosen), digits, CONFIG).mean()
+        assert found > random + 0.1, name
+
+
+def test_an_unknown_baseline_is_named():
+    with pytest.raises(ConfigError, match="kmeans"):
+        make_baseline("kmeens")
+
+
+def test_triangle_features_by_hand():
+    rng = np.random.default_rng(0)
+    rows, centroids = rng.standard_normal((6, 5)), rng.standard_normal((3, 5))
+    expected = np.zeros((6, 3))
+    for i in range(6):
+        distance = [sum((rows[i, d] - c[d]) ** 2 for d in range(5)) ** 0.5 for c in centroids]
+        mean = sum(distance) / 3
+        for k in range(3):
+            expected[i, k] = max(0.0, mean - distance[k])
+    np.testing.assert_allclose(triangle(rows, centroids), expected, rtol=1e-9, atol=1e-12)
+    assert (expected == 0).any()
+    assert (expected > 0).any()
+
+
+def test_whitening_decorrelates():
+    rng = np.random.default_rng(1)
+    rows = (rng.standard_normal((4000, 4)) @ rng.standard_normal((4, 4)) + 2).astype(np.float32)
+    mean, zca = whitening(rows, 1e-6)
+    assert zca is not None
+    white = (rows - mean) @ zca
+    np.testing.assert_allclose(np.cov(white, rowvar=False), np.eye(4), atol=5e-3)
+    np.testing.assert_allclose(zca, zca.T, atol=1e-5)
+
+
+def test_the_supervised_baselines_validation_by_hand(digits):
+    """One fold and one weight decay, written as a plain loop with optax's own AdamW."""
+    key, rate, decay, every, checks = jax.random.key(0), 0.01, 0.1, 3, 2
+    start = _initial(key, (64, 6, 4), "relu", 10)
+    x, y = jnp.asarray(digits.train[:40]), jnp.asarray(digits.train_labels[:40])
+    inside, held = np.arange(0, 30), np.zeros(40, np.float32)
+    held[30:] = 1
+    right, entropy = _validate(
+        start,
+        x,
+        y,
+        jnp.asarray(inside[None]),
+        jnp.asarray(held[None]),
+        jnp.asarray([decay]),
+        jnp.asarray(rate),
+        jnp.asarray(every),
+        checks,
+        128,
+    )
+
+    def loss(model):
+        scores = features(model.phi, x[:30]) @ model.top.weight + model.top.bias[None]
+        chosen = jnp.take_along_axis(jax.nn.log_softmax(scores), y[:30, None], axis=1)
+        return -jnp.mean(chosen)
+
+    optimizer = optax.adamw(rate, weight_decay=decay)
+    model, state = start, optimizer.init(start)
+    for check in range(checks):
+        for _ in range(every):
+            change, state = optimizer.update(jax.grad(loss)(model), state, model)
+            model = optax.apply_updates(model, change)
+        statistics = population_statistics(model.phi, x[:30])
+        scores = features(model.phi, x[30:], statistics) @ model.top.weight + model.top.bias[None]
+        logs = jax.nn.log_softmax(scores)
+        assert int(right[0, check]) == int(jnp.sum(jnp.argmax(scores, axis=1) == y[30:]))
+        expected = -float(jnp.sum(jnp.take_along_axis(logs, y[30:, None], axis=1)))
+        assert float(entropy[0, check]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_supervised_baseline_starts_from_the_rules_phi(digits):
+    trial = make_trials((4,), 64)[0]
+    start = _initial(trial.init_key, (64, 6, 4), "relu", 10)
+    phi = initialise(trial.init_key, (64, 6, 4))
+    np.testing.assert_array_equal(start.phi.weights[0], phi.weights[0])
+
+
+def test_more_examples_give_more_steps():
+    settings = Supervised().settings
+    assert settings.spacing(100) == settings.every
+    assert settings.spacing(1000) > settings.every

@@ -1,0 +1,199 @@
+"""Every study, small, on data that need no files: numbers, resumption, a figure from the file."""
+
+import json
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metaplastic.errors import ConfigError, DataError, RunError
+from metaplastic.evaluation import search
+from metaplastic.evaluation.named_rule import ladder_of, named_rule, run_of
+from metaplastic.evaluation.results import read_json
+from metaplastic.evaluation.studies import STUDIES, Context, make_study
+from metaplastic.evaluation.studies.meta_training import read_loss
+from metaplastic.evaluation.studies.representation import principal
+from metaplastic.figures import DRAWN_BY, draw
+from metaplastic.figures.report import write_report
+from metaplastic.hub import RuleCard, save_rule
+from metaplastic.rules import make_rule
+
+COMMON = {"seeds": 2, "hidden": (8,), "n_features": 6, "inner_steps": 4}
+RIVALS = ("random", "raw", "pca")
+SMALL = {
+    "datasets": {"datasets": ("digits",), "rivals": RIVALS},
+    "text": {"dataset": "digits", "rivals": RIVALS, "rungs": 2},
+    "architectures": {
+        "dataset": "digits",
+        "depths": (1,),
+        "depth_units": 8,
+        "widths": (8, 12),
+        "wide": 10,
+        "activations": ("relu", "step"),
+    },
+    "filters": {"datasets": ("digits",), "seeds": 1, "shown": 3, "rungs": 2},
+    "representation": {"datasets": ("two_moons",), "shown": 40},
+    "mismatch": {"dataset": "digits", "points": (0, 5, 10)},
+    "meta-training": {"datasets": ("digits",), "rungs": 3},
+    "labels": {"dataset": "digits", "labels": (1, 3), "rivals": ("random", "supervised")},
+}
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """A run directory as meta-training leaves one, with four rules and a record of the loss."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    (folder / "rules").mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    lines = [{"meta_step": i, "loss": 1 / i} for i in range(1, 11)]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "metrics.jsonl").write_text(text + '{"meta_step": 11, "lo')
+    start = make_rule("hebbian", jax.random.key(0))
+    for step in (1, 2, 5, 10):
+        # another θ, the same settings: one program serves the whole ladder
+        rule = eqx.tree_at(lambda r: r.subspace, start, jnp.asarray(step / 10))
+        card = RuleCard(meta_steps=step, horizon=4, batch_size=16)
+        save_rule(rule, folder / "rules" / f"step-{step:09d}.safetensors", card)
+        save_rule(rule, folder / "rule.safetensors", card)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(run_folder, tmp_path_factory):
+    """Every study's results, from one context."""
+    folder = tmp_path_factory.mktemp("results")
+    grids = {name: baseline.grid for name, baseline in search.BASELINES.items()}
+    for baseline in search.BASELINES.values():
+        baseline.grid = baseline.grid[:1]  # no search in a test of studies
+    context = Context(named_rule(run_folder), folder)
+    for name, chosen in SMALL.items():
+        make_study(name, context, **(COMMON | chosen)).run()
+    for name, grid in grids.items():
+        search.BASELINES[name].grid = grid
+    return folder
+
+
+def test_every_study_is_tested_and_drawn():
+    assert set(SMALL) == set(STUDIES) == set(DRAWN_BY)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_results_hold_settings_seeds_versions_and_every_number(name, results):
+    content = read_json(results / f"{name}.json")
+    assert content["study"] == name
+    assert content["settings"]["seeds"] == len(content["seeds"])
+    assert content["versions"]["jax"] == jax.__version__
+    assert content["rule"]["meta_steps"] == 10
+    assert "meta-steps only" in content["rule"]["caution"]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_figures_need_the_file_alone_and_name_their_axes(name, results):
+    figure = draw(read_json(results / f"{name}.json"))
+    figure.canvas.draw()
+    for axes in figure.get_axes():
+        if not axes.axison or name == "filters":
+            continue
+        shared = axes.get_xlabel() or any(
+            other.get_xlabel() for other in axes.get_figure().get_axes()
+        )
+        assert shared, name
+        assert axes.get_ylabel() or axes.get_yticklabels(), name
+
+
+def test_paired_differences_are_seed_by_seed(results):
+    methods = read_json(results / "datasets.json")["datasets"]["digits"]["methods"]
+    difference = np.subtract(methods["rule"]["accuracy"], methods["raw"]["accuracy"])
+    assert methods["raw"]["paired"]["mean"] == pytest.approx(difference.mean())
+    expected = difference.std(ddof=1) / math.sqrt(2)
+    assert methods["raw"]["paired"]["standard_error"] == pytest.approx(expected)
+
+
+def test_a_second_run_computes_nothing(results, run_folder, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("computed again")
+
+    module = "metaplastic.evaluation.studies.study"
+    monkeypatch.setattr(f"{module}.rule_accuracies", refuse)
+    before = (results / "architectures.json").read_text()
+    context = Context(named_rule(run_folder), results)
+    again = make_study("architectures", context, **(COMMON | SMALL["architectures"]))
+    again.run()
+    assert again.store.fresh == 0
+    assert (results / "architectures.json").read_text() == before
+
+
+def test_wide_layers_run_on_fewer_seeds_and_points(results):
+    narrow, wide = read_json(results / "architectures.json")["widths"]
+    assert len(wide["points"]) < len(narrow["points"])
+
+
+def test_filters_stand_in_the_order_of_the_inputs(results):
+    """Oja's rule makes fields that are combinations of inputs: pixels that never vary get none."""
+    from metaplastic.evaluation.problem import load_problem
+
+    row = read_json(results / "filters.json")["datasets"]["digits"]["rows"]
+    assert [len(r["filters"]) for r in row] == [3, 3, 3]
+    problem = load_problem("digits")
+    dead = problem.train.std(axis=0) < 1e-3
+    before, after = (np.abs(np.array(row[i]["filters"])) for i in (0, -1))
+    share = [f[:, dead].mean() / f[:, ~dead].mean() for f in (before, after)]
+    assert dead.any()
+    assert share[1] < share[0]
+
+
+def test_the_ladder_of_a_run(run_folder):
+    assert run_of(run_folder / "rules" / "step-000000002.safetensors") == run_folder
+    assert run_of("hebbian") is None
+    assert [rule.meta_steps for rule in ladder_of(run_folder, 3)] == [1, 5, 10]
+    assert [rule.meta_steps for rule in ladder_of(run_folder, 9)] == [1, 2, 5, 10]
+    assert named_rule(run_folder).label == "small"
+    assert len({rule.fingerprint for rule in ladder_of(run_folder)}) == 4
+
+
+def test_a_record_cut_off_by_a_kill_still_reads(run_folder):
+    loss = read_loss(run_folder / "metrics.jsonl")
+    assert loss["meta_step"] == list(range(1, 11))
+    assert loss["loss"][3] == pytest.approx(0.25)
+
+
+def test_principal_components_agree_with_scikit_learn():
+    from sklearn.decomposition import PCA
+
+    rows = np.random.default_rng(0).standard_normal((50, 6)) * np.arange(1, 7)
+    points, explained = principal(rows)
+    oracle = PCA().fit(rows)
+    np.testing.assert_allclose(explained, np.cumsum(oracle.explained_variance_ratio_), atol=1e-4)
+    np.testing.assert_allclose(np.abs(points), np.abs(oracle.transform(rows)[:, :2]), atol=1e-3)
+    assert (principal(np.ones((5, 3)))[1] == 1).all()
+
+
+def test_the_report_holds_everything_and_calls_nothing(results):
+    path, found = write_report(results, results / "deep" / "report.html")
+    page = path.read_text()
+    assert found == list(STUDIES)
+    assert page.count("data:image/png;base64,") == len(STUDIES)
+    for outside in ("http://", "https://", 'src="/', "<script", "url("):
+        assert outside not in page
+    methods = read_json(results / "datasets.json")["datasets"]["digits"]["methods"]
+    assert f"{methods['raw']['mean']:.3f} ±" in page
+
+
+def test_a_report_without_results_says_what_to_do(tmp_path):
+    with pytest.raises(DataError, match="study"):
+        write_report(tmp_path, tmp_path / "report.html")
+
+
+def test_mistakes_are_named(tmp_path):
+    context = Context(named_rule("hebbian"), tmp_path)
+    with pytest.raises(ConfigError, match="datasets"):
+        make_study("dataset", context)
+    with pytest.raises(ConfigError, match="widths"):
+        make_study("architectures", context, widths=("x",))
+    with pytest.raises(ConfigError, match="kmeans"):
+        make_study("datasets", context, rivals=("kmeens",)).run()
+    with pytest.raises(RunError, match="run directory"):
+        make_study("meta-training", context).run()
