@@ -15,6 +15,9 @@ import jax
 import pytest
 
 jax.config.update("jax_num_cpu_devices", 2)
+# what one test compiled, the next takes from disk
+jax.config.update("jax_compilation_cache_dir", f"{_CACHE.name}/compiled")
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 REAL_DATA = Path(

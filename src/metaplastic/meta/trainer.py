@@ -187,7 +187,7 @@ class Trainer:
     def _publish(self) -> None:
         config = self._config
         card = hub.RuleCard(
-            training_data=config.tasks.sources,
+            training_data=tuple(dict.fromkeys(config.tasks.sources)),
             held_out_data=config.tasks.held_out,
             metrics={f"validation_accuracy_{k}": v for k, v in self._best.items()},
             command=self._command,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, PyTree
 
 from metaplastic.errors import ConfigError
 from metaplastic.meta.engines.engine import Engine, Gathered
@@ -19,8 +20,20 @@ from metaplastic.meta.group import GroupState, TaskStream, begin_group, renew
 from metaplastic.rules import Rule
 
 
+_SPLIT = PartitionSpec("tasks")
+_WHOLE = PartitionSpec()
+_OUT: Any = Estimate(*cast("list[Any]", [_WHOLE, _SPLIT, _SPLIT, _SPLIT, _SPLIT]))
+
+
+def _mean_over_devices(estimate: Estimate) -> PyTree[Array]:
+    """The mean gradient over all devices' finite tasks, from each device's own mean."""
+    count = jnp.sum(estimate.finite)
+    total = jnp.maximum(jax.lax.psum(count, "tasks"), 1)
+    return jax.tree.map(lambda g: jax.lax.psum(g * count, "tasks") / total, estimate.gradient)
+
+
 class LocalEngine(Engine):
-    """All devices of one process. A group's tasks are split evenly over them by sharding."""
+    """All devices of one process. A group's tasks are split evenly over them (`shard_map`)."""
 
     def __init__(
         self,
@@ -43,7 +56,8 @@ class LocalEngine(Engine):
         self._n_tasks = n_tasks
         self._seed = seed
         self._groups: list[GroupState] = []
-        self._sharding = NamedSharding(Mesh(np.array(devices), ("tasks",)), PartitionSpec("tasks"))
+        self._mesh = Mesh(np.array(devices), ("tasks",))
+        self._sharding = NamedSharding(self._mesh, _SPLIT)
         self._programs: dict[int, Any] = {}
         self._compile_seconds = 0.0
 
@@ -63,14 +77,27 @@ class LocalEngine(Engine):
     def _estimate(self, index: int, rule: Rule, group: GroupState, n_steps: int) -> Estimate:
         """The estimator, compiled for this group's shapes at first use."""
         theta, static = eqx.partition(rule, eqx.is_array)
-        arguments = (theta, group, jnp.array(n_steps, jnp.int32))
+        everywhere = NamedSharding(self._mesh, _WHOLE)
+        arguments = (
+            jax.device_put(theta, everywhere),
+            group,
+            jax.device_put(jnp.array(n_steps, jnp.int32), everywhere),
+        )
         if index not in self._programs:
             began = time.perf_counter()
 
             def estimate(theta, group, n_steps):
-                return self._estimator(eqx.combine(theta, static), group, n_steps)
+                found = self._estimator(eqx.combine(theta, static), group, n_steps)
+                return found._replace(gradient=_mean_over_devices(found))
 
-            self._programs[index] = jax.jit(estimate).lower(*arguments).compile()
+            split = jax.shard_map(
+                estimate,
+                mesh=self._mesh,
+                in_specs=(_WHOLE, _SPLIT, _WHOLE),
+                out_specs=_OUT,
+                check_vma=False,
+            )
+            self._programs[index] = jax.jit(split).lower(*arguments).compile()
             self._compile_seconds += time.perf_counter() - began
         return self._programs[index](*arguments)
 

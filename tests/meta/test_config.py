@@ -1,0 +1,57 @@
+"""Configurations: presets, files, overrides, and errors that name the field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from metaplastic.errors import ConfigError
+from metaplastic.meta.config import PRESETS, make_config, parse_override
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_valid(preset: str) -> None:
+    make_config(preset)
+
+
+def test_later_settings_lie_on_earlier_ones(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("seed = 5\n[optimizer]\nmeta_steps = 7\nlearning_rate = 0.5\n")
+    config = make_config("tiny", file, [parse_override("optimizer.learning_rate=0.25")])
+    assert config.seed == 5
+    assert config.optimizer.meta_steps == 7
+    assert config.optimizer.learning_rate == 0.25
+    assert config.groups == PRESETS["tiny"]["groups"]
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("optimizer.meta_steps=0", r"optimizer\.meta_steps.*given 0"),
+        ("optimizer.metasteps=3", r"optimizer\.metasteps: there is no such setting"),
+        ("unroll.horizon=[5,2]", r"horizon \(5, 2\): need 1 <= fewest <= most"),
+        ("estimator=pse", "unknown estimator 'pse'"),
+        ("rule.name=locla", "Did you mean 'local'"),
+        ("objective=x", "unknown meta-objective"),
+        ("unroll.activation=relo", "Did you mean 'relu'"),
+        ("tasks.labels_per_class=40", "at least 80"),
+        ("seed=-1", "seed"),
+        ("nonsense", "write it as section.field=value"),
+    ],
+)
+def test_what_is_wrong_is_named(override: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=named) as error:
+        make_config("tiny", None, [parse_override(override)])
+    assert "\n" not in str(error.value)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read the configuration"):
+        make_config("tiny", tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("= 3")
+    with pytest.raises(ConfigError, match="not valid TOML or JSON"):
+        make_config("tiny", tmp_path / "bad.toml")
+    (tmp_path / "list.json").write_text("[1]")
+    with pytest.raises(ConfigError, match="table of settings"):
+        make_config("tiny", tmp_path / "list.json")

@@ -1,0 +1,200 @@
+"""A run: resumed to the bit, its directory guarded, tasks that are not finite replaced."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metaplastic import load_card, load_rule
+from metaplastic.errors import RunError
+from metaplastic.meta.engines import LocalEngine
+from metaplastic.meta.reporter import Reporter
+from metaplastic.meta.run_dir import RunDir, on_ladder, read_metrics
+from metaplastic.meta.trainer import Trainer
+
+from .conftest import tiny_config
+
+TIMES = ("seconds", "compile_seconds")
+
+
+class Recorder(Reporter):
+    """Keeps what was told."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.messages: list[str] = []
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+
+def _train(path: Path, config, *, resume: bool = False, stop_at: int | None = None, **more):
+    """Train in `path`, stopped after `stop_at` meta-steps of this call; the trainer."""
+    run = RunDir.resume(path, config) if resume else RunDir.create(path, config)
+    taken = 0
+
+    def stop() -> bool:
+        nonlocal taken
+        taken += 1
+        return stop_at is not None and taken >= stop_at
+
+    try:
+        trainer = Trainer(run, **more)
+        trainer.train(stop)
+    finally:
+        run.close()
+    return trainer
+
+
+def _theta(trainer: Trainer) -> bytes:
+    return b"".join(
+        np.asarray(a).tobytes() for a in jax.tree.leaves(eqx.filter(trainer.rule, eqx.is_array))
+    )
+
+
+def _lines(path: Path) -> list[dict]:
+    return [{k: v for k, v in m.items() if k not in TIMES} for m in read_metrics(path)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory):
+    """A run that never stopped."""
+    path = tmp_path_factory.mktemp("whole") / "run"
+    return path, _train(path, tiny_config())
+
+
+def test_resumed_twice_is_as_if_it_had_never_stopped(whole, tmp_path: Path) -> None:
+    path, never_stopped = whole
+    cut = tmp_path / "cut"
+    _train(cut, tiny_config(), stop_at=4)
+    _train(cut, None, resume=True, stop_at=3)
+    resumed = _train(cut, None, resume=True)
+    assert _theta(resumed) == _theta(never_stopped)
+    assert _lines(cut) == _lines(path)
+
+
+def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(whole, tmp_path: Path) -> None:
+    _, never_stopped = whole
+    cut = tmp_path / "cut"
+    _train(cut, tiny_config(), stop_at=7, checkpoint_seconds=0.0)
+    newest, before = sorted((cut / "checkpoints").iterdir(), reverse=True)
+    newest.write_bytes(newest.read_bytes()[:1000])
+    told = Recorder()
+    resumed = _train(cut, None, resume=True, reporter=told)
+    assert any("trying the one before" in text for text in told.warnings)
+    assert any(f"meta-step {int(before.stem[5:])}" in text for text in told.messages)
+    assert _theta(resumed) == _theta(never_stopped)
+
+
+def test_a_run_leaves_what_it_should(whole) -> None:
+    path, trainer = whole
+    kept = sorted(p.name for p in (path / "rules").iterdir())
+    assert kept == [f"step-{n:09d}.safetensors" for n in (1, 2, 5, 10, 12)]
+    assert len(list((path / "checkpoints").iterdir())) <= 2
+    rule = load_rule(path / "rule.safetensors")
+    for ours, theirs in zip(jax.tree.leaves(rule), jax.tree.leaves(trainer.rule), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    card = load_card(path / "rule.safetensors")
+    assert card.meta_steps == 12
+    assert card.training_data == ("glyphs",)
+    assert "digits" in card.held_out_data
+    assert json.loads((path / "config.json").read_text())["seed"] == 3
+    metrics = read_metrics(path)
+    assert [m["meta_step"] for m in metrics] == [*range(1, 13)]
+    assert sum(m["begun"] for m in metrics) > 0  # tasks ended and new ones began
+    assert set(metrics[-1]["validation_accuracy"]) == {"0", "10"}
+
+
+def test_another_configuration_is_refused_by_field(whole) -> None:
+    path, _ = whole
+    with pytest.raises(RunError, match=r"optimizer\.learning_rate \(0\.003 there, 0\.5 here\)"):
+        RunDir.resume(path, tiny_config(optimizer={"learning_rate": 0.5}))
+
+
+def test_a_directory_is_guarded(tmp_path: Path, config) -> None:
+    run = RunDir.create(tmp_path / "run", config)
+    with pytest.raises(RunError, match="holds a run already"):
+        RunDir.create(tmp_path / "run", config)
+    with pytest.raises(RunError, match="in use by a live process"):
+        RunDir.resume(tmp_path / "run", None)
+    run.close()
+    RunDir.resume(tmp_path / "run", None).close()
+    with pytest.raises(RunError, match="no run"):
+        RunDir.resume(tmp_path / "nothing", None)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="is a file"):
+        RunDir.create(tmp_path / "file", config)
+
+
+def test_two_devices_give_what_one_gives(whole, tmp_path: Path, monkeypatch) -> None:
+    path, _ = whole
+    assert len(jax.devices()) == 2
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+    _train(tmp_path / "one", tiny_config(), stop_at=3)
+    two, one = _lines(path)[:3], _lines(tmp_path / "one")
+    for a, b in zip(two, one, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-3)
+
+
+def test_tasks_that_are_not_finite_are_dropped_counted_and_replaced(
+    tmp_path: Path, config, monkeypatch
+) -> None:
+    start = LocalEngine.start
+
+    def start_broken(self, rule) -> None:
+        start(self, rule)
+        group = self._groups[0]
+        broken = group.pool.inputs.at[0].set(jnp.nan)
+        self._groups[0] = eqx.tree_at(lambda g: g.pool.inputs, group, broken)
+
+    monkeypatch.setattr(LocalEngine, "start", start_broken)
+    trainer = _train(tmp_path / "run", config, stop_at=3)
+    dropped = [m["dropped"] for m in read_metrics(tmp_path / "run")]
+    assert dropped == [1, 0, 0]
+    assert np.isfinite(np.frombuffer(_theta(trainer), np.float32)).all()
+
+
+def test_a_run_without_a_finite_gradient_ends_with_a_clear_error(
+    tmp_path: Path, monkeypatch
+) -> None:
+    gather = LocalEngine.gather
+
+    def nothing(self, rule, meta_step):
+        from dataclasses import replace
+
+        return replace(gather(self, rule, meta_step), gradient=None)
+
+    monkeypatch.setattr(LocalEngine, "gather", nothing)
+    with pytest.raises(RunError, match="no task gave a finite gradient in the last 10"):
+        _train(tmp_path / "run", tiny_config())
+
+
+def test_a_full_disk_leaves_the_previous_checkpoint_whole(
+    tmp_path: Path, config, monkeypatch
+) -> None:
+    _train(tmp_path / "run", config, stop_at=2)
+    import metaplastic.meta.checkpoint as checkpoint
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(RunError, match="No space left on device; what was saved before is whole"):
+        _train(tmp_path / "run", None, resume=True, stop_at=2)
+    monkeypatch.undo()
+    names = [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()]
+    assert names == ["step-000000002.safetensors"]
+    _train(tmp_path / "run", None, resume=True, stop_at=1)
+
+
+def test_the_ladder() -> None:
+    assert [n for n in range(1, 600) if on_ladder(n)] == [1, 2, 5, 10, 20, 50, 100, 200, 500]
