@@ -153,10 +153,10 @@ def fitted_network(phi: Phi, sample: Matrix, scale: Scale) -> Network:
     def product(x: Matrix, weight: NDArray[np.float32], layer: int) -> NDArray[np.float32]:
         def job(block: slice) -> NDArray[np.float32]:
             if layer > 0:
-                return x[block] @ weight
+                return np.asarray(x[block] @ weight, np.float32)
             if issparse(x):  # (x − mean) / std @ W, with the mean taken from the product
                 return np.asarray(x[block] @ scaled - shift, np.float32)
-            return take_rows(x, block, scale) @ weight
+            return np.asarray(take_rows(x, block, scale) @ weight)
 
         scaled = weight / np.float32(scale.std)
         shift = np.float32(scale.mean) * scaled.sum(axis=0)

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 
 def to_torch(encoder: PlasticEncoder) -> torch.nn.Sequential:
-    """`torch.nn.Sequential`, in evaluation mode, from (rows, n_features_in_) float32 to
-    (rows, n_components).
+    """A `torch.nn.Sequential` in evaluation mode, from rows of inputs to rows of features, float32.
 
     Its first module standardises the inputs. Raises MissingExtraError without PyTorch,
     scikit-learn's NotFittedError, ConfigError for an activation that has no module here.
