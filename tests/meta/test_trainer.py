@@ -77,7 +77,9 @@ def test_resumed_twice_is_as_if_it_had_never_stopped(whole, tmp_path: Path) -> N
     cut = tmp_path / "cut"
     _train(cut, tiny_config(), stop_at=4)
     _train(cut, None, resume=True, stop_at=3)
-    resumed = _train(cut, None, resume=True)
+    told = Recorder()
+    resumed = _train(cut, None, resume=True, reporter=told)
+    assert "resumed at meta-step 7" in told.messages
     assert _theta(resumed) == _theta(never_stopped)
     assert _lines(cut) == _lines(path)
 
@@ -93,6 +95,15 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(whole, tmp_
     assert any("trying the one before" in text for text in told.warnings)
     assert any(f"meta-step {int(before.stem[5:])}" in text for text in told.messages)
     assert _theta(resumed) == _theta(never_stopped)
+
+
+def test_where_every_checkpoint_is_damaged_nothing_is_begun_again(tmp_path: Path) -> None:
+    _train(tmp_path / "run", tiny_config(), stop_at=2)
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        path.write_bytes(b"damaged")
+    with pytest.raises(RunError, match="no checkpoint in .* can be read"):
+        _train(tmp_path / "run", None, resume=True)
+    assert len(read_metrics(tmp_path / "run")) == 2
 
 
 def test_a_run_leaves_what_it_should(whole) -> None:

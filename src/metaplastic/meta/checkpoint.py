@@ -64,7 +64,7 @@ def _named_leaves(tree: PyTree) -> dict[str, Any]:
 
 def save_checkpoint(path: Path, tree: PyTree, header: dict[str, Any]) -> None:
     """Write every array of `tree`, and a JSON-able `header`, to one file, atomically."""
-    arrays = {n: np.ascontiguousarray(a) for n, a in _named_leaves(tree).items()}
+    arrays = {n: np.asarray(a, order="C") for n, a in _named_leaves(tree).items()}
     metadata = {"format": FORMAT, "version": str(VERSION), "header": json.dumps(header)}
     write_atomically(path, save(arrays, metadata=metadata))
 

@@ -84,13 +84,21 @@ class RunDir:
         return path
 
     def load_newest(self, like: Any) -> Iterator[str | tuple[Any, dict[str, Any]]]:
-        """Yields a warning for every damaged checkpoint, then the newest whole one, if any."""
+        """Yields a warning for every damaged checkpoint, then the newest whole one.
+
+        Nothing where none was saved yet; raises `RunError` where there are some and all are damaged.
+        """
         for path in self.checkpoints():
             try:
                 yield load_checkpoint(path, like)
                 return
             except RunError as error:
                 yield f"{error}; trying the one before"
+        if self.checkpoints():
+            raise RunError(
+                f"no checkpoint in {str(self.path / 'checkpoints')!r} can be read; nothing was "
+                "changed. Begin again in another directory, or delete them to begin again here"
+            )
 
     def append_metrics(self, line: dict[str, Any]) -> None:
         """Add one line to metrics.jsonl."""
