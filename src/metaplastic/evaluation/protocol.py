@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metaplastic.base_model import get_activation
-from metaplastic.errors import ConfigError
+from metaplastic.errors import config_error
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -64,8 +64,4 @@ def settings(cls: type[Settings], **values: Any) -> Settings:
     try:
         return cls(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        given = f" (given: {first['input']!r})" if name else ""
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{name + ': ' if name else ''}{message}{given}") from None
+        raise config_error(error, "settings") from None

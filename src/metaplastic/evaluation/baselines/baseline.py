@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.protocol import settings
 from metaplastic.evaluation.trials import Trial
 
 # (n, d) standardised rows to (n, F) features
@@ -57,7 +58,7 @@ class Baseline(abc.ABC):
     grid: ClassVar[tuple[dict[str, Any], ...]] = ({},)
 
     def __init__(self, **chosen: Any) -> None:
-        self.settings = self.Settings(**chosen)
+        self.settings = settings(self.Settings, **chosen)
 
     @abc.abstractmethod
     def fit(
