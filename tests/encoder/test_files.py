@@ -6,7 +6,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import pandas
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -50,6 +49,7 @@ def test_what_is_loaded_is_what_was_saved(saved, digits) -> None:
 
 
 def test_names_paths_and_generators_in_the_parameters(digits, tmp_path) -> None:
+    pandas = pytest.importorskip("pandas")
     rule = tmp_path / "rule.safetensors"
     save_rule(make_rule("local", jax.random.key(0), backward="separate"), rule)
     frame = pandas.DataFrame(digits[0][:90, :5], columns=list("abcde"))

@@ -19,7 +19,15 @@ from safetensors.numpy import load, save, save_file
 
 import metaplastic
 from metaplastic.errors import RuleFileError
-from metaplastic.hub import RuleCard, container, load_card, load_rule, rule_page, save_rule
+from metaplastic.hub import (
+    RuleCard,
+    container,
+    load_card,
+    load_rule,
+    rule_page,
+    save_rule,
+    shipped_rules,
+)
 from metaplastic.rules import RULES, make_rule
 
 FILES = Path(__file__).parent / "files"
@@ -263,6 +271,17 @@ def test_the_page_says_what_is_in_the_file(rule_path: Path) -> None:
     for words in ("hebbian", "glyphs, cifar10", "0.745", "10 min", "300", "inner_step = 0.1"):
         assert words in page
     assert "pickle" not in page
+
+
+@pytest.mark.parametrize("name", shipped_rules())
+def test_shipped_rules_load_by_name_and_are_small(name: str) -> None:
+    path = Path(metaplastic.__file__).parent / "rules_shipped" / f"{name}.safetensors"
+    assert path.stat().st_size < 1_000_000
+    assert eqx.tree_equal(load_rule(name), load_rule(path))
+    card = load_card(name)
+    assert card.training_data
+    assert card.licence
+    assert name in rule_page(name)
 
 
 def test_loading_a_rule_reads_no_pickle(rule_path: Path) -> None:
