@@ -101,7 +101,7 @@ def test_where_every_checkpoint_is_damaged_nothing_is_begun_again(tmp_path: Path
     _train(tmp_path / "run", tiny_config(), stop_at=2)
     for path in (tmp_path / "run" / "checkpoints").iterdir():
         path.write_bytes(b"damaged")
-    with pytest.raises(RunError, match="no checkpoint in .* can be read"):
+    with pytest.raises(RunError, match=r"no checkpoint in .* can be read"):
         _train(tmp_path / "run", None, resume=True)
     assert len(read_metrics(tmp_path / "run")) == 2
 

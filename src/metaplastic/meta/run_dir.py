@@ -86,7 +86,7 @@ class RunDir:
     def load_newest(self, like: Any) -> Iterator[str | tuple[Any, dict[str, Any]]]:
         """Yields a warning for every damaged checkpoint, then the newest whole one.
 
-        Nothing where none was saved yet; raises `RunError` where there are some and all are damaged.
+        Nothing where none was saved yet; raises `RunError` where all there are are damaged.
         """
         for path in self.checkpoints():
             try:

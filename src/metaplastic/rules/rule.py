@@ -13,7 +13,6 @@ from pydantic import BaseModel, ValidationError
 from metaplastic.base_model import Phi
 from metaplastic.errors import config_error
 
-
 Settings = TypeVar("Settings", bound=BaseModel)
 
 

@@ -19,7 +19,6 @@ from metaplastic.meta.estimators import Estimate, Estimator
 from metaplastic.meta.group import GroupState, TaskStream, begin_group, renew
 from metaplastic.rules import Rule
 
-
 _SPLIT = PartitionSpec("tasks")
 _WHOLE = PartitionSpec()
 _OUT: Any = Estimate(*cast("list[Any]", [_WHOLE, _SPLIT, _SPLIT, _SPLIT, _SPLIT]))
