@@ -21,7 +21,8 @@ h1 { font-size: 1.7rem; } h2 { margin-top: 2.6rem; border-bottom: 1px solid #ccc
 nav a { margin-right: 1rem; } img { max-width: 100%; height: auto; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
-th, td { white-space: nowrap; padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
+th, td { white-space: nowrap; padding: .25rem .7rem; border-bottom: 1px solid #ddd; }
+th, td { text-align: right; }
 th:first-child, td:first-child { text-align: left; }
 tr.rule { background: #e6f1f8; } tr.best td:first-child::after { content: " \\2190 best"; }
 .wide { overflow-x: auto; } .note { color: #555; } details { margin: .6rem 0; }
