@@ -132,7 +132,9 @@ def test_another_configuration_is_refused_by_field(whole) -> None:
 
 
 def test_a_directory_is_guarded(tmp_path: Path, config) -> None:
-    run = RunDir.create(tmp_path / "run", config)
+    RunDir.create(tmp_path / "run", config).close()
+    run = RunDir.create(tmp_path / "run", config)  # nothing was done in it yet
+    run.append_metrics({"meta_step": 1})
     with pytest.raises(RunError, match="holds a run already"):
         RunDir.create(tmp_path / "run", config)
     with pytest.raises(RunError, match="in use by a live process"):

@@ -41,7 +41,8 @@ class RunDir:
         """A new run. Raises `RunError` where the directory holds a run already, or is in use."""
         if path.exists() and not path.is_dir():
             raise RunError(f"{str(path)!r} is a file; name a directory for the run")
-        if (path / "config.json").exists():
+        # a run that failed before its first meta-step left only its settings behind
+        if (path / "metrics.jsonl").exists() or (path / "checkpoints").exists():
             raise RunError(
                 f"{str(path)!r} holds a run already; go on with it by --resume, or name another"
             )
