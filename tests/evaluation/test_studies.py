@@ -36,7 +36,7 @@ SMALL = {
     },
     "filters": {"datasets": ("digits",), "seeds": 1, "shown": 3, "rungs": 2},
     "representation": {"datasets": ("two_moons",), "shown": 40},
-    "mismatch": {"dataset": "digits", "points": (0, 5, 10)},
+    "mismatch": {"datasets": ("digits",), "points": (0, 5, 10)},
     "meta-training": {"datasets": ("digits",), "rungs": 3},
     "labels": {"dataset": "digits", "labels": (1, 3), "rivals": ("random", "supervised")},
 }

@@ -60,7 +60,7 @@ def _panel(axes: Axes, address: str, entry: dict[str, Any]) -> None:
     axes.set_xlim(0, min(1.0, 1.12 * float(np.nanmax(means))))
     chance = 1 / entry["data"]["classes"]
     axes.axvline(chance, color="black", linewidth=0.8, linestyle=":")
-    seen = " (other part was meta-trained on)" if entry["data"]["meta_trained_on"] else ""
+    seen = "\n(another part of it was meta-trained on)" if entry["data"]["meta_trained_on"] else ""
     axes.set_title(f"{address}{seen}")
     axes.set_xlabel(f"{ACCURACY}; dotted: chance")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from metaplastic.figures.style import (
@@ -22,7 +23,11 @@ def draw(content: dict[str, Any]) -> Figure:
     title = f"{content['title']}: {content['run']}\n{protocol_note(content)}"
     figure = new_figure(10.5, 4.2, title)
     left, right = figure.subplots(1, 2)
-    left.plot(content["loss"]["meta_step"], content["loss"]["loss"], color=BLUE, linewidth=1)
+    step, loss = (np.array(content["loss"][key], float) for key in ("meta_step", "loss"))
+    left.plot(step, loss, color=BLUE, linewidth=0.7, alpha=0.35, label="as recorded")
+    near = [loss[(step > s / 1.3) & (step < s * 1.3)].mean() for s in step]
+    left.plot(step, near, color=BLUE, linewidth=1.6, label="mean from s/1.3 to 1.3 s")
+    left.legend(fontsize=8)
     left.set_xlabel("meta-step (updates of θ)")
     left.set_ylabel("meta-objective (mean cosine distance)")
     left.set_xscale("log")

@@ -10,36 +10,39 @@ from metaplastic.figures.style import ACCURACY, BLUE, ORANGE, line, new_figure, 
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """Left: the VAE, accuracy above its objective. Right: the learned rule along its inner loop."""
-    title = f"{content['title']}, {content['data']['address']}\n{protocol_note(content)}"
-    figure = new_figure(10.5, 5.2, title)
-    axes = figure.subplot_mosaic([["accuracy", "rule"], ["elbo", "rule"]])
-    vae, rule = content["vae"], content["rule_curve"]
-    above, below, right = axes["accuracy"], axes["elbo"], axes["rule"]
-    line(above, vae["points"], vae["accuracy_summary"], label="VAE", colour=ORANGE, marker="^")
-    line(below, vae["points"], vae["elbo_summary"], label="VAE", colour=ORANGE, marker="^")
-    for panel in (above, below):
-        panel.set_xscale("symlog", linthresh=100)
-        panel.set_xlim(left=0)
-    above.set_title("VAE: few-shot accuracy")
-    above.set_ylabel(ACCURACY)
-    below.set_title("VAE: evidence lower bound on test inputs")
-    below.set_ylabel("ELBO (nats per example)")
-    low = min(entry["mean"] for entry in vae["elbo_summary"][1:])
-    high = max(entry["mean"] for entry in vae["elbo_summary"])
-    below.set_ylim(low - 0.15 * (high - low), high + 0.08 * (high - low))
-    below.set_xlabel("updates by Adam (linear below 100, then logarithmic)")
-    line(right, rule["points"], rule["summary"], label=rule["label"], colour=BLUE)
-    right.axvline(content["horizon"], color="black", linewidth=0.8, linestyle=":")
-    right.annotate(
-        "horizon of meta-training",
-        (content["horizon"], 0.02),
-        xycoords=("data", "axes fraction"),
-        rotation=90,
-        ha="right",
-        fontsize=7.5,
-    )
-    right.set_title(f"rule {rule['label']}: few-shot accuracy")
-    right.set_xlabel("inner steps (applications of the rule)")
-    right.set_ylabel(ACCURACY)
+    """A row a data set: the VAE's objective, its accuracy, the rule's along its inner loop."""
+    found = content["datasets"]
+    title = f"{content['title']}\n{protocol_note(content)}"
+    figure = new_figure(12.0, 0.8 + 2.9 * len(found), title)
+    rows = figure.subplots(len(found), 3, squeeze=False)
+    for (objective, accuracy, rule), (address, entry) in zip(rows, found.items(), strict=True):
+        vae, learned = entry["vae"], entry["rule_curve"]
+        _objective(objective, vae, address)
+        line(accuracy, vae["points"], vae["accuracy_summary"], label="", colour=ORANGE, marker="^")
+        accuracy.set_title(f"{address}: accuracy of the VAE")
+        line(rule, learned["points"], learned["summary"], label="", colour=BLUE)
+        rule.set_title(f"{address}: accuracy of rule {learned['label']}")
+        rule.axvline(content["horizon"], color="black", linewidth=0.8, linestyle=":")
+        rule.set_xlabel("inner steps; dotted: horizon of meta-training")
+        for panel in (objective, accuracy):
+            panel.set_xscale("symlog", linthresh=100)
+            panel.set_xlim(left=0)
+            panel.set_xlabel("updates by Adam (below 100 linear, then logarithmic)")
+        for panel in (accuracy, rule):
+            panel.set_ylabel(ACCURACY)
+        # one scale for what is compared
+        low = min(accuracy.get_ylim()[0], rule.get_ylim()[0])
+        high = max(accuracy.get_ylim()[1], rule.get_ylim()[1])
+        accuracy.set_ylim(low, high)
+        rule.set_ylim(low, high)
     return figure
+
+
+def _objective(panel: Any, vae: dict[str, Any], address: str) -> None:
+    summary = vae["elbo_summary"]
+    line(panel, vae["points"], summary, label="", colour=ORANGE, marker="^")
+    panel.set_title(f"{address}: objective of the VAE")
+    panel.set_ylabel("ELBO on test inputs (nats per example)")
+    # the start lies far below and would flatten the rest
+    low, high = (f(entry["mean"] for entry in summary[1:]) for f in (min, max))
+    panel.set_ylim(low - 0.15 * (high - low), high + 0.1 * (high - low))

@@ -142,14 +142,18 @@ def _architectures(content: dict[str, Any]) -> str:
 
 
 def _mismatch(content: dict[str, Any]) -> str:
-    vae = content["vae"]
-    rows = [
-        ((f"{point:,}", shown(accuracy), f"{elbo['mean']:.1f} ± {elbo['standard_error']:.1f}"), "")
-        for point, accuracy, elbo in zip(
-            vae["points"], vae["accuracy_summary"], vae["elbo_summary"], strict=True
-        )
-    ]
-    return table("VAE", ("updates", "accuracy", "ELBO, nats per example"), rows)
+    parts = []
+    for address, entry in content["datasets"].items():
+        vae = entry["vae"]
+        rows = [
+            ((f"{point:,}", shown(level), f"{elbo['mean']:.1f} ± {elbo['standard_error']:.1f}"), "")
+            for point, level, elbo in zip(
+                vae["points"], vae["accuracy_summary"], vae["elbo_summary"], strict=True
+            )
+        ]
+        head = ("updates", "accuracy", "ELBO, nats per example")
+        parts.append(table(f"VAE on {address}", head, rows))
+    return "".join(parts)
 
 
 def _meta_training(content: dict[str, Any]) -> str:

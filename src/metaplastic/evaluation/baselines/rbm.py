@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from threadpoolctl import ThreadpoolController
 
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
 from metaplastic.evaluation.progress import Progress, silent
@@ -53,6 +54,7 @@ class Rbm(Baseline):
         def probabilities(rows: NDArray[np.float32]) -> NDArray[np.float32]:
             return np.clip((rows - low) / span, 0.0, 1.0)
 
+        threads = ThreadpoolController()
         encoders: list[Encoder] = []
         for done, trial in enumerate(trials):
             progress("RBM", done, len(trials), "seeds")
@@ -65,6 +67,8 @@ class Rbm(Baseline):
                 batch_size=data.batch_size,
                 n_iter=settings.epochs,
                 random_state=trial.seed,
-            ).fit(probabilities(rows))
+            )
+            with threads.limit(limits=1):  # small products: other threads cost more than they gain
+                machine.fit(probabilities(rows))
             encoders.append(lambda rows, machine=machine: machine.transform(probabilities(rows)))
         return encoders

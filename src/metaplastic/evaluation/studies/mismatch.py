@@ -21,7 +21,7 @@ ELBO_ROWS = 2000
 class MismatchSettings(StudySettings):
     """The VAE has β = 1, so that its objective is the evidence lower bound itself."""
 
-    dataset: str = "mnist@14"
+    datasets: tuple[str, ...] = Field(("mnist@14", "fashion_mnist@14"), min_length=1)
     seeds: int = Field(5, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     points: tuple[int, ...] = Field((0, 100, 200, 500, 1000, 2000, 5000, 10_000), min_length=2)
@@ -37,8 +37,18 @@ class Mismatch(Study):
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, MismatchSettings)
+        found = {address: self._on(address) for address in self.context.available(own.datasets)}
+        return {
+            "seeds": list(self.config(own.datasets[0]).seed_list),
+            "horizon": self.inner_steps(),
+            "datasets": found,
+        }
+
+    def _on(self, address: str) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, MismatchSettings)
         points = sorted(set(own.points))
-        config = self.config(own.dataset)
+        config = self.config(address)
         vae = Vae(learning_rate=own.learning_rate, steps=max(1, *points))
         key = {
             "vae": vae.settings.model_dump(mode="json"),
@@ -47,7 +57,7 @@ class Mismatch(Study):
         }
 
         def compute(seeds: Sequence[int]) -> list[Any]:
-            problem = self.context.problem(own.dataset)
+            problem = self.context.problem(address)
             trials = make_trials(seeds, problem.train.shape[1])
             rows = [draw_labelled(problem, seed, config.labels_per_class) for seed in seeds]
             along = vae.along(as_unlabelled(problem, config), trials, points, self.context.progress)
@@ -61,12 +71,10 @@ class Mismatch(Study):
             return np.swapaxes(np.array(found), 0, 1).tolist()
 
         both = np.array(self.store.numbers(key, config.seed_list, compute), float)
-        rule_config = self.config(own.dataset, points=eighths(2 * self.inner_steps()))
+        rule_config = self.config(address, points=eighths(2 * self.inner_steps()))
         rule_curve = self.rule_curve(self.context.rule, rule_config)
         return {
-            "seeds": list(config.seed_list),
-            "data": self.describe_data(own.dataset),
-            "horizon": self.inner_steps(),
+            "data": self.describe_data(address),
             "vae": {
                 "points": points,
                 "accuracy": both[..., 0].tolist(),
