@@ -25,6 +25,7 @@ FAST = {
     "vae": {"steps": 30},
     "dae": {"steps": 30},
     "kmeans": {"restarts": 1, "rows": 300},
+    "kmeans-512": {"rows": 300},
     "rbm": {"epochs": 1, "rows": 200},
     "supervised": {"checks": 2, "decays": (0.0,)},
     "hebbian": {"inner_steps": 10},
@@ -53,7 +54,7 @@ def test_every_baseline_gives_one_reproducible_encoder_a_trial(name, digits):
     before = digits.train.copy()
     encoders = fit()
     np.testing.assert_array_equal(digits.train, before)
-    width = 10 if baseline.uses_labels else 64 if name == "raw" else 8
+    width = 10 if baseline.uses_labels else {"raw": 64, "kmeans-512": 300}.get(name, 8)
     found = [encoder(digits.test[:30]) for encoder in encoders]
     assert [f.shape for f in found] == [(30, width)] * 2
     assert all(np.isfinite(f).all() for f in found)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from metaplastic.errors import DataError
 from metaplastic.evaluation.results import read_json, write_json
 
 SEEDS_AT_ONCE = 5  # seeds run together between two savings
@@ -20,13 +21,12 @@ class Store:
 
     Numbers found are written at once, atomically, so that an interrupted study goes on from the
     seeds that are done. `fresh` counts the numbers computed here, `kept` those found in the file.
+    Raises `DataError` where the file is not one of cells.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self._cells: dict[str, dict[str, Any]] = (
-            read_json(self.path)["cells"] if self.path.is_file() else {}
-        )
+        self._cells = self._read()
         self.fresh = 0
         self.kept = 0
 
@@ -43,8 +43,26 @@ class Store:
             for seed, value in zip(now, compute(now), strict=True):
                 cell["seeds"][str(seed)] = value
             self.fresh += len(now)
-            write_json(self.path, {"kind": "cells", "format": 1, "cells": self._cells})
+            self._write()
         return [cell["seeds"][str(seed)] for seed in seeds]
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        if not self.path.is_file():
+            return {}
+        cells = read_json(self.path).get("cells")
+        if not isinstance(cells, dict) or not all(
+            isinstance(cell, dict) and isinstance(cell.get("seeds"), dict)
+            for cell in cells.values()
+        ):
+            raise DataError(f"{self.path} holds no cells of a study; delete it and run again")
+        return cells
+
+    def _write(self) -> None:
+        """What another study has written meanwhile stays: the search is shared by all."""
+        for name, theirs in self._read().items():
+            ours = self._cells.setdefault(name, theirs)
+            ours["seeds"] = theirs["seeds"] | ours["seeds"]
+        write_json(self.path, {"kind": "cells", "format": 1, "cells": self._cells})
 
 
 def digest(key: Mapping[str, Any]) -> str:

@@ -14,10 +14,12 @@ from metaplastic.evaluation.baselines.baseline import (
 from metaplastic.evaluation.baselines.denoising import Denoising
 from metaplastic.evaluation.baselines.hebbian import HebbianBaseline
 from metaplastic.evaluation.baselines.kmeans import KMeans
+from metaplastic.evaluation.baselines.kmeans_512 import KMeans512
 from metaplastic.evaluation.baselines.pca import Pca
 from metaplastic.evaluation.baselines.pca_whitened import PcaWhitened
 from metaplastic.evaluation.baselines.random_network import RandomNetwork
 from metaplastic.evaluation.baselines.raw import Raw
+from metaplastic.evaluation.baselines.raw_logistic import RawLogistic
 from metaplastic.evaluation.baselines.rbm import Rbm
 from metaplastic.evaluation.baselines.supervised import Supervised
 from metaplastic.evaluation.baselines.vae import Vae
@@ -25,12 +27,14 @@ from metaplastic.evaluation.baselines.vae import Vae
 _ALL: tuple[type[Baseline], ...] = (
     RandomNetwork,
     Raw,
+    RawLogistic,
     Supervised,
     Vae,
     Denoising,
     Pca,
     PcaWhitened,
     KMeans,
+    KMeans512,
     Rbm,
     HebbianBaseline,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,14 @@ class KMeansSettings(BaseModel):
 
 
 class KMeans(Baseline):
-    """As many centroids as the base model has features."""
+    """As many centroids as the base model has features, or `centroids` where that is set."""
 
     name = "kmeans"
     title = "k-means, triangle"
     Settings = KMeansSettings
     grid = ({}, {"whiten": 0.1}, {"whiten": 1.0})
+    centroids: ClassVar[int | None] = None
+    iterations: ClassVar[int] = 300  # of each run at most; scikit-learn's default
 
     def fit(
         self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
@@ -50,8 +53,9 @@ class KMeans(Baseline):
             count = min(settings.rows, len(data.inputs))
             rows = data.inputs[rng.choice(len(data.inputs), count, replace=False)]
             lloyd = Lloyd(
-                min(data.n_features, count),
+                min(self.centroids or data.n_features, count),
                 n_init=settings.restarts,  # pyright: ignore[reportArgumentType]
+                max_iter=self.iterations,
                 random_state=trial.seed,
             )
             with threads.limit(limits=1):  # on busy cores its own threads wait for each other

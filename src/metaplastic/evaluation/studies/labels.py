@@ -97,6 +97,7 @@ class Labels(Study):
         return self.store.numbers(key, config.seed_list, compute)
 
     def _rival(self, baseline: Baseline, config: FewShotConfig, counts: list[int]) -> list[Any]:
+        config = self.for_rivals(config)
         key = {
             "labels": counts,
             "baseline": baseline.name,

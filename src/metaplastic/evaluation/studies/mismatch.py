@@ -48,7 +48,7 @@ class Mismatch(Study):
         own = self.settings
         assert isinstance(own, MismatchSettings)
         points = sorted(set(own.points))
-        config = self.config(address)
+        config = self.for_rivals(self.config(address))
         vae = Vae(learning_rate=own.learning_rate, steps=max(1, *points))
         key = {
             "vae": vae.settings.model_dump(mode="json"),

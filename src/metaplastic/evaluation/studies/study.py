@@ -177,6 +177,7 @@ class Study(abc.ABC):
 
     def rival(self, name: str, config: FewShotConfig, search: Search) -> dict[str, Any]:
         """A baseline's accuracies by seed, its settings and the search that chose them."""
+        config = self.for_rivals(config)
         baseline, record = search.make(name, config.dataset)
         key = {
             "baseline": name,
@@ -201,11 +202,16 @@ class Study(abc.ABC):
             "accuracy": results.as_numbers(found),
         }
 
+    def for_rivals(self, config: FewShotConfig) -> FewShotConfig:
+        """The protocol with nothing in it that depends on the rule, which rivals never see."""
+        batch_size = self.settings.batch_size or DEFAULT_BATCH_SIZE
+        return config.model_copy(update={"batch_size": batch_size})
+
     def search(self, config: FewShotConfig) -> Search:
         """The hyperparameter search of all baselines, shared by all studies."""
         return Search(
             self.context.store("search"),
-            config,
+            self.for_rivals(config),
             data_dir=self.context.data_dir,
             progress=self.context.progress,
         )
