@@ -13,7 +13,7 @@ from metaplastic.tasks import (
     Architecture,
     ArchitectureSpace,
     Augmentation,
-    Source,
+    DatasetSource,
     TaskConfig,
     load_sources,
     n_targets,
@@ -23,18 +23,18 @@ from metaplastic.tasks.augmentation import warp
 
 
 @pytest.fixture(scope="module")
-def blobs() -> Source:
+def blobs() -> DatasetSource:
     """Twelve classes of 30 smooth grey 20x20 images."""
     rng = np.random.default_rng(0)
     images = ndimage.gaussian_filter(rng.random((360, 20, 20)), (0, 3, 3))
     images = ((images - images.min()) / np.ptp(images) * 255).astype(np.uint8)
-    return Source("blobs", images, tuple(np.arange(30 * c, 30 * c + 30) for c in range(12)))
+    return DatasetSource("blobs", images, tuple(np.arange(30 * c, 30 * c + 30) for c in range(12)))
 
 
 ARCHITECTURE = Architecture(14, 1, (64,), 32)
 
 
-def test_a_task_has_the_shapes_it_says(blobs: Source) -> None:
+def test_a_task_has_the_shapes_it_says(blobs: DatasetSource) -> None:
     config = TaskConfig()
     task = sample_task([blobs], config, ARCHITECTURE, [1, 2])
     assert task.inputs.shape == (10, 60, 196)
@@ -47,7 +47,7 @@ def test_a_task_has_the_shapes_it_says(blobs: Source) -> None:
     np.testing.assert_allclose(one_hot.sum(-1), 0.0, atol=1e-6)
 
 
-def test_the_seed_decides_everything(blobs: Source) -> None:
+def test_the_seed_decides_everything(blobs: DatasetSource) -> None:
     one, same, other = (
         sample_task([blobs], TaskConfig(), ARCHITECTURE, seed) for seed in ([3, 1], [3, 1], [3, 2])
     )
@@ -56,7 +56,7 @@ def test_the_seed_decides_everything(blobs: Source) -> None:
     assert not np.array_equal(one.inputs, other.inputs)
 
 
-def test_without_regression_weight_targets_are_labels_alone(blobs: Source) -> None:
+def test_without_regression_weight_targets_are_labels_alone(blobs: DatasetSource) -> None:
     config = TaskConfig(augmentation=Augmentation(regression_weight=0.0))
     assert sample_task([blobs], config, ARCHITECTURE, [0]).targets.shape[-1] == 10
 

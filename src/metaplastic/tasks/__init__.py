@@ -2,13 +2,18 @@
 
 from metaplastic.tasks.architecture import Architecture, ArchitectureSpace
 from metaplastic.tasks.augmentation import Augmentation
-from metaplastic.tasks.source import Source, load_sources
+from metaplastic.tasks.dataset_source import DatasetSource
+from metaplastic.tasks.generators import GENERATORS
+from metaplastic.tasks.source import Drawn, Source, load_sources
 from metaplastic.tasks.task import Task, TaskConfig, n_targets, sample_task
 
 __all__ = [
+    "GENERATORS",
     "Architecture",
     "ArchitectureSpace",
     "Augmentation",
+    "DatasetSource",
+    "Drawn",
     "Source",
     "Task",
     "TaskConfig",

@@ -1,43 +1,47 @@
-"""Data sets to meta-train on, and the guard that keeps held-out ones out."""
+"""What tasks are drawn from: data sets and generators behind one interface, and the guard that
+keeps held-out data sets out."""
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metaplastic import data
-from metaplastic.errors import ConfigError, DataError
+from metaplastic.errors import ConfigError
+from metaplastic.tasks.architecture import Architecture
+from metaplastic.tasks.augmentation import Augmentation
 
 
-@dataclass(frozen=True)
-class Source:
-    """One portion of an image data set, indexed by class.
+class Drawn(NamedTuple):
+    """The examples of a task, class after class.
 
-    `images` is uint8 (n, height, width[, 3]); `members[c]` are the rows of class c.
+    `inputs` (n, N_0) float32, standardised; `amounts` (n, N_TARGETS) float32, what the
+    meta-objective may regress on beside the label, each of zero mean and unit variance.
     """
 
+    inputs: NDArray[np.float32]
+    amounts: NDArray[np.float32]
+
+
+class Source(abc.ABC):
+    """Draws the examples of one task after another."""
+
     address: str
-    images: NDArray[np.uint8]
-    members: tuple[NDArray[np.intp], ...]
 
-    @property
-    def colour(self) -> bool:
-        """Whether images have three channels."""
-        return self.images.ndim == 4
-
-    def in_channels(self, rows: NDArray[np.intp], channels: int) -> NDArray[np.uint8]:
-        """The images at `rows`, grey (n, h, w) for one channel, (n, h, w, 3) for three."""
-        images = self.images[rows]
-        if channels == 3:
-            return images if self.colour else np.repeat(images[..., None], 3, axis=-1)
-        if not self.colour:
-            return images
-        luma = images @ np.array([0.299, 0.587, 0.114], np.float32)
-        return np.round(luma).astype(np.uint8)
+    @abc.abstractmethod
+    def draw(
+        self,
+        rng: np.random.Generator,
+        n_classes: int,
+        per_class: int,
+        architecture: Architecture,
+        augmentation: Augmentation,
+    ) -> Drawn:
+        """`per_class` examples of each of `n_classes` classes."""
 
 
 def load_sources(
@@ -48,34 +52,28 @@ def load_sources(
     held_out: Iterable[str] = (),
     data_dir: Path | None = None,
 ) -> tuple[Source, ...]:
-    """The `portion` ("meta-train" or "meta-validation") of each data set.
+    """The `portion` ("meta-train" or "meta-validation") of each data set; a generator never draws
+    a class twice, so that its portions differ by the seeds of their tasks.
 
     Raises `ConfigError` where an address is held out by the run's config or by its own card, and
     `DataError` where a data set has too few classes for a task or is not made of images.
     """
+    from metaplastic.tasks.dataset_source import load_dataset_source
+    from metaplastic.tasks.generators import GENERATORS
+
     addresses = tuple(addresses)
     forbidden = {name.split("@")[0] for name in held_out}
     if not addresses:
         raise ConfigError("no data set to meta-train on: name at least one, as in --tasks glyphs")
-    sources = []
+    sources: list[Source] = []
     for address in addresses:
         if address.split("@")[0] in forbidden:
             raise ConfigError(
                 f"{address!r} is listed as held out in this run's config and may not be "
                 "meta-trained on; take it out of the tasks or out of `held_out`"
             )
-        dataset = data.load(address, data_dir=data_dir)
-        if dataset.card.kind != "image":
-            raise DataError(
-                f"{address!r} holds {dataset.card.kind} data; meta-training takes images"
-            )
-        split = dataset.portion(portion)
-        images = np.asarray(split.inputs)
-        members = tuple(np.flatnonzero(split.labels == c) for c in np.unique(split.labels))
-        if len(members) < n_classes:
-            raise DataError(
-                f"{address!r} has {len(members)} classes in its {portion} portion; "
-                f"a task needs {n_classes}"
-            )
-        sources.append(Source(address, images, members))
+        if address in GENERATORS:
+            sources.append(GENERATORS[address]())
+        else:
+            sources.append(load_dataset_source(address, portion, n_classes, data_dir))
     return tuple(sources)

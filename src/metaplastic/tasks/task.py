@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.tasks.architecture import Architecture, ArchitectureSpace
-from metaplastic.tasks.augmentation import N_TARGETS, Augmentation, augment
+from metaplastic.tasks.augmentation import N_TARGETS, Augmentation
 from metaplastic.tasks.source import Source
 
 
@@ -55,17 +55,10 @@ def sample_task(
     """The task of that seed: data set, classes, examples, augmentation and permutation."""
     rng = np.random.default_rng(np.random.SeedSequence(list(seed)))
     source = sources[int(rng.integers(len(sources)))]
-    classes = rng.choice(len(source.members), size=config.n_classes, replace=False)
     per_class = config.examples_per_class
-    rows = np.concatenate(
-        [
-            rng.choice(source.members[c], per_class, replace=source.members[c].size < per_class)
-            for c in classes
-        ]
+    inputs, amounts = source.draw(
+        rng, config.n_classes, per_class, architecture, config.augmentation
     )
-    images = source.in_channels(rows, architecture.channels)
-    images, amounts = augment(images, architecture.side, config.augmentation, rng)
-    inputs = images.reshape(len(rows), -1)
     inputs = inputs[:, rng.permutation(inputs.shape[1])]
 
     n = config.n_classes

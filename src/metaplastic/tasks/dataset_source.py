@@ -1,0 +1,76 @@
+"""Tasks from an image data set: some of its classes, some of their images, augmented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic import data
+from metaplastic.errors import DataError
+from metaplastic.tasks.architecture import Architecture
+from metaplastic.tasks.augmentation import Augmentation, augment
+from metaplastic.tasks.source import Drawn, Source
+
+
+@dataclass(frozen=True)
+class DatasetSource(Source):
+    """One portion of an image data set, indexed by class.
+
+    `images` is uint8 (n, height, width[, 3]); `members[c]` are the rows of class c.
+    """
+
+    address: str
+    images: NDArray[np.uint8]
+    members: tuple[NDArray[np.intp], ...]
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        n_classes: int,
+        per_class: int,
+        architecture: Architecture,
+        augmentation: Augmentation,
+    ) -> Drawn:
+        """Classes and examples without replacement, as far as there are enough."""
+        classes = rng.choice(len(self.members), size=n_classes, replace=False)
+        rows = np.concatenate(
+            [
+                rng.choice(self.members[c], per_class, replace=self.members[c].size < per_class)
+                for c in classes
+            ]
+        )
+        images = self.in_channels(rows, architecture.channels)
+        images, amounts = augment(images, architecture.side, augmentation, rng)
+        return Drawn(images.reshape(len(rows), -1), amounts)
+
+    def in_channels(self, rows: NDArray[np.intp], channels: int) -> NDArray[np.uint8]:
+        """The images at `rows`, grey (n, h, w) for one channel, (n, h, w, 3) for three."""
+        images = self.images[rows]
+        colour = images.ndim == 4
+        if channels == 3:
+            return images if colour else np.repeat(images[..., None], 3, axis=-1)
+        if not colour:
+            return images
+        luma = images @ np.array([0.299, 0.587, 0.114], np.float32)
+        return np.round(luma).astype(np.uint8)
+
+
+def load_dataset_source(
+    address: str, portion: str, n_classes: int, data_dir: Path | None
+) -> DatasetSource:
+    """The portion of that data set; raises `DataError` where it has fewer than `n_classes`
+    classes or is not made of images."""
+    dataset = data.load(address, data_dir=data_dir)
+    if dataset.card.kind != "image":
+        raise DataError(f"{address!r} holds {dataset.card.kind} data; meta-training takes images")
+    split = dataset.portion(portion)
+    members = tuple(np.flatnonzero(split.labels == c) for c in np.unique(split.labels))
+    if len(members) < n_classes:
+        raise DataError(
+            f"{address!r} has {len(members)} classes in its {portion} portion; "
+            f"a task needs {n_classes}"
+        )
+    return DatasetSource(address, np.asarray(split.inputs), members)

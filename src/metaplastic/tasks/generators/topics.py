@@ -1,0 +1,64 @@
+"""Generator `topics`: bags of words, where what matters is spread thinly over many inputs.
+
+Documents are counts, Poisson given their rates; the log-rate of a word is that of a Zipf law, plus
+topics that say nothing of the class, plus a few directions along which the classes lie. Such data
+have no clusters to find, as images do: their leading subspace is what is worth learning. Counts
+become inputs as in evaluation: log(1 + count), standardised word by word.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metaplastic.tasks.architecture import Architecture
+from metaplastic.tasks.augmentation import N_TARGETS, Augmentation
+from metaplastic.tasks.source import Drawn, Source
+
+SHARE = 0.3  # of the words, those that a topic or a direction moves
+
+
+class Topics(Source):
+    """Endless corpora; the inputs of the architecture are the words of the vocabulary."""
+
+    address = "topics"
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        n_classes: int,
+        per_class: int,
+        architecture: Architecture,
+        augmentation: Augmentation,
+    ) -> Drawn:
+        """A new corpus. Its amounts: length, the two strongest topics, level of added noise."""
+        n, words = n_classes * per_class, architecture.n_inputs
+        topics, directions = int(rng.integers(2, 13)), int(rng.integers(1, 5))
+        strength = 1.0 / np.sqrt(np.arange(1, topics + 1))
+        nuisance = rng.standard_normal((n, topics))
+        places = rng.standard_normal((n_classes, directions)) * rng.uniform(1.0, 2.0)
+        of_class = np.repeat(places, per_class, axis=0) + rng.standard_normal((n, directions))
+
+        def loadings(count: int) -> np.ndarray:
+            there = rng.random((count, words)) < SHARE
+            return there * rng.standard_normal((count, words))
+
+        scale = rng.uniform(0.15, 0.4, 2)
+        rates = -np.log(rng.permutation(words) + 2.0)
+        rates = rates + scale[0] * (nuisance * strength) @ loadings(topics)
+        rates = rates + scale[1] * of_class @ loadings(directions)
+        rates = np.exp(rates - rates.max(axis=1, keepdims=True))
+        length = rng.standard_normal(n)
+        tokens = words * rng.uniform(0.3, 1.5) * np.exp(0.5 * length)
+        counts = rng.poisson(tokens[:, None] * rates / rates.sum(axis=1, keepdims=True))
+        inputs = _standardised(np.log1p(counts))
+        level = rng.uniform(0.0, 1.0, n)
+        inputs += augmentation.noise * level[:, None] * rng.standard_normal(inputs.shape)
+        amounts = np.stack([length, *nuisance.T[: N_TARGETS - 2], level], axis=1)
+        return Drawn(
+            _standardised(inputs).astype(np.float32), _standardised(amounts).astype(np.float32)
+        )
+
+
+def _standardised(columns: np.ndarray) -> np.ndarray:
+    """Zero mean and unit variance, column by column; constant ones become zero."""
+    return (columns - columns.mean(axis=0)) / np.maximum(columns.std(axis=0), 1e-3)
