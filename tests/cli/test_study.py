@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from metaplastic.cli.app import main
+
 SMALL = ["--seeds", "2", "--set", "hidden=8", "--set", "n_features=4", "--set", "inner_steps=4"]
 
 
@@ -20,6 +22,25 @@ def run(*arguments):
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=300, check=False
     )
+
+
+@pytest.fixture
+def mistake(monkeypatch, capsys):
+    """Runs the command line in this process; gives its one line of error, status 2 being checked.
+
+    The package's own entry is called, so that what it does with errors is part of the test.
+    """
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["metaplastic", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        lines = capsys.readouterr().err.strip().splitlines()
+        assert stopped.value.code == 2
+        assert len(lines) == 1
+        return lines[0]
+
+    return call
 
 
 def test_a_study_and_the_report_of_it(tmp_path):
@@ -45,13 +66,40 @@ def test_a_study_and_the_report_of_it(tmp_path):
         (["labels", "--rule", "hebbian", "--datasets", "digits,mnist"], "one data set"),
         (["labels", "--rule", "hebbian", "--set", "labels=0.5"], "labels"),
         (["meta-training", "--rule", "hebbian"], "run directory"),
+        (["datasets", "--rule", "hebbian", "--data-dir", "no-such-folder"], "no-such-folder"),
+        (["datasets", "--rule", "hebbian", "--results", "{file}"], "cannot write"),
+        (["datasets", "--rule", "{file}"], "safetensors"),
     ],
 )
-def test_mistakes_end_in_one_line_and_status_2(arguments, part, tmp_path):
-    done = run("study", *arguments, "--results", str(tmp_path))
-    assert done.returncode == 2
-    assert part in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_mistakes_end_in_one_line_and_status_2(arguments, part, tmp_path, mistake):
+    file = tmp_path / "file.safetensors"
+    file.write_text("x")
+    arguments = [argument.format(file=file) for argument in arguments]
+    error = mistake("study", "--results", str(tmp_path / "results"), *arguments)
+    assert part in error
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (None, "study all"),
+        ("{nope", "not a results file"),
+        ("[1]", "no object"),
+        ('{"study": "text"}', "study 'text'"),
+        ('{"study": "labels", "title": "x", "rule": {}}', "study labels"),
+    ],
+)
+def test_damaged_results_end_the_report_in_one_line(text, part, tmp_path, mistake):
+    if text is not None:
+        (tmp_path / "labels.json").write_text(text)
+    assert part in mistake("report", "--results", str(tmp_path))
+
+
+def test_damaged_cells_are_named(tmp_path, mistake):
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "representation.json").write_text('{"cells": 3}')
+    where = ["--results", str(tmp_path)]
+    assert "delete it" in mistake("study", "representation", "--rule", "hebbian", *where)
 
 
 def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):

@@ -14,9 +14,11 @@ from metaplastic.evaluation import search
 from metaplastic.evaluation.named_rule import ladder_of, named_rule, run_of
 from metaplastic.evaluation.results import read_json
 from metaplastic.evaluation.studies import STUDIES, Context, make_study
+from metaplastic.evaluation.studies.filters import coded
 from metaplastic.evaluation.studies.meta_training import read_loss
 from metaplastic.evaluation.studies.representation import principal
 from metaplastic.figures import DRAWN_BY, draw
+from metaplastic.figures.filters import decoded
 from metaplastic.figures.report import write_report
 from metaplastic.hub import RuleCard, save_rule
 from metaplastic.rules import make_rule
@@ -139,10 +141,18 @@ def test_filters_stand_in_the_order_of_the_inputs(results):
     assert [len(r["filters"]) for r in row] == [3, 3, 3]
     problem = load_problem("digits")
     dead = problem.train.std(axis=0) < 1e-3
-    before, after = (np.abs(np.array(row[i]["filters"])) for i in (0, -1))
+    before, after = (np.abs([decoded(f) for f in row[i]["filters"]]) for i in (0, -1))
     share = [f[:, dead].mean() / f[:, ~dead].mean() for f in (before, after)]
     assert dead.any()
     assert share[1] < share[0]
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 40.0])
+def test_filters_survive_their_coding(scale):
+    field = np.random.default_rng(0).standard_normal(50) * scale
+    found = decoded(json.loads(json.dumps(coded(field))))
+    assert np.abs(found - field).max() <= np.abs(field).max() / 127
+    assert (decoded(coded(np.zeros(3))) == 0).all()
 
 
 def test_the_ladder_of_a_run(run_folder):

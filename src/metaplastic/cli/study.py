@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,6 +62,7 @@ def study(
     asked |= {"rivals": baseline_names(rivals)} if rivals else {}
     asked |= {"datasets": _words(datasets)} if datasets else {}
     given = named_rule(rule)
+    _make_folder(results)
     use_compilation_cache()
     if given.caution:
         console().print(f"{given.label}: {given.caution}")
@@ -87,6 +89,17 @@ def study(
         console().print(line)
     if failed and len(failed) == len(names):
         raise ConfigError("no study could be run; see above")
+
+
+def _make_folder(results: Path) -> None:
+    """Before any work, so that numbers are not lost for want of a place."""
+    try:
+        (results / "cells").mkdir(parents=True, exist_ok=True)
+        writable = os.access(results / "cells", os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise ConfigError(f"cannot write into {results}; give a folder of your own: --results DIR")
 
 
 def _run(study: Study) -> None:

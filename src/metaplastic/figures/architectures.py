@@ -74,5 +74,6 @@ def _ends(axes: Axes, curves: list[dict[str, Any]]) -> None:
             label=label,
         )
     axes.set_yticks(at, [curve["label"] for curve in curves])
+    axes.set_ylim(-1.7, len(curves) - 0.4)  # room for the legend
     axes.set_xlabel(ACCURACY)
-    axes.legend(fontsize=7.5)
+    axes.legend(fontsize=7.5, loc="lower right")

@@ -54,14 +54,16 @@ def _panel(axes: Axes, address: str, entry: dict[str, Any]) -> None:
     for tick, name in zip(axes.get_yticklabels(), order, strict=True):
         tick.set_fontweight("bold" if name == "rule" else "normal")
     means = [_mean(methods[name]) for name in order]
-    for y, mean in zip(at, means, strict=True):
-        axes.text(0.005, y, f" {mean:.3f}", va="center", color="white", fontsize=7.5)
+    for y, mean, colour in zip(at, means, colours, strict=True):
+        ink = "black" if colour == ORANGE else "white"
+        place = axes.get_yaxis_transform()  # x as a fraction of the panel
+        axes.text(0.015, y, f"{mean:.3f}", transform=place, va="center", color=ink, fontsize=7.5)
     axes.grid(axis="y", visible=False)
     axes.set_xlim(0, min(1.0, 1.12 * float(np.nanmax(means))))
     chance = 1 / entry["data"]["classes"]
     axes.axvline(chance, color="black", linewidth=0.8, linestyle=":")
     seen = "\n(another part of it was meta-trained on)" if entry["data"]["meta_trained_on"] else ""
-    axes.set_title(f"{address}{seen}")
+    axes.set_title(f"{address}, {entry['data']['test']:,} test examples{seen}")
     axes.set_xlabel(f"{ACCURACY}; dotted: chance")
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from metaplastic.figures.style import new_figure
+from metaplastic.figures.style import meta_steps, new_figure
 
 
 def draw(content: dict[str, Any]) -> Figure:
@@ -33,7 +35,7 @@ def draw(content: dict[str, Any]) -> Figure:
                 panel.set_xticks([])
                 panel.set_yticks([])
                 if place < len(row["filters"]):
-                    image = as_image(row["filters"][place], entry["shape"])
+                    image = as_image(decoded(row["filters"][place]), entry["shape"])
                     panel.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
                 else:
                     panel.set_axis_off()
@@ -44,10 +46,18 @@ def draw(content: dict[str, Any]) -> Figure:
 def _label(row: dict[str, Any]) -> str:
     if row["meta_steps"] is None:
         return str(row["label"])
-    return f"{row['meta_steps']:,}\nmeta-steps"
+    return meta_steps(row["meta_steps"]).replace(" ", "\n")
 
 
-def as_image(weights: list[float], shape: list[int]) -> NDArray[np.float64]:
+def decoded(field: dict[str, Any]) -> NDArray[np.float64]:
+    """Weights (d,) from the signed bytes that results files hold them in."""
+    levels = np.frombuffer(base64.b64decode(field["int8"]), np.int8)
+    return levels.astype(np.float64) * (float(field["largest"]) / 127)
+
+
+def as_image(
+    weights: Sequence[float] | NDArray[np.floating], shape: list[int]
+) -> NDArray[np.floating]:
     """A receptive field as an image between 0 and 1, zero weights at 0.5; a vector as a strip."""
     field = np.array(weights, float)
     field = field / max(float(np.abs(field).max()), 1e-12)

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from metaplastic.figures.style import ACCURACY, METHODS, line, new_figure, seeds_note
+from metaplastic.figures.style import ACCURACY, DASHED, METHODS, line, new_figure, seeds_note
 
 
 def draw(content: dict[str, Any]) -> Figure:
@@ -25,7 +25,6 @@ def draw(content: dict[str, Any]) -> Figure:
     order = sorted(methods, key=lambda name: -(methods[name]["summary"][place]["mean"] or 0.0))
     for name in order:
         colour, marker = METHODS.get(name, ("#777777", "."))
-        dashed = name in ("pca-white", "rbm", "hebbian")
         line(
             axes,
             counts,
@@ -33,7 +32,7 @@ def draw(content: dict[str, Any]) -> Figure:
             label=methods[name]["title"],
             colour=colour,
             marker=marker,
-            style="--" if dashed else "-",
+            style="--" if name in DASHED else "-",
         )
     axes.set_xscale("log")
     axes.set_xticks(counts, [str(count) for count in counts])

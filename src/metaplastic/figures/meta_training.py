@@ -26,7 +26,7 @@ def draw(content: dict[str, Any]) -> Figure:
     step, loss = (np.array(content["loss"][key], float) for key in ("meta_step", "loss"))
     left.plot(step, loss, color=BLUE, linewidth=0.7, alpha=0.35, label="as recorded")
     near = [loss[(step > s / 1.3) & (step < s * 1.3)].mean() for s in step]
-    left.plot(step, near, color=BLUE, linewidth=1.6, label="mean from s/1.3 to 1.3 s")
+    left.plot(step, near, color=BLUE, linewidth=1.6, label="mean within a factor of 1.3")
     left.legend(fontsize=8)
     left.set_xlabel("meta-step (updates of θ)")
     left.set_ylabel("meta-objective (mean cosine distance)")
@@ -50,5 +50,5 @@ def draw(content: dict[str, Any]) -> Figure:
     right.set_xlabel("meta-step (updates of θ)")
     right.set_ylabel(ACCURACY)
     right.set_title(f"held out, after {content['inner_steps']} inner steps; dotted: before them")
-    right.legend(fontsize=8)
+    right.legend(fontsize=8, frameon=True, edgecolor="none", framealpha=0.85)
     return figure

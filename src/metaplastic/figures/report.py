@@ -33,25 +33,43 @@ pre { background: #f6f6f6; padding: .7rem; overflow-x: auto; font-size: 12px; }
 def write_report(results: Path, out: Path) -> tuple[Path, list[str]]:
     """Gather every study's results file. Returns the page and the names of the studies in it.
 
-    Raises `DataError` where there are no results.
+    Raises `DataError` where there are no results, or damaged ones.
     """
     from metaplastic.evaluation.results import read_json
 
-    found = {}
+    sections: dict[str, str] = {}
     for name in DRAWN_BY:
-        if (results / f"{name}.json").is_file():
-            found[name] = read_json(results / f"{name}.json")
-    if not found:
+        path = results / f"{name}.json"
+        if path.is_file():
+            sections[name] = _read_section(name, path, read_json(path))
+    if not sections:
         raise DataError(f"no results in {results}; run `metaplastic study all` first")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page(found), encoding="utf-8")
-    return out, list(found)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page(sections), encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot write {out}: {error.strerror}; choose another --out") from None
+    return out, list(sections)
 
 
-def page(found: dict[str, dict[str, Any]]) -> str:
-    """The page of the studies' results, by name."""
+def _read_section(name: str, path: Path, content: dict[str, Any]) -> str:
+    """A study's part of the page. Raises `DataError` where its results file does not hold what
+    the study writes."""
+    try:
+        if content["study"] != name:
+            raise DataError(f"{path} holds the results of study {content['study']!r}, not {name!r}")
+        return _section(name, content)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        raise DataError(
+            f"{path} is damaged or was written by another version; "
+            f"run `metaplastic study {name}` again"
+        ) from None
+
+
+def page(found: dict[str, str]) -> str:
+    """The page of the studies' sections, by name."""
     links = " ".join(f'<a href="#{n}">{escape(n)}</a>' for n in found)
-    sections = "\n".join(_section(name, content) for name, content in found.items())
+    sections = "\n".join(found.values())
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

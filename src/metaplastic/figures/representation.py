@@ -26,10 +26,12 @@ def draw(content: dict[str, Any]) -> Figure:
     axes = figure.subplots(len(found), 4, squeeze=False)
     for panels, (address, entry) in zip(axes, found.items(), strict=True):
         before, after = entry["stages"]
-        _cloud(panels[0], entry["inputs"], entry["labels"], f"{address}: inputs")
-        _cloud(panels[1], before["points"], entry["labels"], "random network")
+        _cloud(
+            panels[0], entry["inputs"], entry["labels"], f"{address}: inputs", "standardised inputs"
+        )
+        _cloud(panels[1], before["points"], entry["labels"], "random network", "features")
         after_title = f"after {after['inner_steps']} inner steps"
-        _cloud(panels[2], after["points"], entry["labels"], after_title)
+        _cloud(panels[2], after["points"], entry["labels"], after_title, "features")
         for stage, label, colour, marker in (
             (before, "random network", ORANGE, "v"),
             (after, after_title, BLUE, "o"),
@@ -43,7 +45,9 @@ def draw(content: dict[str, Any]) -> Figure:
     return figure
 
 
-def _cloud(axes: Axes, points: list[list[float]], labels: list[int], title: str) -> None:
+def _cloud(
+    axes: Axes, points: list[list[float]], labels: list[int], title: str, units: str
+) -> None:
     """The class is the marker (its number) as well as the colour."""
     place, classes = np.array(points, float), np.array(labels)
     for label in np.unique(classes):
@@ -57,5 +61,5 @@ def _cloud(axes: Axes, points: list[list[float]], labels: list[int], title: str)
             color=OTHERS[int(label) % len(OTHERS)],
         )
     axes.set_title(title)
-    axes.set_xlabel("first component (standardised units)")
-    axes.set_ylabel("second component")
+    axes.set_xlabel(f"first component (units of {units})")
+    axes.set_ylabel(f"second component (units of {units})")

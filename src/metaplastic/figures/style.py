@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 # Okabe and Ito (2008), https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -20,15 +21,19 @@ METHODS: dict[str, tuple[str, str]] = {  # colour and marker
     "rule": (BLUE, "o"),
     "random": (GREY, "v"),
     "raw": (BLACK, "s"),
+    "raw-logistic": (BLACK, "d"),
     "supervised": (VERMILION, "D"),
     "vae": (ORANGE, "^"),
     "dae": (GREEN, "P"),
     "pca": (SKY, "<"),
     "pca-white": (SKY, ">"),
     "kmeans": (PURPLE, "X"),
+    "kmeans-512": (PURPLE, "p"),
     "rbm": (GREY, "*"),
     "hebbian": (ORANGE, "h"),
 }
+# drawn dashed: each has its colour from a relative
+DASHED = frozenset({"raw-logistic", "pca-white", "kmeans-512", "rbm", "hebbian"})
 OTHERS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 MARKERS = ("o", "s", "^", "D", "P", "X", "v", "h")
 ACCURACY = "test accuracy (fraction)"
@@ -56,7 +61,8 @@ def new_figure(width: float, height: float, title: str = "") -> Figure:
     """A figure of that size in inches, apart from pyplot's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    # padding in inches: bold labels come out a little wider than the layout takes them for
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1))
     FigureCanvasAgg(figure)
     if title:
         figure.suptitle(title, fontsize=11)
@@ -104,7 +110,12 @@ def shades(count: int) -> list[Any]:
 def rung(curve: dict[str, Any]) -> str:
     """How a rule of a ladder is called in a legend."""
     steps = curve.get("meta_steps")
-    return str(curve["label"]) if steps is None else f"{steps:,} meta-steps"
+    return str(curve["label"]) if steps is None else meta_steps(steps)
+
+
+def meta_steps(count: int) -> str:
+    """A number of meta-steps in words."""
+    return f"{count:,} meta-step{'s' if count != 1 else ''}"
 
 
 def seeds_note(content: dict[str, Any]) -> str:

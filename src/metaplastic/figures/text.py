@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metaplastic.figures.style import (
     ACCURACY,
+    DASHED,
+    MARKERS,
     METHODS,
     line,
     new_figure,
@@ -19,47 +22,55 @@ from metaplastic.figures.style import (
 
 def draw(content: dict[str, Any]) -> Figure:
     """Rivals are horizontal lines, with their names at the right."""
-    figure = new_figure(8.2, 4.6, f"{content['title']}\n{protocol_note(content)}")
+    figure = new_figure(9.0, 5.4, f"{content['title']}\n{protocol_note(content)}")
     axes = figure.subplots()
     curves = content["curves"]
-    for curve, colour in zip(curves, shades(len(curves)), strict=True):
-        line(axes, curve["points"], curve["summary"], label=rung(curve), colour=colour)
+    for index, (curve, colour) in enumerate(zip(curves, shades(len(curves)), strict=True)):
+        marker = MARKERS[index % len(MARKERS)]
+        line(
+            axes, curve["points"], curve["summary"], label=rung(curve), colour=colour, marker=marker
+        )
     far = max(max(curve["points"]) for curve in curves)
     _rivals(axes, content["rivals"], far)
     axes.axvline(content["horizon"], color="black", linewidth=0.8, linestyle=":")
     axes.annotate(
         "horizon of meta-training",
-        (content["horizon"], 0.01),
+        (content["horizon"], 1.01),
         xycoords=("data", "axes fraction"),
-        rotation=90,
-        ha="right",
+        ha="center",
         fontsize=7.5,
     )
     axes.set_xlabel("inner steps (applications of the rule)")
     axes.set_ylabel(ACCURACY)
-    axes.legend(title="learned rule", loc="best", fontsize=8)
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        title="learned rule after",
+        loc="outside lower center",
+        ncols=min(len(curves), 4),
+        fontsize=8,
+    )
     return figure
 
 
-def _rivals(axes: Any, rivals: dict[str, Any], far: float) -> None:
+def _rivals(axes: Axes, rivals: dict[str, Any], far: float) -> None:
     """Names beside the lines, moved apart where lines lie close."""
     low, high = axes.get_ylim()
     known = sorted((r["mean"], name) for name, r in rivals.items() if r["mean"] is not None)
     values = [mean for mean, _ in known]
     low, high = min([low, *values]) - 0.005, max([high, *values]) + 0.005
     axes.set_ylim(low, high)
-    gap, place = (high - low) * 0.045, low
+    gap, place = (high - low) * 0.042, low - 1
     for mean, name in known:
         colour, _ = METHODS.get(name, ("#777777", "o"))
-        axes.axhline(mean, color=colour, linewidth=0.9, linestyle="--", alpha=0.8)
+        style = "--" if name in DASHED else "-"
+        axes.axhline(mean, color=colour, linewidth=0.9, linestyle=style, alpha=0.8)
         place = max(mean, place + gap)
         axes.annotate(
             f"{rivals[name]['title']} {mean:.3f} ± {rivals[name]['standard_error']:.3f}",
-            xy=(far, mean),
-            xytext=(far * 1.06, place),
+            xy=(far * 1.045, mean),
+            xytext=(far * 1.09, place),
             fontsize=7.5,
             va="center",
-            color=colour,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5},
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.9},
         )

@@ -15,7 +15,6 @@ class ArchitecturesSettings(StudySettings):
     one hidden layer. Layers wider than `wide` run on `wide_seeds` seeds and fewer points."""
 
     dataset: str = "mnist@14"
-    seeds: int = Field(5, ge=1)
     depths: tuple[int, ...] = (1, 2, 3, 5, 8, 11)
     depth_units: int = Field(64, ge=1)
     widths: tuple[int, ...] = (64, 256, 1024, 4096, 10_000)

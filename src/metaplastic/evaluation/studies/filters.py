@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from metaplastic.evaluation.inner_loop import Network, run_inner_loop
@@ -53,12 +55,13 @@ class Filters(Study):
             found[address] = {"data": self.describe_data(address), "shape": shape, "rows": rows}
         return {"seeds": [0], "inner_steps": steps, "datasets": found}
 
-    def _of(self, rule: NamedRule, address: str, steps: int) -> list[list[float]]:
+    def _of(self, rule: NamedRule, address: str, steps: int) -> list[dict[str, Any]]:
         own = self.settings
         assert isinstance(own, FiltersSettings)
         config = self.config(address, rule)
         key = {
             "filters": rule.fingerprint if steps else "before",
+            "coding": "int8",
             "steps": steps,
             "shown": own.shown,
             **protocol_key(config),
@@ -85,9 +88,18 @@ class Filters(Study):
         return self.store.numbers(key, (0,), compute)[0]
 
 
-def receptive_fields(network: Network, count: int) -> list[list[float]]:
-    """The first `count` columns of W^1, rows put back in the order of the inputs."""
+def receptive_fields(network: Network, count: int) -> list[dict[str, Any]]:
+    """The first `count` columns of W^1, rows put back in the order of the inputs, as `coded`."""
     weights = np.asarray(network.phi.weights[0])[:, :count]
     ordered = np.empty_like(weights)
     ordered[np.asarray(network.permutation)] = weights
-    return np.round(ordered.T, 4).tolist()
+    return [coded(field) for field in ordered.T]
+
+
+def coded(field: NDArray[np.floating]) -> dict[str, Any]:
+    """A receptive field (d,) in 256 levels, so that a file of many stays small: weights are
+    largest / 127 times the signed bytes of `int8` (base64)."""
+    largest = float(np.abs(field).max())
+    levels = np.round(field * (127 / largest if largest > 0 else 0.0)).astype(np.int8)
+    text = base64.b64encode(levels.tobytes()).decode()
+    return {"largest": round(largest, 6), "int8": text}

@@ -20,7 +20,6 @@ class MetaTrainingSettings(StudySettings):
     """`rungs` of the run's ladder are evaluated on each data set."""
 
     datasets: tuple[str, ...] = Field(("mnist@14", "fashion_mnist@14", "digits"), min_length=1)
-    seeds: int = Field(5, ge=1)
     rungs: int = Field(8, ge=1)
 
 

@@ -22,7 +22,6 @@ class MismatchSettings(StudySettings):
     """The VAE has β = 1, so that its objective is the evidence lower bound itself."""
 
     datasets: tuple[str, ...] = Field(("mnist@14", "fashion_mnist@14"), min_length=1)
-    seeds: int = Field(5, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     points: tuple[int, ...] = Field((0, 100, 200, 500, 1000, 2000, 5000, 10_000), min_length=2)
 
