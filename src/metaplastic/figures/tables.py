@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from metaplastic.figures.style import rung
+
 
 def tables(content: dict[str, Any]) -> str:
     """The tables of a study; empty for one whose figure says it all."""
@@ -90,13 +92,13 @@ def _datasets(content: dict[str, Any]) -> str:
 
 
 def _text(content: dict[str, Any]) -> str:
-    head = ("learned rule", *(f"{point} steps" for point in content["curves"][0]["points"]))
+    ladder = content["curves"]
     curves = table(
-        "Accuracy along the inner loop",
-        head,
+        "The learned rule: accuracy along the inner loop, by the length of its meta-training",
+        ("inner steps", *(rung(curve) for curve in ladder)),
         [
-            ((_rung(curve), *(shown(entry) for entry in curve["summary"])), "rule")
-            for curve in content["curves"]
+            ((f"{point:,}", *(shown(curve["summary"][i]) for curve in ladder)), "rule")
+            for i, point in enumerate(ladder[0]["points"])
         ],
     )
     rivals = table(
@@ -108,11 +110,6 @@ def _text(content: dict[str, Any]) -> str:
         ],
     )
     return curves + (rivals if content["rivals"] else "")
-
-
-def _rung(curve: dict[str, Any]) -> str:
-    steps = curve.get("meta_steps")
-    return curve["label"] if steps is None else f"{steps:,} meta-steps"
 
 
 def _labels(content: dict[str, Any]) -> str:
@@ -162,7 +159,7 @@ def _meta_training(content: dict[str, Any]) -> str:
     rows = [
         (
             (
-                _rung(first[i]),
+                rung(first[i]),
                 *(shown(content["datasets"][a]["curves"][i]["summary"][-1]) for a in addresses),
             ),
             "",
