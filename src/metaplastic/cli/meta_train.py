@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metaplastic.errors import ConfigError
 
+if TYPE_CHECKING:
+    from metaplastic.meta.config import MetaTrainConfig
+    from metaplastic.meta.engines import EngineOptions
+
 DEFAULT_PRESET = "quick"
+SCALE = "Scale (docs/scaling.md)"
 
 
 def meta_train(
@@ -45,25 +50,89 @@ def meta_train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write TensorBoard events to OUT/events.")
     ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="Who computes gradients: local (the default), mesh or ray.",
+            rich_help_panel=SCALE,
+        ),
+    ] = None,
+    local_processes: Annotated[
+        int | None,
+        typer.Option(
+            help="mesh: start this many processes here, one a core.", rich_help_panel=SCALE
+        ),
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(help="mesh: host:port of process 0.", rich_help_panel=SCALE),
+    ] = None,
+    num_processes: Annotated[
+        int | None, typer.Option(help="mesh: processes in all.", rich_help_panel=SCALE)
+    ] = None,
+    process_id: Annotated[
+        int | None, typer.Option(help="mesh: which one this is, from 0.", rich_help_panel=SCALE)
+    ] = None,
+    bind: Annotated[
+        str | None,
+        typer.Option(
+            help="mesh: this machine's address that the others reach.", rich_help_panel=SCALE
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="ray: the cluster to join; without it one is started here.",
+            rich_help_panel=SCALE,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="ray: most workers; one a core without it.", rich_help_panel=SCALE),
+    ] = None,
+    gradients_per_step: Annotated[
+        int | None,
+        typer.Option(
+            help="ray: gradients in an update of θ; groups without it.", rich_help_panel=SCALE
+        ),
+    ] = None,
+    worker_timeout: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            help="ray: seconds until a silent worker is replaced; compilation counts.",
+            rich_help_panel=SCALE,
+        ),
+    ] = 300.0,
+    in_flight: Annotated[
+        int,
+        typer.Option(
+            min=1, help="ray: gradients asked of a worker at once.", rich_help_panel=SCALE
+        ),
+    ] = 1,
 ) -> None:
     """Meta-train an update rule by truncated backpropagation through its inner loop.
 
     Writes config.json, metrics.jsonl, checkpoints, a ladder of rule files and rule.safetensors
     into --out. Interrupt and SIGTERM save and exit; --resume goes on.
     """
-    from metaplastic.cli.progress import ConsoleReporter
-    from metaplastic.cli.runtime import (
-        StopSignals,
-        command_line,
-        one_thread_per_operation,
-        use_compilation_cache,
-    )
+    from metaplastic.cli.mesh import joined, start_local_processes, take_part
+    from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
     from metaplastic.meta.config import make_config, parse_override
-    from metaplastic.meta.reporter import Reporter, Reporters
-    from metaplastic.meta.run_dir import RunDir
-    from metaplastic.meta.trainer import Trainer
+    from metaplastic.meta.engines import EngineOptions, get_engine
+    from metaplastic.meta.engines.cluster import Meeting
 
     one_thread_per_operation()
+    use_compilation_cache()
+    if engine is None and (local_processes is not None or coordinator is not None):
+        engine = "mesh"
+    if engine is not None:
+        get_engine(engine)
+    if local_processes is not None:
+        if engine != "mesh" or coordinator is not None:
+            raise ConfigError("--local-processes is of engine mesh, and without --coordinator")
+        raise typer.Exit(start_local_processes(local_processes))
+
     overrides: list[dict[str, Any]] = [parse_override(text) for text in override or []]
     if seed is not None:
         overrides.append({"seed": seed})
@@ -74,10 +143,64 @@ def meta_train(
         overrides.append({"tasks": {"sources": names}})
     if meta_steps is not None:
         overrides.append({"optimizer": {"meta_steps": meta_steps}})
+    if gradients_per_step is not None:
+        overrides.append({"asynchronous": {"gradients_per_step": gradients_per_step}})
     # a bare --resume asks for nothing: the run's own settings hold
     asked = bool(overrides) or config is not None or preset is not None
+    if engine is not None:
+        overrides.append({"engine": engine})
     wanted = make_config(preset or DEFAULT_PRESET, config, overrides)
 
+    meeting = None
+    if engine == "mesh":
+        meeting = Meeting(coordinator, num_processes, process_id, bind)
+    with joined(meeting) as cluster:
+        if cluster is not None and not cluster.leads:
+            take_part(cluster, data_dir)
+            return
+        options = EngineOptions(cluster, address, workers, worker_timeout, in_flight)
+        status = _lead(
+            out,
+            wanted,
+            asked=asked,
+            resume=resume,
+            engine=engine,
+            options=options,
+            data_dir=data_dir,
+            checkpoint_seconds=checkpoint_seconds,
+            tensorboard=tensorboard,
+        )
+    if status:
+        raise typer.Exit(status)
+
+
+def _lead(
+    out: Path,
+    wanted: MetaTrainConfig,
+    *,
+    asked: bool,
+    resume: bool,
+    engine: str | None,
+    options: EngineOptions,
+    data_dir: Path | None,
+    checkpoint_seconds: float,
+    tensorboard: bool,
+) -> int:
+    """The run, by the one process that owns its directory; the exit status."""
+    from metaplastic.cli.progress import ConsoleReporter
+    from metaplastic.cli.runtime import StopSignals, command_line
+    from metaplastic.meta.config import engine_to_go_on
+    from metaplastic.meta.reporter import Reporter, Reporters
+    from metaplastic.meta.run_dir import RunDir, read_config
+    from metaplastic.meta.trainer import Trainer
+
+    if resume:
+        saved = read_config(out).engine
+        engine = engine_to_go_on(saved, engine)
+        wanted = wanted.model_copy(update={"engine": saved})
+    engine = engine or wanted.engine
+    if engine == "mesh" and options.cluster is None:
+        engine = "local"  # of one process, they are the same
     reporter: Reporter = ConsoleReporter()
     if tensorboard:
         from metaplastic.cli.tensorboard import TensorBoardReporter
@@ -86,19 +209,22 @@ def meta_train(
     run = RunDir.resume(out, wanted if asked else None) if resume else RunDir.create(out, wanted)
     stop = StopSignals(reporter.warning)
     try:
-        use_compilation_cache()
         trainer = Trainer(
             run,
             data_dir=data_dir,
             reporter=reporter,
             checkpoint_seconds=checkpoint_seconds,
             command=command_line(),
+            engine=engine,
+            options=options,
         )
         finished = trainer.train(stop)
+        trainer.close()
     finally:
         reporter.close()
         run.close()
     if not finished:
         typer.echo(f"saved; go on by: metaplastic meta-train --out {out} --resume", err=True)
-        raise typer.Exit(stop.status)
+        return stop.status
     typer.echo(f"the rule is {out / 'rule.safetensors'}")
+    return 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from metaplastic.base_model import get_activation
 from metaplastic.errors import ConfigError, config_error, unknown_name
+from metaplastic.meta.engines import get_engine
 from metaplastic.meta.estimators import get_estimator
 from metaplastic.meta.optimizer import OptimizerConfig
 from metaplastic.meta.unroll import UnrollConfig
@@ -51,6 +52,21 @@ class ValidationConfig(BaseModel):
     )
 
 
+class AsynchronousConfig(BaseModel):
+    """How engine `ray` makes updates of gradients that arrive when they are ready."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gradients_per_step: int | None = Field(
+        default=None, ge=1, description="gradients in an update of θ; groups if not set"
+    )
+    max_staleness: int = Field(
+        default=8,
+        ge=0,
+        description="updates of θ since a gradient was asked for, at most; older are dropped",
+    )
+
+
 class MetaTrainConfig(BaseModel):
     """Everything that decides the result of a run."""
 
@@ -60,7 +76,8 @@ class MetaTrainConfig(BaseModel):
     rule: RuleConfig = RuleConfig()
     objective: str = "ridge"
     estimator: str = "truncated"
-    engine: Literal["local"] = "local"
+    engine: str = "local"
+    asynchronous: AsynchronousConfig = AsynchronousConfig()
     groups: int = Field(default=2, ge=1, description="groups of tasks, each of one architecture")
     tasks_per_group: int = Field(
         default=2, ge=1, description="tasks that advance together in a group"
@@ -75,6 +92,7 @@ class MetaTrainConfig(BaseModel):
         try:
             get_activation(self.unroll.activation)
             get_estimator(self.estimator)
+            get_engine(self.engine)
             if self.objective not in OBJECTIVES:
                 raise unknown_name("meta-objective", self.objective, OBJECTIVES)
         except ConfigError as error:
@@ -202,6 +220,20 @@ def _read_table(file: Path) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise ConfigError(f"{str(file)!r} must hold a table of settings")
     return table
+
+
+def engine_to_go_on(saved: str, asked: str | None) -> str:
+    """The engine that goes on with a run of engine `saved`: the one asked for, else `saved`.
+
+    Raises `ConfigError` where it would give other results.
+    """
+    asked = asked or saved
+    if get_engine(asked).synchronous != get_engine(saved).synchronous:
+        raise ConfigError(
+            f"a run of engine {saved!r} cannot go on with engine {asked!r}: its results would be "
+            "of another kind; leave --engine out, or start a new run in another directory"
+        )
+    return asked
 
 
 def differing_fields(one: BaseModel, other: BaseModel) -> list[str]:

@@ -110,9 +110,10 @@ def begin_group(
     stream: TaskStream,
     serials: Sequence[int],
     activation: str = "relu",
+    first_slot: int = 0,
 ) -> GroupState:
-    """A group whose slots begin the tasks of those serial numbers."""
-    slots = range(len(serials))
+    """A group whose slots, from `first_slot` on, begin the tasks of those serial numbers."""
+    slots = range(first_slot, first_slot + len(serials))
     keys = jnp.stack([stream.key(s, n) for s, n in zip(slots, serials, strict=True)])
     phi, rule_state = _begin(rule, keys, stream.architecture.sizes, activation)
     pools = [stream.pool(s, n) for s, n in zip(slots, serials, strict=True)]
@@ -133,11 +134,17 @@ def _put(group: Any, slot: Int[Array, ""], new: Any) -> Any:
     return jax.tree.map(lambda whole, one: whole.at[slot].set(one), group, new)
 
 
-def renew(rule: Rule, group: GroupState, stream: TaskStream, slots: Sequence[int]) -> GroupState:
-    """The group with the next task begun in each of those slots."""
+def renew(
+    rule: Rule,
+    group: GroupState,
+    stream: TaskStream,
+    places: Sequence[int],
+    first_slot: int = 0,
+) -> GroupState:
+    """The group with the next task begun at each of those places; place 0 is `first_slot`."""
     serials = np.asarray(group.serial)
-    for slot in slots:
-        serial = int(serials[slot]) + 1
+    for place in places:
+        slot, serial = first_slot + place, int(serials[place]) + 1
         key = stream.key(slot, serial)
         phi, rule_state = jax.tree.map(
             lambda a: a[0],
@@ -151,5 +158,5 @@ def renew(rule: Rule, group: GroupState, stream: TaskStream, slots: Sequence[int
             horizon=jnp.array(stream.horizon(slot, serial), jnp.int32),
             serial=jnp.array(serial, jnp.int32),
         )
-        group = _put(group, jnp.array(slot), new)
+        group = _put(group, jnp.array(place), new)
     return group

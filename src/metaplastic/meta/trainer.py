@@ -15,16 +15,13 @@ import numpy as np
 from metaplastic import hub
 from metaplastic.errors import RunError
 from metaplastic.meta import optimizer
-from metaplastic.meta.config import MetaTrainConfig
-from metaplastic.meta.engines import Engine, Gathered, LocalEngine
-from metaplastic.meta.estimators import get_estimator
-from metaplastic.meta.group import TaskStream
+from metaplastic.meta.engines import EngineOptions, Gathered, get_engine
+from metaplastic.meta.plan import make_plan
 from metaplastic.meta.reporter import Reporter
 from metaplastic.meta.run_dir import RunDir, on_ladder
 from metaplastic.meta.validation import Validator
 from metaplastic.objectives import make_objective
 from metaplastic.rules import Rule, make_rule
-from metaplastic.tasks import Architecture, Source, load_sources
 
 HOPELESS = 10  # meta-steps in a row without one finite gradient
 VALIDATION_SEED = 2**31
@@ -41,7 +38,10 @@ class Trainer:
         reporter: Reporter | None = None,
         checkpoint_seconds: float = 120.0,
         command: str = "",
+        engine: str | None = None,
+        options: EngineOptions | None = None,
     ) -> None:
+        """`engine` goes on with the run where it is another than the config's own."""
         self._run = run
         self._config = config = run.config
         self._reporter = reporter or Reporter()
@@ -51,31 +51,20 @@ class Trainer:
         self._best: dict[str, Any] = {}
 
         self._reporter.message(f"loading {', '.join(config.tasks.sources)}")
-        sources = _sources(config, "meta-train", data_dir)
-        held_back = _sources(config, "meta-validation", data_dir)
-        self.architectures = draw_architectures(config)
-        objective = make_objective(config.objective)
-        estimator = get_estimator(config.estimator)(
-            config.unroll,
-            config.tasks.labels_per_class,
-            objective,
-            config.optimizer.clip_task,
-            tasks_at_once=1 if jax.devices()[0].platform == "cpu" else None,
-        )
-        self._engine: Engine = LocalEngine(
-            _streams(config, self.architectures, sources, config.seed),
-            estimator,
-            config.tasks_per_group,
-            seed=config.seed,
+        plan = make_plan(config, data_dir=data_dir)
+        held_back = make_plan(config, portion="meta-validation", data_dir=data_dir)
+        self.architectures = plan.architectures
+        self._engine = get_engine(engine or config.engine).make(
+            plan, options or EngineOptions(), self._reporter
         )
         self._validator = Validator(
-            _streams(config, self.architectures, held_back, VALIDATION_SEED),
+            held_back.streams(seed=VALIDATION_SEED),
             config.validation.tasks,
             ages=[round(h * config.unroll.horizon[1]) for h in config.validation.horizons],
             config=config.unroll,
             per_class=config.tasks.labels_per_class,
             n_classes=config.tasks.n_classes,
-            objective=objective,
+            objective=make_objective(config.objective),
         )
         self._rule = make_rule(
             config.rule.name, jax.random.key(config.seed), **config.rule.settings
@@ -87,6 +76,10 @@ class Trainer:
     def rule(self) -> Rule:
         """The rule as it would be published now: θ averaged over recent meta-steps."""
         return optimizer.averaged(self._rule, self._optimizer)
+
+    def close(self) -> None:
+        """Let go of the engine's workers. The trainer is of no use afterwards."""
+        self._engine.close()
 
     def train(self, stop: Callable[[], bool] = lambda: False) -> bool:
         """Run to the last meta-step. `stop` is asked after each; where it says so, the state is
@@ -172,6 +165,7 @@ class Trainer:
             "begun": gathered.begun,
             "seconds": round(self._seconds, 3),
             "compile_seconds": round(gathered.compile_seconds, 3),
+            **gathered.more,
         }
         if (
             self._meta_step % config.validation.every == 0
@@ -202,36 +196,6 @@ class Trainer:
         path.parent.mkdir(exist_ok=True)
         hub.save_rule(self.rule, path, card)
         hub.save_rule(self.rule, self._run.path / "rule.safetensors", card)
-
-
-def draw_architectures(config: MetaTrainConfig) -> tuple[Architecture, ...]:
-    """One architecture per group, all different where the space allows."""
-    rng = np.random.default_rng(np.random.SeedSequence([config.seed, 4]))
-    return config.tasks.architectures.draw_distinct(rng, config.groups)
-
-
-def _sources(config: MetaTrainConfig, portion: str, data_dir: Path | None) -> tuple[Source, ...]:
-    return load_sources(
-        config.tasks.sources,
-        portion,
-        n_classes=config.tasks.n_classes,
-        held_out=config.tasks.held_out,
-        data_dir=data_dir,
-    )
-
-
-def _streams(
-    config: MetaTrainConfig,
-    architectures: tuple[Architecture, ...],
-    sources: tuple[Source, ...],
-    seed: int,
-) -> list[TaskStream]:
-    return [
-        TaskStream(
-            sources, config.tasks, architecture, config.unroll.horizon, seed=seed, group=group
-        )
-        for group, architecture in enumerate(architectures)
-    ]
 
 
 def _hardware() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -14,14 +14,31 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
 from metaplastic.errors import ConfigError
-from metaplastic.meta.engines.engine import Engine, Gathered
+from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
 from metaplastic.meta.estimators import Estimate, Estimator
 from metaplastic.meta.group import GroupState, TaskStream, begin_group, renew
+from metaplastic.meta.reporter import Reporter
 from metaplastic.rules import Rule
+
+if TYPE_CHECKING:
+    from metaplastic.meta.plan import Plan
 
 _SPLIT = PartitionSpec("tasks")
 _WHOLE = PartitionSpec()
 _OUT: Any = Estimate(*cast("list[Any]", [_WHOLE, _SPLIT, _SPLIT, _SPLIT, _SPLIT]))
+
+
+class Advanced(NamedTuple):
+    """G groups of T tasks after one estimate each: every group's mean gradient over its finite
+    tasks, and per task the loss, the gradient's norm and the mark of finite ones, each (G, T)."""
+
+    gradients: list[PyTree[Array]]
+    loss: np.ndarray
+    norm: np.ndarray
+    finite: np.ndarray
+    lengths: list[int]
+    begun: int
+    compile_seconds: float
 
 
 def _mean_over_devices(estimate: Estimate) -> PyTree[Array]:
@@ -40,10 +57,12 @@ class LocalEngine(Engine):
         estimator: Estimator,
         n_tasks: int,
         *,
-        seed: int,
+        seed: int | Sequence[int],
         devices: Sequence[Any] | None = None,
+        first_slot: int = 0,
     ) -> None:
-        """`n_tasks` per group; raises `ConfigError` where they cannot be split over `devices`."""
+        """`n_tasks` per group, in the slots from `first_slot` on; raises `ConfigError` where they
+        cannot be split over `devices`."""
         devices = list(devices or jax.local_devices())
         if n_tasks % len(devices):
             raise ConfigError(
@@ -53,22 +72,34 @@ class LocalEngine(Engine):
         self._streams = tuple(streams)
         self._estimator = estimator
         self._n_tasks = n_tasks
-        self._seed = seed
+        self._first_slot = first_slot
+        self._seed = (seed,) if isinstance(seed, int) else tuple(seed)
         self._groups: list[GroupState] = []
         self._mesh = Mesh(np.array(devices), ("tasks",))
         self._sharding = NamedSharding(self._mesh, _SPLIT)
         self._programs: dict[int, Any] = {}
         self._compile_seconds = 0.0
 
-    def start(self, rule: Rule) -> None:
-        self._groups = [
-            self._place(begin_group(rule, s, [0] * self._n_tasks, self._activation))
-            for s in self._streams
-        ]
+    @classmethod
+    def make(cls, plan: Plan, options: EngineOptions, reporter: Reporter) -> LocalEngine:
+        del options, reporter
+        config = plan.config
+        return cls(plan.streams(), plan.estimator(), config.tasks_per_group, seed=config.seed)
 
-    @property
-    def _activation(self) -> str:
-        return self._estimator.config.activation
+    def start(self, rule: Rule) -> None:
+        self._groups = [self._begin(rule, s, [0] * self._n_tasks) for s in self._streams]
+
+    def _begin(self, rule: Rule, stream: TaskStream, serials: Sequence[int]) -> GroupState:
+        activation = self._estimator.config.activation
+        return self._place(begin_group(rule, stream, serials, activation, self._first_slot))
+
+    def renew(self, rule: Rule) -> None:
+        """Begin the next task in every slot."""
+        everywhere = range(self._n_tasks)
+        self._groups = [
+            self._place(renew(rule, group, stream, everywhere, self._first_slot))
+            for group, stream in zip(self._groups, self._streams, strict=True)
+        ]
 
     def _place(self, group: GroupState) -> GroupState:
         return jax.device_put(group, self._sharding)
@@ -102,10 +133,14 @@ class LocalEngine(Engine):
 
     def _length(self, meta_step: int, index: int) -> int:
         low, high = self._estimator.lengths
-        seed = np.random.SeedSequence([self._seed, meta_step, index, 3])
+        seed = np.random.SeedSequence([*self._seed, meta_step, index, 3])
         return int(np.random.default_rng(seed).integers(low, high + 1))
 
     def gather(self, rule: Rule, meta_step: int) -> Gathered:
+        return summarise(self.advance(rule, meta_step))
+
+    def advance(self, rule: Rule, meta_step: int) -> Advanced:
+        """One estimate of every group; tasks that are over or not finite make place for new."""
         before = self._compile_seconds
         lengths = [self._length(meta_step, i) for i in range(len(self._groups))]
         estimates = [
@@ -121,23 +156,14 @@ class LocalEngine(Engine):
             over = ~finite | (age >= horizon) | self._estimator.restarts
             slots = np.flatnonzero(over).tolist()
             begun += len(slots)
-            group = renew(rule, estimate.group, self._streams[i], slots)
+            group = renew(rule, estimate.group, self._streams[i], slots, self._first_slot)
             self._groups[i] = self._place(group) if slots else group
-
-        finite = np.stack([f for _, _, f, _, _ in read])
-        usable = [e.gradient for e, f in zip(estimates, finite, strict=True) if f.any()]
-        gradient = None
-        if usable:
-            gradient = jax.tree.map(lambda *g: sum(g[1:], g[0]) / len(g), *usable)
-        losses = np.stack([r[0] for r in read])[finite]
-        norms = np.stack([r[1] for r in read])[finite]
-        return Gathered(
-            gradient=gradient,
-            loss=float(losses.mean()) if losses.size else float("nan"),
-            gradient_norm=float(norms.mean()) if norms.size else float("nan"),
-            truncations=int(finite.size),
-            inner_steps=int(sum(lengths)) * self._n_tasks,
-            dropped=int(finite.size - finite.sum()),
+        return Advanced(
+            gradients=[e.gradient for e in estimates],
+            loss=np.stack([r[0] for r in read]),
+            norm=np.stack([r[1] for r in read]),
+            finite=np.stack([r[2] for r in read]),
+            lengths=lengths,
             begun=begun,
             compile_seconds=self._compile_seconds - before,
         )
@@ -156,10 +182,29 @@ class LocalEngine(Engine):
         groups = []
         for i, stream in enumerate(self._streams):
             saved = state[f"group{i}"]
-            serials = [int(n) for n in saved["serial"]]
-            group = begin_group(rule, stream, serials, self._activation)
+            group = self._begin(rule, stream, [int(n) for n in saved["serial"]])
             group = eqx.tree_at(
                 lambda g: (g.phi, g.rule_state), group, (saved["phi"], saved["rule_state"])
             )
             groups.append(self._place(group))
         self._groups = groups
+
+
+def summarise(advanced: Advanced) -> Gathered:
+    """The mean gradient over the groups that have one, and what to report."""
+    finite = advanced.finite
+    usable = [g for g, f in zip(advanced.gradients, finite, strict=True) if f.any()]
+    gradient = None
+    if usable:
+        gradient = jax.tree.map(lambda *g: sum(g[1:], g[0]) / len(g), *usable)
+    losses, norms = advanced.loss[finite], advanced.norm[finite]
+    return Gathered(
+        gradient=gradient,
+        loss=float(losses.mean()) if losses.size else float("nan"),
+        gradient_norm=float(norms.mean()) if norms.size else float("nan"),
+        truncations=int(finite.size),
+        inner_steps=int(sum(advanced.lengths)) * finite.shape[1],
+        dropped=int(finite.size - finite.sum()),
+        begun=advanced.begun,
+        compile_seconds=advanced.compile_seconds,
+    )

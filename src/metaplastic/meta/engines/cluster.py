@@ -1,0 +1,262 @@
+"""The processes of one mesh: how they meet, tell each other what to do, and add up arrays."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
+from numpy.typing import NDArray
+
+from metaplastic.errors import ConfigError, RunError
+from metaplastic.meta.engines import watchdog
+
+HEARTBEAT_SECONDS = 30
+MEETING_SECONDS = 600  # the longest that one process may compile while another waits
+_POLL_MS = 20_000
+
+Tree = TypeVar("Tree", bound=PyTree)
+
+
+class PeerLostError(RunError):
+    """Another process of the mesh is gone: nothing more can be computed by those that are left.
+
+    The process should end at once, by `os._exit`: JAX's own farewell waits for the lost one.
+    """
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Where the processes meet. All None: Slurm or Open MPI tells (`jax.distributed`)."""
+
+    coordinator: str | None = None
+    num_processes: int | None = None
+    process_id: int | None = None
+    bind: str | None = None
+    seconds: int = 120
+
+    def check(self) -> None:
+        """Raises `ConfigError` where only a part is given, or numbers do not fit."""
+        given = [self.coordinator, self.num_processes, self.process_id]
+        if None in given and given != [None] * 3:
+            raise ConfigError(
+                "--coordinator, --num-processes and --process-id go together; "
+                "leave out all three under Slurm or Open MPI"
+            )
+        if self.coordinator is not None:
+            host, _, port = self.coordinator.rpartition(":")
+            if not host or not port.isdigit():
+                raise ConfigError(
+                    f"--coordinator {self.coordinator!r}: write host:port of process 0, "
+                    "as in 127.0.0.1:4321"
+                )
+        if self.num_processes is not None and self.process_id is not None:
+            if self.num_processes < 1:
+                raise ConfigError(f"--num-processes {self.num_processes}: at least 1")
+            if not 0 <= self.process_id < self.num_processes:
+                raise ConfigError(
+                    f"--process-id {self.process_id}: from 0 to {self.num_processes - 1}"
+                )
+
+
+class Cluster:
+    """The processes that run one program. Process 0 leads: it alone owns θ and the run directory,
+    and tells the others what comes next; arrays go through JAX's collectives."""
+
+    def __init__(self) -> None:
+        self.index = jax.process_index()
+        self.count = jax.process_count()
+        by_process = {d.process_index: d for d in reversed(jax.devices())}
+        self._own = jax.local_devices()[0]
+        self._mesh = Mesh(np.array([by_process[i] for i in range(self.count)]), ("processes",))
+        self._split = NamedSharding(self._mesh, PartitionSpec("processes"))
+        self._sum = jax.jit(
+            jax.shard_map(
+                lambda x: jax.lax.psum(x[0], "processes"),
+                mesh=self._mesh,
+                in_specs=PartitionSpec("processes"),
+                out_specs=PartitionSpec(),
+                check_vma=False,
+            )
+        )
+        self._told = self._met = 0
+        # connections are made at the first collective, and only for half a minute
+        self.meet()
+        with watchdog.quiet_stdout():
+            self.sum(np.zeros(1, np.float32))
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is process 0."""
+        return self.index == 0
+
+    def meet(self) -> None:
+        """Wait for all processes; raises `PeerLostError` where one does not come."""
+        self._met += 1
+        try:
+            _client().wait_at_barrier(f"metaplastic/meet/{self._met}", 1000 * MEETING_SECONDS)
+        except jax.errors.JaxRuntimeError as error:
+            raise _lost(error) from None
+
+    def sum(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The sum over all processes of arrays of one shape and dtype, the same everywhere.
+
+        Raises `PeerLostError` where a process is gone.
+        """
+        try:
+            own = jax.device_put(array[None], self._own)
+            whole = jax.make_array_from_single_device_arrays(
+                (self.count, *array.shape), self._split, [own]
+            )
+            return np.asarray(self._sum(whole).addressable_data(0))
+        except (jax.errors.JaxRuntimeError, ValueError) as error:
+            raise _lost(error) from None
+
+    def join_parts(self, parts: Tree) -> Tree:
+        """Leaves (n, ...) of every process as leaves (processes × n, ...), to the bit."""
+
+        def padded(leaf: Any) -> NDArray[Any]:
+            own = np.asarray(leaf)
+            whole = np.zeros((self.count, *own.shape), own.dtype)
+            whole[self.index] = own
+            return whole.reshape(-1, *own.shape[1:])
+
+        return self._sum_bits(jax.tree.map(padded, parts))
+
+    def from_leader(self, tree: Tree) -> Tree:
+        """Process 0's leaves everywhere, to the bit; the others give shapes and dtypes."""
+        if not self.leads:
+            tree = jax.tree.map(lambda a: np.zeros(np.shape(a), np.asarray(a).dtype), tree)
+        return self._sum_bits(tree)
+
+    def _sum_bits(self, tree: Tree) -> Tree:
+        """Leaf-wise sums where all but one process give zeros: as integers, so exact."""
+        leaves, structure = jax.tree.flatten(tree)
+        arrays = [np.ascontiguousarray(leaf) for leaf in leaves]
+        content = b"".join(a.tobytes() for a in arrays)
+        content += bytes(-len(content) % 4)
+        content = self.sum(np.frombuffer(content, np.uint32)).tobytes()
+        found, at = [], 0
+        for a in arrays:
+            found.append(np.frombuffer(content, a.dtype, a.size, at).reshape(a.shape))
+            at += a.nbytes
+        return jax.tree.unflatten(structure, found)
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Process 0: what all do next."""
+        self._told += 1
+        client = _client()
+        try:
+            client.key_value_set(f"metaplastic/tell/{self._told}", json.dumps(message))
+            if self._told > 8:  # all have heard it: each message but "end" leads to a collective
+                client.key_value_delete(f"metaplastic/tell/{self._told - 8}")
+        except jax.errors.JaxRuntimeError as error:
+            raise _lost(error) from None
+
+    def listen(self) -> dict[str, Any]:
+        """The others: what process 0 tells next, however long it takes."""
+        self._told += 1
+        while True:
+            try:
+                key = f"metaplastic/tell/{self._told}"
+                return json.loads(_client().blocking_key_value_get(key, _POLL_MS))
+            except jax.errors.JaxRuntimeError as error:
+                if "DEADLINE_EXCEEDED" not in str(error):
+                    raise _lost(error) from None
+
+    def leave(self) -> None:
+        """Part from the others; all must."""
+        jax.distributed.shutdown()
+
+
+def join(meeting: Meeting) -> Cluster:
+    """Meet the other processes. Must come before JAX's first use.
+
+    Raises `ConfigError` on a wrong or missing address, `RunError` where the others do not come.
+    """
+    meeting.check()
+    # a signal is the trainer's to handle
+    jax.config.update("jax_enable_preemption_service", False)
+    host = (meeting.coordinator or "").rpartition(":")[0]
+    bind = meeting.bind or (host if host in ("127.0.0.1", "localhost", "::1") else None)
+    port = (meeting.coordinator or "").rpartition(":")[2]
+    watchdog.start()
+    try:
+        with _collectives_bound_to(bind):
+            jax.distributed.initialize(
+                meeting.coordinator,
+                meeting.num_processes,
+                meeting.process_id,
+                initialization_timeout=meeting.seconds,
+                heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+                shutdown_timeout_seconds=HEARTBEAT_SECONDS,
+                coordinator_bind_address=f"{bind}:{port}" if bind and port else None,
+                cluster_detection_method="deactivate" if meeting.coordinator else None,
+            )
+            return Cluster()
+    except ValueError:
+        raise ConfigError(
+            "engine mesh: give --coordinator, --num-processes and --process-id, or "
+            "--local-processes, or start it by srun or mpirun"
+        ) from None
+    except jax.errors.JaxRuntimeError as error:
+        raise RunError(
+            f"the {meeting.num_processes or ''} processes did not meet at "
+            f"{meeting.coordinator or 'the address found'} within {meeting.seconds} s: {error}"
+        ) from None
+
+
+class _collectives_bound_to:
+    """Has JAX's CPU collectives listen on one address instead of the host name's.
+
+    JAX offers no setting for it; where its inner name is gone, its own choice stands.
+    """
+
+    def __init__(self, address: str | None) -> None:
+        self._address = address
+
+    def __enter__(self) -> None:
+        from jax._src.lib import _jax  # pyright: ignore[reportPrivateImportUsage]
+
+        self._where, self._before = _jax, getattr(_jax, "make_gloo_tcp_collectives", None)
+        if self._address is None or self._before is None:
+            return
+        before, address = self._before, socket.gethostbyname(self._address)
+
+        def bound(**arguments: Any) -> Any:
+            return before(**{"hostname": address, **arguments})
+
+        _jax.make_gloo_tcp_collectives = bound  # pyright: ignore[reportAttributeAccessIssue]
+
+    def __exit__(self, *_: Any) -> None:
+        if self._before is not None:
+            self._where.make_gloo_tcp_collectives = self._before  # pyright: ignore
+
+
+def _client() -> Any:
+    """The client of the coordination service that `jax.distributed` keeps; JAX gives no public
+    way to its key-value store and barriers."""
+    from jax._src.distributed import global_state
+
+    return global_state.client
+
+
+def _lost(error: Exception) -> PeerLostError:
+    reason = " ".join(str(error).split())[:160]
+    return PeerLostError(f"{watchdog.LOST} ({reason})")
+
+
+def local_cores(count: int) -> Sequence[int | None]:
+    """A core for each of `count` processes, of those this one may use; None where the system
+    does not tell, or there are fewer."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [None] * count
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[:count] if count <= len(cores) else [None] * count

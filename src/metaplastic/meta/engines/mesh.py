@@ -1,0 +1,163 @@
+"""Engine `mesh`: one program on many processes and hosts; the tasks of every group are split
+over all their devices, and JAX's collectives add the gradients up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from metaplastic.errors import ConfigError, MetaplasticError, RunError
+from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
+from metaplastic.meta.engines.local import Advanced, LocalEngine, summarise
+from metaplastic.meta.reporter import Reporter
+from metaplastic.rules import Rule, make_rule
+
+if TYPE_CHECKING:
+    from metaplastic.meta.engines.cluster import Cluster
+    from metaplastic.meta.plan import Plan
+
+
+class MeshEngine(Engine):
+    """Process 0's part, which leads; `follow` is the part of the others.
+
+    Every process owns an equal share of each group's slots, spread over its own devices, and
+    computes their mean gradient as `LocalEngine` does. Once per meta-step, θ goes out from process
+    0 and one sum over all processes brings back gradients, losses and marks. θ is applied to
+    nowhere else, so that processes on different hardware cannot drift apart.
+    """
+
+    def __init__(self, part: LocalEngine, cluster: Cluster, n_slots: int) -> None:
+        """`part` owns this process's `n_slots` slots of each group."""
+        self._part = part
+        self._cluster = cluster
+        self._n_slots = n_slots
+
+    @classmethod
+    def make(cls, plan: Plan, options: EngineOptions, reporter: Reporter) -> MeshEngine:
+        if options.cluster is None:
+            raise ConfigError(
+                "engine mesh runs in processes that joined each other: "
+                "use metaplastic meta-train --engine mesh"
+            )
+        cluster, config = options.cluster, plan.config
+        if config.tasks_per_group % cluster.count:
+            raise ConfigError(
+                f"{config.tasks_per_group} tasks a group cannot be split evenly over "
+                f"{cluster.count} processes; use a multiple of {cluster.count}"
+            )
+        share = config.tasks_per_group // cluster.count
+        part = LocalEngine(
+            plan.streams(),
+            plan.estimator(),
+            share,
+            seed=config.seed,
+            first_slot=share * cluster.index,
+        )
+        engine = cls(part, cluster, share)
+        if cluster.leads:
+            cluster.tell({"do": "begin", "config": config.model_dump(mode="json")})
+            reporter.message(f"{cluster.count} processes, {jax.device_count()} devices")
+        return engine
+
+    def start(self, rule: Rule) -> None:
+        self._cluster.tell({"do": "start"})
+        self.take_part("start", rule)
+
+    def gather(self, rule: Rule, meta_step: int) -> Gathered:
+        self._cluster.tell({"do": "gather", "meta_step": meta_step})
+        return self.take_part("gather", rule, meta_step)
+
+    def state(self) -> dict[str, Any]:
+        self._cluster.tell({"do": "state"})
+        return self.take_part("state")
+
+    def restore(self, rule: Rule, state: dict[str, Any]) -> None:
+        self._cluster.tell({"do": "restore"})
+        self.take_part("restore", rule, 0, state)
+
+    def take_part(
+        self, what: str, rule: Any = None, meta_step: int = 0, state: dict[str, Any] | None = None
+    ) -> Any:
+        """One operation of all processes together."""
+        if what == "start":
+            return self._part.start(self._shared(rule))
+        if what == "gather":
+            return self._gather(self._shared(rule), meta_step)
+        if what == "state":
+            return self._cluster.join_parts(self._part.state())
+        rule = self._shared(rule)
+        shapes = self._cluster.join_parts(self._part.state())
+        whole = self._cluster.from_leader(shapes if state is None else state)
+        first = self._n_slots * self._cluster.index
+        own = jax.tree.map(lambda a: jnp.asarray(a[first : first + self._n_slots]), whole)
+        return self._part.restore(rule, own)
+
+    def _shared(self, rule: Rule) -> Rule:
+        """The rule with process 0's θ."""
+        theta, static = eqx.partition(rule, eqx.is_array)
+        theta = jax.tree.map(jnp.asarray, self._cluster.from_leader(jax.device_get(theta)))
+        return eqx.combine(theta, static)
+
+    def _gather(self, rule: Rule, meta_step: int) -> Gathered:
+        own = self._part.advance(rule, meta_step)
+        if own.compile_seconds:
+            self._cluster.meet()  # all have compiled: no collective waits for a compiler
+        flat = [ravel_pytree(g) for g in own.gradients]
+        unravel = [back for _, back in flat]
+        # each process's part, laid where no other's is, so that one sum carries everything
+        counts = own.finite.sum(axis=1).astype(np.float32)
+        tasks = np.zeros((3, len(counts), self._cluster.count, self._n_slots), np.float32)
+        tasks[:, :, self._cluster.index] = own.loss, own.norm, own.finite
+        message = [np.asarray(g) * n for (g, _), n in zip(flat, counts, strict=True)]
+        message += [counts, np.array([own.begun], np.float32), tasks.ravel()]
+        total = self._cluster.sum(np.concatenate(message).astype(np.float32))
+
+        sizes = np.cumsum([part.size for part in message])[:-1]
+        *sums, counts, begun, rest = np.split(total, sizes)
+        loss, norm, finite = rest.reshape(3, len(counts), -1)
+        return summarise(
+            Advanced(
+                [
+                    back(jnp.asarray(g / max(n, 1)))
+                    for back, g, n in zip(unravel, sums, counts, strict=True)
+                ],
+                loss,
+                norm,
+                finite.astype(bool),
+                own.lengths,
+                int(begun[0]),
+                own.compile_seconds,
+            )
+        )
+
+    def close(self) -> None:
+        self._cluster.tell({"do": "end"})
+
+
+def follow(cluster: Cluster, data_dir: Path | None = None) -> None:
+    """What every process but 0 does: what process 0 tells, until it says that this is the end.
+
+    Raises `RunError` where process 0 ended by an error.
+    """
+    from metaplastic.meta.config import parse_config
+    from metaplastic.meta.plan import make_plan
+
+    message = cluster.listen()
+    if message["do"] == "begin":
+        config = parse_config(message["config"])
+        try:
+            plan = make_plan(config, data_dir=data_dir)
+            engine = MeshEngine.make(plan, EngineOptions(cluster=cluster), Reporter())
+        except MetaplasticError as error:
+            raise RunError(f"process {cluster.index}: {error}") from None
+        rule = make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)
+        while (message := cluster.listen())["do"] != "end":
+            engine.take_part(message["do"], rule, message.get("meta_step", 0))
+    if message.get("error"):
+        raise RunError(f"process 0 ended: {message['error']}")

@@ -1,0 +1,79 @@
+"""What runs in a worker of engine `ray`: its own groups of tasks, and gradients on demand."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from metaplastic.meta.engines.asynchronous import Answer, Request
+
+if TYPE_CHECKING:
+    from metaplastic.meta.engines.local import LocalEngine
+    from metaplastic.meta.plan import Plan
+
+
+class Worker:
+    """One actor. Its tasks are its incarnation's alone: no other worker, before or after, gets
+    them, so that a lost one costs its own unrolls and nothing is learned from twice."""
+
+    def __init__(
+        self, plan: Plan, incarnation: int, core: int | None, settings: dict[str, Any]
+    ) -> None:
+        """`settings` are JAX's, as the trainer has them; `core` is the only one to use."""
+        # before JAX's first use
+        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+        if core is not None and hasattr(os, "sched_setaffinity"):
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(0, {core})
+        import equinox as eqx
+        import jax
+
+        from metaplastic.rules import make_rule
+
+        for name, value in settings.items():
+            jax.config.update(name, value)
+        config = plan.config
+        rule = make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)
+        _, self._static = eqx.partition(rule, eqx.is_array)
+        self._plan = plan
+        self._estimator = plan.estimator()
+        self._incarnation = incarnation
+        self._groups: dict[int, LocalEngine] = {}
+
+    def pid(self) -> int:
+        """The process, for whoever must kill it."""
+        return os.getpid()
+
+    def gradient(self, theta: Any, request: Request) -> Answer:
+        """The gradient at this θ of a group's tasks, which advance by one estimate."""
+        import dataclasses
+
+        import equinox as eqx
+        import jax
+
+        began = time.perf_counter()
+        rule = eqx.combine(jax.tree.map(jax.numpy.asarray, theta), self._static)
+        engine = self._groups.get(request.group)
+        if engine is None:
+            engine = self._begin(request)
+            engine.start(rule)
+        elif request.renew:
+            engine.renew(rule)
+        found = engine.gather(rule, request.sequence)
+        found = dataclasses.replace(found, gradient=jax.device_get(found.gradient))
+        return Answer(request, found, time.perf_counter() - began)
+
+    def _begin(self, request: Request) -> LocalEngine:
+        from metaplastic.meta.engines.local import LocalEngine
+
+        config = self._plan.config
+        engine = LocalEngine(
+            [self._plan.stream(request.group, incarnation=self._incarnation)],
+            self._estimator,
+            config.tasks_per_group,
+            seed=(config.seed, self._incarnation, request.group),
+        )
+        self._groups[request.group] = engine
+        return engine
