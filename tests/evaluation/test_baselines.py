@@ -14,6 +14,7 @@ from metaplastic.evaluation.baselines import (
     LabelledBaseline,
     Unlabelled,
     make_baseline,
+    raw_logistic,
 )
 from metaplastic.evaluation.baselines.kmeans import triangle, whitening
 from metaplastic.evaluation.baselines.supervised import Supervised, _initial, _validate
@@ -167,3 +168,47 @@ def test_more_examples_give_more_steps():
     settings = Supervised().settings
     assert settings.spacing(100) == settings.every
     assert settings.spacing(1000) > settings.every
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_logistic_regression_in_the_rows_span_is_the_plain_one(classes):
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((40, 90)), np.arange(40) % classes
+    found = raw_logistic._path(x, y, (3.0,), classes)[0]
+    centred = x - x.mean(axis=0)
+    scaled = centred / np.sqrt((centred**2).sum(axis=1).mean())
+    plain = LogisticRegression(C=3.0, max_iter=5000, tol=1e-8).fit(scaled, y)
+    scores = found(x)
+    chance = np.exp(scores - scores.max(axis=1, keepdims=True))
+    chance /= chance.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(chance, plain.predict_proba(scaled), atol=5e-3)
+
+
+def test_logistic_regression_chooses_a_penalty_by_its_labels_alone(monkeypatch):
+    """Five stratified folds by hand, with scikit-learn's own machine on the inputs."""
+    from sklearn.linear_model import LogisticRegression
+
+    strengths = (1e-2, 1.0, 100.0)
+    monkeypatch.setattr(raw_logistic, "INVERSE_PENALTIES", strengths)
+    rng = np.random.default_rng(1)
+    y = np.repeat(np.arange(3), 10)
+    x = rng.standard_normal((30, 12)) + 1.2 * np.eye(3, 12)[y]
+    right = np.zeros(3)
+    for held in range(5):
+        out = np.arange(30) % 10 % 5 == held
+        scale = np.sqrt(((x[~out] - x[~out].mean(axis=0)) ** 2).sum(axis=1).mean())
+        for i, strength in enumerate(strengths):
+            machine = LogisticRegression(C=strength, max_iter=5000).fit(x[~out] / scale, y[~out])
+            right[i] += (machine.predict(x[out] / scale) == y[out]).sum()
+    assert np.sum(right == right.max()) == 1, "a tie would prove nothing"
+    expected = raw_logistic._path(x, y, (strengths[int(np.argmax(right))],), 3)[0]
+    np.testing.assert_allclose(raw_logistic.fit(x, y, 3)(x), expected(x), rtol=1e-6)
+
+
+def test_logistic_regression_with_one_label_or_without_a_class():
+    x, y = np.eye(3), np.array([0, 1, 3])
+    scores = raw_logistic.fit(x, y, 4)(x)
+    assert np.argmax(scores, axis=1).tolist() == [0, 1, 3]
+    assert np.isneginf(scores[:, 2]).all()

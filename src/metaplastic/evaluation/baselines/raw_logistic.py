@@ -102,7 +102,7 @@ def _path(
     size = float(np.sqrt(np.mean(np.sum(centred**2, axis=1)))) or 1.0
     left, singular, right = np.linalg.svd(centred / size, full_matrices=False)
     inside = left * singular
-    machine = LogisticRegression(warm_start=True, max_iter=300, tol=1e-3)
+    machine = LogisticRegression(warm_start=True, max_iter=1000)
     found = []
     for strength in inverse_penalties:
         machine.set_params(C=strength).fit(inside, y)
