@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metaplastic.errors import DataError
 from metaplastic.evaluation import FewShotConfig, search
 from metaplastic.evaluation.search import Search
 from metaplastic.evaluation.store import SEEDS_AT_ONCE, Store
@@ -84,3 +85,25 @@ def test_a_setting_that_gives_no_number_does_not_win(tmp_path, only_digits, monk
     monkeypatch.setattr(search, "baseline_accuracies", accuracies)
     baseline, _ = Search(Store(tmp_path / "s.json"), only_digits).make("hebbian", "mnist")
     assert baseline.settings.inner_step == 0.3
+
+
+def test_two_studies_that_share_a_file_lose_nothing(tmp_path):
+    path = tmp_path / "search.json"
+    one, other = Store(path), Store(path)
+    one.numbers({"a": 1}, (0, 1), lambda seeds: [float(s) for s in seeds])
+    other.numbers({"a": 1}, (2,), lambda seeds: [float(s) for s in seeds])
+    other.numbers({"b": 1}, (0,), lambda seeds: [5.0])
+
+    def refuse(_):
+        raise AssertionError("computed again")
+
+    again = Store(path)
+    assert again.numbers({"a": 1}, (0, 1, 2), refuse) == [0.0, 1.0, 2.0]
+    assert again.numbers({"b": 1}, (0,), refuse) == [5.0]
+
+
+@pytest.mark.parametrize("text", ['{"cells": 3}', '{"cells": {"x": {}}}', "{}", "[]", "{"])
+def test_a_damaged_store_is_named(tmp_path, text):
+    (tmp_path / "cells.json").write_text(text)
+    with pytest.raises(DataError, match=r"cells\.json.*delete it"):
+        Store(tmp_path / "cells.json")

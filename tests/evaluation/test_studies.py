@@ -128,6 +128,21 @@ def test_a_second_run_computes_nothing(results, run_folder, monkeypatch):
     assert (results / "architectures.json").read_text() == before
 
 
+def test_rivals_numbers_do_not_depend_on_the_rule(results, run_folder, tmp_path, monkeypatch):
+    """A rule with another batch size and horizon finds those of all its rivals in the store."""
+    (tmp_path / "cells").mkdir()
+    cells = (results / "cells" / "labels.json").read_text()
+    (tmp_path / "cells" / "labels.json").write_text(cells)
+    rule = named_rule(run_folder)._replace(batch_size=8, horizon=3)
+    for baseline in search.BASELINES.values():
+        monkeypatch.setattr(baseline, "grid", baseline.grid[:1])
+    chosen = {**COMMON, **SMALL["labels"], "inner_steps": None}
+    study = make_study("labels", Context(rule, tmp_path), **chosen)
+    study.run()
+    assert study.store.fresh == 2  # the rule's own, one a seed
+    assert study.store.kept == 4
+
+
 def test_wide_layers_run_on_fewer_seeds_and_points(results):
     narrow, wide = read_json(results / "architectures.json")["widths"]
     assert len(wide["points"]) < len(narrow["points"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -82,15 +82,18 @@ class Context:
             self._problems[address] = load_problem(address, self.data_dir)
         return self._problems[address]
 
-    def available(self, addresses: Sequence[str]) -> list[str]:
-        """Those of the data sets that are here; the others are named in `notes`."""
-        found = []
+    def available(self, addresses: Sequence[str]) -> Iterator[str]:
+        """Those of the data sets that are here, each loaded when its turn comes; the others are
+        named in `notes`. Raises `DataError` in the end where there is none."""
+        found = False
         for address in addresses:
             try:
                 self.problem(address)
-                found.append(address)
             except DataError as error:
                 self.notes.append(f"{address} left out: {error}")
+                continue
+            found = True
+            yield address
         if not found:
             raise DataError(
                 f"none of the data sets {', '.join(addresses)} is here: {self.notes[-1]}"
