@@ -187,7 +187,12 @@ def join(meeting: Meeting) -> Cluster:
     host = (meeting.coordinator or "").rpartition(":")[0]
     bind = meeting.bind or (host if host in ("127.0.0.1", "localhost", "::1") else None)
     port = (meeting.coordinator or "").rpartition(":")[2]
-    watchdog.start()
+    missed = (
+        f"the {meeting.num_processes or ''} processes did not all come to "
+        f"{meeting.coordinator or 'the address found'} within {meeting.seconds} s; "
+        "see that all run, with one address and number, and that process 0 can be reached"
+    )
+    watchdog.start(missed)
     try:
         with _collectives_bound_to(bind):
             jax.distributed.initialize(
@@ -200,17 +205,15 @@ def join(meeting: Meeting) -> Cluster:
                 coordinator_bind_address=f"{bind}:{port}" if bind and port else None,
                 cluster_detection_method="deactivate" if meeting.coordinator else None,
             )
+            watchdog.say(watchdog.LOST)
             return Cluster()
     except ValueError:
         raise ConfigError(
             "engine mesh: give --coordinator, --num-processes and --process-id, or "
             "--local-processes, or start it by srun or mpirun"
         ) from None
-    except jax.errors.JaxRuntimeError as error:
-        raise RunError(
-            f"the {meeting.num_processes or ''} processes did not meet at "
-            f"{meeting.coordinator or 'the address found'} within {meeting.seconds} s: {error}"
-        ) from None
+    except jax.errors.JaxRuntimeError:
+        raise RunError(missed) from None
 
 
 class _collectives_bound_to:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,6 +26,7 @@ from metaplastic.rules import Rule
 if TYPE_CHECKING:
     from metaplastic.meta.plan import Plan
 
+ATTEMPTS = 3  # at starting Ray here
 LISTED = 64  # gradients of an update that its line of metrics names one by one
 _JAX_SETTINGS = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
 
@@ -211,22 +213,25 @@ def _connect(options: EngineOptions) -> Any:
     except ImportError:
         raise MissingExtraError("ray", "ray", "engine ray") from None
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    settings: dict[str, Any] = {"address": options.address}
+    if options.address is None:
+        cores = options.workers or _own_cores()
+        settings = {"address": "local", "num_cpus": cores, "include_dashboard": False}
     try:
-        if options.address is None:
-            ray.init(
-                address="local",
-                num_cpus=options.workers or _own_cores(),
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-            )
-        else:
-            ray.init(address=options.address, log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise RunError(
-            f"cannot join the Ray cluster at {options.address or 'this machine'}: {reason}"
-        ) from None
+        for attempt in range(ATTEMPTS):
+            try:
+                with warnings.catch_warnings():
+                    # Ray's processes are forked to run another program at once, which is safe
+                    warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
+                    ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **settings)
+                break
+            except Exception as error:  # a busy machine may miss Ray's 30 s, which it raises so
+                ray.shutdown()
+                if options.address is None and attempt + 1 < ATTEMPTS:
+                    continue
+                reason = " ".join(str(error).split())[:200]
+                where = options.address or "this machine"
+                raise RunError(f"cannot use a Ray cluster at {where}: {reason}") from None
     finally:
         for number, handler in handlers.items():  # ray.init takes SIGTERM for itself
             with contextlib.suppress(ValueError):  # not in the main thread

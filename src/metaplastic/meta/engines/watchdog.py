@@ -23,14 +23,21 @@ LOST = (
 _SIGN = "JAX distributed service detected fatal errors"
 _SHOW_CURSOR = b"\x1b[?25h"
 _kept: list[Any] = []  # what must outlive `start`
+_line = [LOST]
 
 
-def start() -> None:
-    """From here on an abort by JAX's coordination client prints `LOST` and exits with status 1.
+def say(line: str) -> None:
+    """What an abort prints from here on."""
+    _line[0] = line
+
+
+def start(line: str) -> None:
+    """From here on an abort by JAX's coordination client prints `line` and exits with status 1.
 
     What C++ libraries write to stderr is held in a temporary file, and shown only where the
     process aborts for another reason. Python's own stderr is untouched.
     """
+    say(line)
     if _kept:
         return
     sys.stderr.flush()
@@ -44,7 +51,7 @@ def start() -> None:
         text = os.pread(held.fileno(), 65536, max(0, size - 65536))
         if _SIGN.encode() in text:
             restore = _SHOW_CURSOR if os.isatty(real) else b""
-            os.write(real, restore + f"metaplastic: {LOST}\n".encode())
+            os.write(real, restore + f"metaplastic: {_line[0]}\n".encode())
             os._exit(1)
         os.write(real, text)
         os._exit(128 + number)
