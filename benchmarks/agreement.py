@@ -1,0 +1,21 @@
+"""Whether two gradients are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def agreement(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, float]:
+    """Cosine between two gradients of θ, and the norm of their difference relative to `ours`."""
+    one, other = (
+        np.concatenate([np.ravel(np.asarray(g[name], np.float64)) for name in ours])
+        for g in (ours, theirs)
+    )
+    norm = float(np.linalg.norm(one))
+    return {
+        "cosine": float(one @ other) / (norm * float(np.linalg.norm(other))),
+        "relative_error": float(np.linalg.norm(one - other)) / norm,
+    }

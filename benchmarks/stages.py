@@ -1,0 +1,213 @@
+"""The stages of `make bench`, each a child process or two."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks import child, machine
+from benchmarks.child import ROOT, ChildError, Placement
+from benchmarks.workloads import PAPER, SMALL, WORKLOADS, Workload, to_json
+from metaplastic.tasks import Architecture
+
+ACCELERATOR_TASKS = 64
+COMPILE_PATIENCE = 90.0  # seconds given to torch.compile and its timing
+_DEVICES = (
+    "import jax; print('\\n'.join(d.device_kind for d in jax.devices() if d.platform!='cpu'))"
+)
+
+
+class Bench:
+    """What the stages share: the machine, a cache of compiled programs, the amount of work."""
+
+    def __init__(self, *, quick: bool = False) -> None:
+        self.quick = quick
+        self._folder = tempfile.TemporaryDirectory(prefix="metaplastic-bench-")
+        self.cache = Path(self._folder.name)
+        listed = subprocess.run(
+            [sys.executable, "-c", _DEVICES], capture_output=True, text=True, check=False
+        )
+        self.accelerators = listed.stdout.split("\n")[:-1] if listed.stdout.strip() else []
+        self.load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+    @property
+    def path(self) -> Path:
+        return ROOT / "results" / f"bench-{machine.name(self.accelerators)}.json"
+
+    @cached_property
+    def one_core(self) -> Placement:
+        """The last core, pinned; all of the machine where there is an accelerator."""
+        return Placement("device") if self.accelerators else Placement("one core", self._cores[-1:])
+
+    @cached_property
+    def as_shipped(self) -> Placement:
+        """All cores, as the command line runs; whatever there is beside an accelerator."""
+        if self.accelerators:
+            return self.one_core
+        return Placement(f"{len(self._cores)} cores, one process", self._cores)
+
+    @property
+    def _cores(self) -> tuple[int, ...]:
+        return tuple(machine.cores())
+
+    @property
+    def single_cores(self) -> list[Placement]:
+        """Each core, pinned."""
+        return [Placement(f"core {i}", (core,)) for i, core in enumerate(self._cores)]
+
+    @cached_property
+    def workloads(self) -> dict[str, Workload]:
+        """As fixed; on an accelerator with as many tasks as keep it busy and fit its memory."""
+        if not self.accelerators:
+            return WORKLOADS
+        fit = child.run("capacity", {"workload": to_json(PAPER)}, self.one_core)["tasks"]
+        tasks = max(1, min(ACCELERATOR_TASKS, fit))
+        return {n: replace(w, tasks=tasks, at_once=None) for n, w in WORKLOADS.items()}
+
+    def header(self, seconds: float) -> dict[str, Any]:
+        """Machine, versions, date, and how long all took."""
+        return {
+            "kind": "bench",
+            "format": 1,
+            "name": machine.name(self.accelerators),
+            "machine": machine.describe(self.accelerators),
+            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "load_before": self.load,
+            "quick": self.quick,
+            "seconds": seconds,
+        }
+
+
+def _tried(
+    job: str,
+    arguments: dict[str, Any],
+    placement: Placement,
+    bench: Bench,
+    timeout: float = 300.0,
+) -> Any:
+    try:
+        return child.run(job, arguments, placement, cache=bench.cache, timeout=timeout)
+    except ChildError as error:
+        print(f"   {job}, {placement.name}: {error}", flush=True)
+        return {"failed": str(error)}
+
+
+def compiling(bench: Bench) -> dict[str, Any]:
+    """Cold, then in a second process by the cache."""
+    found: dict[str, Any] = {}
+    for name, workload in bench.workloads.items():
+        given = {"workload": to_json(workload)}
+        cold, warm = (_tried("compiling", given, bench.as_shipped, bench) for _ in range(2))
+        found[name] = {"cold": cold, "warm": warm}
+    return {"compiling": found}
+
+
+def contest(bench: Bench) -> dict[str, Any]:
+    """Product and rivals: pinned to one core, then with the whole machine."""
+    seconds = 2.0 if bench.quick else 8.0
+    shipped, several = bench.as_shipped, bench.as_shipped.threads > 1
+    found: dict[str, Any] = {}
+    for name, workload in bench.workloads.items():
+        given = {"workload": to_json(workload), "plain": True, "seconds": seconds, "analyse": True}
+        given["torch"] = [(way, 1) for way in ("loop", "vmap")]
+        places = {bench.one_core.name: _tried("contest", given, bench.one_core, bench)}
+        given |= {"analyse": False}
+        if several:
+            given["torch"] = [(w, n) for w in ("loop", "vmap") for n in (1, shipped.threads)]
+            places[shipped.name] = _tried("contest", given, shipped, bench)
+        if name == "small" and not bench.quick:
+            # by itself: PyTorch may take minutes to compile
+            given |= {"plain": False, "torch": [("compile", 1)]}
+            label = f"{shipped.name}, torch.compile"
+            places[label] = _tried("contest", given, shipped, bench, COMPILE_PATIENCE)
+        found[name] = {"workload": to_json(workload), "placements": places}
+    return {"contest": found}
+
+
+def together(bench: Bench) -> dict[str, Any]:
+    """One pinned process a core, all at once: what engine `mesh` on this machine's cores gives."""
+    if bench.accelerators or bench.as_shipped.threads < 2:
+        return {"together": {}}
+    found = {}
+    for name, workload in bench.workloads.items():
+        given = {"workload": to_json(workload), "seconds": 2.0 if bench.quick else 8.0}
+        children = [child.start("rate", given, p, bench.cache) for p in bench.single_cores]
+        try:
+            for one in children:
+                assert one.stdout is not None
+                while (line := one.stdout.readline()) and line.strip() != "ready":
+                    pass
+            for one in children:
+                assert one.stdin is not None
+                one.stdin.write("go\n")
+                one.stdin.flush()
+            rates = [child.finish(one, 120.0)["task_steps_per_second"] for one in children]
+            found[name] = {"rates": rates, "task_steps_per_second": sum(rates)}
+        except (ChildError, OSError) as error:
+            found[name] = {"failed": str(error)}
+        finally:
+            for one in children:
+                if one.poll() is None:
+                    one.kill()
+    return {"together": found}
+
+
+def growth(bench: Bench) -> dict[str, Any]:
+    """One dimension at a time; the rows are shared out over the cores."""
+
+    def deep(*hidden: int) -> Architecture:
+        return Architecture(14, 1, hidden, 32)
+
+    base = replace(SMALL, architecture=deep(64), tasks=1)
+    rows = {
+        "base: 196-64-32, batch 64, 8 steps, 1 task": base,
+        "4 tasks, one after another": replace(base, tasks=4),
+        "4 tasks at once": replace(base, tasks=4, at_once=4),
+        "width 512": replace(base, architecture=deep(512)),
+        "5 layers": replace(base, architecture=deep(64, 64, 64, 64)),
+        "batch 256": replace(base, batch=256),
+        "40 steps": replace(base, steps=40),
+        "8 steps, not rematerialised": replace(base, rematerialise=False),
+    }
+    if bench.quick:
+        rows = dict(list(rows.items())[:2])
+    if bench.accelerators:
+        rows = {n: replace(w, at_once=None) for n, w in rows.items()}
+    places = [bench.one_core] if bench.accelerators else bench.single_cores[-2:]
+    names = list(rows)
+    children = []
+    for i, place in enumerate(places):
+        mine = {n: to_json(rows[n]) for n in names[i :: len(places)]}
+        children.append(child.start("growth", {"workloads": mine}, place, bench.cache))
+    found: dict[str, Any] = {}
+    for one in children:
+        try:
+            found |= child.finish(one, 300.0)
+        except ChildError as error:
+            print(f"   growth: {error}", flush=True)
+    return {"growth": {name: found[name] for name in names if name in found}}
+
+
+def precision(bench: Bench) -> dict[str, Any]:
+    """Precisions of matrix products, where there is an accelerator to try them on."""
+    if not bench.accelerators:
+        return {"precision": {}}
+    given = {"workload": to_json(bench.workloads["paper"])}
+    return {"precision": _tried("precision", given, bench.one_core, bench)}
+
+
+STAGES: dict[str, Callable[[Bench], dict[str, Any]]] = {
+    "compiling": compiling,
+    "contest": contest,
+    "together": together,
+    "growth": growth,
+    "precision": precision,
+}

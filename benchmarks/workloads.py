@@ -1,0 +1,160 @@
+"""The fixed workloads, on inputs drawn from a seed, and the product's own program for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metaplastic.base_model import initialise
+from metaplastic.meta.estimators import Estimate, TruncatedBackprop
+from metaplastic.meta.group import GroupState, Pool
+from metaplastic.meta.memory import predict_unroll_bytes
+from metaplastic.meta.unroll import UnrollConfig, draw_labelled, draw_minibatch
+from metaplastic.objectives import Ridge
+from metaplastic.rules import Rule, make_rule
+from metaplastic.tasks import Architecture
+from metaplastic.tasks.task import TaskConfig, n_targets
+
+NO_CLIP = 1e9  # so that rivals need not compute per-task norms
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A meta-gradient of rule `local` at its shipped size, through the whole of `steps`."""
+
+    architecture: Architecture
+    batch: int
+    steps: int
+    tasks: int
+    at_once: int | None = 1  # as the trainer sets it on a processor; None on an accelerator
+    rematerialise: bool = True
+    precision: str | None = None  # of matrix products; the ridge solve stays at float32
+
+    @property
+    def task_steps(self) -> int:
+        """Tasks times inner steps: what a gradient's time is divided by."""
+        return self.tasks * self.steps
+
+    @cached_property
+    def config(self) -> UnrollConfig:
+        return UnrollConfig(
+            batch_size=self.batch,
+            truncation=(self.steps, self.steps),
+            rematerialise=self.rematerialise,
+        )
+
+    @cached_property
+    def estimator(self) -> TruncatedBackprop:
+        per_class = TaskConfig().labels_per_class
+        return TruncatedBackprop(self.config, per_class, Ridge(), NO_CLIP, self.at_once)
+
+
+def to_json(workload: Workload) -> dict[str, Any]:
+    """The workload as plain values."""
+    return asdict(workload)
+
+
+def from_json(given: Mapping[str, Any]) -> Workload:
+    """The workload again."""
+    architecture = {**given["architecture"], "hidden": tuple(given["architecture"]["hidden"])}
+    return Workload(**{**given, "architecture": Architecture(**architecture)})
+
+
+SMALL = Workload(Architecture(14, 1, (128, 64), 32), batch=64, steps=8, tasks=4)
+PAPER = Workload(Architecture(16, 1, (256, 256, 256), 32), batch=128, steps=10, tasks=1)
+WORKLOADS = {"small": SMALL, "paper": PAPER}
+
+
+def benchmark_rule(seed: int = 0) -> Rule:
+    """Rule `local` at its shipped size, θ moved off its special start so that every term counts."""
+    rule = make_rule("local", jax.random.key(seed))
+    theta, static = eqx.partition(rule, eqx.is_inexact_array)
+    rng = np.random.default_rng(seed)
+    theta = jax.tree.map(lambda a: a + jnp.asarray(0.05 * rng.normal(size=a.shape), a.dtype), theta)
+    return eqx.combine(theta, static)
+
+
+def draw_group(workload: Workload, rule: Rule, seed: int = 0) -> GroupState:
+    """Tasks whose classes are clouds around different points."""
+    tasks = TaskConfig()
+    rng = np.random.default_rng(seed)
+    shape = (workload.tasks, tasks.n_classes, tasks.examples_per_class)
+    inputs = rng.normal(size=(*shape[:2], 1, workload.architecture.n_inputs))
+    inputs = inputs + rng.normal(size=(*shape, workload.architecture.n_inputs))
+    targets = np.zeros((*shape, n_targets(tasks)), np.float32)
+    n = tasks.n_classes
+    targets[..., :n] = ((np.eye(n) - 1 / n) / np.sqrt(1 - 1 / n))[None, :, None]
+    targets[..., n:] = 0.05 * rng.normal(size=targets[..., n:].shape)
+    keys = jax.random.split(jax.random.key(seed), workload.tasks)
+    phi = jax.vmap(lambda k: initialise(k, workload.architecture.sizes))(keys)
+    return GroupState(
+        phi=phi,
+        rule_state=jax.vmap(rule.init)(phi),
+        pool=Pool(jnp.asarray(inputs, jnp.float32), jnp.asarray(targets)),
+        keys=keys,
+        horizon=jnp.full((workload.tasks,), 10**6, jnp.int32),
+        serial=jnp.zeros((workload.tasks,), jnp.int32),
+    )
+
+
+class Batches(NamedTuple):
+    """What the product draws inside its program, drawn beforehand for the rivals.
+
+    `x` (tasks, steps, batch, inputs); `fit` and `test` inputs (tasks, steps, labelled, inputs) and
+    targets (tasks, steps, labelled, targets).
+    """
+
+    x: Any
+    fit_inputs: Any
+    fit_targets: Any
+    test_inputs: Any
+    test_targets: Any
+
+
+def draw_batches(workload: Workload, group: GroupState) -> Batches:
+    """The very minibatches and labelled batches that the product's unroll draws."""
+
+    def of_step(pool: Pool, key: Any, age: Any) -> Batches:
+        batch_key, label_key = jax.random.split(jax.random.fold_in(key, age + 1))
+        fit, test = draw_labelled(pool, workload.estimator.per_class, label_key)
+        x = draw_minibatch(pool, workload.batch, batch_key)
+        return Batches(x, fit.inputs, fit.targets, test.inputs, test.targets)
+
+    of_task = jax.vmap(of_step, in_axes=(None, None, 0))
+    ages = jnp.arange(workload.steps)
+    return jax.jit(jax.vmap(of_task, in_axes=(0, 0, None)))(group.pool, group.keys, ages)
+
+
+def lower(workload: Workload, rule: Rule, group: GroupState) -> tuple[Any, tuple[Any, ...]]:
+    """The product's meta-gradient, lowered but not compiled, and its arguments."""
+    theta, static = eqx.partition(rule, eqx.is_array)
+
+    def estimate(theta: Any, group: GroupState, n_steps: Any) -> Estimate:
+        return workload.estimator(eqx.combine(theta, static), group, n_steps)
+
+    arguments = (theta, group, jnp.array(workload.steps, jnp.int32))
+    with jax.default_matmul_precision(workload.precision or "default"):
+        return jax.jit(estimate).lower(*arguments), arguments
+
+
+def predicted_bytes(workload: Workload, rule: Rule) -> int:
+    """What meta-training prints before it compiles this workload."""
+    return predict_unroll_bytes(
+        rule, workload.estimator, workload.architecture, TaskConfig(), workload.tasks
+    )
+
+
+def theta_arrays(tree: Any) -> dict[str, np.ndarray]:
+    """θ, or a gradient of it, as named arrays."""
+    return {
+        name: np.asarray(leaf, np.float32)
+        for name, leaf in vars(tree).items()
+        if eqx.is_inexact_array(leaf)
+    }

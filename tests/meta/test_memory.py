@@ -1,0 +1,80 @@
+"""The memory of an unroll as told beforehand, against what the compiler reports."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import pytest
+
+from metaplastic.base_model import initialise
+from metaplastic.meta.estimators import TruncatedBackprop
+from metaplastic.meta.group import GroupState, Pool
+from metaplastic.meta.memory import memory_line, predict_unroll_bytes
+from metaplastic.meta.plan import Plan
+from metaplastic.meta.unroll import UnrollConfig
+from metaplastic.objectives import Ridge
+from metaplastic.rules import make_rule
+from metaplastic.tasks import Architecture, TaskConfig
+from metaplastic.tasks.task import n_targets
+from tests.meta.conftest import tiny_config
+
+TASKS = TaskConfig(n_classes=5, examples_per_class=20, labels_per_class=10)
+
+
+def _case(hidden: tuple[int, ...], batch: int, steps: int, *, rematerialise: bool, at_once: int):
+    config = UnrollConfig(batch_size=batch, truncation=(steps, steps), rematerialise=rematerialise)
+    estimator = TruncatedBackprop(config, TASKS.labels_per_class, Ridge(), 1.0, at_once)
+    return estimator, Architecture(8, 1, hidden, 16)
+
+
+def _group(rule, architecture: Architecture, n_tasks: int) -> GroupState:
+    keys = jax.random.split(jax.random.key(0), n_tasks)
+    phi = jax.vmap(lambda k: initialise(k, architecture.sizes))(keys)
+    shape = (n_tasks, TASKS.n_classes, TASKS.examples_per_class)
+    pool = Pool(jnp.ones((*shape, architecture.n_inputs)), jnp.ones((*shape, n_targets(TASKS))))
+    zeros = jnp.zeros((n_tasks,), jnp.int32)
+    return GroupState(phi, jax.vmap(rule.init)(phi), pool, keys, zeros, zeros)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "architecture"),
+    [
+        _case((), 128, 6, rematerialise=True, at_once=2),
+        _case((32,), 128, 4, rematerialise=False, at_once=1),
+    ],
+    ids=["rematerialised, two at once", "not rematerialised"],
+)
+def test_within_30_percent_of_the_compiled_program(estimator, architecture) -> None:
+    rule = make_rule("local", jax.random.key(0))
+    theta, static = eqx.partition(rule, eqx.is_array)
+    group = _group(rule, architecture, 2)
+
+    def estimate(theta, group):
+        return estimator(eqx.combine(theta, static), group, jnp.array(estimator.lengths[1]))
+
+    memory = jax.jit(estimate).lower(theta, group).compile().memory_analysis()
+    told = predict_unroll_bytes(rule, estimator, architecture, TASKS, 2)
+    assert told == pytest.approx(memory.temp_size_in_bytes, rel=0.3)
+
+
+def test_grows_with_what_it_must_grow_with() -> None:
+    rule = make_rule("local", jax.random.key(0), hidden=4, error_channels=2, readout_channels=2)
+
+    def told(batch: int = 16, steps: int = 2, n_tasks: int = 1, *, rematerialise: bool = False):
+        case = _case((8,), batch, steps, rematerialise=rematerialise, at_once=8)
+        return predict_unroll_bytes(rule, *case, TASKS, n_tasks)
+
+    assert told(n_tasks=3) == 3 * told()
+    assert told(batch=64) > 2.5 * told()
+    assert told(steps=8) > 3.5 * told()
+    assert told(steps=8, rematerialise=True) < 0.7 * told(steps=8)
+
+
+def test_the_line_names_the_largest_architecture() -> None:
+    config = tiny_config(groups=2)
+    small, large = Architecture(8, 1, (8,), 8), Architecture(8, 1, (16,), 8)
+    rule = make_rule("hebbian", jax.random.key(0))
+    line = memory_line(Plan(config, (), (large, small)), rule)
+    assert str(large) in line
+    assert "MB" in line
