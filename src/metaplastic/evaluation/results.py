@@ -95,7 +95,9 @@ def read_json(path: Path | str) -> dict[str, Any]:
     except (ValueError, OSError) as error:
         raise DataError(f"{path} is not a results file: {error}; delete it and run again") from None
     if not isinstance(found, dict):
-        raise DataError(f"{path} is not a results file: it holds no object; delete it and run again")
+        raise DataError(
+            f"{path} is not a results file: it holds no object; delete it and run again"
+        )
     return found
 
 
