@@ -27,7 +27,7 @@ def draw(content: dict[str, Any]) -> Figure:
     columns = min(COLUMNS, len(found))
     rows = -(-len(found) // columns)
     height = 0.8 + rows * (0.9 + 0.22 * max(len(d["methods"]) for d in found.values()))
-    title = f"{content['title']}\n{protocol_note(content)}"
+    title = f"{content['title']}\n{protocol_note(content)}; dotted: chance"
     figure = new_figure(max(4.2 * columns, 6.5), height, title)
     axes = figure.subplots(rows, columns, squeeze=False)
     for place, (address, entry) in enumerate(found.items()):
@@ -64,7 +64,7 @@ def _panel(axes: Axes, address: str, entry: dict[str, Any]) -> None:
     axes.axvline(chance, color="black", linewidth=0.8, linestyle=":")
     seen = "\n(another part of it was meta-trained on)" if entry["data"]["meta_trained_on"] else ""
     axes.set_title(f"{address}, {entry['data']['test']:,} test examples{seen}")
-    axes.set_xlabel(f"{ACCURACY}; dotted: chance")
+    axes.set_xlabel(ACCURACY)
 
 
 def _mean(method: dict[str, Any]) -> float:
