@@ -7,16 +7,19 @@ import tempfile
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# tests neither read nor write the caches of whoever runs them
+# one core a process: tests run side by side
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+# tests neither read nor write the caches of whoever runs them; side by side they share one
 _CACHE = tempfile.TemporaryDirectory(prefix="metaplastic-tests-")
-os.environ["XDG_CACHE_HOME"] = os.environ.get("METAPLASTIC_TEST_CACHE", _CACHE.name)
+_FOLDER = os.environ.setdefault("METAPLASTIC_TEST_CACHE", _CACHE.name)
+os.environ["XDG_CACHE_HOME"] = _FOLDER
 
 import jax
 import pytest
 
 jax.config.update("jax_num_cpu_devices", 2)
 # what one test compiled, the next takes from disk
-jax.config.update("jax_compilation_cache_dir", f"{_CACHE.name}/compiled")
+jax.config.update("jax_compilation_cache_dir", f"{_FOLDER}/compiled")
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

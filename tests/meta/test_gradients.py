@@ -10,6 +10,7 @@ import pytest
 
 from metaplastic.base_model import initialise
 from metaplastic.meta.estimators import Estimate, FullBackprop, TruncatedBackprop
+from metaplastic.meta.estimators.estimator import gather
 from metaplastic.meta.group import GroupState, Pool
 from metaplastic.meta.unroll import UnrollConfig, draw_labelled, unroll, weigh
 from metaplastic.objectives import Ridge
@@ -142,6 +143,14 @@ def test_each_task_is_clipped_before_the_mean() -> None:
     clipped = _estimate(_estimator(clip=clip), rule, group, steps)
     np.testing.assert_allclose(clipped.norm, free.norm, rtol=1e-5)
     assert np.linalg.norm(_flat(clipped.gradient)) <= clip * (1 + 1e-5)
+
+
+def test_a_task_beyond_the_norm_limit_is_dropped_like_one_that_is_not_finite() -> None:
+    gradients = {"a": jnp.array([[3.0, 4.0], [0.3, 0.4], [30.0, 40.0]])}
+    mean, norm, kept = gather(gradients, jnp.zeros(3), clip=1.0, limit=10.0)
+    np.testing.assert_allclose(norm, [5.0, 0.5, 50.0], rtol=1e-6)
+    assert kept.tolist() == [True, True, False]
+    np.testing.assert_allclose(mean["a"], [(0.6 + 0.3) / 2, (0.8 + 0.4) / 2], rtol=1e-6)
 
 
 def test_no_label_reaches_the_rule() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from metaplastic import load_card, load_rule
-from metaplastic.errors import RunError
+from metaplastic.errors import ConfigError, RunError
 from metaplastic.meta.engines import LocalEngine
 from metaplastic.meta.reporter import Reporter
 from metaplastic.meta.run_dir import RunDir, on_ladder, read_metrics
@@ -207,6 +207,23 @@ def test_a_full_disk_leaves_the_previous_checkpoint_whole(
     names = [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()]
     assert names == ["step-000000002.safetensors"]
     _train(tmp_path / "run", None, resume=True, stop_at=1)
+
+
+def test_a_run_begins_from_a_rule_that_fits(whole, tmp_path: Path) -> None:
+    path, _ = whole
+    start = str(path / "rule.safetensors")
+    run = RunDir.create(tmp_path / "run", tiny_config(rule={"start": start}))
+    begun = eqx.filter(Trainer(run).rule, eqx.is_array)
+    run.close()
+    for found, wanted in zip(
+        jax.tree.leaves(begun), jax.tree.leaves(load_rule(start)), strict=True
+    ):
+        np.testing.assert_array_equal(found, wanted)
+    other = tiny_config(rule={"start": start, "settings": {"hidden": 5}})
+    run = RunDir.create(tmp_path / "other", other)
+    with pytest.raises(ConfigError, match=r"give rule\.name and rule\.settings as in the file"):
+        Trainer(run)
+    run.close()
 
 
 def test_the_ladder() -> None:

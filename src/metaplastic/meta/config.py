@@ -27,6 +27,9 @@ class RuleConfig(BaseModel):
 
     name: str = "local"
     settings: dict[str, Any] = Field(default_factory=dict)
+    start: str | None = Field(
+        default=None, description="rule to begin from: a file or a shipped name; none: a fresh one"
+    )
 
     @field_validator("name")
     @classmethod

@@ -26,6 +26,11 @@ class OptimizerConfig(BaseModel):
     clip_task: float = Field(
         default=1.0, gt=0, description="norm that each task's gradient is clipped to"
     )
+    norm_limit: float = Field(
+        default=100.0,
+        gt=0,
+        description="a task whose gradient's norm is above this is dropped: it has turned chaotic",
+    )
     clip_total: float = Field(
         default=0.5, gt=0, description="norm that the mean gradient is clipped to"
     )

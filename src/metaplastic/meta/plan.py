@@ -32,6 +32,7 @@ class Plan:
             make_objective(config.objective),
             config.optimizer.clip_task,
             tasks_at_once=1 if jax.local_devices()[0].platform == "cpu" else None,
+            norm_limit=config.optimizer.norm_limit,
         )
 
     def stream(self, group: int, *, seed: int | None = None, incarnation: int = 0) -> TaskStream:

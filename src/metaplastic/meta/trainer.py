@@ -13,9 +13,10 @@ import jax
 import numpy as np
 
 from metaplastic import hub
-from metaplastic.errors import RunError
+from metaplastic.errors import ConfigError, RunError
 from metaplastic.meta import optimizer
 from metaplastic.meta.engines import EngineOptions, Gathered, get_engine
+from metaplastic.meta.memory import memory_line
 from metaplastic.meta.plan import make_plan
 from metaplastic.meta.reporter import Reporter
 from metaplastic.meta.run_dir import RunDir, on_ladder
@@ -66,10 +67,9 @@ class Trainer:
             n_classes=config.tasks.n_classes,
             objective=make_objective(config.objective),
         )
-        self._rule = make_rule(
-            config.rule.name, jax.random.key(config.seed), **config.rule.settings
-        )
+        self._rule = _starting_rule(config)
         self._optimizer = optimizer.start(config.optimizer, self._rule)
+        self._reporter.message(memory_line(plan, self._rule))
         self._meta_step = 0
 
     @property
@@ -111,6 +111,7 @@ class Trainer:
                 self._save()
                 saved_at = time.monotonic()
             if stopping and self._meta_step < total:
+                self._publish(rung=False)
                 return False
         return True
 
@@ -178,7 +179,8 @@ class Trainer:
         self._run.append_metrics(line)
         self._reporter.step(line, config.optimizer.meta_steps)
 
-    def _publish(self) -> None:
+    def _publish(self, *, rung: bool = True) -> None:
+        """The rule file of now; on the ladder, a copy that stays."""
         config = self._config
         card = hub.RuleCard(
             training_data=tuple(dict.fromkeys(config.tasks.sources)),
@@ -192,10 +194,25 @@ class Trainer:
             wall_clock_seconds=round(self._seconds, 1),
             hardware=_hardware(),
         )
-        path = self._run.rule_path(self._meta_step)
-        path.parent.mkdir(exist_ok=True)
-        hub.save_rule(self.rule, path, card)
+        if rung:
+            path = self._run.rule_path(self._meta_step)
+            path.parent.mkdir(exist_ok=True)
+            hub.save_rule(self.rule, path, card)
         hub.save_rule(self.rule, self._run.path / "rule.safetensors", card)
+
+
+def _starting_rule(config: MetaTrainConfig) -> Rule:
+    fresh = make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)
+    if config.rule.start is None:
+        return fresh
+    rule = hub.load_rule(config.rule.start)
+    if (rule.name, rule.settings) != (fresh.name, fresh.settings):
+        raise ConfigError(
+            f"rule.start {config.rule.start!r} is of kind {rule.name!r} with settings "
+            f"{rule.settings}; the run asks for {fresh.name!r} with {fresh.settings}; "
+            "give rule.name and rule.settings as in the file"
+        )
+    return rule
 
 
 def _hardware() -> str:

@@ -147,11 +147,13 @@ class Local(Rule):
                     error = _apply(self.w_top, own)
                 features = jnp.concatenate([x_l[None], error, own[1:]])
             context = self._context(phi, layer, age)
-            readout = self._update_network(features, context)
+            # error signal sent on, pre, post, bias; of the input layer nothing but pre is used
             k, c = self.config.error_channels, self.config.readout_channels
-            pre = readout[k : k + c]
+            used = slice(k, k + c) if is_input else slice(None)
+            readout = self._update_network(features, context, used)
 
             if layer < layers:
+                pre = readout if is_input else readout[k : k + c]
                 assert post is not None
                 assert corr_above is not None
                 turn = self._change(phi.weights[layer], pre, post, corr_above)
@@ -213,10 +215,13 @@ class Local(Rule):
         return jnp.stack([*into, *out, bias, *flags])
 
     def _update_network(
-        self, features: Float[Array, "F batch units"], context: Float[Array, "C units"]
+        self,
+        features: Float[Array, "F batch units"],
+        context: Float[Array, "C units"],
+        readouts: slice,
     ) -> Float[Array, "R batch units"]:
-        """h of every neuron on every example, read out linearly. The input layer has no
-        lateral channels and uses the rows of those it has."""
+        """h of every neuron on every example, read out linearly; only `readouts` are computed.
+        The input layer has no lateral channels and uses the rows of those it has."""
         rows = features.shape[0]
         all_rows = self.w_features.shape[0]
         mean = jnp.mean(features, axis=1)
@@ -233,9 +238,9 @@ class Local(Rule):
         pooled = self.w_pooled.T @ pooled + shared[:, None]
         h = jax.nn.relu(_apply(self.w_hidden, h) + pooled[:, None])
         return (
-            _apply(self.w_readout, h)
-            + _apply(self.w_skip[:rows], features)
-            + self.b_readout[:, None, None]
+            _apply(self.w_readout[:, readouts], h)
+            + _apply(self.w_skip[:rows, readouts], features)
+            + self.b_readout[readouts, None, None]
         )
 
     def _send_back(self, phi: Phi, layer: int, delta: Array) -> Float[Array, "K batch below"]:

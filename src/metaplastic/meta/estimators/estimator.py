@@ -20,9 +20,9 @@ from metaplastic.rules import Rule
 class Estimate(NamedTuple):
     """What one group gives to a meta-step.
 
-    `gradient` is the mean over the tasks whose loss and gradient are finite; `finite` marks them;
-    those that are not have no part in it and must be replaced. `loss` and `norm` (of each task's
-    gradient, before clipping) are per task.
+    `gradient` is the mean over the tasks whose loss and gradient are finite and whose norm is
+    within the limit; `finite` marks them; the others have no part in it and must be replaced.
+    `loss` and `norm` (of each task's gradient, before clipping) are per task.
     """
 
     gradient: PyTree[Array]
@@ -46,6 +46,7 @@ class Estimator(eqx.Module):
     objective: Objective = eqx.field(static=True)
     clip_task: float = eqx.field(static=True)
     tasks_at_once: int | None = eqx.field(static=True, default=None)
+    norm_limit: float = eqx.field(static=True, default=float("inf"))
 
     @abc.abstractmethod
     def __call__(self, rule: Rule, group: GroupState, n_steps: Int[Array, ""]) -> Estimate:
@@ -63,14 +64,19 @@ class Estimator(eqx.Module):
 
 
 def gather(
-    gradients: PyTree[Array], loss: Float[Array, " tasks"], clip: float
+    gradients: PyTree[Array],
+    loss: Float[Array, " tasks"],
+    clip: float,
+    limit: float = float("inf"),
 ) -> tuple[PyTree[Array], Float[Array, " tasks"], Bool[Array, " tasks"]]:
     """Per-task gradients, clipped each to norm `clip`, as a mean over the finite ones.
 
-    Returns the mean, the norms before clipping, and the marks of finite tasks.
+    A norm above `limit` counts as not finite: such an unroll has turned chaotic, and what is left
+    of its gradient after clipping is noise. Returns the mean, the norms before clipping, and the
+    marks of finite tasks.
     """
     norm = jax.vmap(optax.tree.norm)(gradients)
-    finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    finite = jnp.isfinite(loss) & jnp.isfinite(norm) & (norm <= limit)
     scale = jnp.where(finite, jnp.minimum(1.0, clip / (norm + 1e-12)), 0.0)
     count = jnp.maximum(jnp.sum(finite), 1)
 

@@ -48,6 +48,6 @@ class TruncatedBackprop(Estimator):
             (group.phi, group.rule_state, group.pool, group.keys),
             batch_size=self.tasks_at_once or group.n_tasks,
         )
-        gradient, norm, finite = gather(gradients, losses, self.clip_task)
+        gradient, norm, finite = gather(gradients, losses, self.clip_task, self.norm_limit)
         group = eqx.tree_at(lambda g: (g.phi, g.rule_state), group, (end.phi, end.rule_state))
         return Estimate(gradient, group, losses, norm, finite)

@@ -1,0 +1,64 @@
+"""Generators of tasks: shapes, seeds, and that what is to be learned is there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import RidgeCV
+
+from metaplastic.tasks import GENERATORS, Architecture, TaskConfig, load_sources, sample_task
+from metaplastic.tasks.generators.shapes import SIDE, draw_shapes
+
+ARCHITECTURE = Architecture(14, 1, (64,), 32)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_generated_task_has_the_shapes_it_says(name: str, channels: int) -> None:
+    (source,) = load_sources([name], "meta-train", n_classes=10)
+    architecture = Architecture(14, channels, (64,), 32)
+    task = sample_task([source], TaskConfig(), architecture, [1])
+    assert task.inputs.shape == (10, 60, 196 * channels)
+    assert task.targets.shape == (10, 60, 14)
+    assert np.isfinite(task.inputs).all()
+    assert abs(task.inputs.mean()) < 1e-3
+    assert task.inputs.std() == pytest.approx(1.0, abs=0.02)
+    amounts = task.targets.reshape(600, -1)[:, 10:]
+    assert amounts.std(0) == pytest.approx(np.full(4, 0.1 / 2), rel=0.15)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_the_seed_decides_everything(name: str) -> None:
+    sources = load_sources([name], "meta-train", n_classes=10)
+    one, same, other = (
+        sample_task(sources, TaskConfig(), ARCHITECTURE, seed) for seed in ([7, 1], [7, 1], [7, 2])
+    )
+    np.testing.assert_array_equal(one.inputs, same.inputs)
+    assert not np.array_equal(one.inputs, other.inputs)
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("shapes", 0.5, 0.85), ("topics", 0.2, 0.6)])
+def test_classes_can_be_told_apart_but_not_easily(name: str, least: float, most: float) -> None:
+    """A linear readout of the raw inputs from ten labels a class, over eight tasks."""
+    sources = load_sources([name], "meta-train", n_classes=10)
+    found = []
+    for seed in range(8):
+        task = sample_task(sources, TaskConfig(), ARCHITECTURE, [seed])
+        fit, test = task.inputs[:, :10].reshape(100, -1), task.inputs[:, 10:].reshape(500, -1)
+        readout = RidgeCV(np.logspace(-1, 4, 11)).fit(fit, np.eye(10)[np.repeat(range(10), 10)])
+        guess = readout.predict(test).argmax(1)
+        found.append(np.mean(guess == np.repeat(np.arange(10), 50)))
+    assert least < np.mean(found) < most
+
+
+def test_shapes_are_filled_where_they_are_drawn() -> None:
+    images = draw_shapes(np.random.default_rng(0), 10, 20)
+    assert images.shape == (200, SIDE, SIDE)
+    assert images.dtype == np.uint8
+    drawn = (images > 60).mean((1, 2))
+    assert (drawn > 0.02).mean() > 0.95
+    assert 0.1 < drawn.mean() < 0.7
+
+
+def test_few_classes_are_drawn_too() -> None:
+    assert draw_shapes(np.random.default_rng(1), 2, 3).shape == (6, SIDE, SIDE)
