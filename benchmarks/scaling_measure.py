@@ -3,9 +3,9 @@ work, a worker's time for a gradient, and whole runs on real workers."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
-from pathlib import Path
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -64,7 +64,7 @@ def bytes_of_messages() -> dict[str, Any]:
         request = Request(0, 0, 0, 0, False)
         answer = Answer(request, Gathered(theta, 0.0, 0.0, 2, 100, 0, 2, 0.0), 1.0)
         sizes = [a.sizes for a in draw_architectures(config)]
-        phi = [4 * sum(m * n + n for m, n in zip(s, s[1:], strict=False)) for s in sizes]
+        phi = [4 * sum(m * n + n for m, n in itertools.pairwise(s)) for s in sizes]
         pool = config.tasks.n_classes * config.tasks.examples_per_class
         found[preset] = {
             "meta_parameters": sum(a.size for a in jax.tree.leaves(theta)),
@@ -178,12 +178,9 @@ class TimedWorker(Worker):
         return answer._replace(seconds=time.process_time() - clock)
 
 
-def computing_run(
-    workers: int, *, preset: str, updates: int, data_dir: Path | None
-) -> dict[str, Any]:
-    """A real run at a preset's shapes: gradients per second, processor seconds for each."""
-    config = make_config(preset)
-    plan: Plan = make_plan(config, data_dir=data_dir)
+def computing_run(workers: int, config: MetaTrainConfig, *, updates: int) -> dict[str, Any]:
+    """A real run: gradients per second, processor seconds for each."""
+    plan: Plan = make_plan(config)
     backend = RayBackend(plan, EngineOptions(workers=workers), TimedWorker)
     collector = _collector(
         backend, config.groups, workers, is_finite=lambda g: g.gradient is not None
@@ -191,7 +188,7 @@ def computing_run(
     theta = theta_of(config)
     compiling, heard = True, {}
     while compiling:  # until every worker has computed each of its groups once
-        for answer in collector.collect(theta, 0, 1).answers:
+        for answer in collector.collect(theta, 0, 1).answers:  # updates without a change of θ
             heard.setdefault(answer.request.incarnation, set()).add(answer.request.group)
         groups = sum(len(g) for g in heard.values())
         compiling = len(heard) < workers or groups < workers * min(2, config.groups)

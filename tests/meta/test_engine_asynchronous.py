@@ -202,7 +202,7 @@ def test_what_is_not_finite_is_reported_and_its_tasks_are_replaced() -> None:
 def test_when_no_worker_lives_long_enough_the_run_ends() -> None:
     backend = MadeUp(2)
     backend.dead = set(range(100))
-    with pytest.raises(RunError, match="last 20 workers were lost .* killed"):
+    with pytest.raises(RunError, match=r"last 20 workers were lost .* killed"):
         _collector(backend).collect("θ", 0, 1)
 
 

@@ -154,6 +154,7 @@ def meta_train(
     meeting = None
     if engine == "mesh":
         meeting = Meeting(coordinator, num_processes, process_id, bind)
+        meeting.check()
     with joined(meeting) as cluster:
         if cluster is not None and not cluster.leads:
             take_part(cluster, data_dir)

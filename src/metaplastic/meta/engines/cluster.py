@@ -179,9 +179,9 @@ class Cluster:
 def join(meeting: Meeting) -> Cluster:
     """Meet the other processes. Must come before JAX's first use.
 
-    Raises `ConfigError` on a wrong or missing address, `RunError` where the others do not come.
+    `meeting` was checked. Raises `ConfigError` where no address is given and none is found,
+    `RunError` where the others do not come.
     """
-    meeting.check()
     # a signal is the trainer's to handle
     jax.config.update("jax_enable_preemption_service", False)
     host = (meeting.coordinator or "").rpartition(":")[0]

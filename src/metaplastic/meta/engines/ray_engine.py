@@ -207,6 +207,8 @@ def _connect(options: EngineOptions) -> Any:
         # Ray's own name for "one machine, loopback only"; without it Ray takes the machine's
         # outward address, whatever address it is given
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        # Ray's workers would give way to everything else on the machine (niceness 15)
+        os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         import ray
         import ray.exceptions

@@ -1,0 +1,106 @@
+"""`python -m benchmarks.engines_agree`: equal numbers of gradients on `local` and on `ray`.
+
+Five seeds of a tiny run on each; writes the validation losses and their paired differences to
+results/scaling-agreement.json. Not a timing: other work on the machine does not matter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from scipy import stats
+
+from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
+from metaplastic.meta.config import parse_config
+from metaplastic.meta.engines import EngineOptions
+from metaplastic.meta.run_dir import RunDir, read_metrics
+from metaplastic.meta.trainer import Trainer
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG: dict[str, Any] = {
+    "rule": {"settings": {"hidden": 4, "error_channels": 2, "readout_channels": 2}},
+    "estimator": "full",
+    "groups": 2,
+    "tasks_per_group": 2,
+    "tasks": {
+        "n_classes": 5,
+        "examples_per_class": 20,
+        "labels_per_class": 5,
+        "architectures": {"sides": [8], "layers": [2, 2], "units": [12, 16], "n_features": [8]},
+    },
+    "unroll": {"batch_size": 16, "horizon": [8, 12]},
+    "validation": {"every": 10**6, "tasks": 32, "horizons": [1.0]},
+}
+
+
+def one(engine: str, seed: int, updates: int, workers: int) -> dict[str, Any]:
+    """A run: validation loss at its end, and what its metrics tell."""
+    config = parse_config(
+        {**CONFIG, "seed": seed, "engine": engine, "optimizer": {"meta_steps": updates}}
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunDir.create(Path(folder) / "run", config)
+        trainer = Trainer(run, checkpoint_seconds=1e9, options=EngineOptions(workers=workers))
+        before = trainer._validator(trainer.rule)
+        trainer.train()
+        trainer.close()
+        run.close()
+        metrics = read_metrics(run.path)
+    (loss,) = metrics[-1]["validation_loss"].values()
+    (accuracy,) = metrics[-1]["validation_accuracy"].values()
+    (start,) = before.values()
+    return {
+        "seed": seed,
+        "validation_loss_before": float(np.mean(start.loss)),
+        "validation_loss": loss,
+        "validation_accuracy": accuracy,
+        "truncations": sum(m["truncations"] for m in metrics),
+        "dropped": sum(m["dropped"] for m in metrics),
+        "staleness": float(np.mean([m.get("staleness", 0.0) for m in metrics])),
+    }
+
+
+def main() -> None:
+    """Run, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--updates", type=int, default=150)
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    one_thread_per_operation()
+    use_compilation_cache()
+    rows: dict[str, list[Any]] = {"local": [], "ray": []}
+    for seed in range(arguments.seeds):
+        for engine in rows:
+            rows[engine].append(one(engine, seed, arguments.updates, arguments.workers))
+            print(engine, rows[engine][-1], flush=True)
+    losses = {engine: [r["validation_loss"] for r in found] for engine, found in rows.items()}
+    difference = np.subtract(losses["ray"], losses["local"])
+    error = float(stats.sem(difference))
+    half = float(stats.t.ppf(0.975, len(difference) - 1)) * error
+    content = {
+        "command": "python -m benchmarks.engines_agree",
+        "config": CONFIG,
+        "updates": arguments.updates,
+        "workers": arguments.workers,
+        "jax": jax.__version__,
+        "runs": rows,
+        "mean": {engine: float(np.mean(found)) for engine, found in losses.items()},
+        "sd_over_seeds": {e: float(np.std(found, ddof=1)) for e, found in losses.items()},
+        "paired_difference": float(difference.mean()),
+        "standard_error": error,
+        "interval_95": [float(difference.mean()) - half, float(difference.mean()) + half],
+    }
+    file = ROOT / "results" / "scaling-agreement.json"
+    file.write_text(json.dumps(content, indent=1) + "\n")
+    print(f"ray - local: {difference.mean():+.4f} ± {error:.4f} (standard error); {file.name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""`python -m benchmarks.faults [NAME ...]`: faults tried for real on tiny runs.
+
+Processes are killed (SIGKILL), frozen (SIGSTOP) or made to send NaN; what the run then did goes to
+results/scaling-faults.json, and the script fails where a promise of docs/scaling.md is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.engines_agree import CONFIG as SMALL
+from metaplastic.meta.engines.launch import free_port
+from metaplastic.meta.run_dir import read_metrics
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results" / "scaling-faults.json"
+# a rule that compiles in a second or two: a worker is back soon after it was killed
+CONFIG = {**SMALL, "rule": {"name": "hebbian"}}
+
+
+def command(out: Path, *more: str) -> list[str]:
+    """A tiny run that would go on for hours."""
+    config = {**CONFIG, "optimizer": {"meta_steps": 10**6}}
+    file = out.with_suffix(".json")
+    file.write_text(json.dumps(config))
+    new = [] if "--resume" in more else [f"--config={file}"]
+    return [sys.executable, "-m", "metaplastic", "meta-train", f"--out={out}",
+            "--checkpoint-seconds=2", *new, *more]  # fmt: skip
+
+
+def start(out: Path, *more: str, log: str = "log") -> subprocess.Popen[bytes]:
+    """The run, told into OUT.LOG."""
+    with out.with_suffix(f".{log}").open("ab") as file:
+        return subprocess.Popen(command(out, *more), stdout=file, stderr=file)
+
+
+def told(out: Path, log: str = "log") -> list[str]:
+    """What the run printed."""
+    return out.with_suffix(f".{log}").read_text().splitlines()
+
+
+def wait_for(steps: int, out: Path, process: subprocess.Popen[bytes], seconds: float = 300) -> None:
+    """Until the run has taken that many meta-steps."""
+    deadline = time.monotonic() + seconds
+    while len(read_metrics(out)) < steps:
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"the run stands still: {told(out)[-5:]}")
+        time.sleep(0.2)
+
+
+def workers_of(trainer: int) -> list[int]:
+    """The worker processes of the Ray cluster that `trainer` started."""
+    parents, names = {}, {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            stat = (entry / "stat").read_text().rpartition(")")[2].split()
+            names[int(entry.name)] = (entry / "cmdline").read_bytes()
+            parents[int(entry.name)] = int(stat[1])
+        except OSError:
+            continue
+    found = []
+    for pid, name in names.items():
+        above = pid
+        while above not in (0, 1, trainer):
+            above = parents.get(above, 0)
+        if above == trainer and name.startswith(b"ray::Worker"):
+            found.append(pid)
+    return found
+
+
+def stop(process: subprocess.Popen[bytes]) -> int:
+    """SIGTERM: the run saves and ends."""
+    process.send_signal(signal.SIGTERM)
+    return process.wait(timeout=120)
+
+
+def summary(out: Path) -> dict[str, Any]:
+    """Counts over a run of engine `ray`; fails where a gradient counted twice."""
+    metrics = read_metrics(out)
+    names = [tuple(name) for m in metrics for name in m["gradients"]]
+    assert len(set(names)) == len(names), "a gradient was counted twice"
+    assert [m["meta_step"] for m in metrics] == list(range(1, len(metrics) + 1))
+    return {
+        "meta_steps": len(metrics),
+        "gradients_counted": len(names),
+        "counted_twice": len(names) - len(set(names)),
+        "workers_lost": sum(m["lost_workers"] for m in metrics),
+        "workers_begun": 1 + max(name[0] for name in names),
+        "dropped_as_stale": sum(m["stale"] for m in metrics),
+        "loss_of_first_and_last_20": [
+            sum(m["loss"] for m in part) / len(part) for part in (metrics[:20], metrics[-20:])
+        ],
+    }
+
+
+def ray_workers_killed(folder: Path, minutes: float) -> dict[str, Any]:
+    """Workers killed at random for minutes on end."""
+    out, rng = folder / "kills", random.Random(0)
+    trainer = start(out, "--engine=ray", "--workers=4")
+    wait_for(4, out, trainer)
+    end, kills, began = time.monotonic() + 60 * minutes, 0, len(read_metrics(out))
+    while time.monotonic() < end:
+        time.sleep(rng.uniform(2.0, 6.0))
+        assert trainer.poll() is None, told(out)[-3:]
+        if workers := workers_of(trainer.pid):
+            os.kill(rng.choice(workers), signal.SIGKILL)
+            kills += 1
+    after = len(read_metrics(out))
+    wait_for(after + 10, out, trainer)
+    status = stop(trainer)
+    assert status == 128 + signal.SIGTERM
+    return {
+        "minutes": minutes,
+        "kills": kills,
+        "meta_steps_meanwhile": after - began,
+        "status_at_sigterm": status,
+        **summary(out),
+        "told": [line for line in told(out) if "lost" in line][:3],
+    }
+
+
+def ray_trainer_killed(folder: Path) -> dict[str, Any]:
+    """The trainer killed three times at random, resumed each time."""
+    out, rng, steps = folder / "trainer", random.Random(1), []
+    for attempt in range(4):
+        trainer = start(out, "--engine=ray", "--workers=2", *(["--resume"] if attempt else []))
+        before = len(read_metrics(out))
+        wait_for(before + 20, out, trainer)
+        time.sleep(rng.uniform(0.0, 4.0))
+        if attempt < 3:
+            trainer.kill()
+            trainer.wait()
+            steps.append(len(read_metrics(out)))
+    assert stop(trainer) == 128 + signal.SIGTERM
+    resumed = [line for line in told(out) if "resumed at" in line]
+    assert len(resumed) == 3
+    return {"killed_at_meta_steps": steps, "told": resumed, **summary(out)}
+
+
+def ray_worker_hangs(folder: Path) -> dict[str, Any]:
+    """A worker frozen; the trainer gives it up after --worker-timeout."""
+    out = folder / "hangs"
+    trainer = start(out, "--engine=ray", "--workers=2", "--worker-timeout=60")
+    wait_for(20, out, trainer)
+    frozen = workers_of(trainer.pid)[0]
+    os.kill(frozen, signal.SIGSTOP)
+    began = time.monotonic()
+    while not any("silent for 60 s" in line for line in told(out)):
+        assert trainer.poll() is None
+        assert time.monotonic() - began < 180
+        time.sleep(0.2)
+    seconds = time.monotonic() - began
+    wait_for(len(read_metrics(out)) + 20, out, trainer)
+    gone = not Path(f"/proc/{frozen}/fd/0").exists()
+    assert stop(trainer) == 128 + signal.SIGTERM
+    lines = [line for line in told(out) if "silent" in line]
+    return {"given_up_after_seconds": seconds, "killed": gone, "told": lines, **summary(out)}
+
+
+def ray_worker_sends_nan(folder: Path) -> dict[str, Any]:
+    """A worker whose third gradient is NaN."""
+    from benchmarks.nan_worker import run
+
+    return run(folder / "nan")
+
+
+def _mesh(folder: Path, name: str, victim: int, number: signal.Signals) -> dict[str, Any]:
+    out = folder / name
+    place = [f"--coordinator=127.0.0.1:{free_port()}", "--num-processes=2", "--engine=mesh"]
+    both = [start(out, *place, f"--process-id={i}", log=f"log{i}") for i in range(2)]
+    wait_log = out.with_suffix(".log")
+    wait_log.touch()
+    wait_for(10, out, both[0])
+    time.sleep(3)
+    began = time.monotonic()
+    both[victim].send_signal(number)
+    other = both[1 - victim]
+    status = other.wait(timeout=60)
+    seconds = time.monotonic() - began
+    both[victim].kill()
+    both[victim].wait()
+    line = told(out, f"log{1 - victim}")[-1]
+    assert status == 1
+    assert line.startswith("metaplastic: another process of this mesh was lost")
+    saved = len(read_metrics(out))
+    left = start(out, "--resume")
+    wait_for(saved + 5, out, left)
+    assert stop(left) == 128 + signal.SIGTERM
+    resumed = [text for text in told(out) if "resumed at" in text]
+    return {
+        "victim": f"process {victim}, {number.name}",
+        "seconds_until_the_other_ended": seconds,
+        "its_status": status,
+        "told": [line, *resumed],
+    }
+
+
+def mesh_process_killed(folder: Path) -> dict[str, Any]:
+    """Process 1 of two killed, and process 0 of two."""
+    return {
+        "process_1": _mesh(folder, "mesh1", 1, signal.SIGKILL),
+        "process_0": _mesh(folder, "mesh0", 0, signal.SIGKILL),
+    }
+
+
+def mesh_process_frozen(folder: Path) -> dict[str, Any]:
+    """Process 1 of two frozen, as by a dead host: no connection is closed."""
+    return _mesh(folder, "mesh2", 1, signal.SIGSTOP)
+
+
+TRIALS: dict[str, Callable[..., dict[str, Any]]] = {
+    f.__name__: f
+    for f in (
+        mesh_process_killed,
+        mesh_process_frozen,
+        ray_trainer_killed,
+        ray_worker_hangs,
+        ray_worker_sends_nan,
+        ray_workers_killed,
+    )
+}
+
+
+def main() -> None:
+    """Run the named trials, all without a name, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*TRIALS, []])
+    parser.add_argument("--minutes", type=float, default=5.0)
+    arguments = parser.parse_args()
+    content = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in arguments.names or TRIALS:
+            more = (arguments.minutes,) if name == "ray_workers_killed" else ()
+            load = os.getloadavg()[0]
+            found = TRIALS[name](Path(folder), *more)
+            content[name] = {
+                "command": f"python -m benchmarks.faults {name}",
+                "cores": os.cpu_count(),
+                "load_average": load,
+                **found,
+            }
+            print(name, json.dumps(content[name], indent=1), flush=True)
+            RESULTS.write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

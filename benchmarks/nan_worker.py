@@ -1,0 +1,61 @@
+"""A run on engine `ray` one worker of which sends NaN, for benchmarks/faults.py."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import jax
+import numpy as np
+
+from benchmarks.engines_agree import CONFIG as SMALL
+from metaplastic.meta.config import parse_config
+from metaplastic.meta.engines import EngineOptions, RayEngine
+from metaplastic.meta.engines.asynchronous import Answer, Request
+from metaplastic.meta.engines.ray_worker import Worker
+from metaplastic.meta.reporter import Reporter
+from metaplastic.meta.run_dir import RunDir, read_metrics
+from metaplastic.meta.trainer import Trainer
+
+CONFIG = {**SMALL, "rule": {"name": "hebbian"}}
+
+
+class SpoiltWorker(Worker):
+    """The third gradient of the first worker is NaN, though it says that all is well."""
+
+    def gradient(self, theta: Any, request: Request) -> Answer:
+        answer = super().gradient(theta, request)
+        if request[:2] != (0, 2):
+            return answer
+        spoilt = jax.tree.map(lambda a: np.full_like(a, np.nan), answer.gathered.gradient)
+        return answer._replace(gathered=dataclasses.replace(answer.gathered, gradient=spoilt))
+
+
+class _Heard(Reporter):
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def run(path: Path, updates: int = 30) -> dict[str, Any]:
+    """What was told, and whether θ and all losses stayed finite."""
+    table = {**CONFIG, "engine": "ray", "optimizer": {"meta_steps": updates}}
+    directory, heard = RunDir.create(path, parse_config(table)), _Heard()
+    with mock.patch.object(RayEngine, "worker", SpoiltWorker):
+        trainer = Trainer(directory, reporter=heard, options=EngineOptions(workers=2))
+        trainer.train()
+        trainer.close()
+    directory.close()
+    metrics = read_metrics(path)
+    assert sum("not finite" in text for text in heard.warnings) == 1, heard.warnings
+    assert sum(m["dropped"] for m in metrics) == table["tasks_per_group"]
+    assert all(np.isfinite(a).all() for a in jax.tree.leaves(jax.device_get(trainer.rule)))
+    return {
+        "meta_steps": len(metrics),
+        "dropped": sum(m["dropped"] for m in metrics),
+        "told": heard.warnings,
+    }

@@ -1,0 +1,161 @@
+"""`python -m benchmarks.scaling`: how far engine `ray` goes, measured and simulated.
+
+Measures bytes, the trainer's costs and real runs on 1, 2 and 4 workers, some that compute and some
+that only sleep (results/scaling-measured.json); simulates 1 to 10,000 workers with those costs
+(results/scaling-simulated.json, results/scaling.png). With --no-measure the measurements at hand
+are used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.engines_agree import CONFIG
+from benchmarks.scaling_simulation import Costs, simulate, sweep
+from metaplastic.figures.style import BLUE, GREEN, ORANGE, VERMILION, new_figure, styled
+from metaplastic.meta.config import parse_config
+
+ROOT = Path(__file__).resolve().parents[1]
+MEASURED = ROOT / "results" / "scaling-measured.json"
+SIMULATED = ROOT / "results" / "scaling-simulated.json"
+COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 10_000)
+SEEDS = (0, 1, 2)
+# one truncation of the long paper's workers: 512 of them gave 74 a second
+PAPER_SECONDS = 512 / 74
+SLEEPING = {"per_update": 8, "updates": 60, "spreads": (0.3, 0.2)}
+SLEEP_SECONDS = 0.5
+
+
+def measure() -> dict[str, Any]:
+    """Everything that is measured, as found on this machine."""
+    import jax
+    import ray
+
+    from benchmarks import scaling_measure as measuring
+
+    found: dict[str, Any] = {
+        "command": "python -m benchmarks.scaling",
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "versions": {"jax": jax.__version__, "ray": ray.__version__},
+        "load_average_before": os.getloadavg()[0],
+        "bytes": measuring.bytes_of_messages(),
+        "trainer": measuring.trainer_costs(),
+    }
+    sleeping = [measuring.sleeping_run(n, SLEEP_SECONDS, **SLEEPING) for n in (1, 2, 4, 16)]
+    found["sleeping_workers"] = {"seconds": SLEEP_SECONDS, **SLEEPING, "runs": sleeping}
+    config = parse_config(CONFIG)
+    computing = [measuring.computing_run(n, config, updates=60) for n in (1, 2, 4)]
+    found["computing_workers"] = {"config": CONFIG, "runs": computing}
+    return found
+
+
+def costs(measured: dict[str, Any], preset: str, gradient: float) -> Costs:
+    """The simulation's costs from the measurements."""
+    trainer = measured["trainer"]
+    own = trainer[preset]
+    return Costs(
+        gradient=gradient,
+        receive=own["receive_seconds"],
+        update=own["update_seconds"],
+        look=trainer["look_seconds_per_pending"],
+    )
+
+
+def run_simulations(measured: dict[str, Any]) -> dict[str, Any]:
+    """The sweeps, and the predictions beside what real workers did."""
+    paper = costs(measured, "paper", PAPER_SECONDS)
+    four = costs(measured, "paper", 4 * PAPER_SECONDS)
+    sweeps = {
+        "256 gradients a step": sweep(COUNTS, paper, seeds=SEEDS, per_update=256),
+        "1024 gradients a step": sweep(COUNTS, paper, seeds=SEEDS, per_update=1024),
+        "256 a step, each of 4 truncations": sweep(COUNTS, four, seeds=SEEDS, per_update=256),
+        "no bound on staleness": sweep(
+            COUNTS, paper, seeds=SEEDS, per_update=256, max_staleness=10**9
+        ),
+    }
+    checks = []
+    sleeping = measured["sleeping_workers"]
+    of_workers, of_gradients = sleeping["spreads"]
+    for run in sleeping["runs"]:
+        predicted = [
+            simulate(
+                run["workers"],
+                _with(costs(measured, "quick", sleeping["seconds"]), of_workers, of_gradients),
+                per_update=sleeping["per_update"],
+                updates=2 * sleeping["updates"],
+                seed=seed,
+            )
+            for seed in range(20)
+        ]
+        rates = [p["gradients_per_second"] for p in predicted]
+        checks.append(
+            {
+                "workers": run["workers"],
+                "measured": run,
+                "predicted_gradients_per_second": float(np.mean(rates)),
+                # workers' speeds are drawn: this much one draw differs from another
+                "spread_of_draws": float(np.std(rates)),
+                "predicted_staleness": float(np.mean([p["staleness"] for p in predicted])),
+            }
+        )
+    return {"command": "python -m benchmarks.scaling", "sweeps": sweeps, "checks": checks}
+
+
+def _with(costs: Costs, of_workers: float, of_gradients: float) -> Costs:
+    from dataclasses import replace
+
+    return replace(costs, spread_of_workers=of_workers, spread_of_gradients=of_gradients)
+
+
+def draw(simulated: dict[str, Any]) -> None:
+    """Throughput, staleness and dropped gradients over the number of workers."""
+    with styled():
+        figure = new_figure(9.0, 3.0)
+        parts = figure.subplots(1, 3)
+        colours = (BLUE, ORANGE, GREEN, VERMILION)
+        for (name, found), colour in zip(simulated["sweeps"].items(), colours, strict=True):
+            rows = found["rows"]
+            x = [row["workers"] for row in rows]
+            each = 4 if "each of 4" in name else 1
+            rate = [each * row["gradients_per_second"] for row in rows]
+            parts[0].plot(x, rate, "o-", color=colour, label=name, markersize=3)
+            parts[1].plot(x, [row["staleness"] for row in rows], "o-", color=colour, markersize=3)
+            dropped = [100 * row["dropped_fraction"] for row in rows]
+            parts[2].plot(x, dropped, "o-", color=colour, markersize=3)
+        parts[0].plot(COUNTS, [n / PAPER_SECONDS for n in COUNTS], ":k", label="linear")
+        parts[0].set(ylabel="truncations used per second", yscale="log")
+        parts[1].set(ylabel="mean staleness (updates)", yscale="symlog")
+        parts[2].set(ylabel="dropped as too old (%)")
+        for axes in parts:
+            axes.set(xlabel="workers", xscale="log")
+        parts[0].legend(fontsize=7)
+        figure.savefig(ROOT / "results" / "scaling.png", dpi=130)
+
+
+def main() -> None:
+    """Measure, simulate, draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--no-measure", action="store_true")
+    arguments = parser.parse_args()
+    if not arguments.no_measure:
+        from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
+
+        one_thread_per_operation()
+        use_compilation_cache()
+        MEASURED.write_text(json.dumps(measure(), indent=1) + "\n")
+    simulated = run_simulations(json.loads(MEASURED.read_text()))
+    SIMULATED.write_text(json.dumps(simulated, indent=1) + "\n")
+    draw(simulated)
+    for check in simulated["checks"]:
+        print(check)
+
+
+if __name__ == "__main__":
+    main()
