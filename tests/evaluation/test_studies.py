@@ -128,6 +128,16 @@ def test_a_second_run_computes_nothing(results, run_folder, monkeypatch):
     assert (results / "architectures.json").read_text() == before
 
 
+def test_costly_rivals_are_left_out_of_large_inputs_and_named(results, run_folder):
+    context = Context(named_rule(run_folder), results)
+    chosen = {**COMMON, **SMALL["datasets"], "costly": ("pca",), "costly_above": 63}
+    study = make_study("datasets", context, **chosen)
+    content = study.measure()
+    assert set(content["datasets"]["digits"]["methods"]) == {"rule", "random", "raw"}
+    assert "digits: pca left out" in context.notes[0]
+    assert study.store.fresh == 0
+
+
 def test_rivals_numbers_do_not_depend_on_the_rule(results, run_folder, tmp_path, monkeypatch):
     """A rule with another batch size and horizon finds those of all its rivals in the store."""
     (tmp_path / "cells").mkdir()
