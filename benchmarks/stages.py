@@ -65,12 +65,16 @@ class Bench:
 
     @cached_property
     def workloads(self) -> dict[str, Workload]:
-        """As fixed; on an accelerator with as many tasks as keep it busy and fit its memory."""
+        """As fixed; on an accelerator with as many tasks as keep it busy and fit its memory, and at
+        float32 as the rivals are (left alone, XLA would take TF32; stage `precision` tries it)."""
         if not self.accelerators:
             return WORKLOADS
         fit = child.run("capacity", {"workload": to_json(PAPER)}, self.one_core)["tasks"]
         tasks = max(1, min(ACCELERATOR_TASKS, fit))
-        return {n: replace(w, tasks=tasks, at_once=None) for n, w in WORKLOADS.items()}
+        return {
+            n: replace(w, tasks=tasks, at_once=None, precision="float32")
+            for n, w in WORKLOADS.items()
+        }
 
     def header(self, seconds: float) -> dict[str, Any]:
         """Machine, versions, date, and how long all took."""

@@ -41,6 +41,11 @@ def run(arguments: dict[str, Any]) -> dict[str, Any]:
     a number of threads; `seconds` of timing; `analyse`.
     """
     workload = from_json(arguments["workload"])
+    with jax.default_matmul_precision(workload.precision or "default"):
+        return _run(workload, arguments)
+
+
+def _run(workload: Workload, arguments: dict[str, Any]) -> dict[str, Any]:
     rule = benchmark_rule()
     group = draw_group(workload, rule)
     lowered, inputs = lower(workload, rule, group)
