@@ -5,9 +5,11 @@ A child is `python -m benchmarks.child JOB JSON`; its last line on stdout is its
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -55,7 +57,17 @@ def start(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        start_new_session=True,  # so that `stop` reaches what the child started
     )
+
+
+def stop(child: subprocess.Popen[str]) -> None:
+    """End the child and its own children, where it runs."""
+    if child.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.communicate(timeout=5)
 
 
 def finish(child: subprocess.Popen[str], timeout: float, send: str = "") -> dict[str, Any]:
@@ -63,9 +75,9 @@ def finish(child: subprocess.Popen[str], timeout: float, send: str = "") -> dict
     try:
         out, complaints = child.communicate(send, timeout=timeout)
     except subprocess.TimeoutExpired:
-        child.kill()
-        child.communicate()
         raise ChildError(f"no result within {timeout:.0f} s") from None
+    finally:
+        stop(child)
     if child.returncode:
         lines = complaints.strip().splitlines() or [f"exit status {child.returncode}"]
         raise ChildError(lines[-1][:300])

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +20,8 @@ from benchmarks.workloads import PAPER, SMALL, WORKLOADS, Workload, to_json
 from metaplastic.tasks import Architecture
 
 ACCELERATOR_TASKS = 64
-COMPILE_PATIENCE = 90.0  # seconds given to torch.compile and its timing
+COMPILE_PATIENCE = 90.0  # seconds given to the rivals' compilers
+TIMING_PATIENCE = 40.0  # seconds given to PyTorch's to find what it compiled, and be timed
 _DEVICES = (
     "import jax; print('\\n'.join(d.device_kind for d in jax.devices() if d.platform!='cpu'))"
 )
@@ -104,6 +106,23 @@ def _tried(
         return {"failed": str(error)}
 
 
+def preparing(bench: Bench) -> dict[str, Any]:
+    """Compile the rivals side by side, before anything is timed."""
+    given = [to_json(w) for w in bench.workloads.values()]
+    wanted = [("plain", given)] + ([] if bench.quick else [("compile", given[:1])])
+    children = [
+        child.start("prepare", {"rival": r, "workloads": w}, bench.as_shipped, bench.cache)
+        for r, w in wanted
+    ]
+    until = time.monotonic() + COMPILE_PATIENCE
+    for one, (rival, _) in zip(children, wanted, strict=True):
+        try:
+            child.finish(one, max(1.0, until - time.monotonic()))
+        except ChildError as error:  # the contest says so, or compiles it itself
+            print(f"   preparing {rival}: {error}", flush=True)
+    return {}
+
+
 def compiling(bench: Bench) -> dict[str, Any]:
     """Cold, then in a second process by the cache."""
     found: dict[str, Any] = {}
@@ -116,22 +135,22 @@ def compiling(bench: Bench) -> dict[str, Any]:
 
 def contest(bench: Bench) -> dict[str, Any]:
     """Product and rivals: pinned to one core, then with the whole machine."""
-    seconds = 2.0 if bench.quick else 8.0
+    seconds = 2.0 if bench.quick else 6.0
     shipped, several = bench.as_shipped, bench.as_shipped.threads > 1
     found: dict[str, Any] = {}
     for name, workload in bench.workloads.items():
         given = {"workload": to_json(workload), "plain": True, "seconds": seconds, "analyse": True}
         given["torch"] = [(way, 1) for way in ("loop", "vmap")]
         places = {bench.one_core.name: _tried("contest", given, bench.one_core, bench)}
-        given |= {"analyse": False}
+        given |= {"analyse": False, "plain": False}
         if several:
             given["torch"] = [(w, n) for w in ("loop", "vmap") for n in (1, shipped.threads)]
             places[shipped.name] = _tried("contest", given, shipped, bench)
         if name == "small" and not bench.quick:
-            # by itself: PyTorch may take minutes to compile
-            given |= {"plain": False, "torch": [("compile", 1)]}
+            # by itself: it may not have been compiled in time
+            given |= {"torch": [("compile", 1)]}
             label = f"{shipped.name}, torch.compile"
-            places[label] = _tried("contest", given, shipped, bench, COMPILE_PATIENCE)
+            places[label] = _tried("contest", given, shipped, bench, TIMING_PATIENCE)
         found[name] = {"workload": to_json(workload), "placements": places}
     return {"contest": found}
 
@@ -142,7 +161,7 @@ def together(bench: Bench) -> dict[str, Any]:
         return {"together": {}}
     found = {}
     for name, workload in bench.workloads.items():
-        given = {"workload": to_json(workload), "seconds": 2.0 if bench.quick else 8.0}
+        given = {"workload": to_json(workload), "seconds": 2.0 if bench.quick else 5.0}
         children = [child.start("rate", given, p, bench.cache) for p in bench.single_cores]
         try:
             for one in children:
@@ -159,8 +178,7 @@ def together(bench: Bench) -> dict[str, Any]:
             found[name] = {"failed": str(error)}
         finally:
             for one in children:
-                if one.poll() is None:
-                    one.kill()
+                child.stop(one)
     return {"together": found}
 
 
@@ -209,6 +227,7 @@ def precision(bench: Bench) -> dict[str, Any]:
 
 
 STAGES: dict[str, Callable[[Bench], dict[str, Any]]] = {
+    "preparing": preparing,
     "compiling": compiling,
     "contest": contest,
     "together": together,

@@ -63,7 +63,7 @@ def _run(workload: Workload, arguments: dict[str, Any]) -> dict[str, Any]:
     if arguments["plain"]:
         steps["plain JAX"] = short = min(plain_jax.STEPS, workload.steps)
         on_device = {name: jnp.asarray(a) for name, a in theta.items()}
-        batches = jax.tree.map(lambda a: a[:, :short], given[2])
+        batches = plain_jax.shortened(given[2])
         job, seconds = plain_jax.meta_gradient(
             on_device, rule.settings, given[0], given[1], batches, late
         )

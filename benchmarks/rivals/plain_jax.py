@@ -158,6 +158,11 @@ def task_loss(theta, settings, weights, biases, batches, late_weight):
     return total / weight
 
 
+def shortened(batches: Any) -> Any:
+    """The first `STEPS` steps of every task's batches."""
+    return jax.tree.map(lambda a: a[:, :STEPS], batches)
+
+
 def meta_gradient(
     theta: dict[str, Any],
     settings: dict[str, Any],

@@ -1,0 +1,39 @@
+"""Compiles what rivals need into their caches, so that timed processes find it there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.rivals import plain_jax
+from benchmarks.workloads import benchmark_rule, draw_batches, draw_group, from_json, theta_arrays
+
+
+def run(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`rival` is `plain` or a way of PyTorch's, for each of `workloads`."""
+    rule = benchmark_rule()
+    theta = theta_arrays(rule)
+    for given in arguments["workloads"]:
+        workload = from_json(given)
+        with jax.default_matmul_precision(workload.precision or "default"):
+            group = draw_group(workload, rule)
+            phi = (group.phi.weights, group.phi.biases)
+            batches = draw_batches(workload, group)
+            late = workload.config.late_weight
+            if arguments["rival"] == "plain":
+                on_device = {name: jnp.asarray(a) for name, a in theta.items()}
+                plain_jax.meta_gradient(
+                    on_device, rule.settings, *phi, plain_jax.shortened(batches), late
+                )
+                continue
+        import torch
+
+        from benchmarks.rivals import pytorch
+
+        torch.set_num_threads(1)
+        arrays = jax.tree.map(np.asarray, (*phi, batches))
+        pytorch.meta_gradient(arguments["rival"], theta, rule.settings, *arrays, late)()
+    return {}
