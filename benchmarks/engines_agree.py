@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import tempfile
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,8 @@ CONFIG: dict[str, Any] = {
 
 def one(engine: str, seed: int, updates: int, workers: int) -> dict[str, Any]:
     """A run: validation loss at its end, and what its metrics tell."""
+    one_thread_per_operation()
+    use_compilation_cache()
     config = parse_config(
         {**CONFIG, "seed": seed, "engine": engine, "optimizer": {"meta_steps": updates}}
     )
@@ -72,14 +76,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--updates", type=int, default=150)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     arguments = parser.parse_args()
-    one_thread_per_operation()
-    use_compilation_cache()
     rows: dict[str, list[Any]] = {"local": [], "ray": []}
-    for seed in range(arguments.seeds):
-        for engine in rows:
-            rows[engine].append(one(engine, seed, arguments.updates, arguments.workers))
-            print(engine, rows[engine][-1], flush=True)
+    with ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("spawn")) as pool:
+        asked = {
+            pool.submit(one, engine, seed, arguments.updates, arguments.workers): engine
+            for seed in range(arguments.seeds)
+            for engine in rows
+        }
+        for done in as_completed(asked):
+            rows[asked[done]].append(done.result())
+            print(asked[done], done.result(), flush=True)
+    for found in rows.values():
+        found.sort(key=lambda row: row["seed"])
     losses = {engine: [r["validation_loss"] for r in found] for engine, found in rows.items()}
     difference = np.subtract(losses["ray"], losses["local"])
     error = float(stats.sem(difference))

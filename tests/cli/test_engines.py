@@ -56,7 +56,7 @@ def _run(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
         _command(out, *more),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
         env=ENVIRONMENT,
     )
@@ -69,7 +69,7 @@ def _metrics(out: Path) -> list[dict]:
 
 
 def _wait_for(steps: int, out: Path, *processes: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while len(_metrics(out)) < steps and time.monotonic() < deadline:
         assert all(p.poll() is None for p in processes), processes[0].communicate()
         time.sleep(0.05)

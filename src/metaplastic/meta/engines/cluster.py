@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -254,12 +252,3 @@ def _client() -> Any:
 def _lost(error: Exception) -> PeerLostError:
     reason = " ".join(str(error).split())[:160]
     return PeerLostError(f"{watchdog.LOST} ({reason})")
-
-
-def local_cores(count: int) -> Sequence[int | None]:
-    """A core for each of `count` processes, of those this one may use; None where the system
-    does not tell, or there are fewer."""
-    if not hasattr(os, "sched_getaffinity"):
-        return [None] * count
-    cores = sorted(os.sched_getaffinity(0))
-    return cores[:count] if count <= len(cores) else [None] * count

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 
 from metaplastic.errors import ConfigError
-from metaplastic.meta.engines.cluster import local_cores
 
 GRACE_SECONDS = 60.0  # how long the others may take to notice that one is lost
 _PR_SET_PDEATHSIG = 1
@@ -89,3 +88,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def local_cores(count: int) -> Sequence[int | None]:
+    """A core for each of `count` processes, of those this one may use; None where the system
+    does not tell, or there are fewer."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [None] * count
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[:count] if count <= len(cores) else [None] * count

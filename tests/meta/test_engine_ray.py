@@ -1,0 +1,117 @@
+"""Engine `ray` without Ray: its own workers, called in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+from metaplastic.errors import RunError
+from metaplastic.meta.engines import RayEngine
+from metaplastic.meta.engines.asynchronous import Answer, Collector, Request
+from metaplastic.meta.engines.ray_engine import _is_finite
+from metaplastic.meta.engines.ray_worker import Worker
+from metaplastic.meta.plan import Plan, make_plan
+from metaplastic.meta.reporter import Reporter
+from metaplastic.rules import make_rule
+
+from .conftest import TINY
+
+RULE = {"name": "hebbian", "settings": {}}
+
+
+class Here:
+    """Workers as objects; a gradient is ready as soon as it is asked for."""
+
+    def __init__(self, plan: Plan, room: int) -> None:
+        self._plan, self._room = plan, room
+        self.answers: list[Answer] = []
+        self.workers: dict[int, Worker] = {}
+
+    def capacity(self) -> int:
+        return self._room
+
+    def begin(self, incarnation: int) -> Worker:
+        self.workers[incarnation] = Worker(self._plan, incarnation, None, {})
+        return self.workers[incarnation]
+
+    def end(self, handle: Worker) -> None:
+        pass
+
+    def broadcast(self, theta: Any) -> Any:
+        return theta
+
+    def ask(self, handle: Worker, theta: Any, request: Request) -> int:
+        self.answers.append(handle.gradient(theta, request))
+        return len(self.answers) - 1
+
+    def wait(self, tickets: list[int], seconds: float) -> list[int]:
+        return tickets
+
+    def answer(self, ticket: int) -> Answer:
+        return self.answers[ticket]
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    from metaplastic.meta.config import parse_config
+
+    return make_plan(parse_config({**TINY, "rule": RULE}))
+
+
+def _engine(plan: Plan, room: int, wanted: int) -> tuple[RayEngine, Here]:
+    backend = Here(plan, room)
+    collector = Collector(backend, plan.config.groups, max_staleness=8, is_finite=_is_finite)
+    return RayEngine(backend, collector, wanted, Reporter()), backend  # pyright: ignore
+
+
+def _rule():
+    return make_rule("hebbian", jax.random.key(0))
+
+
+def test_a_step_is_the_mean_of_what_its_workers_sent(plan: Plan) -> None:
+    engine, backend = _engine(plan, room=2, wanted=2)
+    found = engine.gather(_rule(), 0)
+    sent = [a.gathered for a in backend.answers[:2]]
+    assert found.more["gradients"] == [[0, 0], [1, 0]]
+    assert found.loss == pytest.approx(np.mean([g.loss for g in sent]))
+    assert found.truncations == 4
+    for mean, one, two in zip(
+        *(jax.tree.leaves(g) for g in (found.gradient, sent[0].gradient, sent[1].gradient)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(mean, (one + two) / 2, rtol=1e-6)
+
+
+def test_no_two_incarnations_share_a_task_and_renewed_ones_are_new(plan: Plan) -> None:
+    theta, _ = eqx.partition(_rule(), eqx.is_array)
+    seen = []
+    for incarnation in (0, 1):
+        worker = Worker(plan, incarnation, None, {})
+        for sequence, renew in enumerate((False, True)):
+            worker.gradient(theta, Request(incarnation, sequence, 0, 0, renew))
+            (group,) = worker._groups[0]._groups
+            seen += [np.asarray(pool).tobytes() for pool in group.pool.inputs]
+    assert len(set(seen)) == len(seen) == 8
+
+
+def test_a_resumed_engine_begins_new_incarnations(plan: Plan) -> None:
+    engine, backend = _engine(plan, room=2, wanted=2)
+    engine.gather(_rule(), 0)
+    again, later = _engine(plan, room=1, wanted=1)
+    again.restore(_rule(), engine.state())
+    again.gather(_rule(), 1)
+    assert set(backend.workers) == {0, 1}
+    assert set(later.workers) == {2}
+
+
+def test_an_address_without_a_cluster_is_one_line() -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'metaplastic[ray]'")
+    from metaplastic.meta.engines import EngineOptions
+    from metaplastic.meta.engines.ray_engine import _connect
+
+    with pytest.raises(RunError, match="cannot use a Ray cluster at"):
+        _connect(EngineOptions(address="nowhere"))
