@@ -128,13 +128,13 @@ def test_a_second_run_computes_nothing(results, run_folder, monkeypatch):
     assert (results / "architectures.json").read_text() == before
 
 
-def test_costly_rivals_are_left_out_of_large_inputs_and_named(results, run_folder):
+def test_rivals_left_out_are_named(results, run_folder):
     context = Context(named_rule(run_folder), results)
-    chosen = {**COMMON, **SMALL["datasets"], "costly": ("pca",), "costly_above": 63}
+    chosen = {**COMMON, **SMALL["datasets"], "left_out": ("digits:pca", "mnist:raw")}
     study = make_study("datasets", context, **chosen)
     content = study.measure()
     assert set(content["datasets"]["digits"]["methods"]) == {"rule", "random", "raw"}
-    assert "digits: pca left out" in context.notes[0]
+    assert "digits: pca not measured" in context.notes[0]
     assert study.store.fresh == 0
 
 
