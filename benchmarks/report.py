@@ -103,8 +103,8 @@ def _targets(results: dict[str, Any]) -> str:
     for name, both in results.get("together", {}).items():
         rivals = [
             rival[1]["ms_per_task_step"]
-            for found in results["contest"][name]["placements"].values()
-            if "failed" not in found and (rival := fastest(found, "PyTorch"))
+            for place, _, found in _places(results)
+            if place == name and (rival := fastest(found, "PyTorch"))
         ]
         if rivals and "failed" not in both:
             ratio = min(rivals) * both["task_steps_per_second"] / 1e3

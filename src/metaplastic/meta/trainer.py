@@ -15,6 +15,7 @@ import numpy as np
 from metaplastic import hub
 from metaplastic.errors import ConfigError, RunError
 from metaplastic.meta import optimizer
+from metaplastic.meta.config import MetaTrainConfig
 from metaplastic.meta.engines import EngineOptions, Gathered, get_engine
 from metaplastic.meta.memory import memory_line
 from metaplastic.meta.plan import make_plan
