@@ -41,7 +41,9 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def one(engine: str, seed: int, updates: int, workers: int) -> dict[str, Any]:
+def one(
+    engine: str, seed: int, updates: int, workers: int, address: str | None = None
+) -> dict[str, Any]:
     """A run: validation loss at its end, and what its metrics tell."""
     one_thread_per_operation()
     use_compilation_cache()
@@ -50,7 +52,9 @@ def one(engine: str, seed: int, updates: int, workers: int) -> dict[str, Any]:
     )
     with tempfile.TemporaryDirectory() as folder:
         run = RunDir.create(Path(folder) / "run", config)
-        trainer = Trainer(run, checkpoint_seconds=1e9, options=EngineOptions(workers=workers))
+        trainer = Trainer(
+            run, checkpoint_seconds=1e9, options=EngineOptions(address=address, workers=workers)
+        )
         before = trainer._validator(trainer.rule)
         trainer.train()
         trainer.close()
@@ -76,12 +80,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--updates", type=int, default=150)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--address", help="a Ray cluster to use instead of starting one")
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     arguments = parser.parse_args()
     rows: dict[str, list[Any]] = {"local": [], "ray": []}
     with ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("spawn")) as pool:
         asked = {
-            pool.submit(one, engine, seed, arguments.updates, arguments.workers): engine
+            pool.submit(
+                one, engine, seed, arguments.updates, arguments.workers, arguments.address
+            ): engine
             for seed in range(arguments.seeds)
             for engine in rows
         }

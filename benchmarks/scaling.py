@@ -33,7 +33,7 @@ SLEEPING = {"per_update": 8, "updates": 60, "spreads": (0.3, 0.2)}
 SLEEP_SECONDS = 0.5
 
 
-def measure() -> dict[str, Any]:
+def measure(address: str | None) -> dict[str, Any]:
     """Everything that is measured, as found on this machine."""
     import jax
     import ray
@@ -46,12 +46,14 @@ def measure() -> dict[str, Any]:
         "versions": {"jax": jax.__version__, "ray": ray.__version__},
         "load_average_before": os.getloadavg()[0],
         "bytes": measuring.bytes_of_messages(),
-        "trainer": measuring.trainer_costs(),
+        "trainer": measuring.trainer_costs(address),
     }
-    sleeping = [measuring.sleeping_run(n, SLEEP_SECONDS, **SLEEPING) for n in (1, 2, 4, 16)]
+    sleeping = [
+        measuring.sleeping_run(n, SLEEP_SECONDS, **SLEEPING, address=address) for n in (1, 2, 4)
+    ]
     found["sleeping_workers"] = {"seconds": SLEEP_SECONDS, **SLEEPING, "runs": sleeping}
     config = parse_config(CONFIG)
-    computing = [measuring.computing_run(n, config, updates=60) for n in (1, 2, 4)]
+    computing = [measuring.computing_run(n, config, updates=60, address=address) for n in (1, 2, 4)]
     found["computing_workers"] = {"config": CONFIG, "runs": computing}
     return found
 
@@ -143,13 +145,14 @@ def main() -> None:
     """Measure, simulate, draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-measure", action="store_true")
+    parser.add_argument("--address", help="a Ray cluster to use instead of starting one")
     arguments = parser.parse_args()
     if not arguments.no_measure:
         from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
 
         one_thread_per_operation()
         use_compilation_cache()
-        MEASURED.write_text(json.dumps(measure(), indent=1) + "\n")
+        MEASURED.write_text(json.dumps(measure(arguments.address), indent=1) + "\n")
     simulated = run_simulations(json.loads(MEASURED.read_text()))
     SIMULATED.write_text(json.dumps(simulated, indent=1) + "\n")
     draw(simulated)

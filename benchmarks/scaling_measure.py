@@ -82,7 +82,7 @@ def _collector(backend: RayBackend, groups: int, workers: int, **more: Any) -> C
     return Collector(backend, groups, most_workers=workers, **settings)
 
 
-def trainer_costs(per_update: int = 256, updates: int = 20) -> dict[str, Any]:
+def trainer_costs(address: str | None, per_update: int = 256, updates: int = 20) -> dict[str, Any]:
     """Processor seconds of the trainer's process: for a gradient taken in and the next one asked
     for, for an update (mean, Adam, θ laid out), and for each pending answer at each look."""
     import ray
@@ -91,7 +91,7 @@ def trainer_costs(per_update: int = 256, updates: int = 20) -> dict[str, Any]:
     workers = 4
     backend = RayBackend(
         (0.0, 0.0, 0.0),  # pyright: ignore[reportArgumentType]
-        EngineOptions(workers=workers, in_flight=16),
+        EngineOptions(address=address, workers=workers, in_flight=16),
         SleepingWorker,
     )
     for preset in PRESETS:
@@ -142,12 +142,18 @@ def trainer_costs(per_update: int = 256, updates: int = 20) -> dict[str, Any]:
 
 
 def sleeping_run(
-    workers: int, seconds: float, *, per_update: int, updates: int, spreads: tuple[float, float]
+    workers: int,
+    seconds: float,
+    *,
+    per_update: int,
+    updates: int,
+    spreads: tuple[float, float],
+    address: str | None = None,
 ) -> dict[str, float]:
     """A real run on workers that sleep, so that no core is fought for."""
     backend = RayBackend(
         (seconds, *spreads),  # pyright: ignore[reportArgumentType]
-        EngineOptions(workers=workers),
+        EngineOptions(address=address, workers=workers),
         SleepingWorker,
     )
     collector = _collector(backend, 8, workers)
@@ -178,10 +184,12 @@ class TimedWorker(Worker):
         return answer._replace(seconds=time.process_time() - clock)
 
 
-def computing_run(workers: int, config: MetaTrainConfig, *, updates: int) -> dict[str, Any]:
+def computing_run(
+    workers: int, config: MetaTrainConfig, *, updates: int, address: str | None = None
+) -> dict[str, Any]:
     """A real run: gradients per second, processor seconds for each."""
     plan: Plan = make_plan(config)
-    backend = RayBackend(plan, EngineOptions(workers=workers), TimedWorker)
+    backend = RayBackend(plan, EngineOptions(address=address, workers=workers), TimedWorker)
     collector = _collector(
         backend, config.groups, workers, is_finite=lambda g: g.gradient is not None
     )

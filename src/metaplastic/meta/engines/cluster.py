@@ -137,7 +137,7 @@ class Cluster:
     def _sum_bits(self, tree: Tree) -> Tree:
         """Leaf-wise sums where all but one process give zeros: as integers, so exact."""
         leaves, structure = jax.tree.flatten(tree)
-        arrays = [np.ascontiguousarray(leaf) for leaf in leaves]
+        arrays = [np.asarray(leaf, order="C") for leaf in leaves]
         content = b"".join(a.tobytes() for a in arrays)
         content += bytes(-len(content) % 4)
         content = self.sum(np.frombuffer(content, np.uint32)).tobytes()
