@@ -62,7 +62,7 @@ def _panel(axes: Axes, address: str, entry: dict[str, Any]) -> None:
     axes.set_xlim(0, min(1.0, 1.12 * float(np.nanmax(means))))
     chance = 1 / entry["data"]["classes"]
     axes.axvline(chance, color="black", linewidth=0.8, linestyle=":")
-    seen = "\n(another part of it was meta-trained on)" if entry["data"]["meta_trained_on"] else ""
+    seen = "\nmeta-trained on another part" if entry["data"]["meta_trained_on"] else ""
     axes.set_title(f"{address}, {entry['data']['test']:,} test examples{seen}")
     axes.set_xlabel(ACCURACY)
 

@@ -81,7 +81,7 @@ class Datasets(Study):
         missing = [name for name in rivals if f"{address}:{name}" in own.left_out]
         if missing:
             self.context.notes.append(
-                f"{address}: {', '.join(missing)} not measured for their cost; "
+                f"{address}: {', '.join(missing)} not measured, being costly; "
                 "--set left_out=none has them measured"
             )
         return [name for name in rivals if name not in missing]
