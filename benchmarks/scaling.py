@@ -27,14 +27,15 @@ MEASURED = ROOT / "results" / "scaling-measured.json"
 SIMULATED = ROOT / "results" / "scaling-simulated.json"
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 10_000)
 SEEDS = (0, 1, 2)
+WORKERS = (1, 2, 4)  # real ones
 # one truncation of the long paper's workers: 512 of them gave 74 a second
 PAPER_SECONDS = 512 / 74
-SLEEPING = {"per_update": 8, "updates": 60, "spreads": (0.3, 0.2)}
-SLEEP_SECONDS = 0.5
+SLEEPING = {"per_update": 8, "updates": 25, "spreads": (0.3, 0.2)}
+SLEEP_SECONDS = 0.25
 
 
-def measure(address: str | None) -> dict[str, Any]:
-    """Everything that is measured, as found on this machine."""
+def measure(address: str | None, updates: int, computing: bool) -> None:
+    """Everything that is measured, as found on this machine, written as it is found."""
     import jax
     import ray
 
@@ -44,18 +45,23 @@ def measure(address: str | None) -> dict[str, Any]:
         "command": "python -m benchmarks.scaling",
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "versions": {"jax": jax.__version__, "ray": ray.__version__},
-        "load_average_before": os.getloadavg()[0],
+        "load_average": os.getloadavg()[0],
         "bytes": measuring.bytes_of_messages(),
-        "trainer": measuring.trainer_costs(address),
+        "trainer": measuring.trainer_costs(address, updates=updates),
     }
-    sleeping = [
-        measuring.sleeping_run(n, SLEEP_SECONDS, **SLEEPING, address=address) for n in (1, 2, 4)
-    ]
-    found["sleeping_workers"] = {"seconds": SLEEP_SECONDS, **SLEEPING, "runs": sleeping}
-    config = parse_config(CONFIG)
-    computing = [measuring.computing_run(n, config, updates=60, address=address) for n in (1, 2, 4)]
-    found["computing_workers"] = {"config": CONFIG, "runs": computing}
-    return found
+    MEASURED.write_text(json.dumps(found, indent=1) + "\n")
+    found["sleeping_workers"] = {"seconds": SLEEP_SECONDS, **SLEEPING, "runs": []}
+    for count in WORKERS:
+        run = measuring.sleeping_run(count, SLEEP_SECONDS, **SLEEPING, address=address)
+        found["sleeping_workers"]["runs"].append(run)
+        MEASURED.write_text(json.dumps(found, indent=1) + "\n")
+    if computing:
+        config = parse_config(CONFIG)
+        found["computing_workers"] = {"config": CONFIG, "runs": []}
+        for count in WORKERS:
+            run = measuring.computing_run(count, config, updates=60, address=address)
+            found["computing_workers"]["runs"].append(run)
+            MEASURED.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def costs(measured: dict[str, Any], preset: str, gradient: float) -> Costs:
@@ -145,6 +151,8 @@ def main() -> None:
     """Measure, simulate, draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-measure", action="store_true")
+    parser.add_argument("--no-computing", action="store_true", help="without runs that compute")
+    parser.add_argument("--updates", type=int, default=20, help="of the trainer's costs")
     parser.add_argument("--address", help="a Ray cluster to use instead of starting one")
     arguments = parser.parse_args()
     if not arguments.no_measure:
@@ -152,7 +160,7 @@ def main() -> None:
 
         one_thread_per_operation()
         use_compilation_cache()
-        MEASURED.write_text(json.dumps(measure(arguments.address), indent=1) + "\n")
+        measure(arguments.address, arguments.updates, not arguments.no_computing)
     simulated = run_simulations(json.loads(MEASURED.read_text()))
     SIMULATED.write_text(json.dumps(simulated, indent=1) + "\n")
     draw(simulated)
