@@ -240,12 +240,12 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*TRIALS, []])
     parser.add_argument("--minutes", type=float, default=5.0)
     arguments = parser.parse_args()
-    content = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.names or TRIALS:
             more = (arguments.minutes,) if name == "ray_workers_killed" else ()
             load = os.getloadavg()[0]
             found = TRIALS[name](Path(folder), *more)
+            content = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
             content[name] = {
                 "command": f"python -m benchmarks.faults {name}",
                 "cores": os.cpu_count(),
