@@ -12,12 +12,14 @@ import argparse
 import json
 import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.engines_agree import CONFIG
+from benchmarks.scaling_measure import sleeping_means
 from benchmarks.scaling_simulation import Costs, simulate, sweep
 from metaplastic.figures.style import BLUE, GREEN, ORANGE, VERMILION, new_figure, styled
 from metaplastic.meta.config import parse_config
@@ -91,14 +93,16 @@ def run_simulations(measured: dict[str, Any]) -> dict[str, Any]:
     checks = []
     sleeping = measured["sleeping_workers"]
     of_workers, of_gradients = sleeping["spreads"]
+    quick = replace(costs(measured, "quick", sleeping["seconds"]), spread_of_gradients=of_gradients)
     for run in sleeping["runs"]:
         predicted = [
             simulate(
                 run["workers"],
-                _with(costs(measured, "quick", sleeping["seconds"]), of_workers, of_gradients),
+                quick,
                 per_update=sleeping["per_update"],
                 updates=2 * sleeping["updates"],
                 seed=seed,
+                means=sleeping_means(run["workers"], sleeping["seconds"], of_workers),
             )
             for seed in range(20)
         ]
@@ -108,18 +112,11 @@ def run_simulations(measured: dict[str, Any]) -> dict[str, Any]:
                 "workers": run["workers"],
                 "measured": run,
                 "predicted_gradients_per_second": float(np.mean(rates)),
-                # workers' speeds are drawn: this much one draw differs from another
-                "spread_of_draws": float(np.std(rates)),
+                "measured_over_predicted": run["gradients_per_second"] / float(np.mean(rates)),
                 "predicted_staleness": float(np.mean([p["staleness"] for p in predicted])),
             }
         )
     return {"command": "python -m benchmarks.scaling", "sweeps": sweeps, "checks": checks}
-
-
-def _with(costs: Costs, of_workers: float, of_gradients: float) -> Costs:
-    from dataclasses import replace
-
-    return replace(costs, spread_of_workers=of_workers, spread_of_gradients=of_gradients)
 
 
 def draw(simulated: dict[str, Any]) -> None:
@@ -143,7 +140,7 @@ def draw(simulated: dict[str, Any]) -> None:
         parts[2].set(ylabel="dropped as too old (%)")
         for axes in parts:
             axes.set(xlabel="workers", xscale="log")
-        parts[0].legend(fontsize=7)
+        parts[0].legend(fontsize=6)
         figure.savefig(ROOT / "results" / "scaling.png", dpi=130)
 
 

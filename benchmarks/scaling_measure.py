@@ -43,6 +43,12 @@ class SleepingWorker(Worker):
         return Answer(request, Gathered(zeros, 0.0, 0.0, 1, 1, 0, 0, 0.0), 0.0)
 
 
+def sleeping_means(workers: int, seconds: float, spread: float) -> list[float]:
+    """The median times of the first sleeping workers: each draws its own from its incarnation."""
+    draws = [np.random.default_rng(i).normal() for i in range(workers)]
+    return [seconds * float(np.exp(spread * draw)) for draw in draws]
+
+
 def rule_of(config: MetaTrainConfig) -> Rule:
     """The rule as a run begins with it."""
     return make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)

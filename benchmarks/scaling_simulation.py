@@ -35,12 +35,13 @@ class Costs:
 class SimulatedBackend:
     """Workers with times of their own; the trainer's work moves the clock too."""
 
-    def __init__(self, workers: int, costs: Costs, seed: int) -> None:
+    def __init__(
+        self, workers: int, costs: Costs, seed: int, means: Sequence[float] | None
+    ) -> None:
         self._rng = np.random.default_rng(seed)
         self._workers, self._costs = workers, costs
-        self._speed = costs.gradient * np.exp(
-            costs.spread_of_workers * self._rng.normal(size=workers)
-        )
+        drawn = costs.gradient * np.exp(costs.spread_of_workers * self._rng.normal(size=workers))
+        self._means = drawn if means is None else means
         self._due: list[tuple[float, int]] = []
         self._free_at: dict[int, float] = {}
         self._asked: list[Request] = []
@@ -61,7 +62,7 @@ class SimulatedBackend:
     def ask(self, handle: int, theta: Any, request: Request) -> Hashable:
         noise = float(np.exp(self._costs.spread_of_gradients * self._rng.normal()))
         begins = max(self.now, self._free_at.get(handle, 0.0))
-        ends = begins + float(self._speed[handle]) * noise + self._costs.message
+        ends = begins + float(self._means[handle]) * noise + self._costs.message
         self._free_at[handle] = ends
         heapq.heappush(self._due, (ends, len(self._asked)))
         self._asked.append(request)
@@ -92,9 +93,13 @@ def simulate(
     groups: int = 8,
     seed: int = 0,
     updates: int | None = None,
+    means: Sequence[float] | None = None,
 ) -> dict[str, float]:
-    """One run: rates over the second half, staleness, and how busy the trainer was."""
-    backend = SimulatedBackend(workers, costs, seed)
+    """One run: rates over the second half, staleness, and how busy the trainer was.
+
+    `means` are the workers' own median times, where they are known.
+    """
+    backend = SimulatedBackend(workers, costs, seed, means)
     collector = Collector(
         backend,
         groups,

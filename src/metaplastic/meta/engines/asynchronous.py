@@ -18,7 +18,8 @@ from metaplastic.meta.engines.engine import Gathered
 
 ADMIT_SECONDS = 2.0  # between looks at how many workers the cluster holds
 POLL_SECONDS = 0.5
-LOST_IN_A_ROW = 20  # workers lost without one gradient between: something is wrong with all
+# so many lost workers, and no gradient for `worker_timeout`: something is wrong with all of them
+LOST_IN_A_ROW = 20
 
 
 class Request(NamedTuple):
@@ -131,7 +132,7 @@ class Collector:
         self._credit = [0] * n_groups  # gradients asked for or counted, of each group
         self._owners = [0] * n_groups
         self._admit_at = -math.inf
-        self._lost_in_a_row = 0
+        self._lost_in_a_row, self._last_arrival = 0, clock()
         self._version, self._theta = 0, None
 
     def collect(self, theta: Any, version: int, wanted: int) -> Collected:
@@ -194,7 +195,7 @@ class Collector:
             self._lose(request.incarnation, "it answered what was not asked", found)
             return
         worker.last = request.sequence
-        self._lost_in_a_row = 0
+        self._lost_in_a_row, self._last_arrival = 0, worker.heard
         self._arrived.append(answer)
 
     def _admit(self, found: Collected) -> None:
@@ -260,9 +261,10 @@ class Collector:
         self._admit_at = -math.inf
         self._warn(f"worker {incarnation} is lost ({reason}); another takes its place")
         self._lost_in_a_row += 1
-        if self._lost_in_a_row >= LOST_IN_A_ROW:
+        silence = self._clock() - self._last_arrival
+        if self._lost_in_a_row >= LOST_IN_A_ROW and silence > self._timeout:
             raise RunError(
-                f"the last {LOST_IN_A_ROW} workers were lost before a gradient came; "
+                f"the last {self._lost_in_a_row} workers were lost before a gradient came; "
                 f"the last one: {reason}"
             )
 
