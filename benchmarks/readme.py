@@ -14,10 +14,10 @@ BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 NAMES = {
     "digits": "digits",
     "mnist@14": "MNIST, 14×14",
-    "mnist@28": "MNIST, 28×28",
+    "mnist": "MNIST, 28×28",
     "fashion_mnist@14": "Fashion-MNIST, 14×14",
-    "fashion_mnist@28": "Fashion-MNIST, 28×28",
-    "cifar10@32": "CIFAR-10, 32×32",
+    "fashion_mnist": "Fashion-MNIST, 28×28",
+    "cifar10": "CIFAR-10, 32×32",
 }
 
 
