@@ -36,6 +36,8 @@ def test_later_settings_lie_on_earlier_ones(tmp_path: Path) -> None:
         ("objective=x", "unknown meta-objective"),
         ("unroll.activation=relo", "Did you mean 'relu'"),
         ("tasks.labels_per_class=40", "at least 80"),
+        ("tasks.labelled_apart=5", "labelled_apart 5: .* at least 20"),
+        ("unroll.cotangent_limit=0", r"unroll\.cotangent_limit.*given 0"),
         ("seed=-1", "seed"),
         ("nonsense", "write it as section.field=value"),
     ],

@@ -12,7 +12,14 @@ from metaplastic.base_model import initialise
 from metaplastic.meta.estimators import Estimate, FullBackprop, TruncatedBackprop
 from metaplastic.meta.estimators.estimator import gather
 from metaplastic.meta.group import GroupState, Pool
-from metaplastic.meta.unroll import UnrollConfig, draw_labelled, unroll, weigh
+from metaplastic.meta.unroll import (
+    UnrollConfig,
+    bound_cotangent,
+    draw_labelled,
+    draw_minibatch,
+    unroll,
+    weigh,
+)
 from metaplastic.objectives import Ridge
 from metaplastic.rules import make_rule
 
@@ -167,6 +174,38 @@ def test_the_two_labelled_batches_share_no_example() -> None:
     assert not set(fit.inputs.ravel().tolist()) & set(test.inputs.ravel().tolist())
     classes = np.asarray(fit.inputs).ravel() // EXAMPLES
     assert classes.tolist() == sorted([*range(CLASSES)] * PER_CLASS)
+
+
+def test_examples_kept_apart_are_for_the_labelled_batches_alone() -> None:
+    inputs = jnp.arange(CLASSES * 12, dtype=float).reshape(CLASSES, 12, 1)
+    pool = Pool(inputs, inputs, apart=EXAMPLES)
+    seen = draw_minibatch(pool, 500, jax.random.key(0)).ravel().tolist()
+    fit, test = draw_labelled(pool, PER_CLASS, jax.random.key(0))
+    labelled = fit.inputs.ravel().tolist() + test.inputs.ravel().tolist()
+    assert set(seen) == set(inputs[:, : 12 - EXAMPLES].ravel().tolist())
+    assert sorted(labelled) == inputs[:, 12 - EXAMPLES :].ravel().tolist()
+
+
+@pytest.mark.parametrize("limit", [0.1, 1e3])
+def test_a_long_cotangent_is_scaled_to_the_limit(limit: float) -> None:
+    phi = initialise(jax.random.key(0), SIZES)
+    plain = jax.grad(lambda p: jnp.sum(p.weights[0] ** 3))(phi)
+    value, bounded = jax.value_and_grad(
+        lambda p: jnp.sum(bound_cotangent(p, limit).weights[0] ** 3)
+    )(phi)
+    norm = np.linalg.norm(_flat(plain))
+    assert value == jnp.sum(phi.weights[0] ** 3)
+    np.testing.assert_allclose(_flat(bounded), _flat(plain) * min(1.0, limit / norm), rtol=1e-5)
+
+
+def test_a_bound_out_of_reach_changes_no_gradient_and_a_near_one_does() -> None:
+    rule, group, steps = _rule(), _group(), jnp.array(4)
+    plain, far, near = (
+        _flat(_estimate(_estimator(cotangent_limit=limit), rule, group, steps).gradient)
+        for limit in (None, 1e6, 0.01)
+    )
+    np.testing.assert_allclose(far, plain, rtol=1e-4, atol=1e-6)
+    assert 0 < np.linalg.norm(near) < np.linalg.norm(plain)
 
 
 def test_weights_of_late_losses_by_hand() -> None:

@@ -61,6 +61,26 @@ def test_without_regression_weight_targets_are_labels_alone(blobs: DatasetSource
     assert sample_task([blobs], config, ARCHITECTURE, [0]).targets.shape[-1] == 10
 
 
+@pytest.mark.parametrize(("count", "apart"), [(20, 10), (90, 10), (300, 15)])
+def test_examples_kept_apart_are_of_other_originals(count: int, apart: int) -> None:
+    """One constant image per member, not augmented, tells which original an example is of."""
+    images = np.repeat(np.arange(60, dtype=np.uint8), 196).reshape(60, 14, 14)
+    source = DatasetSource("levels", images, tuple(np.arange(30) + 30 * c for c in range(2)))
+    still = Augmentation(shift=0, rotation=0, noise=0)
+    drawn = source.draw(np.random.default_rng(3), 2, count, ARCHITECTURE, still, apart)
+    levels = np.round(drawn.inputs[:, 0], 4).reshape(2, count)
+    for one_class in levels:
+        seen, kept = set(one_class[: count - apart]), set(one_class[count - apart :])
+        assert not seen & kept
+        assert len(kept) == apart
+
+
+def test_a_class_of_few_images_shares_them(blobs: DatasetSource) -> None:
+    config = TaskConfig(examples_per_class=100, labelled_apart=20)
+    task = sample_task([blobs], config, ARCHITECTURE, [1, 2])
+    assert task.inputs.shape[:2] == task.targets.shape[:2] == (10, 120)
+
+
 def _centre_of_mass(image: NDArray) -> tuple[float, float]:
     return tuple(float(v) for v in ndimage.center_of_mass(image))
 

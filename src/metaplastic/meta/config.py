@@ -101,9 +101,11 @@ class MetaTrainConfig(BaseModel):
         except ConfigError as error:
             raise ValueError(str(error)) from None
         needed = 2 * self.tasks.labels_per_class
-        if self.tasks.examples_per_class < needed:
+        field = "labelled_apart" if self.tasks.labelled_apart else "examples_per_class"
+        given = getattr(self.tasks, field)
+        if given < needed:
             raise ValueError(
-                f"examples_per_class {self.tasks.examples_per_class}: the meta-objective needs "
+                f"{field} {given}: the meta-objective needs "
                 f"two batches of labels_per_class {self.tasks.labels_per_class}: "
                 f"at least {needed}"
             )

@@ -17,10 +17,15 @@ from metaplastic.tasks import Architecture, Source, TaskConfig, sample_task
 
 
 class Pool(eqx.Module):
-    """Examples of one task (or of many, with a leading axis), resident on the device."""
+    """Examples of one task (or of many, with a leading axis), resident on the device.
+
+    Of every class the last `apart` are for the meta-objective alone; where that is 0, inner loop
+    and meta-objective draw from all.
+    """
 
     inputs: Float[Array, "classes examples inputs"]
     targets: Float[Array, "classes examples targets"]
+    apart: int = eqx.field(static=True, default=0)
 
 
 class GroupState(eqx.Module):
@@ -85,7 +90,9 @@ class TaskStream:
         task = sample_task(
             self._sources, self._config, self.architecture, [*self._entropy(slot, serial), 2]
         )
-        return Pool(jnp.asarray(task.inputs), jnp.asarray(task.targets))
+        return Pool(
+            jnp.asarray(task.inputs), jnp.asarray(task.targets), self._config.labelled_apart
+        )
 
 
 def initial_phi(rule: Rule, key: PRNGKeyArray, sizes: Sequence[int], activation: str) -> Phi:

@@ -87,10 +87,11 @@ def _residual_bytes(
         )
         return jax.vjp(lambda t: loss(t, phi, pool, key), theta)[1]
 
-    examples = (tasks.n_classes, tasks.examples_per_class)
+    examples = (tasks.n_classes, tasks.drawn_per_class)
     pool = Pool(
         jax.ShapeDtypeStruct((*examples, architecture.n_inputs), jnp.float32),  # pyright: ignore
         jax.ShapeDtypeStruct((*examples, n_targets(tasks)), jnp.float32),  # pyright: ignore
+        tasks.labelled_apart,
     )
     kept = jax.eval_shape(residuals, theta, jax.random.key(0), pool)
     return sum(

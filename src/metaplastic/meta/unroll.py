@@ -7,10 +7,12 @@ batches of the meta-objective are drawn beside them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -36,6 +38,12 @@ class UnrollConfig(BaseModel):
         ge=0,
         description="the loss of step t of k weighs (t/k)^this; 0 weighs all alike",
     )
+    cotangent_limit: float | None = Field(
+        default=None,
+        gt=0,
+        description="largest norm of the loss's gradient in φ that is carried back over an inner "
+        "step, which keeps a chaotic unroll from drowning the rest; none: any",
+    )
     rematerialise: bool = Field(
         default=True,
         description="recompute inner steps in the backward pass: less memory, a third slower",
@@ -59,32 +67,49 @@ class Trajectory(NamedTuple):
 
 
 def draw_minibatch(pool: Pool, batch_size: int, key: PRNGKeyArray) -> Float[Array, "batch inputs"]:
-    """Examples of the pool, drawn evenly with replacement."""
-    flat = pool.inputs.reshape(-1, pool.inputs.shape[-1])
-    return flat[jax.random.randint(key, (batch_size,), 0, flat.shape[0])]
+    """Examples of the pool, drawn evenly with replacement; of none that are kept apart."""
+    classes, examples = pool.inputs.shape[:2]
+    seen = examples - pool.apart
+    drawn = jax.random.randint(key, (batch_size,), 0, classes * seen)
+    return pool.inputs[drawn // seen, drawn % seen]
 
 
 def draw_labelled(pool: Pool, per_class: int, key: PRNGKeyArray) -> tuple[Pool, Pool]:
-    """Two disjoint labelled batches of `per_class` examples of every class."""
+    """Two disjoint labelled batches of `per_class` examples of every class: of those kept
+    apart, if there are any, else of the pool."""
     classes, examples = pool.inputs.shape[:2]
+    first = examples - pool.apart if pool.apart else 0
     keys = jax.random.split(key, classes)
-    order = jax.vmap(lambda k: jax.random.permutation(k, examples)[: 2 * per_class])(keys)
+    order = first + jax.vmap(
+        lambda k: jax.random.permutation(k, examples - first)[: 2 * per_class]
+    )(keys)
     taken = jax.tree.map(
         lambda a: jnp.take_along_axis(a, order[..., None], axis=1, mode="clip"), pool
     )
-    first = jax.tree.map(lambda a: a[:, :per_class].reshape(-1, a.shape[-1]), taken)
-    second = jax.tree.map(lambda a: a[:, per_class:].reshape(-1, a.shape[-1]), taken)
-    return first, second
+    fit = jax.tree.map(lambda a: a[:, :per_class].reshape(-1, a.shape[-1]), taken)
+    test = jax.tree.map(lambda a: a[:, per_class:].reshape(-1, a.shape[-1]), taken)
+    return fit, test
 
 
-def read_objective(
-    phi: Phi, pool: Pool, per_class: int, objective: Objective, key: PRNGKeyArray
-) -> Float[Array, ""]:
-    """The meta-objective at φ on two fresh labelled batches."""
-    fit, test = draw_labelled(pool, per_class, key)
+def read_objective(phi: Phi, fit: Pool, test: Pool, objective: Objective) -> Float[Array, ""]:
+    """The meta-objective at φ on two labelled batches."""
     return objective(
         features(phi, fit.inputs), fit.targets, features(phi, test.inputs), test.targets
     )
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def bound_cotangent(phi: Phi, limit: float) -> Phi:
+    """φ itself; its cotangent is scaled down to norm `limit` where it is longer."""
+    return phi
+
+
+def _bound_backward(limit: float, _: None, cotangent: Phi) -> tuple[Phi]:
+    norm = optax.tree.norm(cotangent)
+    return (jax.tree.map(lambda g: g * jnp.minimum(1.0, limit / (norm + 1e-12)), cotangent),)
+
+
+bound_cotangent.defvjp(lambda phi, limit: (phi, None), _bound_backward)
 
 
 def unroll(
@@ -107,13 +132,16 @@ def unroll(
     truncations of whatever lengths changes nothing.
     """
 
-    def take(carry: tuple[Phi, RuleState]) -> tuple[tuple[Phi, RuleState], Array]:
+    def take(
+        carry: tuple[Phi, RuleState], x: Array, labelled: tuple[Pool, Pool] | None
+    ) -> tuple[tuple[Phi, RuleState], Array]:
         phi, state = carry
-        batch_key, label_key = jax.random.split(jax.random.fold_in(key, state.age + 1))
-        phi, state = rule.update(phi, state, draw_minibatch(pool, config.batch_size, batch_key))
-        if not read:
+        if config.cotangent_limit is not None:
+            phi = bound_cotangent(phi, config.cotangent_limit)
+        phi, state = rule.update(phi, state, x)
+        if labelled is None:
             return (phi, state), jnp.zeros(())
-        return (phi, state), read_objective(phi, pool, per_class, objective, label_key)
+        return (phi, state), read_objective(phi, *labelled, objective)
 
     if config.rematerialise:
         take = jax.checkpoint(take)
@@ -121,8 +149,12 @@ def unroll(
     def step(
         carry: tuple[Phi, RuleState], t: Int[Array, ""]
     ) -> tuple[tuple[Phi, RuleState], Array]:
-        stay: Callable = lambda c: (c, jnp.zeros(()))  # noqa: E731
-        return jax.lax.cond(t < n_steps, take, stay, carry)
+        # drawn outside of the `cond`, which would keep the whole pool for every step's backward
+        batch_key, label_key = jax.random.split(jax.random.fold_in(key, carry[1].age + 1))
+        x = draw_minibatch(pool, config.batch_size, batch_key)
+        labelled = draw_labelled(pool, per_class, label_key) if read else None
+        stay: Callable = lambda c, *_: (c, jnp.zeros(()))  # noqa: E731
+        return jax.lax.cond(t < n_steps, take, stay, carry, x, labelled)
 
     (phi, rule_state), losses = jax.lax.scan(step, (phi, rule_state), jnp.arange(max_steps))
     return Trajectory(phi, rule_state, losses)

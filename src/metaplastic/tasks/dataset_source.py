@@ -33,15 +33,12 @@ class DatasetSource(Source):
         per_class: int,
         architecture: Architecture,
         augmentation: Augmentation,
+        apart: int = 0,
     ) -> Drawn:
-        """Classes and examples without replacement, as far as there are enough."""
+        """Classes and examples without replacement, as far as there are enough. A class with
+        fewer than twice `apart` images shares them, each augmented anew."""
         classes = rng.choice(len(self.members), size=n_classes, replace=False)
-        rows = np.concatenate(
-            [
-                rng.choice(self.members[c], per_class, replace=self.members[c].size < per_class)
-                for c in classes
-            ]
-        )
+        rows = np.concatenate([_choose(rng, self.members[c], per_class, apart) for c in classes])
         images = self.in_channels(rows, architecture.channels)
         images, amounts = augment(images, architecture.side, augmentation, rng)
         return Drawn(images.reshape(len(rows), -1), amounts)
@@ -56,6 +53,17 @@ class DatasetSource(Source):
             return images
         luma = images @ np.array([0.299, 0.587, 0.114], np.float32)
         return np.round(luma).astype(np.uint8)
+
+
+def _choose(
+    rng: np.random.Generator, members: NDArray[np.intp], count: int, apart: int
+) -> NDArray[np.intp]:
+    """`count` of the members, the last `apart` kept from being among the others."""
+    if apart == 0 or members.size >= count:
+        return rng.choice(members, count, replace=members.size < count)
+    shuffled = rng.permutation(members)
+    others = shuffled[apart:] if members.size >= 2 * apart else shuffled
+    return np.concatenate([rng.choice(others, count - apart), np.resize(shuffled, apart)])
 
 
 def load_dataset_source(

@@ -40,8 +40,10 @@ class Source(abc.ABC):
         per_class: int,
         architecture: Architecture,
         augmentation: Augmentation,
+        apart: int = 0,
     ) -> Drawn:
-        """`per_class` examples of each of `n_classes` classes."""
+        """`per_class` examples of each of `n_classes` classes; the last `apart` of each class
+        are of originals that the others are not of, as far as there are enough."""
 
 
 def load_sources(

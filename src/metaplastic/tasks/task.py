@@ -26,16 +26,28 @@ class TaskConfig(BaseModel):
     )
     n_classes: int = Field(default=10, ge=2, description="classes of a task")
     examples_per_class: int = Field(default=60, ge=2, description="pool size of a task, per class")
+    labelled_apart: int = Field(
+        default=0,
+        ge=0,
+        description="examples per class beside the pool, that the meta-objective alone sees; "
+        "0: its labelled batches are drawn from the pool",
+    )
     labels_per_class: int = Field(
         default=10, ge=1, description="K: labelled examples per class, in each of the two batches"
     )
     augmentation: Augmentation = Augmentation()
     architectures: ArchitectureSpace = ArchitectureSpace()
 
+    @property
+    def drawn_per_class(self) -> int:
+        """Examples of a task, per class: the pool's, and those kept apart."""
+        return self.examples_per_class + self.labelled_apart
+
 
 class Task(NamedTuple):
-    """`inputs` (classes, examples, N_0) float32; `targets` (classes, examples, T) float32: the
-    one-hot label, centred and of unit norm, then the augmentation's amounts, weighted."""
+    """`inputs` (classes, examples, N_0) float32, the pool's examples before those kept apart;
+    `targets` (classes, examples, T) float32: the one-hot label, centred and of unit norm, then the
+    augmentation's amounts, weighted."""
 
     inputs: NDArray[np.float32]
     targets: NDArray[np.float32]
@@ -55,9 +67,14 @@ def sample_task(
     """The task of that seed: data set, classes, examples, augmentation and permutation."""
     rng = np.random.default_rng(np.random.SeedSequence(list(seed)))
     source = sources[int(rng.integers(len(sources)))]
-    per_class = config.examples_per_class
+    per_class = config.drawn_per_class
     inputs, amounts = source.draw(
-        rng, config.n_classes, per_class, architecture, config.augmentation
+        rng,
+        config.n_classes,
+        per_class,
+        architecture,
+        config.augmentation,
+        config.labelled_apart,
     )
     inputs = inputs[:, rng.permutation(inputs.shape[1])]
 

@@ -43,6 +43,7 @@ class Shapes(Source):
         per_class: int,
         architecture: Architecture,
         augmentation: Augmentation,
+        apart: int = 0,
     ) -> Drawn:
         """Drawn, then augmented like any image."""
         images = draw_shapes(rng, n_classes, per_class)

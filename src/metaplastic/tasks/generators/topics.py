@@ -29,6 +29,7 @@ class Topics(Source):
         per_class: int,
         architecture: Architecture,
         augmentation: Augmentation,
+        apart: int = 0,
     ) -> Drawn:
         """A new corpus. Its amounts: length, the two strongest topics, level of added noise."""
         n, words = n_classes * per_class, architecture.n_inputs
