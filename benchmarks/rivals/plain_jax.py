@@ -39,6 +39,7 @@ def lateral(x, z):
     x_hat = centred / jnp.sqrt((centred**2).mean(0) + 1e-4)
     corr = x_hat.T @ x_hat / x.shape[0] * (1 - jnp.eye(x.shape[1]))
     predicted = x_hat @ (corr / jnp.sqrt(0.1 + jnp.sum(corr**2, axis=0)))
+    predicted = predicted * min(1.0, (128 / z.shape[1]) ** 0.5)
     top, mean = z.max(1, keepdims=True), z.mean(1, keepdims=True)
     shares = [jax.nn.softmax(s * z, axis=1) for s in SHARPNESS]
     channels = [predicted, z - top, z - mean, jnp.broadcast_to(mean, z.shape), *shares]

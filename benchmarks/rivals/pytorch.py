@@ -35,6 +35,7 @@ def lateral(x, z):
     x_hat = centred * torch.rsqrt((centred * centred).mean(0) + 1e-4)
     corr = x_hat.T @ x_hat / x.shape[0] * (1 - torch.eye(x.shape[1], device=x.device))
     predicted = x_hat @ (corr * torch.rsqrt(0.1 + (corr * corr).sum(0)))
+    predicted = predicted * min(1.0, (128 / z.shape[1]) ** 0.5)
     top, mean = z.amax(1, keepdim=True), z.mean(1, keepdim=True)
     shares = [torch.softmax(s * z, dim=1) for s in SHARPNESS]
     return torch.stack([predicted, z - top, z - mean, mean.expand_as(z), *shares], -1), corr

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
+from metaplastic import PlasticEncoder
 from metaplastic.evaluation.named_rule import named_rule
+from metaplastic.evaluation.readout import readout_accuracy
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -16,3 +20,17 @@ RESULTS = Path(__file__).parents[2] / "results"
 def test_the_results_are_of_the_shipped_rule(study: str) -> None:
     content = json.loads((RESULTS / f"{study}.json").read_text())
     assert content["rule"]["fingerprint"] == named_rule("default").fingerprint
+
+
+def test_a_wide_layer_does_not_collapse() -> None:
+    """Once did: 10,000 units fell from 0.50 to 0.18 on MNIST. Above the random network by more
+    than ten standard errors of a difference of accuracies on 1,597 images."""
+    x, y = load_digits(return_X_y=True)
+    accuracy = {}
+    for steps in (0, 40):
+        encoder = PlasticEncoder(hidden_layer_sizes=(2048,), max_iter=steps, random_state=0)
+        u = encoder.fit_transform(x)
+        labelled = np.concatenate([np.flatnonzero(y == c)[:20] for c in range(10)])
+        rest = np.setdiff1d(np.arange(len(y)), labelled)
+        accuracy[steps] = readout_accuracy(u[labelled], y[labelled], u[rest], y[rest], 10)
+    assert accuracy[40] > accuracy[0] + 0.15

@@ -43,7 +43,7 @@ class Hebbian(Rule):
     @classmethod
     def create(cls, key: PRNGKeyArray, **settings: Any) -> Hebbian:
         del key
-        return cls(jnp.ones(()), jnp.full((), 0.5), validated(HebbianSettings, settings))
+        return cls(jnp.ones(()), jnp.full((), 0.5, jnp.result_type(float)), validated(HebbianSettings, settings))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Hebbian(Rule):
             above = standardise_units(below @ w)
             explained = (above @ w.T) / w.shape[1] ** 0.5
             change = (below - self.subspace * explained).T @ above / x.shape[0]
-            lateral = w @ correlation(above)
+            lateral = correlation(above).after(w)
             change = change - self.decorrelation * lateral
             size = jnp.sqrt(jnp.sum(change * change, axis=0, keepdims=True) + 1e-6)
             weights.append(unit_norm(w + rate * change / size))

@@ -138,11 +138,8 @@ class Local(Rule):
                 corr = None
                 features = jnp.concatenate([x_l[None], error])
             else:
-                x_hat = lateral.standardise_units(x_l)
-                corr = lateral.correlation(x_hat)
-                own = jnp.concatenate(
-                    [x_l[None], z_l[None], lateral.lateral_features(z_l, x_hat, corr)]
-                )
+                corr = lateral.correlation(lateral.standardise_units(x_l))
+                own = jnp.concatenate([x_l[None], z_l[None], lateral.lateral_features(z_l, corr)])
                 if error is None:
                     error = _apply(self.w_top, own)
                 features = jnp.concatenate([x_l[None], error, own[1:]])
@@ -249,13 +246,13 @@ class Local(Rule):
         size = jnp.mean(error * error, axis=(1, 2), keepdims=True)
         return error * jax.lax.rsqrt(size + 0.01)
 
-    def _change(self, w: Array, pre: Array, post: Array, corr: Array) -> Array:
+    def _change(self, w: Array, pre: Array, post: Array, corr: lateral.Correlation) -> Array:
         """The weight change, in units of the receptive field's rms; its own rms is below 1."""
         channels, batch, _ = pre.shape
         pre = pre - jnp.mean(pre, axis=1, keepdims=True)
         low_rank = jnp.einsum("cbm,cbn->mn", pre, post) / (batch * channels**0.5)
         w = w * w.shape[0] ** 0.5
-        terms = [low_rank * w.shape[0] ** 0.25, -(w @ corr), -w * jnp.abs(w)]
+        terms = [low_rank * w.shape[0] ** 0.25, -corr.after(w), -w * jnp.abs(w)]
         bounded = jnp.stack([_bounded(term) for term in terms])
         return _bounded(jnp.einsum("t,tmn->mn", self.term_weights, bounded))
 
