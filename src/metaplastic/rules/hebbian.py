@@ -43,7 +43,9 @@ class Hebbian(Rule):
     @classmethod
     def create(cls, key: PRNGKeyArray, **settings: Any) -> Hebbian:
         del key
-        return cls(jnp.ones(()), jnp.full((), 0.5, jnp.result_type(float)), validated(HebbianSettings, settings))
+        # not weakly typed, as an array read from a rule file is not
+        start = jnp.array([1.0, 0.5], jnp.result_type(float))
+        return cls(start[0], start[1], validated(HebbianSettings, settings))
 
     @property
     def settings(self) -> dict[str, Any]:
