@@ -33,7 +33,6 @@ SMALL = {
         "depths": (1,),
         "depth_units": 8,
         "widths": (8, 12),
-        "wide": 10,
         "activations": ("relu", "step"),
     },
     "filters": {"datasets": ("digits",), "seeds": 1, "shown": 3, "rungs": 2},
@@ -151,11 +150,6 @@ def test_rivals_numbers_do_not_depend_on_the_rule(results, run_folder, tmp_path,
     study.run()
     assert study.store.fresh == 2  # the rule's own, one a seed
     assert study.store.kept == 4
-
-
-def test_wide_layers_run_on_fewer_seeds_and_points(results):
-    narrow, wide = read_json(results / "architectures.json")["widths"]
-    assert len(wide["points"]) < len(narrow["points"])
 
 
 def test_filters_stand_in_the_order_of_the_inputs(results):

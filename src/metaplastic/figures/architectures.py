@@ -39,22 +39,17 @@ def _curves(axes: Axes, curves: list[dict[str, Any]], what: str) -> None:
     for curve, colour, marker in zip(
         curves, shades(len(curves)), MARKERS * (1 + len(curves) // len(MARKERS)), strict=False
     ):
-        seeds = len(curve["curve"])
         line(
             axes,
             curve["points"],
             curve["summary"],
-            label=f"{curve['label']}" + (f" ({seeds} seeds)" if seeds < _most(curves) else ""),
+            label=curve["label"],
             colour=colour,
             marker=marker,
         )
     axes.set_xlabel("inner steps (applications of the rule)")
     axes.set_ylabel(ACCURACY)
     axes.legend(title=what, fontsize=7.5)
-
-
-def _most(curves: list[dict[str, Any]]) -> int:
-    return max(len(curve["curve"]) for curve in curves)
 
 
 def _ends(axes: Axes, curves: list[dict[str, Any]]) -> None:

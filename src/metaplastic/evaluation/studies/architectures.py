@@ -12,14 +12,12 @@ from metaplastic.evaluation.studies.study import Study, StudySettings
 
 class ArchitecturesSettings(StudySettings):
     """`depths` count layers of weights, all hidden ones of `depth_units`; `widths` are those of
-    one hidden layer. Layers wider than `wide` run on `wide_seeds` seeds and fewer points."""
+    one hidden layer."""
 
     dataset: str = "mnist@14"
     depths: tuple[int, ...] = (1, 2, 3, 5, 8, 11)
     depth_units: int = Field(64, ge=1)
     widths: tuple[int, ...] = (64, 256, 1024, 4096, 10_000)
-    wide: int = Field(2000, ge=1)
-    wide_seeds: int = Field(2, ge=1)
     activations: tuple[str, ...] = (
         "relu",
         "leaky_relu",
@@ -46,7 +44,7 @@ class Architectures(Study):
             self._curve(f"{depth}", depth, hidden=(own.depth_units,) * (depth - 1))
             for depth in own.depths
         ]
-        widths = [self._width(own, width) for width in own.widths]
+        widths = [self._curve(f"{width:,}", width, hidden=(width,)) for width in own.widths]
         activations = [
             self._curve(activation, activation, activation=activation)
             for activation in own.activations
@@ -59,14 +57,6 @@ class Architectures(Study):
             "widths": widths,
             "activations": activations,
         }
-
-    def _width(self, own: ArchitecturesSettings, width: int) -> dict[str, Any]:
-        if width <= own.wide:
-            return self._curve(f"{width:,}", width, hidden=(width,))
-        far = self.inner_steps()
-        points = tuple(sorted({0, far // 4, far}))
-        seeds = min(own.wide_seeds, own.seeds)
-        return self._curve(f"{width:,}", width, hidden=(width,), points=points, seeds=seeds)
 
     def _curve(self, label: str, value: int | str, **changes: Any) -> dict[str, Any]:
         own = self.settings

@@ -1,0 +1,96 @@
+"""`python -m benchmarks.cotangents RULE...`: how the meta-gradient grows along an unroll.
+
+For some tasks of each source: the norm of the loss's gradient in φ, carried back from the end of
+an unroll of 50 inner steps to its beginning. Where it grows without bound the unroll is chaotic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
+from metaplastic.evaluation.named_rule import named_rule
+from metaplastic.meta.group import TaskStream, initial_phi
+from metaplastic.meta.unroll import draw_labelled, draw_minibatch, read_objective
+from metaplastic.objectives import Ridge
+from metaplastic.tasks import Architecture, TaskConfig, load_sources
+
+SOURCES = ("glyphs", "omniglot@28", "shapes", "imagenet@32")
+TASKS = TaskConfig(examples_per_class=200, labelled_apart=20)
+ARCHITECTURE = Architecture(14, 1, (128, 64), 32)
+STEPS, LATE_WEIGHT, BATCH = 50, 8.0, 64
+SEED = 7
+
+
+@eqx.filter_jit
+def norms(rule: Any, phi: Any, pool: Any, key: Any) -> jax.Array:
+    """|dL/dφ_t| after each step t, of the loss weighted as in meta-training."""
+    batch_keys = jax.random.split(key, STEPS)
+    xs = jax.vmap(lambda k: draw_minibatch(pool, BATCH, k))(batch_keys)
+    fit, test = draw_labelled(pool, TASKS.labels_per_class, key)
+    weight = (jnp.arange(1, STEPS + 1) / STEPS) ** LATE_WEIGHT
+    weight = weight / jnp.sum(weight)
+    _, states = jax.lax.scan(lambda c, x: (rule.update(*c, x), c), (phi, rule.init(phi)), xs)
+
+    def back(later: Any, at: Any) -> tuple[Any, jax.Array]:
+        (before, state), x, share = at
+        after, pull = jax.vjp(lambda p: rule.update(p, state, x)[0], before)
+        own = jax.grad(lambda p: read_objective(p, fit, test, Ridge()))(after)
+        whole = jax.tree.map(lambda a, b: a + share * b, later, own)
+        return pull(whole)[0], optax.tree.norm(whole)
+
+    return jax.lax.scan(
+        back, jax.tree.map(jnp.zeros_like, phi), (states, xs, weight), reverse=True
+    )[1]
+
+
+def main() -> None:
+    """Measure, print, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rules", nargs="+", help="rule files, or names of shipped rules")
+    parser.add_argument("--tasks", type=int, default=3, help="per source")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    one_thread_per_operation()
+    use_compilation_cache()
+    found: dict[str, Any] = {}
+    for name in args.rules:
+        rule = named_rule(name).rule
+        found[name] = {}
+        for source in SOURCES:
+            loaded = load_sources(
+                [source], "meta-train", n_classes=TASKS.n_classes, data_dir=args.data_dir
+            )
+            stream = TaskStream(
+                loaded,
+                TASKS,
+                Architecture(14, 1, (128, 64), 32),
+                (STEPS, STEPS),
+                seed=SEED,
+                group=0,
+            )
+            rows = []
+            for serial in range(args.tasks):
+                key = stream.key(0, serial)
+                phi = initial_phi(rule, key, stream.architecture.sizes, "relu")
+                rows.append(np.asarray(norms(rule, phi, stream.pool(0, serial), key)).tolist())
+            found[name][source] = rows
+            at = (49, 40, 30, 20, 10, 5, 0)
+            for row in rows:
+                print(name, source, " ".join(f"{row[t]:.2g}" for t in at), flush=True)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()
