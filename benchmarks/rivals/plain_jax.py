@@ -34,16 +34,21 @@ def forward(weights, biases, x):
 
 
 def lateral(x, z):
-    """(batch, units, 6) of competition and decorrelation, and the layer's correlations."""
+    """(batch, units, 6) of competition and decorrelation, and the layer's correlations, both among
+    groups of 128 units where there are more."""
+    groups = max(1, z.shape[1] // 128)
     centred = x - x.mean(0)
     x_hat = centred / jnp.sqrt((centred**2).mean(0) + 1e-4)
-    corr = x_hat.T @ x_hat / x.shape[0] * (1 - jnp.eye(x.shape[1]))
+    of = jnp.arange(x.shape[1]) * groups // x.shape[1]
+    same = (of[:, None] == of[None]) - jnp.eye(x.shape[1])
+    corr = x_hat.T @ x_hat / x.shape[0] * same
     predicted = x_hat @ (corr / jnp.sqrt(0.1 + jnp.sum(corr**2, axis=0)))
-    predicted = predicted * min(1.0, (128 / z.shape[1]) ** 0.5)
-    top, mean = z.max(1, keepdims=True), z.mean(1, keepdims=True)
-    shares = [jax.nn.softmax(s * z, axis=1) for s in SHARPNESS]
-    channels = [predicted, z - top, z - mean, jnp.broadcast_to(mean, z.shape), *shares]
-    return jnp.stack(channels, axis=-1), corr
+    grouped = z.reshape(len(z), groups, -1)
+    top, mean = grouped.max(2, keepdims=True), grouped.mean(2, keepdims=True)
+    shares = [jax.nn.softmax(s * grouped, axis=2) for s in SHARPNESS]
+    mean_of_all = jnp.broadcast_to(mean, grouped.shape)
+    channels = [grouped - top, grouped - mean, mean_of_all, *shares]
+    return jnp.stack([predicted, *(c.reshape(z.shape) for c in channels)], axis=-1), corr
 
 
 def context(weights, biases, layer, age):

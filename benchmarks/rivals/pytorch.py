@@ -30,15 +30,20 @@ def forward(weights, biases, x):
 
 
 def lateral(x, z):
-    """(batch, units, 6) of competition and decorrelation, and the layer's correlations."""
+    """(batch, units, 6) of competition and decorrelation, and the layer's correlations, both among
+    groups of 128 units where there are more."""
+    groups = max(1, z.shape[1] // 128)
     centred = x - x.mean(0)
     x_hat = centred * torch.rsqrt((centred * centred).mean(0) + 1e-4)
-    corr = x_hat.T @ x_hat / x.shape[0] * (1 - torch.eye(x.shape[1], device=x.device))
+    of = torch.arange(x.shape[1], device=x.device) * groups // x.shape[1]
+    same = (of[:, None] == of[None]).to(x.dtype) - torch.eye(x.shape[1], device=x.device)
+    corr = x_hat.T @ x_hat / x.shape[0] * same
     predicted = x_hat @ (corr * torch.rsqrt(0.1 + (corr * corr).sum(0)))
-    predicted = predicted * min(1.0, (128 / z.shape[1]) ** 0.5)
-    top, mean = z.amax(1, keepdim=True), z.mean(1, keepdim=True)
-    shares = [torch.softmax(s * z, dim=1) for s in SHARPNESS]
-    return torch.stack([predicted, z - top, z - mean, mean.expand_as(z), *shares], -1), corr
+    grouped = z.reshape(len(z), groups, -1)
+    top, mean = grouped.amax(2, keepdim=True), grouped.mean(2, keepdim=True)
+    shares = [torch.softmax(s * grouped, dim=2) for s in SHARPNESS]
+    channels = [grouped - top, grouped - mean, mean.expand_as(grouped), *shares]
+    return torch.stack([predicted, *(c.reshape(z.shape) for c in channels)], -1), corr
 
 
 def context(weights, biases, layer, age):

@@ -1,12 +1,15 @@
 """What the units of one layer tell each other: correlations and competition.
 
-All of it is permutation equivariant over units and over examples. Activities are
-(batch, units); channels, where there are any, come first, so that every array is a stack of
-contiguous (batch, units) planes.
+All of it happens within groups: a layer of up to `GROUP` units is one, a wider one is cut into as
+few equal ones as hold it, so that a unit of 10,000 competes with no more units than one of 128 (a
+rule meta-trained on narrow layers sees inputs of the size it knows). It is equivariant to orders of
+units within their groups, and to orders of examples. Activities are (batch, units); channels, where
+there are any, come first, so that every array is a stack of contiguous (batch, units) planes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -15,37 +18,25 @@ from jaxtyping import Array, Float
 
 SHARPNESS = (2.0, 6.0)
 CHANNELS = 4 + len(SHARPNESS)
-WIDTH = 128  # what many correlated neighbours predict together grows as the root of their number
+GROUP = 128  # units that compete, at most: the widest layer that rules have been meta-trained on
+
+
+class _Run(NamedTuple):
+    """Neighbouring groups of one size."""
+
+    units: slice
+    groups: int
 
 
 class Correlation(NamedTuple):
-    """Off-diagonal correlations C (N, N) between the units of a layer.
+    """Correlations C between different units of a group, (groups, size, size) for every run of
+    groups of one size; between units of different groups they count as zero."""
 
-    C is kept as a matrix only where products with it are cheaper than through the activities it
-    is made of; a layer of 10,000 units never makes one.
-    """
-
-    x_hat: Float[Array, "batch units"]
-    matrix: Float[Array, "units units"] | None
+    blocks: tuple[Float[Array, "groups size size"], ...]
 
     def after(self, rows: Float[Array, "rows units"]) -> Float[Array, "rows units"]:
         """`rows @ C`."""
-        if self.matrix is not None:
-            return rows @ self.matrix
-        whole = (rows @ self.x_hat.T) @ self.x_hat / len(self.x_hat)
-        return whole - rows * self._diagonal()[None]
-
-    def squares(self) -> Float[Array, " units"]:
-        """Column sums of C²."""
-        if self.matrix is not None:
-            return jnp.sum(self.matrix * self.matrix, axis=0)
-        batch = len(self.x_hat)
-        through = (self.x_hat @ self.x_hat.T) @ self.x_hat
-        whole = jnp.sum(self.x_hat * through, axis=0) / batch**2
-        return jnp.maximum(whole - self._diagonal() ** 2, 0.0)
-
-    def _diagonal(self) -> Float[Array, " units"]:
-        return jnp.mean(self.x_hat * self.x_hat, axis=0)
+        return _by_group(lambda part, block: part @ block, rows, self.blocks)
 
 
 def standardise_units(x: Float[Array, "batch units"]) -> Float[Array, "batch units"]:
@@ -56,33 +47,66 @@ def standardise_units(x: Float[Array, "batch units"]) -> Float[Array, "batch uni
 
 def correlation(x_hat: Float[Array, "batch units"]) -> Correlation:
     """Correlations between units, from activities already standardised."""
-    batch, units = x_hat.shape
-    if units > 2 * batch:
-        return Correlation(x_hat, None)
-    off_diagonal = 1.0 - jnp.eye(units, dtype=x_hat.dtype)
-    return Correlation(x_hat, (x_hat.T @ x_hat) / batch * off_diagonal)
+
+    def block(part: Array) -> Array:
+        off_diagonal = 1.0 - jnp.eye(part.shape[1], dtype=part.dtype)
+        return (part.T @ part) / part.shape[0] * off_diagonal
+
+    return Correlation(
+        tuple(jax.vmap(block)(_split(x_hat[:, run.units], run)) for run in _runs(x_hat.shape[1]))
+    )
 
 
 def lateral_features(
-    z: Float[Array, "batch units"], corr: Correlation
+    z: Float[Array, "batch units"], x_hat: Float[Array, "batch units"], corr: Correlation
 ) -> Float[Array, "channels batch units"]:
-    """What the update network of a unit is told of its neighbours on each example.
+    """What the update network of a unit is told of the other units of its group on each example.
 
-    The activity that the others predict for it (decorrelation), which keeps its size in layers
-    wider than `WIDTH`; its share of a softmax over the layer at two sharpnesses, and its distance
-    to the layer's maximum (competition); its distance to the layer's mean; the layer's mean itself.
+    The activity that they predict for it (decorrelation); its share of a softmax over the group at
+    two sharpnesses, and its distance to the group's maximum (competition); its distance to the
+    group's mean; the group's mean itself.
     """
-    scale = jax.lax.rsqrt(0.1 + corr.squares())
-    if corr.matrix is not None:
-        predicted = corr.x_hat @ (corr.matrix * scale[None])
-    else:
-        predicted = corr.after(corr.x_hat) * scale[None]
-    if z.shape[1] > WIDTH:
-        predicted = predicted * (WIDTH / z.shape[1]) ** 0.5
-    top = jnp.max(z, axis=1, keepdims=True)
-    mean = jnp.mean(z, axis=1, keepdims=True)
-    shares = []
-    for sharpness in SHARPNESS:
-        weight = jnp.exp(sharpness * (z - top))
-        shares.append(weight / jnp.sum(weight, axis=1, keepdims=True))
-    return jnp.stack([predicted, z - top, z - mean, jnp.broadcast_to(mean, z.shape), *shares])
+
+    def features(both: Array, block: Array) -> Array:
+        z, x_hat = both
+        scale = jax.lax.rsqrt(0.1 + jnp.sum(block * block, axis=0, keepdims=True))
+        predicted = x_hat @ (block * scale)
+        top = jnp.max(z, axis=1, keepdims=True)
+        mean = jnp.mean(z, axis=1, keepdims=True)
+        shares = []
+        for sharpness in SHARPNESS:
+            weight = jnp.exp(sharpness * (z - top))
+            shares.append(weight / jnp.sum(weight, axis=1, keepdims=True))
+        return jnp.stack([predicted, z - top, z - mean, jnp.broadcast_to(mean, z.shape), *shares])
+
+    return _by_group(features, jnp.stack([z, x_hat]), corr.blocks)
+
+
+def _runs(units: int) -> list[_Run]:
+    """The groups of a layer: as few as there can be, their sizes equal or one apart."""
+    groups = -(-units // GROUP)
+    size, larger = divmod(units, groups)
+    border = larger * (size + 1)
+    runs = [_Run(slice(0, border), larger), _Run(slice(border, units), groups - larger)]
+    return [run for run in runs if run.groups]
+
+
+def _split(part: Float[Array, "... units"], run: _Run) -> Float[Array, "groups ... size"]:
+    return jnp.moveaxis(part.reshape(*part.shape[:-1], run.groups, -1), -2, 0)
+
+
+def _by_group(
+    f: Callable[[Array, Array], Array],
+    values: Float[Array, "... units"],
+    blocks: tuple[Float[Array, "groups size size"], ...],
+) -> Float[Array, "... units"]:
+    """`f` of every group's values and its block, the groups side by side again."""
+    results = []
+    for run, block in zip(_runs(values.shape[-1]), blocks, strict=True):
+        part = values[..., run.units]
+        if run.groups == 1:
+            results.append(f(part, block[0]))
+        else:
+            found = jnp.moveaxis(jax.vmap(f)(_split(part, run), block), 0, -2)
+            results.append(found.reshape(*found.shape[:-2], -1))
+    return results[0] if len(results) == 1 else jnp.concatenate(results, axis=-1)

@@ -138,8 +138,11 @@ class Local(Rule):
                 corr = None
                 features = jnp.concatenate([x_l[None], error])
             else:
-                corr = lateral.correlation(lateral.standardise_units(x_l))
-                own = jnp.concatenate([x_l[None], z_l[None], lateral.lateral_features(z_l, corr)])
+                x_hat = lateral.standardise_units(x_l)
+                corr = lateral.correlation(x_hat)
+                own = jnp.concatenate(
+                    [x_l[None], z_l[None], lateral.lateral_features(z_l, x_hat, corr)]
+                )
                 if error is None:
                     error = _apply(self.w_top, own)
                 features = jnp.concatenate([x_l[None], error, own[1:]])
