@@ -2,7 +2,8 @@
 
 One small network, shared by every neuron of every layer, sees what a neuron can see: its own
 activity, an error signal from above, what its layer tells it, and statistics over the minibatch.
-Its readouts are the error signal sent on, and the factors of a low-rank weight change. Every
+Its readouts are the error signal sent on, and the factors of a low-rank weight change. Layers
+wider than `lateral.GROUP` are equivariant within groups of units. Every
 receptive field is held at unit norm (batch norm makes its scale irrelevant) and turns by a bounded
 angle per inner step, which falls with the age of the unroll.
 
