@@ -37,12 +37,13 @@ class _Meter:
     because compilation comes before it."""
 
     def __init__(self) -> None:
-        self.label, self.began, self.first, self.counted = "", 0.0, 0, 0.0
+        self.label, self.first, self.latest, self.counted = "", 0, 0, 0.0
 
     def line(self, label: str, done: int, total: int, unit: str) -> str:
         now = time.monotonic()
-        if label != self.label or done < self.first:
-            self.label, self.began, self.first, self.counted = label, now, done, now
+        if label != self.label or done < self.latest:  # the same work once more, say of more seeds
+            self.label, self.first, self.counted = label, done, now
+        self.latest = done
         rate = (done - self.first) / (now - self.counted) if now > self.counted else 0.0
         text = f"{label}: {done:,} of {total:,} {unit}"
         if rate > 0:

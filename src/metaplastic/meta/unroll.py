@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -98,18 +98,23 @@ def read_objective(phi: Phi, fit: Pool, test: Pool, objective: Objective) -> Flo
     )
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(1,))
 def bound_cotangent(phi: Phi, limit: float) -> Phi:
     """φ itself; its cotangent is scaled down to norm `limit` where it is longer."""
+    return cast("Phi", _bounded(phi, limit))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _bounded(phi: Phi, limit: float) -> Phi:
+    del limit
     return phi
 
 
-def _bound_backward(limit: float, _: None, cotangent: Phi) -> tuple[Phi]:
+def _bounded_backward(limit: float, _: None, cotangent: Phi) -> tuple[Phi]:
     norm = optax.tree.norm(cotangent)
     return (jax.tree.map(lambda g: g * jnp.minimum(1.0, limit / (norm + 1e-12)), cotangent),)
 
 
-bound_cotangent.defvjp(lambda phi, limit: (phi, None), _bound_backward)
+_bounded.defvjp(lambda phi, limit: (phi, None), _bounded_backward)
 
 
 def unroll(
