@@ -36,7 +36,7 @@ def scores(rule: Any, source: str, args: argparse.Namespace) -> dict[int, list[f
     stream = TaskStream(
         loaded,
         TASKS,
-        Architecture(14, 1, tuple(args.hidden), 32),
+        Architecture(14, 1, tuple(args.hidden), 32, args.activation),
         (max(args.ages), max(args.ages)),
         seed=SEED,
         group=0,
@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("rules", nargs="+", help="rule files, or names of shipped rules")
     parser.add_argument("--sources", nargs="+", default=list(SOURCES))
     parser.add_argument("--hidden", nargs="*", type=int, default=[128, 64])
+    parser.add_argument("--activation", default="relu")
     parser.add_argument("--ages", nargs="+", type=int, default=[0, 60, 300])
     parser.add_argument("--tasks", type=int, default=8, help="per source")
     parser.add_argument("--data-dir", type=Path)

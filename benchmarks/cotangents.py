@@ -82,7 +82,7 @@ def main() -> None:
             rows = []
             for serial in range(args.tasks):
                 key = stream.key(0, serial)
-                phi = initial_phi(rule, key, stream.architecture.sizes, "relu")
+                phi = initial_phi(rule, key, stream.architecture)
                 rows.append(np.asarray(norms(rule, phi, stream.pool(0, serial), key)).tolist())
             found[name][source] = rows
             at = (49, 40, 30, 20, 10, 5, 0)

@@ -34,7 +34,7 @@ def test_later_settings_lie_on_earlier_ones(tmp_path: Path) -> None:
         ("estimator=pse", "unknown estimator 'pse'"),
         ("rule.name=locla", "Did you mean 'local'"),
         ("objective=x", "unknown meta-objective"),
-        ("unroll.activation=relo", "Did you mean 'relu'"),
+        ('tasks.architectures.activations=["relo"]', "Did you mean 'relu'"),
         ("tasks.labels_per_class=40", "at least 80"),
         ("tasks.labelled_apart=5", "labelled_apart 5: .* at least 20"),
         ("unroll.cotangent_limit=0", r"unroll\.cotangent_limit.*given 0"),

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import type_of_target
-from threadpoolctl import ThreadpoolController
 
+from metaplastic.blas import one_thread_per_product
 from metaplastic.evaluation.readout import fold_of
 
 FOLDS = 5
 PENALTY = 0.01  # per example, of features with unit variance
-
-
-@cache
-def _threads() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 class Labels:
@@ -50,7 +44,7 @@ class Labels:
         u = (u - u.mean(axis=0)) / np.maximum(u.std(axis=0), 1e-8)
         predicted = np.empty_like(self.targets)
         # systems this small are slower on several threads
-        with _threads().limit(limits=1):
+        with one_thread_per_product():
             for fold in range(int(self.folds.max()) + 1):
                 held = self.folds == fold
                 predicted[held] = _ridge(u[~held], self.targets[~held], u[held])

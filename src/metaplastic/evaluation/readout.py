@@ -7,24 +7,18 @@ are tiny, and every method shares this code.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
+
+from metaplastic.blas import one_thread_per_product
 
 Matrix = NDArray[np.float64]
 
 PENALTIES = tuple(float(p) for p in np.logspace(-5, 1, 13))  # times the number of examples
 FOLDS = 5
 DEFAULT_PENALTY = 0.1  # where one label per class leaves nothing to choose by
-
-
-@cache
-def _threads() -> ThreadpoolController:
-    # matrices of some hundred rows: handing them to other threads costs far more than it gains
-    return ThreadpoolController()
 
 
 class Fitted(NamedTuple):
@@ -78,7 +72,8 @@ def fit_readout(
     Up to five stratified folds; ties go to the smaller squared error. With one example in some
     class there is nothing to validate on, and the penalty is `DEFAULT_PENALTY`.
     """
-    with _threads().limit(limits=1):
+    # matrices of some hundred rows: handing them to other threads costs far more than it gains
+    with one_thread_per_product():
         return _fit(np.asarray(features, np.float64), labels, n_classes, penalties)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from metaplastic.base_model import get_activation
 from metaplastic.errors import ConfigError, config_error, unknown_name
 from metaplastic.meta.engines import get_engine
 from metaplastic.meta.estimators import get_estimator
@@ -93,7 +92,6 @@ class MetaTrainConfig(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> MetaTrainConfig:
         try:
-            get_activation(self.unroll.activation)
             get_estimator(self.estimator)
             get_engine(self.engine)
             if self.objective not in OBJECTIVES:

@@ -95,18 +95,18 @@ class TaskStream:
         )
 
 
-def initial_phi(rule: Rule, key: PRNGKeyArray, sizes: Sequence[int], activation: str) -> Phi:
+def initial_phi(rule: Rule, key: PRNGKeyArray, architecture: Architecture) -> Phi:
     """The φ a task starts from."""
     key = jax.random.fold_in(key, 0)
-    return initialise(key, sizes, activation, backward=rule.needs_backward)
+    return initialise(
+        key, architecture.sizes, architecture.activation, backward=rule.needs_backward
+    )
 
 
 @eqx.filter_jit
-def _begin(
-    rule: Rule, keys: PRNGKeyArray, sizes: tuple[int, ...], activation: str
-) -> tuple[Phi, RuleState]:
+def _begin(rule: Rule, keys: PRNGKeyArray, architecture: Architecture) -> tuple[Phi, RuleState]:
     def one(key: PRNGKeyArray) -> tuple[Phi, RuleState]:
-        phi = initial_phi(rule, key, sizes, activation)
+        phi = initial_phi(rule, key, architecture)
         return phi, rule.init(phi)
 
     return jax.vmap(one)(keys)
@@ -116,13 +116,12 @@ def begin_group(
     rule: Rule,
     stream: TaskStream,
     serials: Sequence[int],
-    activation: str = "relu",
     first_slot: int = 0,
 ) -> GroupState:
     """A group whose slots, from `first_slot` on, begin the tasks of those serial numbers."""
     slots = range(first_slot, first_slot + len(serials))
     keys = jnp.stack([stream.key(s, n) for s, n in zip(slots, serials, strict=True)])
-    phi, rule_state = _begin(rule, keys, stream.architecture.sizes, activation)
+    phi, rule_state = _begin(rule, keys, stream.architecture)
     pools = [stream.pool(s, n) for s, n in zip(slots, serials, strict=True)]
     return GroupState(
         phi=phi,
@@ -155,7 +154,7 @@ def renew(
         key = stream.key(slot, serial)
         phi, rule_state = jax.tree.map(
             lambda a: a[0],
-            _begin(rule, key[None], stream.architecture.sizes, group.phi.activation),
+            _begin(rule, key[None], stream.architecture),
         )
         new = GroupState(
             phi=phi,

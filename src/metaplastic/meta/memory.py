@@ -82,7 +82,7 @@ def _residual_bytes(
         phi = initialise(
             key,
             architecture.sizes,
-            estimator.config.activation,
+            architecture.activation,
             backward=rule.needs_backward,
         )
         return jax.vjp(lambda t: loss(t, phi, pool, key), theta)[1]

@@ -32,7 +32,6 @@ class UnrollConfig(BaseModel):
     horizon: tuple[int, int] = Field(
         default=(50, 200), description="fewest and most steps of a task"
     )
-    activation: str = Field(default="relu", description="activation of the base model")
     late_weight: float = Field(
         default=8.0,
         ge=0,

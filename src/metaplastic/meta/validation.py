@@ -100,7 +100,7 @@ class Validator:
         found: dict[int, list[Score]] = {age: [] for age in self.ages}
         longest = max(b - a for a, b in zip((0, *self.ages), self.ages, strict=False))
         for stream in self._streams:
-            group = begin_group(rule, stream, [0] * self._n_tasks, self._config.activation)
+            group = begin_group(rule, stream, [0] * self._n_tasks)
             reached = 0
             for age in self.ages:
                 group, score = _run(

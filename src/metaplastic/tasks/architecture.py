@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from metaplastic.base_model import get_activation
+from metaplastic.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -16,6 +19,7 @@ class Architecture:
     channels: int
     hidden: tuple[int, ...]
     n_features: int
+    activation: str = "relu"
 
     @property
     def n_inputs(self) -> int:
@@ -28,7 +32,8 @@ class Architecture:
         return (self.n_inputs, *self.hidden, self.n_features)
 
     def __str__(self) -> str:
-        return "-".join(map(str, self.sizes))
+        sizes = "-".join(map(str, self.sizes))
+        return sizes if self.activation == "relu" else f"{sizes} {self.activation}"
 
 
 class ArchitectureSpace(BaseModel):
@@ -48,6 +53,9 @@ class ArchitectureSpace(BaseModel):
     n_features: tuple[int, ...] = Field(
         default=(32,), min_length=1, description="widths of the top layer"
     )
+    activations: tuple[str, ...] = Field(
+        default=("relu",), min_length=1, description="activations, of every layer alike"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> ArchitectureSpace:
@@ -59,6 +67,11 @@ class ArchitectureSpace(BaseModel):
                 raise ValueError(f"{name} {getattr(self, name)}: all must be >= 1")
         if not set(self.channels) <= {1, 3}:
             raise ValueError(f"channels {self.channels}: each must be 1 (grey) or 3 (colour)")
+        try:
+            for name in self.activations:
+                get_activation(name)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
         return self
 
     def draw(self, rng: np.random.Generator) -> Architecture:
@@ -69,6 +82,10 @@ class ArchitectureSpace(BaseModel):
             channels=int(rng.choice(self.channels)),
             hidden=(int(rng.choice(self.units)),) * (layers - 1),
             n_features=int(rng.choice(self.n_features)),
+            # a space of one draws nothing, so that its streams are as they were before this field
+            activation=self.activations[
+                int(rng.integers(len(self.activations))) if len(self.activations) > 1 else 0
+            ],
         )
 
     def draw_distinct(self, rng: np.random.Generator, count: int) -> tuple[Architecture, ...]:

@@ -90,8 +90,7 @@ class LocalEngine(Engine):
         self._groups = [self._begin(rule, s, [0] * self._n_tasks) for s in self._streams]
 
     def _begin(self, rule: Rule, stream: TaskStream, serials: Sequence[int]) -> GroupState:
-        activation = self._estimator.config.activation
-        return self._place(begin_group(rule, stream, serials, activation, self._first_slot))
+        return self._place(begin_group(rule, stream, serials, self._first_slot))
 
     def renew(self, rule: Rule) -> None:
         """Begin the next task in every slot."""
