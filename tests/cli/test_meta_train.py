@@ -102,6 +102,15 @@ def _tensors(path: Path) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in load_file(path).items()}
 
 
+def test_until_stops_where_it_says(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = subprocess.run(_command(out, "--until=3"), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--resume" in done.stderr
+    assert _steps(out) == 3
+    assert (out / "rule.safetensors").exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_says_so_and_ends(number: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "run"

@@ -37,7 +37,9 @@ class Recorder(Reporter):
         self.messages.append(text)
 
 
-def _train(path: Path, config, *, resume: bool = False, stop_at: int | None = None, **more):
+def _train(
+    path: Path, config, *, resume: bool = False, stop_at: int | None = None, until=None, **more
+):
     """Train in `path`, stopped after `stop_at` meta-steps of this call; the trainer."""
     run = RunDir.resume(path, config) if resume else RunDir.create(path, config)
     taken = 0
@@ -49,7 +51,7 @@ def _train(path: Path, config, *, resume: bool = False, stop_at: int | None = No
 
     try:
         trainer = Trainer(run, **more)
-        trainer.train(stop)
+        trainer.train(stop, until=until)
     finally:
         run.close()
     return trainer
@@ -76,7 +78,8 @@ def test_resumed_twice_is_as_if_it_had_never_stopped(whole, tmp_path: Path) -> N
     path, never_stopped = whole
     cut = tmp_path / "cut"
     _train(cut, tiny_config(), stop_at=4)
-    _train(cut, None, resume=True, stop_at=3)
+    _train(cut, None, resume=True, until=7)
+    _train(cut, None, resume=True, until=7)
     told = Recorder()
     resumed = _train(cut, None, resume=True, reporter=told)
     assert "resumed at meta-step 7" in told.messages

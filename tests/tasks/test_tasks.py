@@ -121,9 +121,14 @@ def test_architectures_stay_in_their_space_and_differ() -> None:
         assert architecture.sizes[0] == architecture.side**2
     one = ArchitectureSpace(layers=(2, 2), units=(64,)).draw_distinct(np.random.default_rng(0), 3)
     assert len(set(one)) == 1
+    mixed = ArchitectureSpace(layers=(2, 2), units=(64,), activations=("relu", "sin"))
+    names = {str(a) for a in mixed.draw_distinct(np.random.default_rng(0), 2)}
+    assert names == {"196-64-32", "196-64-32 sin"}
 
 
-@pytest.mark.parametrize("wrong", [{"layers": (3, 2)}, {"sides": (0,)}, {"channels": (2,)}])
+@pytest.mark.parametrize(
+    "wrong", [{"layers": (3, 2)}, {"sides": (0,)}, {"channels": (2,)}, {"activations": ("rleu",)}]
+)
 def test_impossible_spaces_are_refused(wrong: dict) -> None:
     with pytest.raises(ValidationError):
         ArchitectureSpace(**wrong)

@@ -37,6 +37,10 @@ def meta_train(
         typer.Option(help="Data sets to meta-train on, as in glyphs,omniglot@14,cifar10@16."),
     ] = None,
     meta_steps: Annotated[int | None, typer.Option(help="Updates of θ in all.")] = None,
+    until: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop after this meta-step, saved, for --resume to go on."),
+    ] = None,
     override: Annotated[
         list[str] | None,
         typer.Option("--set", help="Any setting: --set optimizer.learning_rate=1e-3 (repeatable)."),
@@ -170,6 +174,7 @@ def meta_train(
             data_dir=data_dir,
             checkpoint_seconds=checkpoint_seconds,
             tensorboard=tensorboard,
+            until=until,
         )
     if status:
         raise typer.Exit(status)
@@ -186,6 +191,7 @@ def _lead(
     data_dir: Path | None,
     checkpoint_seconds: float,
     tensorboard: bool,
+    until: int | None,
 ) -> int:
     """The run, by the one process that owns its directory; the exit status."""
     from metaplastic.cli.progress import ConsoleReporter
@@ -219,7 +225,7 @@ def _lead(
             engine=engine,
             options=options,
         )
-        finished = trainer.train(stop)
+        finished = trainer.train(stop, until=until)
         trainer.close()
     finally:
         reporter.close()

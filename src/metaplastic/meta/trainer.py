@@ -82,15 +82,17 @@ class Trainer:
         """Let go of the engine's workers. The trainer is of no use afterwards."""
         self._engine.close()
 
-    def train(self, stop: Callable[[], bool] = lambda: False) -> bool:
-        """Run to the last meta-step. `stop` is asked after each; where it says so, the state is
-        saved and False returned. Raises `RunError` where no task gives a finite gradient for
-        several meta-steps, or the disk refuses."""
+    def train(self, stop: Callable[[], bool] = lambda: False, *, until: int | None = None) -> bool:
+        """Run to the last meta-step, or to meta-step `until` if that comes first. `stop` is asked
+        after each; where it says so, and at `until`, the state is saved and False returned.
+        Raises `RunError` where no task gives a finite gradient for several meta-steps, or the
+        disk refuses."""
         self._begin()
         total = self._config.optimizer.meta_steps
+        last = total if until is None else min(until, total)
         saved_at = time.monotonic()
         clock, before, hopeless = time.perf_counter(), self._seconds, 0
-        while self._meta_step < total:
+        while self._meta_step < last:
             gathered = self._engine.gather(self._rule, self._meta_step)
             norm = self._update(gathered)
             hopeless = 0 if gathered.gradient is not None else hopeless + 1
@@ -106,7 +108,7 @@ class Trainer:
                 )
             if on_ladder(self._meta_step) or self._meta_step == total:
                 self._publish()
-            stopping = stop()
+            stopping = stop() or self._meta_step == last < total
             due = time.monotonic() - saved_at >= self._checkpoint_seconds
             if stopping or due or self._meta_step == total:
                 self._save()
@@ -114,7 +116,7 @@ class Trainer:
             if stopping and self._meta_step < total:
                 self._publish(rung=False)
                 return False
-        return True
+        return self._meta_step >= total
 
     def _update(self, gathered: Gathered) -> float:
         if gathered.gradient is None:
