@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metaplastic import load_card, load_rule
+from metaplastic import RuleCard, load_card, load_rule, save_rule
 from metaplastic.errors import ConfigError, RunError
 from metaplastic.meta.engines import LocalEngine
 from metaplastic.meta.reporter import Reporter
@@ -227,6 +227,17 @@ def test_a_run_begins_from_a_rule_that_fits(whole, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"give rule\.name and rule\.settings as in the file"):
         Trainer(run)
     run.close()
+
+
+def test_what_an_earlier_rule_was_meta_trained_on_is_not_forgotten(whole, tmp_path: Path) -> None:
+    rule = load_rule(whole[0] / "rule.safetensors")
+    save_rule(
+        rule, tmp_path / "start.safetensors", RuleCard(training_data=("cifar10@32", "glyphs"))
+    )
+    config = tiny_config(rule={"start": str(tmp_path / "start.safetensors")})
+    _train(tmp_path / "run", config, stop_at=1)
+    card = load_card(tmp_path / "run" / "rule.safetensors")
+    assert card.training_data == ("glyphs", "cifar10@32")
 
 
 def test_the_ladder() -> None:

@@ -69,6 +69,7 @@ class Trainer:
             objective=make_objective(config.objective),
         )
         self._rule = _starting_rule(config)
+        self._training_data = _training_data(config)
         self._optimizer = optimizer.start(config.optimizer, self._rule)
         self._reporter.message(memory_line(plan, self._rule))
         self._meta_step = 0
@@ -186,7 +187,7 @@ class Trainer:
         """The rule file of now; on the ladder, a copy that stays."""
         config = self._config
         card = hub.RuleCard(
-            training_data=tuple(dict.fromkeys(config.tasks.sources)),
+            training_data=self._training_data,
             held_out_data=config.tasks.held_out,
             metrics={f"validation_accuracy_{k}": v for k, v in self._best.items()},
             command=self._command,
@@ -216,6 +217,13 @@ def _starting_rule(config: MetaTrainConfig) -> Rule:
             "give rule.name and rule.settings as in the file"
         )
     return rule
+
+
+def _training_data(config: MetaTrainConfig) -> tuple[str, ...]:
+    """The run's sources, and those of the rule that it began from."""
+    start = config.rule.start
+    earlier = hub.load_card(start).training_data if start is not None else ()
+    return tuple(dict.fromkeys([*config.tasks.sources, *earlier]))
 
 
 def _hardware() -> str:
