@@ -26,7 +26,6 @@ import sklearn
 from sklearn.neural_network import BernoulliRBM
 
 from metaplastic import PlasticEncoder, load_rule
-from metaplastic.rules import make_rule
 
 
 def seconds(job: Callable[[], Any]) -> float:
@@ -87,13 +86,14 @@ def product(encoder: PlasticEncoder, x: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rule", help="a shipped rule or the path of a rule file")
+    parser.add_argument(
+        "--rule", default="default", help="a shipped rule or the path of a rule file"
+    )
     parser.add_argument("--rows", type=int, default=60_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, help="write the results here as JSON")
     arguments = parser.parse_args()
-    rule = load_rule(arguments.rule) if arguments.rule else make_rule("local", jax.random.key(0))
-    results = measure(rule, arguments.rows, arguments.repeats)
+    results = measure(load_rule(arguments.rule), arguments.rows, arguments.repeats)
     results["versions"] = {
         "python": sys.version.split()[0],
         "jax": jax.__version__,

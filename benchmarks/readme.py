@@ -25,18 +25,24 @@ def table(content: dict[str, Any]) -> str:
     """Markdown, a row a method; the best of each column is bold, whoever it is.
 
     A method that beats the rule on a data set by two standard errors of their paired difference
-    is marked ▲ there, one that the rule beats so is marked ▽.
+    is marked ▲ there, one that the rule beats so is marked ▽; † marks a data set another part of
+    which the rule was meta-trained on.
     """
+    trained = {source.partition("@")[0] for source in content["rule"]["training_data"]}
     shown = {a: content["datasets"][a]["methods"] for a in NAMES if a in content["datasets"]}
     rows = {name: entry["title"] for methods in shown.values() for name, entry in methods.items()}
     lines = [
-        "| features | " + " | ".join(NAMES[a] for a in shown) + " |",
+        "| features | " + " | ".join(_heading(a, trained) for a in shown) + " |",
         "|---|" + "---:|" * len(shown),
     ]
     for name, title in rows.items():
         cells = [_cell(methods, name) for methods in shown.values()]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _heading(address: str, trained: set[str]) -> str:
+    return NAMES[address] + (" †" if address.partition("@")[0] in trained else "")
 
 
 def _cell(methods: dict[str, Any], name: str) -> str:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metaplastic.base_model import initialise
+from metaplastic.hub import load_rule
 from metaplastic.meta.estimators import Estimate, TruncatedBackprop
 from metaplastic.meta.group import GroupState, Pool
 from metaplastic.meta.memory import predict_unroll_bytes
@@ -74,7 +75,7 @@ WORKLOADS = {"small": SMALL, "paper": PAPER}
 
 def benchmark_rule(seed: int = 0) -> Rule:
     """Rule `local` at its shipped size, θ moved off its special start so that every term counts."""
-    rule = make_rule("local", jax.random.key(seed))
+    rule = make_rule("local", jax.random.key(seed), **load_rule("default").settings)
     theta, static = eqx.partition(rule, eqx.is_inexact_array)
     rng = np.random.default_rng(seed)
     theta = jax.tree.map(lambda a: a + jnp.asarray(0.05 * rng.normal(size=a.shape), a.dtype), theta)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from metaplastic.meta.config import make_config
+from metaplastic.meta.config import make_config, parse_config
 from metaplastic.tasks.generators import GENERATORS
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+RECORDS = RECIPES.parent / "results" / "default"
 HELD_OUT = {"mnist", "fashion_mnist", "imdb", "digits"}
 
 pytestmark = pytest.mark.skipif(not RECIPES.is_dir(), reason="recipes/ is not in this checkout")
@@ -45,3 +47,16 @@ def test_stages_of_the_shipped_rule_follow_on_one_another(tmp_path: Path) -> Non
             assert until < config.optimizer.meta_steps
         before = out
     assert len(stages) == len(list(RECIPES.glob("default-*.toml")))
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("default-*.toml")), ids=lambda path: path.stem)
+def test_the_record_of_every_stage_is_of_its_recipe(path: Path) -> None:
+    last = len(list(RECIPES.glob("default-*.toml")))
+    name = path.stem.replace("default", "stage")
+    record = RECORDS if name == f"stage-{last}" else RECORDS / name
+    table = json.loads((record / "config.json").read_text())
+    table["engine"] = "local"  # the command's choice, not the recipe's
+    assert parse_config(table) == make_config(file=path)
+    lines = (record / "metrics.jsonl").read_text().splitlines()
+    steps = [json.loads(line)["meta_step"] for line in lines]
+    assert steps == list(range(1, len(steps) + 1))

@@ -222,9 +222,9 @@ def test_a_run_begins_from_a_rule_that_fits(whole, tmp_path: Path) -> None:
         jax.tree.leaves(begun), jax.tree.leaves(load_rule(start)), strict=True
     ):
         np.testing.assert_array_equal(found, wanted)
-    other = tiny_config(rule={"start": start, "settings": {"hidden": 5}})
+    other = tiny_config(rule={"start": start, "settings": {"hidden": 3}})
     run = RunDir.create(tmp_path / "other", other)
-    with pytest.raises(ConfigError, match=r"give rule\.name and rule\.settings as in the file"):
+    with pytest.raises(ConfigError, match=r"rule\.start .* give rule\.name and rule\.settings as"):
         Trainer(run)
     run.close()
 

@@ -59,8 +59,8 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     n_components : int
         Features, that is units of the last layer.
     activation : str
-        Of every layer: relu, leaky_relu, swish, tanh, sigmoid, gelu, sin or step. Rules are
-        meta-trained with relu.
+        Of every layer: relu, leaky_relu, swish, tanh, sigmoid, gelu, sin or step. The shipped
+        rule is meta-trained with relu, sigmoid and sin.
     max_iter : int
         Inner steps: applications of the rule, one minibatch each (not passes over the data).
         0 gives the random network.

@@ -27,7 +27,9 @@ class RuleConfig(BaseModel):
     name: str = "local"
     settings: dict[str, Any] = Field(default_factory=dict)
     start: str | None = Field(
-        default=None, description="rule to begin from: a file or a shipped name; none: a fresh one"
+        default=None,
+        description="rule to begin from: a file or a shipped name; none: a fresh one; settings "
+        "may ask for more hidden units than it has, and its updates begin as they were",
     )
 
     @field_validator("name")

@@ -23,7 +23,7 @@ from metaplastic.meta.reporter import Reporter
 from metaplastic.meta.run_dir import RunDir, on_ladder
 from metaplastic.meta.validation import Validator
 from metaplastic.objectives import make_objective
-from metaplastic.rules import Rule, make_rule
+from metaplastic.rules import Rule, make_rule, widen
 
 HOPELESS = 10  # meta-steps in a row without one finite gradient
 VALIDATION_SEED = 2**31
@@ -210,13 +210,10 @@ def _starting_rule(config: MetaTrainConfig) -> Rule:
     if config.rule.start is None:
         return fresh
     rule = hub.load_rule(config.rule.start)
-    if (rule.name, rule.settings) != (fresh.name, fresh.settings):
-        raise ConfigError(
-            f"rule.start {config.rule.start!r} is of kind {rule.name!r} with settings "
-            f"{rule.settings}; the run asks for {fresh.name!r} with {fresh.settings}; "
-            "give rule.name and rule.settings as in the file"
-        )
-    return rule
+    try:
+        return widen(rule, fresh)
+    except ConfigError as error:
+        raise ConfigError(f"rule.start {config.rule.start!r}: {error}") from None
 
 
 def _training_data(config: MetaTrainConfig) -> tuple[str, ...]:

@@ -1,0 +1,65 @@
+"""Widening a rule: the same updates at first, and new units that can learn."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metaplastic.base_model import initialise
+from metaplastic.errors import ConfigError
+from metaplastic.rules import Rule, make_rule, widen
+
+SIZES = (7, 6, 5, 4)
+SETTINGS = {"hidden": 4, "error_channels": 2, "readout_channels": 2}
+
+
+def _drawn(rule: Rule, seed: int) -> Rule:
+    """θ drawn anew, also where it starts at zero."""
+    keys = iter(jax.random.split(jax.random.key(seed), 100))
+    return jax.tree.map(lambda a: a + 0.3 * jax.random.normal(next(keys), a.shape), rule)
+
+
+def _weights(rule: Rule) -> jax.Array:
+    """All of φ after two inner steps."""
+    phi = initialise(jax.random.key(2), SIZES)
+    state = rule.init(phi)
+    for seed in range(2):
+        x = jax.random.normal(jax.random.key(seed), (9, SIZES[0]))
+        phi, state = rule.update(phi, state, x)
+    return jnp.concatenate([a.ravel() for a in jax.tree.leaves(phi)])
+
+
+def test_a_widened_rule_makes_the_same_updates_and_its_new_units_learn() -> None:
+    small = _drawn(make_rule("local", jax.random.key(0), **SETTINGS), 1)
+    fresh = make_rule("local", jax.random.key(3), **{**SETTINGS, "hidden": 7})
+    wide = widen(small, fresh)
+    assert wide.settings == fresh.settings
+    np.testing.assert_allclose(_weights(wide), _weights(small), atol=2e-6)
+    assert float(jnp.max(jnp.abs(_weights(fresh) - _weights(small)))) > 1e-2
+
+    gradient = jax.grad(lambda rule: jnp.sum(_weights(rule) ** 3))(wide)
+    for name in ("w_readout", "w_hidden", "w_pooled", "w_layer"):
+        assert float(jnp.max(jnp.abs(getattr(gradient, name)[4:]))) > 0.0, name
+
+
+def test_a_rule_of_the_very_settings_stays_as_it_is() -> None:
+    rule = make_rule("local", jax.random.key(0), **SETTINGS)
+    assert widen(rule, make_rule("local", jax.random.key(1), **SETTINGS)) is rule
+
+
+@pytest.mark.parametrize(
+    "fresh",
+    [
+        make_rule("local", jax.random.key(0), **{**SETTINGS, "hidden": 3}),
+        make_rule("local", jax.random.key(0), **{**SETTINGS, "hidden": 8, "inner_step": 0.05}),
+        make_rule("local", jax.random.key(0), **{**SETTINGS, "error_channels": 3}),
+        make_rule("hebbian", jax.random.key(0)),
+    ],
+    ids=["narrower", "other setting", "other channels", "other kind"],
+)
+def test_nothing_else_may_differ(fresh: Rule) -> None:
+    rule = make_rule("local", jax.random.key(0), **SETTINGS)
+    with pytest.raises(ConfigError, match="larger hidden and all else as it is"):
+        widen(rule, fresh)
