@@ -4,7 +4,7 @@ python -m benchmarks.guard [FILE.json] [--against FILE.json]
 
 Seconds differ from machine to machine and from day to day; how many times faster than a rival in
 the same run, and what fraction of the machine's matrix product, much less so. Ends with status 1
-and a line for each ratio that fell by more than 25 %.
+and a line for each ratio that fell by more than 25 %, or whose measurement failed.
 """
 
 from __future__ import annotations
@@ -43,13 +43,28 @@ def ratios(results: dict[str, Any]) -> dict[str, float]:
 
 
 def fallen(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
-    """A line for each ratio of both files that fell by more than `MOST_LOST`."""
+    """A line for each ratio of both files that fell by more than `MOST_LOST`, and for each
+    placement that gave numbers before and failed now."""
     new = ratios(now)
-    return [
+    failed = [
+        f"{name}, {place}: {why}, where there was a result before"
+        for (name, place), why in _placements(now).items()
+        if why is not None and _placements(before).get((name, place), why) is None
+    ]
+    return failed + [
         f"{name} fell from {old:.2f} to {new[name]:.2f}, by more than {MOST_LOST:.0%}"
         for name, old in ratios(before).items()
         if name in new and new[name] < (1 - MOST_LOST) * old
     ]
+
+
+def _placements(results: dict[str, Any]) -> dict[tuple[str, str], str | None]:
+    """Why each workload and placement failed; None where it did not."""
+    return {
+        (name, place): measured.get("failed")
+        for name, contest in results.get("contest", {}).items()
+        for place, measured in contest["placements"].items()
+    }
 
 
 def committed(path: Path) -> dict[str, Any] | None:

@@ -100,7 +100,7 @@ def _run(workload: Workload, arguments: dict[str, Any]) -> dict[str, Any]:
         },
         "skipped": skipped,
         "disagreeing": [n for n, note in notes.items() if note.get("cosine", 1.0) < AGREES],
-        "inner_steps_per_second": _apply_only(workload, rule),
+        "inner_steps_per_second": apply_only(workload, rule),
     }
     if arguments["analyse"]:
         hlo = program.as_text()
@@ -174,10 +174,10 @@ def _in_turns(contenders: dict[str, Run], seconds: float) -> dict[str, list[floa
     return times
 
 
-def _apply_only(workload: Workload, rule: Any) -> float:
+def apply_only(workload: Workload, rule: Any) -> float:
     """Inner steps per second of one task, as `PlasticEncoder.fit` takes them."""
     sizes = workload.architecture.sizes
-    phi, state = inner_loop.begin(rule, 0, sizes, workload.config.activation)
+    phi, state = inner_loop.begin(rule, 0, sizes, workload.architecture.activation)
     x = np.random.default_rng(0).normal(size=(workload.batch, sizes[0])).astype(np.float32)
     steps = 20
 

@@ -113,6 +113,15 @@ def test_failed_placements_are_left_out() -> None:
     assert "2 cores" not in report.tables(broken).partition("#### Meta-gradient")[2]
 
 
+def test_a_placement_that_gave_numbers_before_and_fails_now_is_told() -> None:
+    broken = _results()
+    broken["contest"]["small"]["placements"]["one core"] = {"failed": "AttributeError: activation"}
+    told = ["small, one core: AttributeError: activation, where there was a result before"]
+    assert guard.fallen(broken, _results()) == told
+    assert guard.fallen(broken, broken) == []
+    assert guard.fallen(_results(), broken) == []
+
+
 def test_tables_hold_the_figures() -> None:
     text = report.tables(_results())
     assert "| `small`, one core | metaplastic | 31.25 | 1.00 × |  |" in text

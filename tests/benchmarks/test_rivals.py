@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 from benchmarks.agreement import agreement
+from benchmarks.jobs.contest import apply_only
 from benchmarks.rivals import plain_jax
 from benchmarks.workloads import (
     Workload,
@@ -82,3 +83,7 @@ def test_agreement_by_hand() -> None:
 
 def test_a_workload_survives_json() -> None:
     assert from_json(to_json(WORKLOAD)) == WORKLOAD
+
+
+def test_the_rule_alone_is_applied_as_the_encoder_does() -> None:
+    assert apply_only(WORKLOAD, benchmark_rule()) > 0.0
