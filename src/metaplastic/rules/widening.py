@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 
 from metaplastic.errors import ConfigError
 from metaplastic.rules.local import Local
@@ -20,7 +19,7 @@ _FROM_HIDDEN = ("w_hidden", "w_pooled", "w_layer", "w_readout")  # rows are hidd
 
 
 def widen(rule: Rule, fresh: Rule) -> Rule:
-    """`rule` with the hidden units of `fresh`, of which it makes the same updates as before.
+    """`rule` with as many hidden units as `fresh` has; its updates stay the same.
 
     `fresh` is of the same kind and settings but for a larger `hidden`, θ freshly drawn; a rule of
     its very settings is returned as it is. Raises `ConfigError` on any other difference.
@@ -48,5 +47,5 @@ def widen(rule: Rule, fresh: Rule) -> Rule:
         if field.name in _FROM_HIDDEN:
             new = new.at[hidden:, : old.shape[1]].set(0.0)
         corner = tuple(slice(0, n) for n in old.shape)
-        changed[field.name] = jnp.asarray(new).at[corner].set(old)
+        changed[field.name] = new.at[corner].set(old)
     return dataclasses.replace(fresh, **changed)
