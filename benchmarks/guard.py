@@ -45,11 +45,11 @@ def ratios(results: dict[str, Any]) -> dict[str, float]:
 def fallen(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
     """A line for each ratio of both files that fell by more than `MOST_LOST`, and for each
     placement that gave numbers before and failed now."""
-    new = ratios(now)
+    new, earlier = ratios(now), _placements(before)
     failed = [
         f"{name}, {place}: {why}, where there was a result before"
         for (name, place), why in _placements(now).items()
-        if why is not None and _placements(before).get((name, place), why) is None
+        if why is not None and earlier.get((name, place), why) is None
     ]
     return failed + [
         f"{name} fell from {old:.2f} to {new[name]:.2f}, by more than {MOST_LOST:.0%}"

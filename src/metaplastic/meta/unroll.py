@@ -45,7 +45,8 @@ class UnrollConfig(BaseModel):
     )
     rematerialise: bool = Field(
         default=True,
-        description="recompute inner steps in the backward pass: less memory, a third slower",
+        description="recompute inner steps in the backward pass: less memory, on a processor less "
+        "time too",
     )
 
     @model_validator(mode="after")
