@@ -81,13 +81,23 @@ def bounded(change):
     return change * torch.rsqrt(1 + (change * change).mean(0))
 
 
-def weight_change(theta, w, pre, post, corr):
+def subspace(w, x):
+    x = x - x.mean(0)
+    y = x @ w
+    towards = (x.T @ y - w @ (y.T @ y)) / x.shape[0]
+    return towards * w.shape[0] ** 0.5 / ((y * y).mean() + 1e-6)
+
+
+def weight_change(mixture, w, pre, post, corr, x):
     pre = pre - pre.mean(0)
     scaled = w * w.shape[0] ** 0.5
     low_rank = torch.einsum("bmc,bnc->mn", pre, post) / (pre.shape[0] * pre.shape[-1] ** 0.5)
     terms = (low_rank * w.shape[0] ** 0.25, -(scaled @ corr), -scaled * scaled.abs())
-    parts = [theta["term_weights"][i] * bounded(term) for i, term in enumerate(terms)]
-    return bounded(parts[0] + parts[1] + parts[2])
+    parts = [mixture[i] * bounded(term) for i, term in enumerate(terms)]
+    mixed = parts[0] + parts[1] + parts[2]
+    if len(mixture) > 3:
+        mixed = mixed + mixture[3] * subspace(w, x)
+    return bounded(mixed)
 
 
 def turn(w, change, rate):
@@ -120,7 +130,11 @@ def inner_step(theta, settings, weights, biases, age, x):
             features = torch.cat([x_l, error], -1)
         readout = update_network(theta, features, context(weights, biases, layer, told_age))
         if layer < len(weights):
-            change = weight_change(theta, weights[layer], readout[..., k : k + c], post, corr)
+            mixture = theta["term_weights"]
+            if mixture.ndim == 2:
+                mixture = mixture[2 if layer == len(weights) - 1 else min(layer, 1)]
+            pre = readout[..., k : k + c]
+            change = weight_change(mixture, weights[layer], pre, post, corr, xs[layer])
             new_weights[layer] = turn(weights[layer], change, rates[0])
         if layer > 0:
             delta = readout[..., :k] + error * theta["error_gate"] * torch.sigmoid(z_l)

@@ -185,7 +185,8 @@ def local_update(theta, config, weights, biases, backward, age, x):
                 readout,
                 post_above,
                 corr_above,
-                theta["term_weights"],
+                _mixture(theta["term_weights"], layer, top_layer),
+                xs[layer],
                 (n_error, n_read, rate_w),
             )
         if layer > 0:
@@ -205,7 +206,31 @@ def local_update(theta, config, weights, biases, backward, age, x):
     return new_w, new_b, new_v if backward else []
 
 
-def _turned(w, v, readout, post, corr, term_weights, numbers):
+def _mixture(term_weights, layer, layers):
+    if term_weights.ndim == 1:
+        return term_weights
+    if layer + 1 == layers:
+        return term_weights[2]
+    return term_weights[1] if layer else term_weights[0]
+
+
+def _oja(w, x):
+    """Column by column: E[x y_j] - sum_k w_k E[y_k y_j], over the mean of E[y_k²], in rms."""
+    batch, (below, above) = len(x), w.shape
+    x = np.array(x) - np.mean(x, axis=0)
+    y = [[sum(x[e][i] * w[i, j] for i in range(below)) for j in range(above)] for e in range(batch)]
+    power = sum(y[e][j] ** 2 for e in range(batch) for j in range(above)) / (batch * above)
+    found = np.zeros_like(w)
+    for j in range(above):
+        shared = [sum(y[e][k] * y[e][j] for e in range(batch)) / batch for k in range(above)]
+        for i in range(below):
+            towards = sum(x[e][i] * y[e][j] for e in range(batch)) / batch
+            back = sum(w[i, k] * shared[k] for k in range(above))
+            found[i, j] = (towards - back) * below**0.5 / (power + 1e-6)
+    return found
+
+
+def _turned(w, v, readout, post, corr, term_weights, x, numbers):
     n_error, n_read, rate = numbers
     below, above = w.shape
     batch = len(readout)
@@ -213,6 +238,7 @@ def _turned(w, v, readout, post, corr, term_weights, numbers):
         [[readout[e][i][n_error : n_error + n_read] for i in range(below)] for e in range(batch)]
     )
     pre = pre - pre.mean(axis=0)
+    oja = _oja(w, x)
     new_w, new_v = np.zeros_like(w), np.zeros_like(w)
     for j in range(above):
         rms_w = [w[i, j] * below**0.5 for i in range(below)]
@@ -225,9 +251,12 @@ def _turned(w, v, readout, post, corr, term_weights, numbers):
         ]
         decay = [-value * abs(value) for value in rms_w]
         mixed = [0.0] * below
-        for weight, term in zip(term_weights, (low_rank, decorrelation, decay), strict=True):
+        for weight, term in zip(term_weights[:3], (low_rank, decorrelation, decay), strict=True):
             for i, value in enumerate(_bounded_column(term)):
                 mixed[i] += weight * value
+        for weight in term_weights[3:]:
+            for i in range(below):
+                mixed[i] += weight * oja[i, j]
         change = [value / below**0.5 for value in _bounded_column(mixed)]
         for old, new in ((w, new_w), (v, new_v)):
             if old is None:

@@ -51,9 +51,9 @@ def _step(rule, phi, age, x):
 
 
 @pytest.mark.parametrize("backward", ["tied", "separate"])
-@pytest.mark.parametrize("age", [0, 57])
-def test_agrees_with_an_independent_transcription(backward: str, age: int) -> None:
-    rule = _random_rule(3, backward=backward)
+@pytest.mark.parametrize(("age", "subspace"), [(0, False), (57, False), (57, True)])
+def test_agrees_with_an_independent_transcription(backward: str, age: int, subspace: bool) -> None:
+    rule = _random_rule(3, backward=backward, subspace=subspace)
     phi, x = _problem(4, backward == "separate")
     theta = {
         name: np.asarray(getattr(rule, name), np.float64)

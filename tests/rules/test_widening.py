@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,6 +46,19 @@ def test_a_widened_rule_makes_the_same_updates_and_its_new_units_learn() -> None
         assert float(jnp.max(jnp.abs(getattr(gradient, name)[4:]))) > 0.0, name
 
 
+def test_a_rule_given_the_subspace_term_makes_the_same_updates_where_that_weighs_nothing() -> None:
+    plain = _drawn(make_rule("local", jax.random.key(0), **SETTINGS), 1)
+    fresh = make_rule("local", jax.random.key(3), **SETTINGS, subspace=True)
+    grown = widen(plain, fresh)
+    assert grown.settings == fresh.settings
+    np.testing.assert_array_equal(grown.term_weights[:, 3], [0.0, 0.0, 1.0])
+    without = dataclasses.replace(grown, term_weights=grown.term_weights.at[:, 3].set(0.0))
+    np.testing.assert_allclose(_weights(without), _weights(plain), atol=2e-6)
+    assert float(jnp.max(jnp.abs(_weights(grown) - _weights(plain)))) > 1e-3
+    with pytest.raises(ConfigError, match="subspace = true"):
+        widen(grown, make_rule("local", jax.random.key(3), **SETTINGS))
+
+
 def test_a_rule_of_the_very_settings_stays_as_it_is() -> None:
     rule = make_rule("local", jax.random.key(0), **SETTINGS)
     assert widen(rule, make_rule("local", jax.random.key(1), **SETTINGS)) is rule
@@ -61,5 +76,7 @@ def test_a_rule_of_the_very_settings_stays_as_it_is() -> None:
 )
 def test_nothing_else_may_differ(fresh: Rule) -> None:
     rule = make_rule("local", jax.random.key(0), **SETTINGS)
-    with pytest.raises(ConfigError, match="larger hidden and all else as it is"):
+    with pytest.raises(
+        ConfigError, match="larger hidden or subspace = true, and all else as it is"
+    ):
         widen(rule, fresh)

@@ -29,7 +29,7 @@ class _Run(NamedTuple):
 
 
 class Correlation(NamedTuple):
-    """Correlations C between different units of a group, (groups, size, size) for every run of
+    """Correlations or covariances C of the units of a group, (groups, size, size) for every run of
     groups of one size; between units of different groups they count as zero."""
 
     blocks: tuple[Float[Array, "groups size size"], ...]
@@ -46,15 +46,18 @@ def standardise_units(x: Float[Array, "batch units"]) -> Float[Array, "batch uni
 
 
 def correlation(x_hat: Float[Array, "batch units"]) -> Correlation:
-    """Correlations between units, from activities already standardised."""
+    """Correlations between different units, from activities already standardised."""
 
     def block(part: Array) -> Array:
         off_diagonal = 1.0 - jnp.eye(part.shape[1], dtype=part.dtype)
         return (part.T @ part) / part.shape[0] * off_diagonal
 
-    return Correlation(
-        tuple(jax.vmap(block)(_split(x_hat[:, run.units], run)) for run in _runs(x_hat.shape[1]))
-    )
+    return _blocks(block, x_hat)
+
+
+def covariance(centred: Float[Array, "batch units"]) -> Correlation:
+    """Covariances between units, their variances with them, from centred activities."""
+    return _blocks(lambda part: (part.T @ part) / part.shape[0], centred)
 
 
 def lateral_features(
@@ -93,6 +96,13 @@ def _runs(units: int) -> list[_Run]:
 
 def _split(part: Float[Array, "... units"], run: _Run) -> Float[Array, "groups ... size"]:
     return jnp.moveaxis(part.reshape(*part.shape[:-1], run.groups, -1), -2, 0)
+
+
+def _blocks(f: Callable[[Array], Array], x: Float[Array, "batch units"]) -> Correlation:
+    """`f` of every group's activities, one (size, size) block each."""
+    return Correlation(
+        tuple(jax.vmap(f)(_split(x[:, run.units], run)) for run in _runs(x.shape[1]))
+    )
 
 
 def _by_group(

@@ -21,13 +21,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from metaplastic.base_model import Phi, forward, unit_norm
-from metaplastic.rules import lateral
+from metaplastic.base_model import Phi, forward
+from metaplastic.rules import lateral, terms
 from metaplastic.rules.rule import Rule, RuleState, validated
 
 WEIGHT_STATISTICS = 4
 CONTEXT = 4  # bias, is input, is top, age
-TERMS = 3  # low rank, decorrelation, decay of large weights
 COMPETITION = 6.0
 RATE_RANGE = 1.0  # learned factors of the inner step stay within e^-1 .. e^1
 
@@ -46,6 +45,11 @@ class LocalSettings(BaseModel):
     )
     backward: Literal["tied", "separate"] = Field(
         default="tied", description="error signal through W^T (tied) or V (separate)"
+    )
+    subspace: bool = Field(
+        default=False,
+        description="a fourth term, Oja's subspace rule, and term weights that differ between the "
+        "first, the middle and the top layer",
     )
     inner_step: float = Field(
         default=0.08, gt=0, le=1, description="angle of the first step, radians"
@@ -73,7 +77,7 @@ class Local(Rule):
     b_readout: Float[Array, " R"]
     w_top: Float[Array, "A K"]
     error_gate: Float[Array, " K"]
-    term_weights: Float[Array, " terms"]
+    term_weights: Float[Array, "*places terms"]
     log_rate: Float[Array, " 2"]
     config: LocalSettings = eqx.field(static=True)
 
@@ -107,7 +111,7 @@ class Local(Rule):
             b_readout=jnp.zeros(readouts),
             w_top=draw(activity, k),
             error_gate=jnp.full((k,), 0.5),
-            term_weights=jnp.array([1.0, 0.03, 0.0]),
+            term_weights=_first_mixture(config.subspace),
             log_rate=jnp.zeros(2),
             config=config,
         )
@@ -157,10 +161,12 @@ class Local(Rule):
                 pre = readout if is_input else readout[k : k + c]
                 assert post is not None
                 assert corr_above is not None
-                turn = self._change(phi.weights[layer], pre, post, corr_above)
-                weights[layer] = _turn(phi.weights[layer], turn, rate_w)
+                change = terms.weight_change(
+                    phi.weights[layer], pre, post, corr_above, self._mixture(layer, layers), x_l
+                )
+                weights[layer] = terms.turn(phi.weights[layer], change, rate_w)
                 if backward:
-                    backward[layer] = _turn(phi.backward[layer], turn, rate_w)
+                    backward[layer] = terms.turn(phi.backward[layer], change, rate_w)
             if not is_input:
                 delta = (
                     readout[:k] + error * self.error_gate[:, None, None] * jax.nn.sigmoid(z_l)[None]
@@ -173,6 +179,11 @@ class Local(Rule):
                 )
         phi = Phi(tuple(weights), tuple(biases), tuple(backward), phi.activation)
         return phi, RuleState(age=state.age + 1)
+
+    def _mixture(self, layer: int, layers: int) -> Float[Array, " terms"]:
+        if not self.config.subspace:
+            return self.term_weights
+        return self.term_weights[terms.place(layer, layers)]
 
     def _inner_steps(self, age: Array) -> tuple[Array, Array]:
         config = self.config
@@ -250,15 +261,14 @@ class Local(Rule):
         size = jnp.mean(error * error, axis=(1, 2), keepdims=True)
         return error * jax.lax.rsqrt(size + 0.01)
 
-    def _change(self, w: Array, pre: Array, post: Array, corr: lateral.Correlation) -> Array:
-        """The weight change, in units of the receptive field's rms; its own rms is below 1."""
-        channels, batch, _ = pre.shape
-        pre = pre - jnp.mean(pre, axis=1, keepdims=True)
-        low_rank = jnp.einsum("cbm,cbn->mn", pre, post) / (batch * channels**0.5)
-        w = w * w.shape[0] ** 0.5
-        terms = [low_rank * w.shape[0] ** 0.25, -corr.after(w), -w * jnp.abs(w)]
-        bounded = jnp.stack([_bounded(term) for term in terms])
-        return _bounded(jnp.einsum("t,tmn->mn", self.term_weights, bounded))
+
+def _first_mixture(subspace: bool) -> Array:
+    """Term weights of a fresh rule; the subspace term begins in the top layer alone."""
+    mixture = jnp.array([1.0, 0.03, 0.0])
+    if not subspace:
+        return mixture
+    alone = jnp.array([0.0] * (terms.PLACES - 1) + [1.0])
+    return jnp.concatenate([jnp.tile(mixture, (terms.PLACES, 1)), alone[:, None]], axis=1)
 
 
 def _apply(
@@ -267,15 +277,3 @@ def _apply(
     """One linear layer of every neuron's network, as a single matrix product."""
     channels, batch, units = planes.shape
     return (matrix.T @ planes.reshape(channels, -1)).reshape(-1, batch, units)
-
-
-def _bounded(change: Float[Array, "below above"]) -> Float[Array, "below above"]:
-    """Keeps small changes as they are and holds the rms over a receptive field below 1."""
-    return change * jax.lax.rsqrt(1.0 + jnp.mean(change * change, axis=0, keepdims=True))
-
-
-def _turn(w: Array, change: Array, rate: Array) -> Array:
-    """Turn unit-norm receptive fields towards `change`, by an angle of at most `rate`."""
-    change = change / w.shape[0] ** 0.5
-    along = jnp.sum(w * change, axis=0, keepdims=True)
-    return unit_norm(w + rate * (change - w * along))

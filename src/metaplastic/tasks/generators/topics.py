@@ -21,6 +21,10 @@ class Topics(Source):
     """Endless corpora; the inputs of the architecture are the words of the vocabulary."""
 
     address = "topics"
+    topics = (2, 12)  # fewest and most
+    directions = (1, 4)  # along which the classes lie
+    scale = (0.15, 0.4)  # of what topics, and directions, do to the log-rate of a word
+    density = (0.3, 1.5)  # tokens a word of the vocabulary, in a document of median length
 
     def draw(
         self,
@@ -33,7 +37,8 @@ class Topics(Source):
     ) -> Drawn:
         """A new corpus. Its amounts: length, the two strongest topics, level of added noise."""
         n, words = n_classes * per_class, architecture.n_inputs
-        topics, directions = int(rng.integers(2, 13)), int(rng.integers(1, 5))
+        topics = int(rng.integers(self.topics[0], self.topics[1] + 1))
+        directions = int(rng.integers(self.directions[0], self.directions[1] + 1))
         strength = 1.0 / np.sqrt(np.arange(1, topics + 1))
         nuisance = rng.standard_normal((n, topics))
         places = rng.standard_normal((n_classes, directions)) * rng.uniform(1.0, 2.0)
@@ -43,13 +48,13 @@ class Topics(Source):
             there = rng.random((count, words)) < SHARE
             return there * rng.standard_normal((count, words))
 
-        scale = rng.uniform(0.15, 0.4, 2)
+        scale = rng.uniform(*self.scale, 2)
         rates = -np.log(rng.permutation(words) + 2.0)
         rates = rates + scale[0] * (nuisance * strength) @ loadings(topics)
         rates = rates + scale[1] * of_class @ loadings(directions)
         rates = np.exp(rates - rates.max(axis=1, keepdims=True))
         length = rng.standard_normal(n)
-        tokens = words * rng.uniform(0.3, 1.5) * np.exp(0.5 * length)
+        tokens = words * rng.uniform(*self.density) * np.exp(0.5 * length)
         counts = rng.poisson(tokens[:, None] * rates / rates.sum(axis=1, keepdims=True))
         inputs = _standardised(np.log1p(counts))
         level = rng.uniform(0.0, 1.0, n)
