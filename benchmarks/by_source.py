@@ -24,7 +24,7 @@ from metaplastic.objectives import Ridge
 from metaplastic.tasks import Architecture, TaskConfig, load_sources
 
 # without CIFAR-10: its classes are too few to split, and choosing by its test batch would be tuning
-SOURCES = ("glyphs", "omniglot@28", "shapes", "topics", "imagenet@32")
+SOURCES = ("glyphs", "omniglot@28", "shapes", "topics", "reviews", "imagenet@32")
 TASKS = TaskConfig(examples_per_class=300, labelled_apart=40)
 SEED = 99
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from metaplastic.errors import unknown_name
 from metaplastic.objectives.ridge import Ridge
+from metaplastic.objectives.tuned_ridge import TunedRidge
 
 Objective = Callable[..., Any]
 
-OBJECTIVES: dict[str, Callable[..., Objective]] = {"ridge": Ridge}
+OBJECTIVES: dict[str, Callable[..., Objective]] = {"ridge": Ridge, "tuned-ridge": TunedRidge}
 
 
 def make_objective(name: str, **settings: Any) -> Objective:
@@ -24,4 +25,4 @@ def make_objective(name: str, **settings: Any) -> Objective:
     return OBJECTIVES[name](**settings)
 
 
-__all__ = ["OBJECTIVES", "Objective", "Ridge", "make_objective"]
+__all__ = ["OBJECTIVES", "Objective", "Ridge", "TunedRidge", "make_objective"]

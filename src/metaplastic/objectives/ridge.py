@@ -40,6 +40,15 @@ def _solve(gram: Array, penalty: float | Array, right: Array) -> Array:
     return jax.scipy.linalg.solve_triangular(factor, half, lower=True, trans="T")
 
 
+def predict(
+    u: Float[Array, "examples features"],
+    v: Float[Array, "features targets"],
+    bias: Float[Array, " targets"],
+) -> Float[Array, "examples targets"]:
+    """What a readout makes of features."""
+    return jnp.matmul(u, v, precision=_PRECISION) + bias[None]
+
+
 def cosine_distance(
     y: Float[Array, "examples targets"], prediction: Float[Array, "examples targets"]
 ) -> Float[Array, ""]:
@@ -63,5 +72,4 @@ class Ridge(eqx.Module):
     ) -> Float[Array, ""]:
         """The loss, differentiable in the features, between 0 and 2."""
         v, bias = ridge_readout(fit_features, fit_targets, self.penalty)
-        prediction = jnp.matmul(test_features, v, precision=_PRECISION) + bias[None]
-        return cosine_distance(test_targets, prediction)
+        return cosine_distance(test_targets, predict(test_features, v, bias))

@@ -1,0 +1,84 @@
+"""The tuned ridge meta-objective against scikit-learn, and what it is for."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge as ScikitRidge
+
+from metaplastic.objectives import make_objective
+
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
+
+
+def _batches(noise: float, seed: int = 0) -> list[np.ndarray]:
+    """Two batches of 10 examples of each of 4 classes, 12 features."""
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((4, 12))
+    labels = np.repeat(np.arange(4), 10)
+    u = centres[labels] + noise * rng.standard_normal((2, 40, 12))
+    y = np.eye(4)[labels] - 0.25
+    return [np.asarray(a, np.float32) for a in (u[0], y, u[1], y)]
+
+
+def _loss(batches: list[np.ndarray], **settings) -> float:
+    return float(make_objective("tuned-ridge", **settings)(*(jnp.asarray(a) for a in batches)))
+
+
+@pytest.mark.parametrize(("spread", "best"), [(1.0, {2, 3}), (0.01, {0, 1})])
+def test_it_is_the_best_of_its_penalties(spread: float, best: set[int]) -> None:
+    """Classes along directions of much variance, or of little beside the noise's."""
+    u, y, u_test, y_test = _batches(1.0)
+    noise = np.random.default_rng(3).standard_normal((2, 40, 4)).astype(np.float32)
+    u, u_test = np.hstack([spread * u, noise[0]]), np.hstack([spread * u_test, noise[1]])
+    found = []
+    for penalty in PENALTIES:
+        absolute = penalty * len(u) * np.mean(np.sum((u - u.mean(0)) ** 2, axis=1))
+        guess = ScikitRidge(alpha=absolute).fit(u, y).predict(u_test)
+        dot = np.sum(guess * y_test, axis=1)
+        norms = np.linalg.norm(guess, axis=1) * np.linalg.norm(y_test, axis=1)
+        found.append(np.mean(1.0 - dot / norms))
+    assert int(np.argmin(found)) in best
+    assert _loss([u, y, u_test, y_test]) == pytest.approx(min(found), abs=2e-4)
+
+
+def test_the_scale_of_the_features_does_not_matter() -> None:
+    u, y, u_test, y_test = _batches(1.0)
+    wanted = _loss([u, y, u_test, y_test])
+    for scale in (0.01, 100.0):
+        assert _loss([u * scale, y, u_test * scale, y_test]) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_it_does_not_ask_for_features_of_unequal_variance() -> None:
+    """Noise of full variance beside the signal costs a small fixed penalty far more."""
+    u, y, u_test, y_test = _batches(0.3)
+    rng = np.random.default_rng(5)
+    noise = rng.standard_normal((2, 40, 24)).astype(np.float32)
+    noisy = [np.hstack([u, noise[0]]), y, np.hstack([u_test, noise[1]]), y_test]
+    fixed = make_objective("ridge")
+    costs = {
+        "tuned": _loss(noisy) - _loss([u, y, u_test, y_test]),
+        "fixed": float(fixed(*noisy)) - float(fixed(u, y, u_test, y_test)),
+    }
+    assert costs["tuned"] < 0.6 * costs["fixed"]
+
+
+def test_the_gradient_agrees_with_finite_differences() -> None:
+    u, y, u_test, y_test = (jnp.asarray(a) for a in _batches(1.0))
+    objective = make_objective("tuned-ridge")
+    direction = jax.random.normal(jax.random.key(1), u.shape)
+
+    def along(t: float) -> jax.Array:
+        return objective(u + t * direction, y, u_test, y_test)
+
+    numeric = (along(1e-2) - along(-1e-2)) / 2e-2
+    assert float(jax.grad(along)(0.0)) == pytest.approx(float(numeric), rel=0.02)
+
+
+def test_gradient_is_finite_where_features_are_constant() -> None:
+    _, y, _, _ = _batches(1.0)
+    objective = make_objective("tuned-ridge")
+    gradient = jax.grad(lambda u: objective(u, y, u, y))(jnp.ones((40, 12)))
+    assert bool(jnp.isfinite(gradient).all())
