@@ -3,8 +3,8 @@
 Where `benchmarks.by_source` has the meta-objective's readout and warped images, this has the
 readout of evaluation (its penalty chosen on the labels), images as they are, and beside the rules
 the inputs themselves and their principal components: what a rule still loses shows on data that it
-may be chosen by. Classes, alphabets and fonts that are not meta-trained on. Writes JSON;
-differences are paired, to the inputs themselves.
+may be chosen by, and with `--layers` in which of its layers. Classes, alphabets and fonts that are
+not meta-trained on. Writes JSON; differences are paired, to the inputs themselves.
 """
 
 from __future__ import annotations
@@ -75,7 +75,10 @@ def task_accuracies(
             max_iter=args.steps,
             random_state=task,
         )
-        features[name] = encoder.fit(pool).transform(rows)
+        network = encoder.fit(pool).network_
+        features[name] = network.features(rows)
+        for layer in range(1, len(network.weights)) if args.layers else ():
+            features[f"{name}, layer {layer}"] = network.first(layer).features(rows)
     return {name: accuracy(u.reshape(classes, -1, u.shape[1])) for name, u in features.items()}
 
 
@@ -86,6 +89,7 @@ def main() -> None:
     parser.add_argument("--sources", nargs="+", default=list(SOURCES))
     parser.add_argument("--hidden", nargs="*", type=int, default=[128, 64])
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--layers", action="store_true", help="read hidden layers out as well")
     parser.add_argument("--tasks", type=int, default=16, help="per source")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, required=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,6 +51,14 @@ def test_features_are_those_of_the_base_model(activation: str) -> None:
         assert np.mean(got != expected) < 1e-3
     else:
         np.testing.assert_allclose(got, expected, atol=2e-5)
+
+
+def test_the_first_layers_alone_are_a_network_too() -> None:
+    x, phi, scale = make("relu")
+    first = fitted_network(phi, x, scale).first(2)
+    assert first.sizes == SIZES[:3]
+    inner = dataclasses.replace(phi, weights=phi.weights[:2], biases=phi.biases[:2])
+    np.testing.assert_array_equal(first.features(x), fitted_network(inner, x, scale).features(x))
 
 
 def test_every_activation_has_a_numpy_form() -> None:

@@ -65,6 +65,16 @@ class Network:
         """The same network with other batch-norm statistics."""
         return Network(self.weights, self.biases, statistics, self.scale, self.activation)
 
+    def first(self, layers: int) -> Network:
+        """The network of the first `layers` layers, to see what they hold."""
+        return Network(
+            self.weights[:layers],
+            self.biases[:layers],
+            self.statistics[:layers],
+            self.scale,
+            self.activation,
+        )
+
     @property
     def centre(self) -> float:
         """What is taken from the inputs before the first matrix: their mean where it is so large
