@@ -22,6 +22,12 @@ def test_the_results_are_of_the_shipped_rule(study: str) -> None:
     assert content["rule"]["fingerprint"] == named_rule("default").fingerprint
 
 
+def test_a_rule_older_than_a_setting_keeps_its_fingerprint() -> None:
+    """Results and cells are kept under it; it was written before `subspace` was a setting."""
+    older = RESULTS / "default" / "stage-7" / "rule.safetensors"
+    assert named_rule(str(older)).fingerprint == "974105dc98f0d1d9"
+
+
 def test_a_wide_layer_does_not_collapse() -> None:
     """Once did: 10,000 units fell from 0.50 to 0.18 on MNIST. Above the random network by more
     than ten standard errors of a difference of accuracies on 1,597 images."""

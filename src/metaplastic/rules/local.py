@@ -118,7 +118,9 @@ class Local(Rule):
 
     @property
     def settings(self) -> dict[str, Any]:
-        return self.config.model_dump()
+        # left out where it is off: rules older than it keep the fingerprint that results name
+        off = set() if self.config.subspace else {"subspace"}
+        return self.config.model_dump(exclude=off)
 
     @property
     def needs_backward(self) -> bool:
