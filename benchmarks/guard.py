@@ -4,7 +4,8 @@ python -m benchmarks.guard [FILE.json] [--against FILE.json]
 
 Seconds differ from machine to machine and from day to day; how many times faster than a rival in
 the same run, and what fraction of the machine's matrix product, much less so. Ends with status 1
-and a line for each ratio that fell by more than 25 %, or whose measurement failed.
+and a line for each ratio that fell by more than 25 %, whose measurement failed, or whose rival's
+gradient no longer agrees.
 """
 
 from __future__ import annotations
@@ -43,19 +44,38 @@ def ratios(results: dict[str, Any]) -> dict[str, float]:
 
 
 def fallen(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
-    """A line for each ratio of both files that fell by more than `MOST_LOST`, and for each
-    placement that gave numbers before and failed now."""
+    """A line for each ratio of both files that fell by more than `MOST_LOST`, for each placement
+    that gave numbers before and failed now, and for each rival whose gradient no longer agrees."""
     new, earlier = ratios(now), _placements(before)
     failed = [
         f"{name}, {place}: {why}, where there was a result before"
         for (name, place), why in _placements(now).items()
         if why is not None and earlier.get((name, place), why) is None
     ]
-    return failed + [
-        f"{name} fell from {old:.2f} to {new[name]:.2f}, by more than {MOST_LOST:.0%}"
-        for name, old in ratios(before).items()
-        if name in new and new[name] < (1 - MOST_LOST) * old
+    agreed = _rivals(before, "contenders") - _rivals(before, "disagreeing")
+    differ = [
+        f"{name}, {place}: the gradient of {rival} differs from ours, where it agreed before"
+        for name, place, rival in sorted(agreed & _rivals(now, "disagreeing"))
     ]
+    return [
+        *failed,
+        *differ,
+        *(
+            f"{name} fell from {old:.2f} to {new[name]:.2f}, by more than {MOST_LOST:.0%}"
+            for name, old in ratios(before).items()
+            if name in new and new[name] < (1 - MOST_LOST) * old
+        ),
+    ]
+
+
+def _rivals(results: dict[str, Any], kind: str) -> set[tuple[str, str, str]]:
+    """Workload, placement and name of all `kind`: contenders, or those disagreeing."""
+    return {
+        (name, place, rival)
+        for name, contest in results.get("contest", {}).items()
+        for place, measured in contest["placements"].items()
+        for rival in measured.get(kind, ())
+    }
 
 
 def _placements(results: dict[str, Any]) -> dict[tuple[str, str], str | None]:

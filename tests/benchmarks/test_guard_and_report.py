@@ -122,6 +122,16 @@ def test_a_placement_that_gave_numbers_before_and_fails_now_is_told() -> None:
     assert guard.fallen(_results(), broken) == []
 
 
+def test_a_rival_that_agreed_before_and_differs_now_is_told() -> None:
+    before, now = _results(), _results()
+    rival = "PyTorch loop, 1 thread"
+    now["contest"]["small"]["placements"]["one core"]["disagreeing"].append(rival)
+    (line,) = guard.fallen(now, before)
+    assert rival in line
+    assert "agreed before" in line
+    assert guard.fallen(before, now) == []
+
+
 def test_tables_hold_the_figures() -> None:
     text = report.tables(_results())
     assert "| `small`, one core | metaplastic | 31.25 | 1.00 × |  |" in text

@@ -23,7 +23,8 @@ from benchmarks.workloads import (
 
 from metaplastic.tasks import Architecture
 
-WORKLOAD = Workload(Architecture(4, 1, (9,), 6), batch=12, steps=2, tasks=2)
+# a layer of two groups of units
+WORKLOAD = Workload(Architecture(4, 1, (256,), 6), batch=12, steps=2, tasks=2)
 
 
 @pytest.fixture(scope="module")
