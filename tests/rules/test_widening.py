@@ -23,6 +23,7 @@ def _drawn(rule: Rule, seed: int) -> Rule:
     return jax.tree.map(lambda a: a + 0.3 * jax.random.normal(next(keys), a.shape), rule)
 
 
+@jax.jit
 def _weights(rule: Rule) -> jax.Array:
     """All of φ after two inner steps."""
     phi = initialise(jax.random.key(2), SIZES)
@@ -41,7 +42,7 @@ def test_a_widened_rule_makes_the_same_updates_and_its_new_units_learn() -> None
     np.testing.assert_allclose(_weights(wide), _weights(small), atol=2e-6)
     assert float(jnp.max(jnp.abs(_weights(fresh) - _weights(small)))) > 1e-2
 
-    gradient = jax.grad(lambda rule: jnp.sum(_weights(rule) ** 3))(wide)
+    gradient = jax.jit(jax.grad(lambda rule: jnp.sum(_weights(rule) ** 3)))(wide)
     for name in ("w_readout", "w_hidden", "w_pooled", "w_layer"):
         assert float(jnp.max(jnp.abs(getattr(gradient, name)[4:]))) > 0.0, name
 
