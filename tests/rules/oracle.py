@@ -152,6 +152,8 @@ def local_update(theta, config, weights, biases, backward, age, x):
                 float(layer == top_layer),
                 math.log1p(age / 10.0) / 4.0,
             ]
+            if "resting_bias" in theta:
+                context.append(1.0 if layer == 1 else 0.0)
             seen = np.array([features[e][j] for e in range(batch)])
             mean = seen.mean(axis=0)
             spread = np.sqrt(np.maximum((seen**2).mean(axis=0) - mean**2, 0.0) + 1e-4)
@@ -194,7 +196,8 @@ def local_update(theta, config, weights, biases, backward, age, x):
             for j in range(units):
                 drive = math.tanh(sum(readout[e][j][-1] for e in range(batch)) / batch)
                 b = biases[layer - 1][j]
-                new_b[layer - 1][j] = b + rate_b * (drive - 0.5 * b)
+                rest = _resting(theta, layer, top_layer)
+                new_b[layer - 1][j] = b + rate_b * (drive - 0.5 * (b - rest))
             error = _sent_back(
                 (backward or weights)[layer - 1], readout, error, zs[layer], theta, n_error
             )
@@ -204,6 +207,15 @@ def local_update(theta, config, weights, biases, backward, age, x):
             ]
             corr_above = corr
     return new_w, new_b, new_v if backward else []
+
+
+def _resting(theta, layer, top_layer):
+    if "resting_bias" not in theta:
+        return 0.0
+    first, middle, top = theta["resting_bias"]
+    if layer == top_layer:
+        return top
+    return first if layer == 1 else middle
 
 
 def _mixture(term_weights, layer, layers):

@@ -51,9 +51,18 @@ def _step(rule, phi, age, x):
 
 
 @pytest.mark.parametrize("backward", ["tied", "separate"])
-@pytest.mark.parametrize(("age", "subspace"), [(0, False), (57, False), (57, True)])
-def test_agrees_with_an_independent_transcription(backward: str, age: int, subspace: bool) -> None:
-    rule = _random_rule(3, backward=backward, subspace=subspace)
+@pytest.mark.parametrize(
+    ("age", "terms"),
+    [
+        (0, {}),
+        (57, {}),
+        (57, {"subspace": True}),
+        (57, {"subspace": True, "resting_bias": True}),
+    ],
+    ids=["young", "old", "subspace", "resting"],
+)
+def test_agrees_with_an_independent_transcription(backward: str, age: int, terms: dict) -> None:
+    rule = _random_rule(3, backward=backward, **terms)
     phi, x = _problem(4, backward == "separate")
     theta = {
         name: np.asarray(getattr(rule, name), np.float64)

@@ -60,6 +60,24 @@ def test_a_rule_given_the_subspace_term_makes_the_same_updates_where_that_weighs
         widen(grown, make_rule("local", jax.random.key(3), **SETTINGS))
 
 
+def test_a_rule_given_resting_biases_makes_the_same_updates_where_they_are_those_of_before() -> (
+    None
+):
+    plain = _drawn(make_rule("local", jax.random.key(0), **SETTINGS, subspace=True), 1)
+    fresh = make_rule("local", jax.random.key(3), **SETTINGS, subspace=True, resting_bias=True)
+    grown = widen(plain, fresh)
+    assert grown.settings == fresh.settings
+    np.testing.assert_array_equal(grown.term_weights[1], plain.term_weights[2])  # as the top layer
+    before = dataclasses.replace(
+        grown, term_weights=plain.term_weights, resting_bias=jnp.zeros_like(grown.resting_bias)
+    )
+    np.testing.assert_allclose(_weights(before), _weights(plain), atol=2e-6)
+    assert float(jnp.max(jnp.abs(_weights(grown) - _weights(plain)))) > 1e-3
+    gradient = jax.jit(jax.grad(lambda rule: jnp.sum(_weights(rule) ** 3)))(before)
+    assert float(jnp.min(jnp.abs(gradient.resting_bias))) > 0.0
+    assert float(jnp.max(jnp.abs(gradient.w_statistics[-1]))) > 0.0  # whether its layer is first
+
+
 def test_a_rule_of_the_very_settings_stays_as_it_is() -> None:
     rule = make_rule("local", jax.random.key(0), **SETTINGS)
     assert widen(rule, make_rule("local", jax.random.key(1), **SETTINGS)) is rule
@@ -78,6 +96,6 @@ def test_a_rule_of_the_very_settings_stays_as_it_is() -> None:
 def test_nothing_else_may_differ(fresh: Rule) -> None:
     rule = make_rule("local", jax.random.key(0), **SETTINGS)
     with pytest.raises(
-        ConfigError, match="larger hidden or subspace = true, and all else as it is"
+        ConfigError, match="larger hidden, subspace = true or resting_bias = true, and all else"
     ):
         widen(rule, fresh)

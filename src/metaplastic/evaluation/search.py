@@ -100,8 +100,17 @@ class Search:
         assert problem is not None
         config = self._config.model_copy(update={"dataset": address})
         baseline = make_baseline(name, **chosen)
-        key = {
-            "search": name,
+        return self._store.numbers(
+            self.trial_key(baseline, address),
+            self._seeds,
+            lambda seeds: baseline_accuracies(baseline, problem, config, seeds=seeds).tolist(),
+        )
+
+    def trial_key(self, baseline: Baseline, address: str) -> dict[str, Any]:
+        """The name of the cell of one setting tried on one data set."""
+        config = self._config
+        return {
+            "search": baseline.name,
             "settings": baseline.settings.model_dump(),
             "dataset": address,
             "labels_per_class": config.labels_per_class,
@@ -110,8 +119,3 @@ class Search:
             "activation": config.activation,
             "batch_size": config.batch_size,
         }
-        return self._store.numbers(
-            key,
-            self._seeds,
-            lambda seeds: baseline_accuracies(baseline, problem, config, seeds=seeds).tolist(),
-        )

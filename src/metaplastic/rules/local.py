@@ -26,7 +26,8 @@ from metaplastic.rules import lateral, terms
 from metaplastic.rules.rule import Rule, RuleState, validated
 
 WEIGHT_STATISTICS = 4
-CONTEXT = 4  # bias, is input, is top, age
+CONTEXT = 4  # bias, is input, is top, age; with resting biases also: is first
+RESTING = (0.0, 2.5, 0.0)  # of the first, the middle and the top layer, in a fresh rule
 COMPETITION = 6.0
 RATE_RANGE = 1.0  # learned factors of the inner step stay within e^-1 .. e^1
 
@@ -50,6 +51,12 @@ class LocalSettings(BaseModel):
         default=False,
         description="a fourth term, Oja's subspace rule, and term weights that differ between the "
         "first, the middle and the top layer",
+    )
+    resting_bias: bool = Field(
+        default=False,
+        description="biases drawn to a learned value of the first, the middle and the top layer, "
+        "and neurons that know whether theirs is the first; with subspace, middle layers begin as "
+        "the top layer, which hands on what is below it",
     )
     inner_step: float = Field(
         default=0.08, gt=0, le=1, description="angle of the first step, radians"
@@ -79,6 +86,7 @@ class Local(Rule):
     error_gate: Float[Array, " K"]
     term_weights: Float[Array, "*places terms"]
     log_rate: Float[Array, " 2"]
+    resting_bias: Float[Array, " places"] | None
     config: LocalSettings = eqx.field(static=True)
 
     @classmethod
@@ -87,7 +95,7 @@ class Local(Rule):
         h, k, c = config.hidden, config.error_channels, config.readout_channels
         activity = 2 + lateral.CHANNELS
         features = activity + k
-        statistics = 2 * features + WEIGHT_STATISTICS + CONTEXT
+        statistics = 2 * features + WEIGHT_STATISTICS + CONTEXT + config.resting_bias
         readouts = k + 2 * c + 1
         keys = iter(jax.random.split(key, 8))
 
@@ -111,15 +119,16 @@ class Local(Rule):
             b_readout=jnp.zeros(readouts),
             w_top=draw(activity, k),
             error_gate=jnp.full((k,), 0.5),
-            term_weights=_first_mixture(config.subspace),
+            term_weights=_first_mixture(config),
             log_rate=jnp.zeros(2),
+            resting_bias=jnp.array(RESTING) if config.resting_bias else None,
             config=config,
         )
 
     @property
     def settings(self) -> dict[str, Any]:
-        # left out where it is off: rules older than it keep the fingerprint that results name
-        off = set() if self.config.subspace else {"subspace"}
+        # left out where they are off: older rules keep the fingerprint that results name
+        off = {name for name in ("subspace", "resting_bias") if not getattr(self.config, name)}
         return self.config.model_dump(exclude=off)
 
     @property
@@ -176,9 +185,9 @@ class Local(Rule):
                 error = self._send_back(phi, layer, delta)
                 post, corr_above = readout[k + c : k + 2 * c], corr
                 drive = jnp.tanh(jnp.mean(readout[-1], axis=0))
-                biases[layer - 1] = phi.biases[layer - 1] + rate_b * (
-                    drive - 0.5 * phi.biases[layer - 1]
-                )
+                bias = phi.biases[layer - 1]
+                resting = self._resting(layer, layers)
+                biases[layer - 1] = bias + rate_b * (drive - 0.5 * (bias - resting))
         phi = Phi(tuple(weights), tuple(biases), tuple(backward), phi.activation)
         return phi, RuleState(age=state.age + 1)
 
@@ -186,6 +195,12 @@ class Local(Rule):
         if not self.config.subspace:
             return self.term_weights
         return self.term_weights[terms.place(layer, layers)]
+
+    def _resting(self, layer: int, layers: int) -> Float[Array, ""]:
+        """What the biases of layer `layer` are drawn to, where nothing else drives them."""
+        if self.resting_bias is None:
+            return jnp.zeros(())
+        return self.resting_bias[terms.place(layer - 1, layers)]
 
     def _inner_steps(self, age: Array) -> tuple[Array, Array]:
         config = self.config
@@ -226,6 +241,8 @@ class Local(Rule):
             zeros + float(layer == len(phi.weights)),
             zeros + age,
         ]
+        if self.config.resting_bias:
+            flags.append(zeros + float(layer == 1))
         return jnp.stack([*into, *out, bias, *flags])
 
     def _update_network(
@@ -264,12 +281,13 @@ class Local(Rule):
         return error * jax.lax.rsqrt(size + 0.01)
 
 
-def _first_mixture(subspace: bool) -> Array:
-    """Term weights of a fresh rule; the subspace term begins in the top layer alone."""
+def _first_mixture(config: LocalSettings) -> Array:
+    """Term weights of a fresh rule; the subspace term begins in the top layer, and in those that
+    begin as the top layer."""
     mixture = jnp.array([1.0, 0.03, 0.0])
-    if not subspace:
+    if not config.subspace:
         return mixture
-    alone = jnp.array([0.0] * (terms.PLACES - 1) + [1.0])
+    alone = jnp.array([0.0, float(config.resting_bias), 1.0])
     return jnp.concatenate([jnp.tile(mixture, (terms.PLACES, 1)), alone[:, None]], axis=1)
 
 

@@ -10,7 +10,7 @@ N_TARGETS = 4  # shift down, shift right, rotation, noise level
 
 
 class Augmentation(BaseModel):
-    """The largest amounts; each image draws its own, uniformly."""
+    """The largest amounts; each image draws its own, evenly, up to its task's share of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -19,11 +19,33 @@ class Augmentation(BaseModel):
     noise: float = Field(
         default=0.2, ge=0, description="standard deviation, in units of the pool's own"
     )
+    least_share: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="each task has its own share of these amounts, drawn evenly from this to 1; "
+        "below 1, data that hardly vary are among them",
+    )
     regression_weight: float = Field(
         default=0.1,
         ge=0,
         description="weight of the amounts beside the one-hot label; 0 leaves them out",
     )
+
+    def share(self, rng: np.random.Generator) -> float:
+        """Of the amounts, for one task."""
+        # a fixed share draws nothing, so that its streams are as they were before this field
+        return float(rng.uniform(self.least_share, 1.0)) if self.least_share < 1 else 1.0
+
+    def scaled(self, share: float) -> Augmentation:
+        """With `share` of these amounts."""
+        return self.model_copy(
+            update={
+                "shift": share * self.shift,
+                "rotation": share * self.rotation,
+                "noise": share * self.noise,
+            }
+        )
 
 
 def warp(

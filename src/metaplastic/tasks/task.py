@@ -68,12 +68,13 @@ def sample_task(
     rng = np.random.default_rng(np.random.SeedSequence(list(seed)))
     source = sources[int(rng.integers(len(sources)))]
     per_class = config.drawn_per_class
+    share = config.augmentation.share(rng)
     inputs, amounts = source.draw(
         rng,
         config.n_classes,
         per_class,
         architecture,
-        config.augmentation,
+        config.augmentation.scaled(share),
         config.labelled_apart,
     )
     inputs = inputs[:, rng.permutation(inputs.shape[1])]
@@ -83,7 +84,8 @@ def sample_task(
     targets = np.repeat(one_hot.astype(np.float32), per_class, axis=0)
     weight = config.augmentation.regression_weight
     if weight > 0:
-        targets = np.concatenate([targets, weight / np.sqrt(N_TARGETS) * amounts], axis=1)
+        weight = weight * share / np.sqrt(N_TARGETS)
+        targets = np.concatenate([targets, weight * amounts], axis=1)
     return Task(
         np.ascontiguousarray(inputs.reshape(n, per_class, -1), np.float32),
         targets.reshape(n, per_class, -1).astype(np.float32),

@@ -98,12 +98,7 @@ class Labels(Study):
 
     def _rival(self, baseline: Baseline, config: FewShotConfig, counts: list[int]) -> list[Any]:
         config = self.for_rivals(config)
-        key = {
-            "labels": counts,
-            "baseline": baseline.name,
-            "settings": baseline.settings.model_dump(mode="json"),
-            **protocol_key(config),
-        }
+        key = {"labels": counts, **self.rival_key(baseline, config)}
 
         def compute(seeds: Sequence[int]) -> list[Any]:
             problem = self.context.problem(config.dataset)

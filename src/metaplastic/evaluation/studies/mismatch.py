@@ -43,17 +43,26 @@ class Mismatch(Study):
             "datasets": found,
         }
 
-    def _on(self, address: str) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, MismatchSettings)
-        points = sorted(set(own.points))
-        config = self.for_rivals(self.config(address))
-        vae = Vae(learning_rate=own.learning_rate, steps=max(1, *points))
-        key = {
-            "vae": vae.settings.model_dump(mode="json"),
-            "points": points,
-            **protocol_key(config),
+    def vae_key(self, address: str) -> dict[str, Any]:
+        """The name of the VAE's cell: nothing in it depends on the rule."""
+        return {
+            "vae": self._vae().settings.model_dump(mode="json"),
+            "points": self._points(),
+            **protocol_key(self.for_rivals(self.config(address))),
         }
+
+    def _points(self) -> list[int]:
+        assert isinstance(self.settings, MismatchSettings)
+        return sorted(set(self.settings.points))
+
+    def _vae(self) -> Vae:
+        assert isinstance(self.settings, MismatchSettings)
+        steps = max(1, *self.settings.points)
+        return Vae(learning_rate=self.settings.learning_rate, steps=steps)
+
+    def _on(self, address: str) -> dict[str, Any]:
+        points, vae = self._points(), self._vae()
+        config = self.for_rivals(self.config(address))
 
         def compute(seeds: Sequence[int]) -> list[Any]:
             problem = self.context.problem(address)
@@ -69,7 +78,7 @@ class Mismatch(Study):
             ]
             return np.swapaxes(np.array(found), 0, 1).tolist()
 
-        both = np.array(self.store.numbers(key, config.seed_list, compute), float)
+        both = np.array(self.store.numbers(self.vae_key(address), config.seed_list, compute), float)
         rule_config = self.config(address, points=eighths(2 * self.inner_steps()))
         rule_curve = self.rule_curve(self.context.rule, rule_config)
         return {

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.errors import DataError
 from metaplastic.evaluation import results
-from metaplastic.evaluation.baselines import BASELINES
+from metaplastic.evaluation.baselines import BASELINES, Baseline
 from metaplastic.evaluation.few_shot import (
     baseline_accuracies,
     describe_problem,
@@ -182,13 +182,8 @@ class Study(abc.ABC):
         """A baseline's accuracies by seed, its settings and the search that chose them."""
         config = self.for_rivals(config)
         baseline, record = search.make(name, config.dataset)
-        key = {
-            "baseline": name,
-            "settings": baseline.settings.model_dump(mode="json"),
-            **protocol_key(config),
-        }
         found = self.store.numbers(
-            key,
+            self.rival_key(baseline, config),
             config.seed_list,
             lambda seeds: baseline_accuracies(
                 baseline,
@@ -203,6 +198,14 @@ class Study(abc.ABC):
             "settings": baseline.settings.model_dump(mode="json"),
             "search": record,
             "accuracy": results.as_numbers(found),
+        }
+
+    def rival_key(self, baseline: Baseline, config: FewShotConfig) -> dict[str, Any]:
+        """The name of a baseline's cell: nothing in it depends on the rule."""
+        return {
+            "baseline": baseline.name,
+            "settings": baseline.settings.model_dump(mode="json"),
+            **protocol_key(self.for_rivals(config)),
         }
 
     def for_rivals(self, config: FewShotConfig) -> FewShotConfig:
