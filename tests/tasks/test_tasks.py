@@ -61,6 +61,27 @@ def test_without_regression_weight_targets_are_labels_alone(blobs: DatasetSource
     assert sample_task([blobs], config, ARCHITECTURE, [0]).targets.shape[-1] == 10
 
 
+def test_a_task_has_its_own_share_of_the_augmentation() -> None:
+    """Equal images differ, and their amounts count, as much as their task varies them."""
+    image = np.random.default_rng(0).integers(0, 255, (1, 14, 14)).astype(np.uint8)
+    source = DatasetSource("one", np.repeat(image, 40, axis=0), tuple(np.arange(40).reshape(2, 20)))
+    varied = TaskConfig(
+        n_classes=2, examples_per_class=20, augmentation=Augmentation(least_share=0.0)
+    )
+    differing, counting = [], []
+    for seed in range(12):
+        task = sample_task([source], varied, ARCHITECTURE, [seed])
+        differing.append(task.inputs.reshape(40, -1).std(axis=0).mean())
+        counting.append(task.targets[..., 2:].std())
+    assert np.corrcoef(differing, counting)[0, 1] > 0.9
+    assert min(differing) < 0.4 * max(differing)
+    assert max(counting) < 0.1 / 2  # the weight of a whole share, over the root of four amounts
+    whole = sample_task(
+        [source], varied.model_copy(update={"augmentation": Augmentation()}), ARCHITECTURE, [0]
+    )
+    assert whole.targets[..., 2:].std() == pytest.approx(0.1 / 2, rel=0.1)
+
+
 @pytest.mark.parametrize(("count", "apart"), [(20, 10), (90, 10), (300, 15)])
 def test_examples_kept_apart_are_of_other_originals(count: int, apart: int) -> None:
     """One constant image per member, not augmented, tells which original an example is of."""
@@ -155,6 +176,14 @@ def test_a_held_out_data_set_is_refused() -> None:
 def test_too_few_classes_are_named() -> None:
     with pytest.raises(DataError, match="a task needs 5000"):
         load_sources(["glyphs"], "meta-train", n_classes=5000)
+
+
+def test_an_unknown_source_is_answered_with_data_sets_and_generators() -> None:
+    with pytest.raises(
+        ConfigError,
+        match=r"source of tasks 'shapez'; known: .*mnist.*reviews.*Did you mean 'shapes'",
+    ):
+        load_sources(["shapez"], "meta-train", n_classes=10)
 
 
 def test_no_source_is_refused() -> None:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from metaplastic.errors import ConfigError
+from metaplastic import data
+from metaplastic.errors import ConfigError, unknown_name
 from metaplastic.tasks.architecture import Architecture
 from metaplastic.tasks.augmentation import Augmentation
 
@@ -76,6 +77,8 @@ def load_sources(
             )
         if address in GENERATORS:
             sources.append(GENERATORS[address]())
+        elif ":" not in address and address.partition("@")[0] not in data.SOURCES:
+            raise unknown_name("source of tasks", address, [*data.SOURCES, *GENERATORS])
         else:
             sources.append(load_dataset_source(address, portion, n_classes, data_dir))
     return tuple(sources)
