@@ -3,8 +3,10 @@
 Where `benchmarks.by_source` has the meta-objective's readout and warped images, this has the
 readout of evaluation (its penalty chosen on the labels), images as they are, and beside the rules
 the inputs themselves and their principal components: what a rule still loses shows on data that it
-may be chosen by, and with `--layers` in which of its layers. Classes, alphabets and fonts that are
-not meta-trained on. Writes JSON; differences are paired, to the inputs themselves.
+may be chosen by, and with `--layers` in which of its layers. Characters alone are warped a little
+and none is among those labelled twice, or a readout would only have to know the drawing again.
+Classes, alphabets and fonts that are not meta-trained on. Writes JSON; differences are paired, to
+the inputs themselves.
 """
 
 from __future__ import annotations
@@ -21,23 +23,29 @@ from sklearn.decomposition import PCA
 from benchmarks.by_source import SEED, SOURCES
 from metaplastic import PlasticEncoder
 from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
-from metaplastic.evaluation.named_rule import named_rule
+from metaplastic.evaluation.named_rule import DEFAULT_BATCH_SIZE, inner_steps_of, named_rule
 from metaplastic.evaluation.readout import readout_accuracy
 from metaplastic.evaluation.results import mean_and_error, paired_difference
 from metaplastic.tasks import Architecture, Augmentation, TaskConfig, load_sources
 from metaplastic.tasks.task import sample_task
 
-TASKS = TaskConfig(
-    examples_per_class=300,
-    labelled_apart=40,
-    augmentation=Augmentation(shift=0.0, rotation=0.0, noise=0.0),
-)
+
+def _tasks(apart: int, share: float) -> TaskConfig:
+    """`share` of the shifts and rotations of meta-training, no noise."""
+    whole = Augmentation(noise=0.0)
+    return TaskConfig(
+        examples_per_class=300, labelled_apart=apart, augmentation=whole.scaled(share)
+    )
+
+
+PLAIN = _tasks(40, 0.0)
+CHARACTERS = {"glyphs": _tasks(40, 1.0), "omniglot@28": _tasks(20, 0.5)}  # Omniglot has 20 drawings
 SPLITS = 8  # ways to choose which of the examples kept apart are labelled
 Features = NDArray[np.floating]
 
 
 def accuracy(apart: Features) -> float:
-    """Mean over splits: 10 of every class fit the readout, the others are predicted.
+    """Mean over splits: ten of every class fit the readout, the others are predicted.
     `apart` is (classes, examples, features)."""
     classes, examples, width = apart.shape
     rng = np.random.default_rng(SEED)
@@ -45,7 +53,7 @@ def accuracy(apart: Features) -> float:
     for _ in range(SPLITS):
         order = np.argsort(rng.random((classes, examples)), axis=1)
         shuffled = np.take_along_axis(apart, order[..., None], axis=1)
-        few = TASKS.labels_per_class
+        few = PLAIN.labels_per_class
         found.append(
             readout_accuracy(
                 shuffled[:, :few].reshape(-1, width),
@@ -59,12 +67,12 @@ def accuracy(apart: Features) -> float:
 
 
 def task_accuracies(
-    inputs: Features, rules: dict[str, Any], args: argparse.Namespace, task: int
+    inputs: Features, seen: int, rules: dict[str, Any], args: argparse.Namespace, task: int
 ) -> dict[str, float]:
-    """Of the inputs (classes, examples, side²), of PCA, and of every rule."""
-    classes, examples, width = inputs.shape
-    pool = inputs[:, : examples - TASKS.labelled_apart].reshape(-1, width)
-    apart = inputs[:, examples - TASKS.labelled_apart :]
+    """Of the inputs (classes, examples, side²), of PCA, and of every rule; of every class the
+    first `seen` examples are unlabelled, the others kept apart."""
+    classes, _, width = inputs.shape
+    pool, apart = inputs[:, :seen].reshape(-1, width), inputs[:, seen:]
     rows = apart.reshape(-1, width)
     features = {"raw": rows, "pca": PCA(32, random_state=task).fit(pool).transform(rows)}
     for name, rule in rules.items():
@@ -72,7 +80,8 @@ def task_accuracies(
             rule.rule,
             hidden_layer_sizes=tuple(args.hidden),
             n_components=32,
-            max_iter=args.steps,
+            max_iter=args.steps or inner_steps_of(rule),
+            batch_size=args.batch or rule.batch_size or DEFAULT_BATCH_SIZE,
             random_state=task,
         )
         network = encoder.fit(pool).network_
@@ -88,7 +97,8 @@ def main() -> None:
     parser.add_argument("rules", nargs="+", help="rule files, or names of shipped rules")
     parser.add_argument("--sources", nargs="+", default=list(SOURCES))
     parser.add_argument("--hidden", nargs="*", type=int, default=[128, 64])
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, help="left out: the rule's own")
+    parser.add_argument("--batch", type=int, help="left out: the rule's own")
     parser.add_argument("--layers", action="store_true", help="read hidden layers out as well")
     parser.add_argument("--tasks", type=int, default=16, help="per source")
     parser.add_argument("--data-dir", type=Path)
@@ -101,11 +111,16 @@ def main() -> None:
     found: dict[str, Any] = {}
     for source in args.sources:
         loaded = load_sources(
-            [source], "meta-validation", n_classes=TASKS.n_classes, data_dir=args.data_dir
+            [source], "meta-validation", n_classes=PLAIN.n_classes, data_dir=args.data_dir
         )
+        tasks = CHARACTERS.get(source, PLAIN)
         each = [
             task_accuracies(
-                sample_task(loaded, TASKS, architecture, [SEED, task]).inputs, rules, args, task
+                sample_task(loaded, tasks, architecture, [SEED, task]).inputs,
+                tasks.examples_per_class,
+                rules,
+                args,
+                task,
             )
             for task in range(args.tasks)
         ]

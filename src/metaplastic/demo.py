@@ -11,7 +11,7 @@ from metaplastic.errors import RuleFileError
 from metaplastic.evaluation import FewShotConfig, evaluate
 from metaplastic.evaluation.few_shot import describe_problem
 from metaplastic.evaluation.inner_loop import run_inner_loop
-from metaplastic.evaluation.named_rule import NamedRule, named_rule
+from metaplastic.evaluation.named_rule import DEFAULT_BATCH_SIZE, NamedRule, named_rule
 from metaplastic.evaluation.problem import Problem, load_problem
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import make_trials
@@ -35,7 +35,12 @@ def run_demo(
     """Few-shot accuracy on scikit-learn's digits beside rivals, and what to draw of one seed:
     receptive fields and an embedding, before and after. JSON-able."""
     config = FewShotConfig.model_validate(
-        {"dataset": DATASET, "seeds": seeds, "inner_steps": inner_steps}
+        {
+            "dataset": DATASET,
+            "seeds": seeds,
+            "inner_steps": inner_steps,
+            "batch_size": rule.batch_size or DEFAULT_BATCH_SIZE,
+        }
     )
     problem = load_problem(DATASET)
     evaluation = evaluate(rule, config, rivals=RIVALS, problem=problem, progress=progress)

@@ -107,7 +107,7 @@ def test_warm_start_and_partial_fit_go_on(digits) -> None:
     with pytest.raises(ConfigError, match="warm_start=False"):
         warm.set_params(n_components=5).fit(x)
 
-    chunks = encoder()
+    chunks = encoder(batch_size=64)
     for start in range(0, 1500, 300):
         chunks.partial_fit(x[start : start + 300])
     assert chunks.n_iter_ == 25  # 5 chunks of 5 minibatches of 64

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import equinox as eqx
 import jax
@@ -178,6 +179,7 @@ def test_the_ladder_of_a_run(run_folder):
     assert run_of(run_folder / "rules" / "step-000000002.safetensors") == run_folder
     assert run_of("hebbian") is None
     assert [rule.meta_steps for rule in ladder_of(run_folder, 3)] == [1, 5, 10]
+    assert [rule.meta_steps for rule in ladder_of(run_folder, 1)] == [10]
     assert [rule.meta_steps for rule in ladder_of(run_folder, 9)] == [1, 2, 5, 10]
     assert named_rule(run_folder).label == "small"
     assert len({rule.fingerprint for rule in ladder_of(run_folder)}) == 4
@@ -187,6 +189,29 @@ def test_a_record_cut_off_by_a_kill_still_reads(run_folder):
     loss = read_loss(run_folder / "metrics.jsonl")
     assert loss["meta_step"] == list(range(1, 11))
     assert loss["loss"][3] == pytest.approx(0.25)
+
+
+def test_stages_before_a_run_count_along(run_folder, tmp_path):
+    """Records of two stages, as the shipped rule's: their rules come first, meta-steps go on."""
+    run = tmp_path / "last"
+    shutil.copytree(run_folder, run)
+    for stage in ("stage-1", "stage-2"):  # both end at meta-step 10; copied before they are there
+        shutil.copytree(run_folder, run / stage, ignore=shutil.ignore_patterns("rules"))
+    steps = [rule.meta_steps for rule in ladder_of(run, 9)]
+    assert steps == [10, 20, 21, 22, 25, 30]
+    assert [rule.meta_steps for rule in ladder_of(run, 3)] == [10, 21, 30]
+    (run / "rules" / "step-000000010.safetensors").unlink()  # as of a run that was stopped
+    assert [rule.meta_steps for rule in ladder_of(run, 9)] == [*steps[:-1], 30]
+    paths = [run / "stage-1" / "metrics.jsonl", run / "metrics.jsonl"]
+    assert read_loss(*paths)["meta_step"] == list(range(1, 21))
+
+
+def test_a_card_counts_the_meta_steps_before_it(tmp_path):
+    path = tmp_path / "rule.safetensors"
+    card = RuleCard(meta_steps=5, earlier_meta_steps=25_000)
+    save_rule(make_rule("hebbian", jax.random.key(0)), path, card)
+    assert named_rule(path).meta_steps == 25_005
+    assert named_rule(path).caution == ""
 
 
 def test_principal_components_agree_with_scikit_learn():

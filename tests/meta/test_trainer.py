@@ -232,12 +232,15 @@ def test_a_run_begins_from_a_rule_that_fits(whole, tmp_path: Path) -> None:
 def test_what_an_earlier_rule_was_meta_trained_on_is_not_forgotten(whole, tmp_path: Path) -> None:
     rule = load_rule(whole[0] / "rule.safetensors")
     save_rule(
-        rule, tmp_path / "start.safetensors", RuleCard(training_data=("cifar10@32", "glyphs"))
+        rule,
+        tmp_path / "start.safetensors",
+        RuleCard(training_data=("cifar10@32", "glyphs"), meta_steps=7, earlier_meta_steps=100),
     )
     config = tiny_config(rule={"start": str(tmp_path / "start.safetensors")})
     _train(tmp_path / "run", config, stop_at=1)
     card = load_card(tmp_path / "run" / "rule.safetensors")
     assert card.training_data == ("glyphs", "cifar10@32")
+    assert (card.meta_steps, card.earlier_meta_steps) == (1, 107)
 
 
 def test_the_ladder() -> None:

@@ -195,9 +195,11 @@ def local_update(theta, config, weights, biases, backward, age, x):
             new_b[layer - 1] = np.zeros(units)
             for j in range(units):
                 drive = math.tanh(sum(readout[e][j][-1] for e in range(batch)) / batch)
+                if "resting_bias" in theta:
+                    active = [xs[layer][e][j] for e in range(batch)]
+                    drive = _pulled(drive, _resting(theta, layer, top_layer), active)
                 b = biases[layer - 1][j]
-                rest = _resting(theta, layer, top_layer)
-                new_b[layer - 1][j] = b + rate_b * (drive - 0.5 * (b - rest))
+                new_b[layer - 1][j] = b + rate_b * (drive - 0.5 * b)
             error = _sent_back(
                 (backward or weights)[layer - 1], readout, error, zs[layer], theta, n_error
             )
@@ -209,9 +211,16 @@ def local_update(theta, config, weights, biases, backward, age, x):
     return new_w, new_b, new_v if backward else []
 
 
+def _pulled(drive, resting, active):
+    """Towards the resting bias; upwards by as much of the variance of z, one, as is left in x."""
+    pull = drive + resting / 2
+    if pull <= 0:
+        return pull
+    mean = sum(active) / len(active)
+    return pull * min(sum((v - mean) ** 2 for v in active) / len(active), 1.0)
+
+
 def _resting(theta, layer, top_layer):
-    if "resting_bias" not in theta:
-        return 0.0
     first, middle, top = theta["resting_bias"]
     if layer == top_layer:
         return top

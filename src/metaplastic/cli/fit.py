@@ -26,7 +26,7 @@ def fit(
     components: Annotated[int, typer.Option(min=1, help="Features to learn.")] = 32,
     activation: Annotated[str, typer.Option(help="Of every layer.")] = "relu",
     max_iter: Annotated[int, typer.Option(min=0, help="Inner steps, one minibatch each.")] = 200,
-    batch_size: Annotated[int, typer.Option(min=2, help="Rows of a minibatch.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=2, help="Rows of a minibatch.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Draws the network and the minibatches.")] = 0,
     split: Annotated[str, typer.Option(help="Of a data set, which split to take.")] = "train",
     data_dir: Annotated[

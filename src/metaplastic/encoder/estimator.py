@@ -60,12 +60,12 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Features, that is units of the last layer.
     activation : str
         Of every layer: relu, leaky_relu, swish, tanh, sigmoid, gelu, sin or step. The shipped
-        rule is meta-trained with relu, sigmoid and sin.
+        rule is meta-trained with relu most, less with sigmoid and sin.
     max_iter : int
         Inner steps: applications of the rule, one minibatch each (not passes over the data).
         0 gives the random network.
     batch_size : int
-        Rows of a minibatch; fewer where the data have fewer rows, or more than 30,000 columns.
+        Rows of a minibatch; fewer where the data have fewer rows, or more than 8,192 columns.
     early_stopping : bool
         Keep the network that scored best on `eval_set`, and stop when `n_iter_no_change`
         evaluations in a row were no better.
@@ -123,7 +123,7 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         *,
         activation: str = "relu",
         max_iter: int = 200,
-        batch_size: int = 64,
+        batch_size: int = 256,
         early_stopping: bool = False,
         n_iter_no_change: int = 5,
         warm_start: bool = False,

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from metaplastic.errors import RuleFileError
+from metaplastic.hub import load_card, load_rule, shipped_rules
 from metaplastic.rules import RULES, Rule, make_rule
 
 DEFAULT_INNER_STEPS = 200
@@ -21,7 +22,8 @@ DEFAULT_BATCH_SIZE = 64
 class NamedRule(NamedTuple):
     """A rule, what it was called, and what its card says.
 
-    `meta_steps` is None where θ was not meta-trained (or the card does not say); `horizon` is the
+    `meta_steps` counts those of the rules that it began from, as far as the card knows, and is None
+    where θ was not meta-trained (or the card does not say); `horizon` is the
     number of inner steps it was meta-trained to, where the card gives it.
     """
 
@@ -97,8 +99,6 @@ def named_rule(name: str | Path) -> NamedRule:
 
     Raises `RuleFileError` naming what there is.
     """
-    from metaplastic.hub import load_card, load_rule, shipped_rules
-
     name = str(name)
     if Path(name).is_dir() and (Path(name) / "rule.safetensors").is_file():
         name = str(Path(name) / "rule.safetensors")  # a run directory: its newest rule
@@ -117,7 +117,7 @@ def named_rule(name: str | Path) -> NamedRule:
         load_rule(name),
         name,
         card.title,
-        card.meta_steps,
+        None if card.meta_steps is None else card.meta_steps + card.earlier_meta_steps,
         card.horizon,
         tuple(card.training_data),
         card.wall_clock_seconds,
@@ -134,18 +134,42 @@ def run_of(name: str | Path) -> Path | None:
     return None
 
 
+def earlier_stages(run: Path) -> list[Path]:
+    """Records of the runs that a run goes on from, where they lie in its folder as `stage-1` and
+    so on; in their order."""
+    found = {
+        int(match.group(1)): path
+        for path in run.glob("stage-*")
+        if (match := re.fullmatch(r"stage-(\d+)", path.name))
+        and (path / "rule.safetensors").is_file()
+    }
+    return [found[number] for number in sorted(found)]
+
+
 def ladder_of(run: Path, most: int = 6) -> list[NamedRule]:
-    """Rules that a run kept on its way, by rising meta-step; `most` of them, spread evenly, the
-    first and the last among them."""
+    """Rules that a run kept on its way, by rising meta-step, after those of the stages before it;
+    `most` of them, spread evenly, the last and, where there are two, the first among them."""
+    rules: list[NamedRule] = []
+    done = 0
+    for stage in earlier_stages(run):
+        own = load_card(stage / "rule.safetensors").meta_steps or 0
+        done += own
+        rules.append(named_rule(stage / "rule.safetensors")._replace(meta_steps=done))
     found = {
         int(match.group(1)): path
         for path in (run / "rules").glob("step-*.safetensors")
         if (match := re.fullmatch(r"step-(\d+)", path.stem))
     }
-    steps = sorted(found)
-    if len(steps) > most:
-        steps = [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
-    return [named_rule(found[step]) for step in steps]
+    newest = run / "rule.safetensors"  # a run that was stopped ends between two rungs
+    if newest.is_file() and (at := load_card(newest).meta_steps or 0) > max(found, default=0):
+        found[at] = newest
+    for step in sorted(found):
+        rule = named_rule(found[step])
+        rules.append(rule._replace(meta_steps=done + step) if done else rule)
+    if len(rules) > most:
+        places = np.linspace(len(rules) - 1, 0, most).round().astype(int)[::-1]
+        rules = [rules[place] for place in places]
+    return rules
 
 
 def inner_steps_of(given: NamedRule) -> int:

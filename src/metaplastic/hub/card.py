@@ -17,6 +17,7 @@ class RuleCard(BaseModel):
     command: str = Field(default="", description="the command that made it")
     seed: int | None = Field(default=None, description="seed of that command")
     meta_steps: int | None = Field(default=None, description="updates of θ")
+    earlier_meta_steps: int = Field(default=0, description="of the rules that it began from")
     horizon: int | None = Field(default=None, description="longest unroll meta-trained on, steps")
     batch_size: int | None = Field(default=None, description="of the inner loop")
     wall_clock_seconds: float | None = Field(default=None, description="of meta-training, s")
@@ -50,7 +51,8 @@ def card_markdown(
     if card.held_out_data:
         rows["held out"] = ", ".join(card.held_out_data)
     if card.meta_steps is not None:
-        rows["meta-steps"] = f"{card.meta_steps:,}"
+        earlier = card.earlier_meta_steps
+        rows["meta-steps"] = f"{card.meta_steps:,}" + (f", after {earlier:,}" if earlier else "")
     if card.horizon is not None:
         rows["horizon"] = f"{card.horizon:,} inner steps"
     if card.wall_clock_seconds is not None:

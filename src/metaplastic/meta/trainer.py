@@ -70,6 +70,7 @@ class Trainer:
         )
         self._rule = _starting_rule(config)
         self._training_data = _training_data(config)
+        self._earlier = _earlier_meta_steps(config)
         self._optimizer = optimizer.start(config.optimizer, self._rule)
         self._reporter.message(memory_line(plan, self._rule))
         self._meta_step = 0
@@ -193,6 +194,7 @@ class Trainer:
             command=self._command,
             seed=config.seed,
             meta_steps=self._meta_step,
+            earlier_meta_steps=self._earlier,
             horizon=config.unroll.horizon[1],
             batch_size=config.unroll.batch_size,
             wall_clock_seconds=round(self._seconds, 1),
@@ -221,6 +223,14 @@ def _training_data(config: MetaTrainConfig) -> tuple[str, ...]:
     start = config.rule.start
     earlier = hub.load_card(start).training_data if start is not None else ()
     return tuple(dict.fromkeys([*config.tasks.sources, *earlier]))
+
+
+def _earlier_meta_steps(config: MetaTrainConfig) -> int:
+    """Of the rule that the run began from, and of those before it."""
+    if config.rule.start is None:
+        return 0
+    card = hub.load_card(config.rule.start)
+    return card.earlier_meta_steps + (card.meta_steps or 0)
 
 
 def _hardware() -> str:

@@ -27,7 +27,7 @@ from metaplastic.rules.rule import Rule, RuleState, validated
 
 WEIGHT_STATISTICS = 4
 CONTEXT = 4  # bias, is input, is top, age; with resting biases also: is first
-RESTING = (0.0, 2.5, 0.0)  # of the first, the middle and the top layer, in a fresh rule
+RESTING = (0.0, 3.0, 0.0)  # of the first, the middle and the top layer, in a fresh rule
 COMPETITION = 6.0
 RATE_RANGE = 1.0  # learned factors of the inner step stay within e^-1 .. e^1
 
@@ -185,9 +185,12 @@ class Local(Rule):
                 error = self._send_back(phi, layer, delta)
                 post, corr_above = readout[k + c : k + 2 * c], corr
                 drive = jnp.tanh(jnp.mean(readout[-1], axis=0))
-                bias = phi.biases[layer - 1]
-                resting = self._resting(layer, layers)
-                biases[layer - 1] = bias + rate_b * (drive - 0.5 * (bias - resting))
+                if self.resting_bias is not None:
+                    resting = self.resting_bias[terms.place(layer - 1, layers)]
+                    drive = terms.pull(drive, resting, x_l)
+                biases[layer - 1] = phi.biases[layer - 1] + rate_b * (
+                    drive - 0.5 * phi.biases[layer - 1]
+                )
         phi = Phi(tuple(weights), tuple(biases), tuple(backward), phi.activation)
         return phi, RuleState(age=state.age + 1)
 
@@ -195,12 +198,6 @@ class Local(Rule):
         if not self.config.subspace:
             return self.term_weights
         return self.term_weights[terms.place(layer, layers)]
-
-    def _resting(self, layer: int, layers: int) -> Float[Array, ""]:
-        """What the biases of layer `layer` are drawn to, where nothing else drives them."""
-        if self.resting_bias is None:
-            return jnp.zeros(())
-        return self.resting_bias[terms.place(layer - 1, layers)]
 
     def _inner_steps(self, age: Array) -> tuple[Array, Array]:
         config = self.config

@@ -63,6 +63,19 @@ def subspace(
     return (towards - lateral.covariance(y).after(w)) * (w.shape[0] ** 0.5 / spread)
 
 
+def pull(
+    drive: Float[Array, " units"], resting: Float[Array, ""], x: Float[Array, "batch units"]
+) -> Float[Array, " units"]:
+    """The drive of biases that have a resting value, which they reach where nothing else drives
+    them. `x` is the units' activity.
+
+    Upwards it counts by as much of a unit's variance, which is one before its activation, as gets
+    through: a rectified unit that is always on hands on what is below it, a step unit nothing.
+    """
+    both = drive + 0.5 * resting
+    return jnp.where(both > 0, both * jnp.minimum(jnp.var(x, axis=0), 1.0), both)
+
+
 def turn(w: Array, change: Array, rate: Array) -> Array:
     """Turn unit-norm receptive fields towards `change`, by an angle of at most `rate`."""
     change = change / w.shape[0] ** 0.5

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from metaplastic.errors import RunError
+from metaplastic.evaluation.named_rule import earlier_stages
 from metaplastic.evaluation.studies.curves import curve_of
 from metaplastic.evaluation.studies.study import Study, StudySettings
 
@@ -40,7 +41,7 @@ class MetaTraining(Study):
                 f"{self.context.rule.name} does not lie in a run directory; give a run, or a rule "
                 "file inside one: --rule runs/NAME"
             )
-        loss = read_loss(run / "metrics.jsonl")
+        loss = read_loss(*(stage / "metrics.jsonl" for stage in (*earlier_stages(run), run)))
         ladder = self.context.ladder(own.rungs)
         found = {}
         for address in self.context.available(own.datasets):
@@ -56,21 +57,26 @@ class MetaTraining(Study):
         }
 
 
-def read_loss(path: Path) -> dict[str, list[float]]:
-    """Meta-steps and losses, averaged over equal stretches where there are many; losses that are
-    not finite are left out. Raises `RunError` where the run has no record."""
-    steps, losses = [], []
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
+def read_loss(*paths: Path) -> dict[str, list[float]]:
+    """Meta-steps and losses of one run, or of stages one after another; averaged over equal
+    stretches where there are many. Losses that are not finite are left out. Raises `RunError`
+    where there is no record."""
+    steps, losses, done = [], [], 0
+    for path in paths:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+        last = 0
+        for line in lines:
             try:
                 entry = json.loads(line)
             except ValueError:  # a line cut off by a kill
                 continue
+            last = max(last, entry["meta_step"])
             if entry.get("loss") is not None and np.isfinite(entry["loss"]):
-                steps.append(entry["meta_step"])
+                steps.append(done + entry["meta_step"])
                 losses.append(entry["loss"])
+        done += last
     if not losses:
-        raise RunError(f"{path.parent} has no record of its loss yet")
+        raise RunError(f"{paths[-1].parent} has no record of its loss yet")
     parts = min(KEPT, len(losses))
     return {
         "meta_step": [float(np.mean(part)) for part in np.array_split(np.array(steps), parts)],
