@@ -213,11 +213,9 @@ def local_update(theta, config, weights, biases, backward, age, x):
 
 def _pulled(drive, resting, active):
     """Towards the resting bias; upwards by as much of the variance of z, one, as is left in x."""
-    pull = drive + resting / 2
-    if pull <= 0:
-        return pull
-    mean = sum(active) / len(active)
-    return pull * min(sum((v - mean) ** 2 for v in active) / len(active), 1.0)
+    pull, mean = drive + resting / 2, sum(active) / len(active)
+    spread = sum((v - mean) ** 2 for v in active) / len(active)
+    return pull * min(spread, 1.0) if pull > 0 else pull
 
 
 def _resting(theta, layer, top_layer):

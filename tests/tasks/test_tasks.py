@@ -184,6 +184,8 @@ def test_an_unknown_source_is_answered_with_data_sets_and_generators() -> None:
         match=r"source of tasks 'shapez'; known: .*mnist.*reviews.*Did you mean 'shapes'",
     ):
         load_sources(["shapez"], "meta-train", n_classes=10)
+    with pytest.raises(DataError, match="no option 'fonts'"):  # a known one, options and all
+        load_sources(["glyphs?fonts=few"], "meta-train", n_classes=10)
 
 
 def test_no_source_is_refused() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metaplastic import data
+from metaplastic.data.address import parse_address
 from metaplastic.errors import ConfigError, unknown_name
 from metaplastic.tasks.architecture import Architecture
 from metaplastic.tasks.augmentation import Augmentation
@@ -77,7 +78,7 @@ def load_sources(
             )
         if address in GENERATORS:
             sources.append(GENERATORS[address]())
-        elif ":" not in address and address.partition("@")[0] not in data.SOURCES:
+        elif parse_address(address).name not in data.SOURCES:
             raise unknown_name("source of tasks", address, [*data.SOURCES, *GENERATORS])
         else:
             sources.append(load_dataset_source(address, portion, n_classes, data_dir))
