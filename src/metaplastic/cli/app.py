@@ -15,6 +15,7 @@ from metaplastic.cli.fit import fit
 from metaplastic.cli.info import info
 from metaplastic.cli.meta_train import meta_train
 from metaplastic.cli.report import report
+from metaplastic.cli.runtime import keep_interrupts
 from metaplastic.cli.study import study
 from metaplastic.cli.transform import transform
 from metaplastic.errors import MetaplasticError
@@ -60,6 +61,7 @@ app.command()(transform)
 
 def main() -> None:
     """Run the command line; a user's mistake ends it with one line and status 2."""
+    keep_interrupts()
     try:
         app()
     except MetaplasticError as error:

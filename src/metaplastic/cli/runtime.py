@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -38,6 +39,26 @@ def use_compilation_cache() -> None:
         return  # a read-only home costs time, nothing else
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+
+
+def keep_interrupts() -> None:
+    """Raise an interrupt again that came where Python drops exceptions.
+
+    JAX has a callback in every garbage collection; a `KeyboardInterrupt` raised there, or in a
+    `__del__`, is printed and forgotten, and the command would go on.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            # from a thread, or the second one would be raised in here and dropped as well
+            again = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))
+            again.daemon = True
+            again.start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
 
 
 class StopSignals:

@@ -1,0 +1,43 @@
+"""What every command sets up: interrupts that get through."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+DROPPED = """
+import gc, signal, time
+from metaplastic.cli.runtime import keep_interrupts
+
+keep_interrupts()
+def callback(phase, info):
+    gc.callbacks.remove(callback)
+    signal.raise_signal(signal.SIGINT)
+gc.callbacks.append(callback)
+try:
+    gc.collect()
+    print("dropped", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("raised again")
+"""
+
+
+def test_an_interrupt_dropped_in_a_garbage_collection_is_raised_again():
+    done = subprocess.run(
+        [sys.executable, "-c", DROPPED], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.stdout.split("\n")[:2] == ["dropped", "raised again"], done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_other_dropped_exceptions_are_told_as_before():
+    code = (
+        "from metaplastic.cli.runtime import keep_interrupts\nkeep_interrupts()\n"
+        "class Bad:\n    def __del__(self): raise ValueError('told')\nBad()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0
+    assert "ValueError: told" in done.stderr
