@@ -17,14 +17,16 @@ from typer.testing import CliRunner
 from metaplastic.cli.app import app
 
 KILLS = int(os.environ.get("METAPLASTIC_TEST_KILLS", "3"))
+# a rule that compiles in seconds; its two coefficients are meta-trained like any other θ
 SETTINGS = [
-    "--preset=tiny", "--seed=5", "--checkpoint-seconds=0", "--meta-steps=40",
+    "--preset=quick", "--seed=5", "--checkpoint-seconds=0", "--meta-steps=40",
     "--set=tasks.architectures.sides=[8]", "--set=tasks.architectures.units=[12]",
     "--set=tasks.architectures.n_features=[8]", "--set=tasks.n_classes=5",
     "--set=tasks.examples_per_class=8", "--set=tasks.labels_per_class=4",
     "--set=unroll.horizon=[4,6]", "--set=unroll.batch_size=16", "--set=validation.every=1000",
+    "--set=validation.tasks=2",
     "--set=estimator=truncated", "--set=unroll.truncation=[1,3]",
-    '--set=rule.settings={"hidden": 4, "error_channels": 2, "readout_channels": 2}',
+    "--set=rule.name=hebbian", "--set=groups=1", "--set=tasks.architectures.layers=[2,2]",
 ]  # fmt: skip
 
 

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from metaplastic.base_model import initialise
-from metaplastic.meta.estimators import Estimate, FullBackprop, TruncatedBackprop
+from metaplastic.meta.estimators import (
+    Estimate,
+    FullBackprop,
+    LateBackprop,
+    TruncatedBackprop,
+)
 from metaplastic.meta.estimators.estimator import gather
 from metaplastic.meta.group import GroupState, Pool
 from metaplastic.meta.unroll import (
@@ -51,6 +56,12 @@ def _group(seed: int = 0, tasks: int = TASKS) -> GroupState:
 
 
 def _rule():
+    """The hand-designed rule, which compiles in seconds: most of what is tested is the same for
+    every rule."""
+    return make_rule("hebbian", jax.random.key(1), half_life=10.0)
+
+
+def _learned_rule():
     rule = make_rule(
         "local", jax.random.key(1), hidden=4, error_channels=2, readout_channels=2, half_life=10.0
     )
@@ -74,7 +85,7 @@ def _flat(tree) -> np.ndarray:
 
 def test_agrees_with_finite_differences_in_float64() -> None:
     with jax.enable_x64(True):
-        rule, group, estimator = _rule(), _group(), _estimator()
+        rule, group, estimator = _learned_rule(), _group(), _estimator()
         steps = jnp.array(3)
         theta, static = eqx.partition(rule, eqx.is_inexact_array)
         gradient = _estimate(estimator, rule, group, steps).gradient
@@ -107,7 +118,7 @@ def test_agrees_with_finite_differences_in_float64() -> None:
 
 @pytest.mark.parametrize("other", [{"rematerialise": False}, {"at_once": 1}])
 def test_ways_that_must_agree_do(other: dict) -> None:
-    rule, group, steps = _rule(), _group(), jnp.array(4)
+    rule, group, steps = _learned_rule(), _group(), jnp.array(4)
     one = _estimate(_estimator(), rule, group, steps)
     two = _estimate(_estimator(**other), rule, group, steps)
     np.testing.assert_allclose(_flat(one.gradient), _flat(two.gradient), rtol=2e-4, atol=1e-6)
@@ -131,6 +142,26 @@ def test_full_backprop_is_one_truncation_of_the_whole_horizon() -> None:
     assert FullBackprop.lengths.fget(_estimator(FullBackprop)) == (4, 4)  # pyright: ignore
     assert _estimator(FullBackprop).restarts
     assert not _estimator().restarts
+
+
+def test_late_backprop_is_a_truncation_at_the_end_of_the_horizon() -> None:
+    rule, group = _rule(), _group()
+    late = _estimator(LateBackprop, truncation=(1, 3))
+    assert (late.lengths, late.backward_steps, late.restarts) == ((4, 4), 3, True)
+    found = _estimate(late, rule, group, jnp.array(4))
+    settled = _estimate(_estimator(), rule, group, jnp.array(1)).group
+    wanted = _estimate(_estimator(), rule, settled, jnp.array(3))
+    np.testing.assert_allclose(_flat(found.gradient), _flat(wanted.gradient), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(found.loss, wanted.loss, rtol=1e-5)
+    np.testing.assert_allclose(_flat(found.group.phi), _flat(wanted.group.phi), atol=1e-6)
+    assert found.group.rule_state.age.tolist() == [4, 4]
+
+
+def test_late_backprop_over_all_steps_is_full() -> None:
+    rule, group = _rule(), _group()
+    late = _estimate(_estimator(LateBackprop, truncation=(1, 9)), rule, group, jnp.array(4))
+    full = _estimate(_estimator(FullBackprop), rule, group, jnp.array(4))
+    np.testing.assert_allclose(_flat(late.gradient), _flat(full.gradient), rtol=1e-4, atol=1e-7)
 
 
 def test_a_task_that_is_not_finite_has_no_part_in_the_gradient() -> None:

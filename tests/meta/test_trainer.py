@@ -18,7 +18,7 @@ from metaplastic.meta.reporter import Reporter
 from metaplastic.meta.run_dir import RunDir, on_ladder, read_metrics
 from metaplastic.meta.trainer import Trainer
 
-from .conftest import tiny_config
+from .conftest import hebbian_config, tiny_config
 
 TIMES = ("seconds", "compile_seconds")
 
@@ -101,7 +101,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(whole, tmp_
 
 
 def test_where_every_checkpoint_is_damaged_nothing_is_begun_again(tmp_path: Path) -> None:
-    _train(tmp_path / "run", tiny_config(), stop_at=2)
+    _train(tmp_path / "run", hebbian_config(), stop_at=2)
     for path in (tmp_path / "run" / "checkpoints").iterdir():
         path.write_bytes(b"damaged")
     with pytest.raises(RunError, match=r"no checkpoint in .* can be read"):
@@ -191,7 +191,7 @@ def test_a_run_without_a_finite_gradient_ends_with_a_clear_error(
 
     monkeypatch.setattr(LocalEngine, "gather", nothing)
     with pytest.raises(RunError, match="no task gave a finite gradient in the last 10"):
-        _train(tmp_path / "run", tiny_config())
+        _train(tmp_path / "run", hebbian_config())
 
 
 def test_a_full_disk_leaves_the_previous_checkpoint_whole(

@@ -27,10 +27,9 @@ def _drawn(rule: Rule, seed: int) -> Rule:
 def _weights(rule: Rule) -> jax.Array:
     """All of φ after two inner steps."""
     phi = initialise(jax.random.key(2), SIZES)
-    state = rule.init(phi)
-    for seed in range(2):
-        x = jax.random.normal(jax.random.key(seed), (9, SIZES[0]))
-        phi, state = rule.update(phi, state, x)
+    x = jax.random.normal(jax.random.key(0), (2, 9, SIZES[0]))
+    # a scan, which compiles one step
+    phi = jax.lax.scan(lambda c, x: (rule.update(*c, x), None), (phi, rule.init(phi)), x)[0][0]
     return jnp.concatenate([a.ravel() for a in jax.tree.leaves(phi)])
 
 

@@ -46,7 +46,7 @@ def predict_unroll_bytes(
     φ and pools, and the gradient come on top. Within 30 % of what XLA reports on a processor.
     """
     at_once = min(estimator.tasks_at_once or n_tasks, n_tasks)
-    whole = _residual_bytes(rule, estimator, architecture, tasks, estimator.lengths[1])
+    whole = _residual_bytes(rule, estimator, architecture, tasks, estimator.backward_steps)
     if not estimator.config.rematerialise:
         return at_once * whole
     plain = dataclasses.replace(

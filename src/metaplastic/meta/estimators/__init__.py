@@ -3,9 +3,14 @@
 from metaplastic.errors import unknown_name
 from metaplastic.meta.estimators.estimator import Estimate, Estimator
 from metaplastic.meta.estimators.full import FullBackprop
+from metaplastic.meta.estimators.late import LateBackprop
 from metaplastic.meta.estimators.truncated import TruncatedBackprop
 
-ESTIMATORS: dict[str, type[Estimator]] = {"truncated": TruncatedBackprop, "full": FullBackprop}
+ESTIMATORS: dict[str, type[Estimator]] = {
+    "truncated": TruncatedBackprop,
+    "full": FullBackprop,
+    "late": LateBackprop,
+}
 
 
 def get_estimator(name: str) -> type[Estimator]:
@@ -20,6 +25,7 @@ __all__ = [
     "Estimate",
     "Estimator",
     "FullBackprop",
+    "LateBackprop",
     "TruncatedBackprop",
     "get_estimator",
 ]

@@ -58,6 +58,11 @@ class Estimator(eqx.Module):
         """Fewest and most inner steps of one estimate; the compiled program holds the most."""
 
     @property
+    def backward_steps(self) -> int:
+        """Most inner steps that are differentiated, which is what takes memory."""
+        return self.lengths[1]
+
+    @property
     def restarts(self) -> bool:
         """Whether every estimate needs tasks that are new."""
         return False

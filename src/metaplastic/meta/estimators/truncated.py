@@ -35,7 +35,7 @@ class TruncatedBackprop(Estimator):
                 pool,
                 key,
                 n_steps,
-                max_steps=self.lengths[1],
+                max_steps=self.backward_steps,
                 config=self.config,
                 per_class=self.per_class,
                 objective=self.objective,

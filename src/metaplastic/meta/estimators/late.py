@@ -1,0 +1,59 @@
+"""Backpropagation through the last steps of the whole unroll."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+from metaplastic.meta.estimators.estimator import Estimate
+from metaplastic.meta.estimators.truncated import TruncatedBackprop
+from metaplastic.meta.group import GroupState
+from metaplastic.meta.unroll import unroll
+from metaplastic.rules import Rule
+
+
+class LateBackprop(TruncatedBackprop):
+    """Runs every task from the random φ to its horizon, and differentiates the last k steps, k
+    being the most that `truncation` allows.
+
+    What is optimised is the end of the inner loop, as with `FullBackprop`, and as with truncations
+    how θ shaped the state k steps before it is left out. Meant for rules that are near their
+    optimum: there the gradient through a whole unroll is nearly all noise of the inner loop, and
+    the steps before the last are cheap.
+    """
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        return self.config.horizon
+
+    @property
+    def backward_steps(self) -> int:
+        return min(self.config.truncation[1], self.config.horizon[0])
+
+    @property
+    def restarts(self) -> bool:
+        return True
+
+    def __call__(self, rule: Rule, group: GroupState, n_steps: Int[Array, ""]) -> Estimate:
+        k = self.backward_steps
+
+        def settle(task: GroupState) -> GroupState:
+            end = unroll(
+                rule,
+                task.phi,
+                task.rule_state,
+                task.pool,
+                task.keys,
+                n_steps - k,
+                max_steps=self.lengths[1] - k,
+                config=self.config,
+                per_class=self.per_class,
+                objective=self.objective,
+                read=False,
+            )
+            return eqx.tree_at(lambda g: (g.phi, g.rule_state), task, (end.phi, end.rule_state))
+
+        settled = jax.lax.map(settle, group, batch_size=self.tasks_at_once or group.n_tasks)
+        return super().__call__(rule, settled, jnp.minimum(n_steps, k))
