@@ -59,8 +59,7 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     n_components : int
         Features, that is units of the last layer.
     activation : str
-        Of every layer: relu, leaky_relu, swish, tanh, sigmoid, gelu, sin or step. The shipped
-        rule is meta-trained with relu most, less with sigmoid and sin.
+        relu (most of meta-training's), leaky_relu, swish, tanh, sigmoid, gelu, sin or step.
     max_iter : int
         Inner steps: applications of the rule, one minibatch each (not passes over the data).
         0 gives the random network.

@@ -26,7 +26,7 @@ def draw(content: dict[str, Any]) -> Figure:
     found = content["datasets"]
     columns = min(COLUMNS, len(found))
     rows = -(-len(found) // columns)
-    height = 0.8 + rows * (0.9 + 0.22 * max(len(d["methods"]) for d in found.values()))
+    height = 0.8 + rows * (1.1 + 0.22 * max(len(d["methods"]) for d in found.values()))
     title = f"{content['title']}\n{protocol_note(content)}; dotted: chance"
     figure = new_figure(max(4.2 * columns, 6.5), height, title)
     axes = figure.subplots(rows, columns, squeeze=False)
@@ -63,7 +63,8 @@ def _panel(axes: Axes, address: str, entry: dict[str, Any]) -> None:
     chance = 1 / entry["data"]["classes"]
     axes.axvline(chance, color="black", linewidth=0.8, linestyle=":")
     seen = "\nmeta-trained on another part" if entry["data"]["meta_trained_on"] else ""
-    axes.set_title(f"{address}, {entry['data']['test']:,} test examples{seen}")
+    # on short lines: a long one would run out of the figure
+    axes.set_title(f"{address}\n{entry['data']['test']:,} test examples{seen}")
     axes.set_xlabel(ACCURACY)
 
 
