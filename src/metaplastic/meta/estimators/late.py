@@ -8,13 +8,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from metaplastic.meta.estimators.estimator import Estimate
-from metaplastic.meta.estimators.truncated import TruncatedBackprop
+from metaplastic.meta.estimators.full import FullBackprop
 from metaplastic.meta.group import GroupState
 from metaplastic.meta.unroll import unroll
 from metaplastic.rules import Rule
 
 
-class LateBackprop(TruncatedBackprop):
+class LateBackprop(FullBackprop):
     """Runs every task from the random φ to its horizon, and differentiates the last k steps, k
     being the most that `truncation` allows.
 
@@ -25,16 +25,8 @@ class LateBackprop(TruncatedBackprop):
     """
 
     @property
-    def lengths(self) -> tuple[int, int]:
-        return self.config.horizon
-
-    @property
     def backward_steps(self) -> int:
         return min(self.config.truncation[1], self.config.horizon[0])
-
-    @property
-    def restarts(self) -> bool:
-        return True
 
     def __call__(self, rule: Rule, group: GroupState, n_steps: Int[Array, ""]) -> Estimate:
         k = self.backward_steps
@@ -56,4 +48,4 @@ class LateBackprop(TruncatedBackprop):
             return eqx.tree_at(lambda g: (g.phi, g.rule_state), task, (end.phi, end.rule_state))
 
         settled = jax.lax.map(settle, group, batch_size=self.tasks_at_once or group.n_tasks)
-        return super().__call__(rule, settled, jnp.minimum(n_steps, k))
+        return super().__call__(rule, settled, jnp.array(k))
