@@ -21,7 +21,7 @@ from benchmarks.stages import STAGES, Bench
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="less time for each, for a try")
     parser.add_argument("--only", help=f"some stages of {', '.join(STAGES)}; the rest as they were")
     parser.add_argument("--out", type=Path, help="write the results here, and no table")

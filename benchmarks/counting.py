@@ -81,9 +81,8 @@ class Counts:
         return sum(size * n for size, n in self.passes.items())
 
     def add(self, other: Counts, times: int) -> None:
-        for mine, theirs in ((self.products, other.products), (self.passes, other.passes)):
-            for key, n in theirs.items():
-                mine[key] += n * times
+        self.products.update({key: n * times for key, n in other.products.items()})
+        self.passes.update({key: n * times for key, n in other.passes.items()})
 
 
 def count(hlo: str) -> Counts:

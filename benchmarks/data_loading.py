@@ -65,7 +65,7 @@ def _write_images(root: Path, count: int, side: int = 28, classes: int = 100) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data-dir", required=True, help="holds MNIST's four published files")
     parser.add_argument("--images", type=int, default=100_000, help="images in the folder")
     parser.add_argument("--out", type=Path, help="write the results here as JSON")

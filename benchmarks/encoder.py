@@ -85,7 +85,7 @@ def product(encoder: PlasticEncoder, x: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--rule", default="default", help="a shipped rule or the path of a rule file"
     )

@@ -135,15 +135,16 @@ def ray_workers_killed(folder: Path, minutes: float) -> dict[str, Any]:
 def ray_trainer_killed(folder: Path) -> dict[str, Any]:
     """The trainer killed three times at random, resumed each time."""
     out, rng, steps = folder / "trainer", random.Random(1), []
-    for attempt in range(4):
-        trainer = start(out, "--engine=ray", "--workers=2", *(["--resume"] if attempt else []))
-        before = len(read_metrics(out))
-        wait_for(before + 20, out, trainer)
+    trainer = start(out, "--engine=ray", "--workers=2")
+    for _ in range(3):
+        wait_for(len(read_metrics(out)) + 20, out, trainer)
         time.sleep(rng.uniform(0.0, 4.0))
-        if attempt < 3:
-            trainer.kill()
-            trainer.wait()
-            steps.append(len(read_metrics(out)))
+        trainer.kill()
+        trainer.wait()
+        steps.append(len(read_metrics(out)))
+        trainer = start(out, "--engine=ray", "--workers=2", "--resume")
+    wait_for(steps[-1] + 20, out, trainer)
+    time.sleep(rng.uniform(0.0, 4.0))
     assert stop(trainer) == 128 + signal.SIGTERM
     resumed = [line for line in told(out) if "resumed at" in line]
     assert len(resumed) == 3

@@ -44,10 +44,10 @@ def measure(config: MetaTrainConfig, args: argparse.Namespace) -> dict[str, Any]
     for number in args.groups:
         stream = plan.stream(number)
         group = begin_group(rule, stream, [0] * args.tasks)
-        run = eqx.filter_jit(lambda *given: estimator(*given))
-        run(rule, group, length)  # compiles
+        run = eqx.filter_jit(type(estimator).__call__)
+        run(estimator, rule, group, length)  # compiles
         start = time.perf_counter()
-        estimate = run(rule, group, length)
+        estimate = run(estimator, rule, group, length)
         norms = np.minimum(np.asarray(estimate.norm), config.optimizer.clip_task)
         kept = norms[np.asarray(estimate.finite)]
         found[str(stream.architecture)] = {

@@ -115,7 +115,7 @@ def check(path: Path, against: Path | None = None) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("results", type=Path, nargs="*", help="all of results/bench-*.json if none")
     parser.add_argument("--against", type=Path, help="a file to compare with, not the last commit")
     arguments = parser.parse_args()

@@ -61,7 +61,7 @@ def theta_of(config: MetaTrainConfig) -> Any:
 
 def bytes_of_messages() -> dict[str, Any]:
     """θ out, a gradient back, and the state of a task, which never travels."""
-    import ray.cloudpickle as pickle
+    from ray.cloudpickle import dumps  # pyright: ignore[reportAttributeAccessIssue]
 
     found = {}
     for preset in PRESETS:
@@ -74,9 +74,9 @@ def bytes_of_messages() -> dict[str, Any]:
         pool = config.tasks.n_classes * config.tasks.examples_per_class
         found[preset] = {
             "meta_parameters": sum(a.size for a in jax.tree.leaves(theta)),
-            "theta_bytes": len(pickle.dumps(theta, protocol=5)),
-            "gradient_bytes": len(pickle.dumps(answer, protocol=5)),
-            "request_bytes": len(pickle.dumps(request, protocol=5)),
+            "theta_bytes": len(dumps(theta, protocol=5)),
+            "gradient_bytes": len(dumps(answer, protocol=5)),
+            "request_bytes": len(dumps(request, protocol=5)),
             "phi_bytes_per_task": phi,
             "pool_bytes_per_task": [4 * pool * s[0] for s in sizes],
         }
@@ -107,6 +107,7 @@ def trainer_costs(address: str | None, per_update: int = 256, updates: int = 20)
         collector = _collector(backend, 1, workers, in_flight=16, max_staleness=10**6)
         collector.collect(theta, 0, 64)  # workers are up
         clock, wall = time.process_time(), time.perf_counter()
+        answers = []
         for version in range(updates):
             answers = collector.collect(theta, version, per_update).answers
         seconds = time.process_time() - clock
@@ -129,7 +130,8 @@ def trainer_costs(address: str | None, per_update: int = 256, updates: int = 20)
         }
         collector.close()
         backend._held.clear()
-    handle = ray.remote(num_cpus=0)(SleepingWorker).remote((3600.0, 0.0, 0.0), 0, None, {})
+    handle: Any = ray.remote(num_cpus=0)(SleepingWorker)
+    handle = handle.remote((3600.0, 0.0, 0.0), 0, None, {})
     theta = backend.broadcast(theta_of(make_config("quick")))
     looks = []
     for pending in (1000, 4000):

@@ -129,18 +129,18 @@ def _add_torch(
     if not wanted:
         return
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         from benchmarks.rivals import pytorch
     except ImportError:
         skipped["PyTorch"] = MISSING
         return
     theta, settings, arrays, late = given
-    arrays = jax.tree.map(np.asarray, arrays)
+    weights, biases, batches = jax.tree.map(np.asarray, arrays)
     for way, threads in wanted:
         label = f"PyTorch {way}, {threads} thread{'s' if threads > 1 else ''}"
         torch.set_num_threads(threads)
-        job = pytorch.meta_gradient(way, theta, settings, *arrays, late)
+        job = pytorch.meta_gradient(way, theta, settings, weights, biases, batches, late)
         began = time.perf_counter()
         try:
             found = job()

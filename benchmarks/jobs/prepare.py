@@ -29,11 +29,13 @@ def run(arguments: dict[str, Any]) -> dict[str, Any]:
                     on_device, rule.settings, *phi, plain_jax.shortened(batches), late
                 )
                 continue
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         from benchmarks.rivals import pytorch
 
         torch.set_num_threads(1)
-        arrays = jax.tree.map(np.asarray, (*phi, batches))
-        pytorch.meta_gradient(arguments["rival"], theta, rule.settings, *arrays, late)()
+        weights, biases, data = jax.tree.map(np.asarray, (*phi, batches))
+        pytorch.meta_gradient(
+            arguments["rival"], theta, rule.settings, weights, biases, data, late
+        )()
     return {}

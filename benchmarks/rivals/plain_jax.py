@@ -120,7 +120,8 @@ def inner_step(theta, settings, weights, biases, age, x):
 
     xs, zs = forward(weights, biases, x)
     new_weights, new_biases = list(weights), list(biases)
-    error = post = corr = None
+    error: Any = None
+    post = corr = None
     for layer in range(len(weights), -1, -1):
         x_l, z_l = xs[layer][..., None], zs[layer][..., None]
         if layer > 0:

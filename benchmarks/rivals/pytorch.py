@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 
 PENALTY = 0.1
 SHARPNESS = (2.0, 6.0)
@@ -202,8 +202,8 @@ def meta_gradient(
         return torch.tensor(a, device=device)
 
     theta = {name: tensor(a).requires_grad_() for name, a in theta.items()}
-    weights, biases = [tensor(a) for a in weights], [tensor(a) for a in biases]
-    data = [tensor(a) for a in batches]
+    weights, biases = tuple(map(tensor, weights)), tuple(map(tensor, biases))
+    data = tuple(map(tensor, batches))
     n_tasks = len(weights[0])
 
     def vmapped() -> dict[str, Any]:

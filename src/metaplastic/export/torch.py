@@ -17,7 +17,7 @@ from metaplastic.encoder import PlasticEncoder
 from metaplastic.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
 
 def to_torch(encoder: PlasticEncoder) -> torch.nn.Sequential:
@@ -27,8 +27,8 @@ def to_torch(encoder: PlasticEncoder) -> torch.nn.Sequential:
     scikit-learn's NotFittedError, ConfigError for an activation that has no module here.
     """
     try:
-        import torch
-        from torch import nn
+        import torch  # pyright: ignore[reportMissingImports]
+        from torch import nn  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise MissingExtraError("torch", "torch", "export to PyTorch") from None
     check_is_fitted(encoder, "network_")
