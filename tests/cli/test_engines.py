@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from metaplastic.cli.app import app
 from metaplastic.errors import MetaplasticError
+from metaplastic.hub import load_card
 from metaplastic.meta.engines.launch import free_port
 
 STEPS = 12
@@ -127,6 +128,9 @@ def test_a_run_of_one_process_goes_on_on_two(alone: Path, tmp_path: Path) -> Non
     assert f"resumed at meta-step {STEPS - 1}" in done.stderr
     assert "2 processes, 2 devices" in done.stderr
     _close(alone, out)
+    command = load_card(out / "rule.safetensors").command  # what was typed
+    assert command.startswith(f"metaplastic meta-train --out={out} ")
+    assert command.endswith(" --resume --local-processes=2")
 
 
 def test_an_error_of_process_0_ends_all_with_one_line(alone: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def start_local_processes(count: int) -> int:
     """This command again as `count` processes of a mesh on this machine; the exit status."""
+    from metaplastic.cli.runtime import TYPED, command_line
     from metaplastic.meta.engines.launch import launch
 
     rest, skip = [], False
@@ -31,7 +32,8 @@ def start_local_processes(count: int) -> int:
             rest.pop()
     if not any(a == "--engine" or a.startswith("--engine=") for a in rest):
         rest.append("--engine=mesh")
-    return launch([sys.executable, "-m", "metaplastic", *rest], count)
+    command = [sys.executable, "-m", "metaplastic", *rest]
+    return launch(command, count, {TYPED: command_line()})
 
 
 @contextmanager

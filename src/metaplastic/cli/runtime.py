@@ -11,9 +11,13 @@ from collections.abc import Callable
 from types import FrameType
 
 
+# set for the processes that a command starts: what was typed
+TYPED = "METAPLASTIC_COMMAND"
+
+
 def command_line() -> str:
     """The command as it was typed, for a rule's card."""
-    return shlex.join(["metaplastic", *sys.argv[1:]])
+    return os.environ.get(TYPED) or shlex.join(["metaplastic", *sys.argv[1:]])
 
 
 def one_thread_per_operation() -> None:

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from metaplastic.errors import ConfigError
 
@@ -17,9 +17,10 @@ GRACE_SECONDS = 60.0  # how long the others may take to notice that one is lost
 _PR_SET_PDEATHSIG = 1
 
 
-def launch(command: Sequence[str], count: int) -> int:
+def launch(command: Sequence[str], count: int, environment: Mapping[str, str] | None = None) -> int:
     """Run `command` `count` times with the options of a mesh on loopback; the exit status.
 
+    `environment` is added to this process's own.
     Signals go to process 0, which saves and ends the others. Where one dies, the others have
     a minute to end by themselves. Raises `ConfigError` where `count` is below 1.
     """
@@ -41,6 +42,7 @@ def launch(command: Sequence[str], count: int) -> int:
                     [*command, *place, f"--process-id={index}"],
                     # a terminal's interrupt reaches only this process, which passes it on
                     start_new_session=True,
+                    env={**os.environ, **(environment or {})},
                     preexec_fn=_settle(core),
                 )
             )
