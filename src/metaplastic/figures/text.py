@@ -72,5 +72,11 @@ def _rivals(axes: Axes, rivals: dict[str, Any], far: float) -> None:
             fontsize=7.5,
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.9},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.9,
+                "relpos": (0.0, 0.5),
+                "shrinkA": 2,
+            },
         )
