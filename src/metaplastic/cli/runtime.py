@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-
 # set for the processes that a command starts: what was typed
 TYPED = "METAPLASTIC_COMMAND"
 
