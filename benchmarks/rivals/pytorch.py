@@ -118,7 +118,8 @@ def inner_step(theta, settings, weights, biases, age, x):
 
     xs, zs = forward(weights, biases, x)
     new_weights, new_biases = list(weights), list(biases)
-    error = post = corr = None
+    error: Any = None
+    post = corr = None
     for layer in range(len(weights), -1, -1):
         x_l, z_l = xs[layer][..., None], zs[layer][..., None]
         if layer > 0:
@@ -170,10 +171,12 @@ def step_and_loss(theta, settings, weights, biases, age, batch):
     return weights, biases, ridge_loss(fit, fit_y, test, test_y)
 
 
-def task_loss(theta, settings, weights, biases, batches, late_weight, step=step_and_loss):
+def task_loss(
+    theta, settings, weights, biases, batches, late_weight, step=step_and_loss
+) -> torch.Tensor:
     """The weighted meta-objective of one task's unroll from age 0."""
     steps = len(batches[0])
-    total = weight = 0.0
+    total, weight = torch.zeros((), device=batches[0].device), 0.0
     for t in range(steps):
         age = torch.tensor(float(t), device=batches[0].device)
         batch = [a[t] for a in batches]
