@@ -55,7 +55,7 @@ def keep_interrupts() -> None:
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             # from a thread, or the second one would be raised in here and dropped as well
-            again = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))
+            again = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
             again.daemon = True
             again.start()
         else:
