@@ -41,10 +41,10 @@ def measure(config: MetaTrainConfig, args: argparse.Namespace) -> dict[str, Any]
     rule = hub.load_rule(config.rule.start)
     estimator, found = plan.estimator(), {}
     length = jnp.array(estimator.lengths[1])
+    run = eqx.filter_jit(type(estimator).__call__)
     for number in args.groups:
         stream = plan.stream(number)
         group = begin_group(rule, stream, [0] * args.tasks)
-        run = eqx.filter_jit(type(estimator).__call__)
         run(estimator, rule, group, length)  # compiles
         start = time.perf_counter()
         estimate = run(estimator, rule, group, length)

@@ -6,9 +6,14 @@ import subprocess
 import sys
 
 DROPPED = """
-import gc, signal, time
+import gc, signal, threading, time
 from metaplastic.cli.runtime import keep_interrupts
 
+start = threading.Thread.start
+def slow(thread):  # as on loaded cores, the main thread is still at it long after
+    start(thread)
+    time.sleep(1.0)
+threading.Thread.start = slow
 keep_interrupts()
 def callback(phase, info):
     gc.callbacks.remove(callback)

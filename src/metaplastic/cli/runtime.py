@@ -7,8 +7,9 @@ import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, FunctionType
 
 # set for the processes that a command starts: what was typed
 TYPED = "METAPLASTIC_COMMAND"
@@ -54,14 +55,25 @@ def keep_interrupts() -> None:
 
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            # from a thread, or the second one would be raised in here and dropped as well
-            again = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-            again.daemon = True
-            again.start()
+            threading.Thread(target=raise_again, daemon=True).start()
         else:
             before(unraisable)
 
+    def raise_again() -> None:
+        # raised inside the hook it would be dropped as well, and nobody told
+        while _runs(hook):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
     sys.unraisablehook = hook
+
+
+def _runs(function: FunctionType) -> bool:
+    """Whether the main thread is inside `function`."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None and frame.f_code is not function.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 class StopSignals:

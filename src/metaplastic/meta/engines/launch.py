@@ -20,9 +20,9 @@ _PR_SET_PDEATHSIG = 1
 def launch(command: Sequence[str], count: int, environment: Mapping[str, str] | None = None) -> int:
     """Run `command` `count` times with the options of a mesh on loopback; the exit status.
 
-    `environment` is added to this process's own.
-    Signals go to process 0, which saves and ends the others. Where one dies, the others have
-    a minute to end by themselves. Raises `ConfigError` where `count` is below 1.
+    `environment` is added to this process's own. Signals go to process 0, which saves and ends
+    the others. Where one dies, the others have a minute to end by themselves. Raises
+    `ConfigError` where `count` is below 1.
     """
     if count < 1:
         raise ConfigError(f"--local-processes {count}: at least 1")
