@@ -9,6 +9,7 @@ DROPPED = """
 import gc, signal, threading, time
 from metaplastic.cli.runtime import keep_interrupts
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 start = threading.Thread.start
 def slow(thread):  # as on loaded cores, the main thread is still at it long after
     start(thread)
