@@ -133,6 +133,18 @@ def test_a_run_of_one_process_goes_on_on_two(alone: Path, tmp_path: Path) -> Non
     assert command.endswith(" --resume --local-processes=2")
 
 
+def test_two_processes_go_from_stage_to_stage(alone: Path, tmp_path: Path) -> None:
+    file, out = tmp_path / "stages.toml", tmp_path / "staged"
+    file.write_text("[[stages]]\nuntil = 3\n[[stages]]\nuntil = 2\n")
+    done = _run(out, f"--config={file}", "--local-processes=2")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("2 processes, 2 devices") == 2
+    losses = [[m["loss"] for m in _metrics(run)] for run in (alone, out / "stage-1")]
+    assert losses[1] == pytest.approx(losses[0][:3], rel=2e-3)
+    card = load_card(out / "rule.safetensors")
+    assert (card.earlier_meta_steps, card.meta_steps) == (3, 2)
+
+
 def test_an_error_of_process_0_ends_all_with_one_line(alone: Path, tmp_path: Path) -> None:
     done = _run(alone, "--local-processes=2")
     assert done.returncode == 2

@@ -12,7 +12,7 @@ import pytest
 
 from metaplastic.errors import ConfigError, DataError, RunError
 from metaplastic.evaluation import search
-from metaplastic.evaluation.named_rule import ladder_of, named_rule, run_of
+from metaplastic.evaluation.named_rule import ladder_of, named_rule, run_of, stages_of
 from metaplastic.evaluation.results import read_json
 from metaplastic.evaluation.studies import STUDIES, Context, make_study
 from metaplastic.evaluation.studies.filters import coded
@@ -192,17 +192,21 @@ def test_a_record_cut_off_by_a_kill_still_reads(run_folder):
 
 
 def test_stages_before_a_run_count_along(run_folder, tmp_path):
-    """Records of two stages, as the shipped rule's: their rules come first, meta-steps go on."""
-    run = tmp_path / "last"
-    shutil.copytree(run_folder, run)
-    for stage in ("stage-1", "stage-2"):  # both end at meta-step 10; copied before they are there
-        shutil.copytree(run_folder, run / stage, ignore=shutil.ignore_patterns("rules"))
+    """Records of three stages, as the shipped rule's: their rules come first, meta-steps go on."""
+    run = tmp_path / "staged"
+    for stage in ("stage-1", "stage-2", "stage-10"):  # each ends at meta-step 10
+        shutil.copytree(run_folder, run / stage)
+    assert run_of(run) is None
+    (run / "stages.json").write_text("{}")
+    assert run_of(run) == run_of(run / "rule.safetensors") == run
+    assert stages_of(run_folder) == [run_folder]
+    assert stages_of(run) == [run / "stage-1", run / "stage-2", run / "stage-10"]
     steps = [rule.meta_steps for rule in ladder_of(run, 9)]
     assert steps == [10, 20, 21, 22, 25, 30]
     assert [rule.meta_steps for rule in ladder_of(run, 3)] == [10, 21, 30]
-    (run / "rules" / "step-000000010.safetensors").unlink()  # as of a run that was stopped
+    (run / "stage-10" / "rules" / "step-000000010.safetensors").unlink()  # as if it was stopped
     assert [rule.meta_steps for rule in ladder_of(run, 9)] == [*steps[:-1], 30]
-    paths = [run / "stage-1" / "metrics.jsonl", run / "metrics.jsonl"]
+    paths = [stage / "metrics.jsonl" for stage in stages_of(run)[:2]]
     assert read_loss(*paths)["meta_step"] == list(range(1, 21))
 
 

@@ -52,6 +52,8 @@ def joined(meeting: Meeting | None) -> Iterator[Cluster | None]:
     try:
         cluster = join(meeting)
         yield cluster
+        if cluster.leads:
+            cluster.tell({"do": "end"})
         cluster.leave()
     except PeerLostError as error:
         _end(error, 1)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from metaplastic.errors import ConfigError
-
-if TYPE_CHECKING:
-    from metaplastic.meta.config import MetaTrainConfig
-    from metaplastic.meta.engines import EngineOptions
 
 DEFAULT_PRESET = "quick"
 SCALE = "Scale (docs/scaling.md)"
@@ -118,13 +114,16 @@ def meta_train(
     """Meta-train an update rule by truncated backpropagation through its inner loop.
 
     Writes config.json, metrics.jsonl, checkpoints, a ladder of rule files and rule.safetensors
-    into --out. Interrupt and SIGTERM save and exit; --resume goes on.
+    into --out. Interrupt and SIGTERM save and exit; --resume goes on. A --config with [[stages]]
+    makes as many runs, stage-1 and so on in --out, each from the rule of the one before.
     """
+    from metaplastic.cli.lead import lead
     from metaplastic.cli.mesh import joined, start_local_processes, take_part
     from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
-    from metaplastic.meta.config import make_config, parse_override
+    from metaplastic.meta.config import parse_override
     from metaplastic.meta.engines import EngineOptions, get_engine
     from metaplastic.meta.engines.cluster import Meeting
+    from metaplastic.meta.stages import make_stages
 
     one_thread_per_operation()
     use_compilation_cache()
@@ -153,7 +152,7 @@ def meta_train(
     asked = bool(overrides) or config is not None or preset is not None
     if engine is not None:
         overrides.append({"engine": engine})
-    wanted = make_config(preset or DEFAULT_PRESET, config, overrides)
+    stages = make_stages(out, preset or DEFAULT_PRESET, config, overrides, until=until)
 
     meeting = None
     if engine == "mesh":
@@ -164,9 +163,9 @@ def meta_train(
             take_part(cluster, data_dir)
             return
         options = EngineOptions(cluster, address, workers, worker_timeout, in_flight)
-        status = _lead(
+        status = lead(
             out,
-            wanted,
+            stages,
             asked=asked,
             resume=resume,
             engine=engine,
@@ -174,64 +173,6 @@ def meta_train(
             data_dir=data_dir,
             checkpoint_seconds=checkpoint_seconds,
             tensorboard=tensorboard,
-            until=until,
         )
     if status:
         raise typer.Exit(status)
-
-
-def _lead(
-    out: Path,
-    wanted: MetaTrainConfig,
-    *,
-    asked: bool,
-    resume: bool,
-    engine: str | None,
-    options: EngineOptions,
-    data_dir: Path | None,
-    checkpoint_seconds: float,
-    tensorboard: bool,
-    until: int | None,
-) -> int:
-    """The run, by the one process that owns its directory; the exit status."""
-    from metaplastic.cli.progress import ConsoleReporter
-    from metaplastic.cli.runtime import StopSignals, command_line
-    from metaplastic.meta.config import engine_to_go_on
-    from metaplastic.meta.reporter import Reporter, Reporters
-    from metaplastic.meta.run_dir import RunDir, read_config
-    from metaplastic.meta.trainer import Trainer
-
-    if resume:
-        saved = read_config(out).engine
-        engine = engine_to_go_on(saved, engine)
-        wanted = wanted.model_copy(update={"engine": saved})
-    engine = engine or wanted.engine
-    if engine == "mesh" and options.cluster is None:
-        engine = "local"  # of one process, they are the same
-    reporter: Reporter = ConsoleReporter()
-    if tensorboard:
-        from metaplastic.cli.tensorboard import TensorBoardReporter
-
-        reporter = Reporters(reporter, TensorBoardReporter(out / "events"))
-    run = RunDir.resume(out, wanted if asked else None) if resume else RunDir.create(out, wanted)
-    stop = StopSignals(reporter.warning)
-    try:
-        trainer = Trainer(
-            run,
-            data_dir=data_dir,
-            reporter=reporter,
-            checkpoint_seconds=checkpoint_seconds,
-            command=command_line(),
-            engine=engine,
-            options=options,
-        )
-        finished = trainer.train(stop, until=until)
-        trainer.close()
-    finally:
-        reporter.close()
-        run.close()
-    if not finished:
-        typer.echo(f"saved; go on by: metaplastic meta-train --out {out} --resume", err=True)
-        return stop.status
-    typer.echo(f"the rule is {out / 'rule.safetensors'}")
-    return 0

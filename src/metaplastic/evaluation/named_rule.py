@@ -13,6 +13,7 @@ import numpy as np
 
 from metaplastic.errors import RuleFileError
 from metaplastic.hub import load_card, load_rule, shipped_rules
+from metaplastic.meta.stages import RECORD, RULE
 from metaplastic.rules import RULES, Rule, make_rule
 
 DEFAULT_INNER_STEPS = 200
@@ -100,8 +101,8 @@ def named_rule(name: str | Path) -> NamedRule:
     Raises `RuleFileError` naming what there is.
     """
     name = str(name)
-    if Path(name).is_dir() and (Path(name) / "rule.safetensors").is_file():
-        name = str(Path(name) / "rule.safetensors")  # a run directory: its newest rule
+    if Path(name).is_dir() and (Path(name) / RULE).is_file():
+        name = str(Path(name) / RULE)  # a run directory: its newest rule
     if name in RULES and not Path(name).is_file():
         rule = make_rule(name, jax.random.key(0))
         title = (rule.__doc__ or name).strip().splitlines()[0]
@@ -126,41 +127,46 @@ def named_rule(name: str | Path) -> NamedRule:
 
 
 def run_of(name: str | Path) -> Path | None:
-    """The run directory that a rule file lies in, or that is given itself; None for none."""
+    """The run directory that a rule file lies in, or that is given itself, of one run or of
+    stages; None for none."""
     path = Path(name)
     for folder in (path, path.parent, path.parent.parent):
-        if (folder / "config.json").is_file() and (folder / "rules").is_dir():
+        single = (folder / "config.json").is_file() and (folder / "rules").is_dir()
+        if single or (folder / RECORD).is_file():
             return folder
     return None
 
 
-def earlier_stages(run: Path) -> list[Path]:
-    """Records of the runs that a run goes on from, where they lie in its folder as `stage-1` and
-    so on; in their order."""
+def stages_of(run: Path) -> list[Path]:
+    """The directories of a run's stages that have a rule, in their order; a single run is its own
+    only one."""
+    if not (run / RECORD).is_file():
+        return [run]
     found = {
         int(match.group(1)): path
         for path in run.glob("stage-*")
-        if (match := re.fullmatch(r"stage-(\d+)", path.name))
-        and (path / "rule.safetensors").is_file()
+        if (match := re.fullmatch(r"stage-(\d+)", path.name)) and (path / RULE).is_file()
     }
     return [found[number] for number in sorted(found)]
 
 
 def ladder_of(run: Path, most: int = 6) -> list[NamedRule]:
-    """Rules that a run kept on its way, by rising meta-step, after those of the stages before it;
-    `most` of them, spread evenly, the last and, where there are two, the first among them."""
+    """Rules that a run kept on its way, by rising meta-step: the last of every stage, of the last
+    stage all; `most` of them, spread evenly, the last and, where there are two, the first among
+    them."""
     rules: list[NamedRule] = []
     done = 0
-    for stage in earlier_stages(run):
-        own = load_card(stage / "rule.safetensors").meta_steps or 0
+    *earlier, last = stages_of(run) or [run]
+    for stage in earlier:
+        own = load_card(stage / RULE).meta_steps or 0
         done += own
-        rules.append(named_rule(stage / "rule.safetensors")._replace(meta_steps=done))
+        rules.append(named_rule(stage / RULE)._replace(meta_steps=done))
     found = {
         int(match.group(1)): path
-        for path in (run / "rules").glob("step-*.safetensors")
+        for path in (last / "rules").glob("step-*.safetensors")
         if (match := re.fullmatch(r"step-(\d+)", path.stem))
     }
-    newest = run / "rule.safetensors"  # a run that was stopped ends between two rungs
+    newest = last / RULE  # a run that was stopped ends between two rungs
     if newest.is_file() and (at := load_card(newest).meta_steps or 0) > max(found, default=0):
         found[at] = newest
     for step in sorted(found):

@@ -193,14 +193,19 @@ def make_config(
 
     Raises `ConfigError` that names the field, what was given and what is allowed.
     """
-    if preset not in PRESETS:
-        raise unknown_name("preset", preset, PRESETS)
-    table = dict(PRESETS[preset])
-    if file is not None:
-        table = merge(table, _read_table(file))
+    table = make_table(preset, file)
     for override in overrides:
         table = merge(table, override)
     return parse_config(table)
+
+
+def make_table(preset: str = "quick", file: Path | None = None) -> dict[str, Any]:
+    """The file's settings laid on the preset's, unchecked; raises `ConfigError` where either
+    cannot be read."""
+    if preset not in PRESETS:
+        raise unknown_name("preset", preset, PRESETS)
+    table = dict(PRESETS[preset])
+    return table if file is None else merge(table, _read_table(file))
 
 
 def parse_config(table: Mapping[str, Any]) -> MetaTrainConfig:

@@ -80,6 +80,11 @@ class Trainer:
         """The rule as it would be published now: θ averaged over recent meta-steps."""
         return optimizer.averaged(self._rule, self._optimizer)
 
+    @property
+    def meta_step(self) -> int:
+        """The meta-steps done."""
+        return self._meta_step
+
     def close(self) -> None:
         """Let go of the engine's workers. The trainer is of no use afterwards."""
         self._engine.close()

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from metaplastic.errors import RunError
-from metaplastic.evaluation.named_rule import earlier_stages
+from metaplastic.evaluation.named_rule import stages_of
 from metaplastic.evaluation.studies.curves import curve_of
 from metaplastic.evaluation.studies.study import Study, StudySettings
 
@@ -41,7 +41,7 @@ class MetaTraining(Study):
                 f"{self.context.rule.name} does not lie in a run directory; give a run, or a rule "
                 "file inside one: --rule runs/NAME"
             )
-        loss = read_loss(*(stage / "metrics.jsonl" for stage in (*earlier_stages(run), run)))
+        loss = read_loss(*(stage / "metrics.jsonl" for stage in stages_of(run)))
         ladder = self.context.ladder(own.rungs)
         found = {}
         for address in self.context.available(own.datasets):

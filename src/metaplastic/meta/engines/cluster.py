@@ -153,7 +153,7 @@ class Cluster:
         client = _client()
         try:
             client.key_value_set(f"metaplastic/tell/{self._told}", json.dumps(message))
-            if self._told > 8:  # all have heard it: each message but "end" leads to a collective
+            if self._told > 8:  # all have heard it: of those between, most lead to a collective
                 client.key_value_delete(f"metaplastic/tell/{self._told - 8}")
         except jax.errors.JaxRuntimeError as error:
             raise _lost(error) from None

@@ -137,19 +137,19 @@ class MeshEngine(Engine):
         )
 
     def close(self) -> None:
-        self._cluster.tell({"do": "end"})
+        self._cluster.tell({"do": "close"})
 
 
 def follow(cluster: Cluster, data_dir: Path | None = None) -> None:
-    """What every process but 0 does: what process 0 tells, until it says that this is the end.
+    """What every process but 0 does: what process 0 tells, run after run, until it says that this
+    is the end.
 
     Raises `RunError` where process 0 ended by an error.
     """
     from metaplastic.meta.config import parse_config
     from metaplastic.meta.plan import make_plan
 
-    message = cluster.listen()
-    if message["do"] == "begin":
+    while (message := cluster.listen())["do"] == "begin":
         config = parse_config(message["config"])
         try:
             plan = make_plan(config, data_dir=data_dir)
@@ -157,7 +157,9 @@ def follow(cluster: Cluster, data_dir: Path | None = None) -> None:
         except MetaplasticError as error:
             raise RunError(f"process {cluster.index}: {error}") from None
         rule = make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)
-        while (message := cluster.listen())["do"] != "end":
+        while (message := cluster.listen())["do"] not in ("close", "end"):
             engine.take_part(message["do"], rule, message.get("meta_step", 0))
+        if message["do"] == "end":
+            break
     if message.get("error"):
         raise RunError(f"process 0 ended: {message['error']}")

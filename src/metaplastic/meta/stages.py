@@ -1,0 +1,170 @@
+"""Meta-training in stages: one configuration file, runs that begin from one another's rules.
+
+A file with an array of tables `stages` asks for as many runs. Each table is laid on the stage
+before it, the first on the rest of the file; `until` stops a stage, and it alone, after that
+meta-step. Run K lies in OUT/stage-K, the last one's rule in OUT too. A file without `stages` is
+one run, in OUT itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaplastic import hub
+from metaplastic.errors import ConfigError, RunError
+from metaplastic.meta.checkpoint import write_atomically
+from metaplastic.meta.config import (
+    MetaTrainConfig,
+    differing_fields,
+    make_table,
+    merge,
+    parse_config,
+)
+from metaplastic.meta.run_dir import read_config
+
+RECORD = "stages.json"
+RULE = "rule.safetensors"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of meta-training: its directory, its configuration and where it stops."""
+
+    path: Path
+    config: MetaTrainConfig
+    until: int | None = None
+
+    @property
+    def last(self) -> int:
+        """The meta-step that it ends at."""
+        total = self.config.optimizer.meta_steps
+        return total if self.until is None else min(self.until, total)
+
+    @property
+    def begun(self) -> bool:
+        """Whether its directory holds a run."""
+        return (self.path / "config.json").is_file()
+
+    @property
+    def done(self) -> bool:
+        """Whether its rule has all of its meta-steps."""
+        rule = self.path / RULE
+        return rule.is_file() and (hub.load_card(rule).meta_steps or 0) >= self.last
+
+
+def make_stages(
+    out: Path,
+    preset: str = "quick",
+    file: Path | None = None,
+    overrides: Iterable[Mapping[str, Any]] = (),
+    *,
+    until: int | None = None,
+) -> list[Stage]:
+    """Preset, then file, then a stage's own table, then overrides, each laid on the one before.
+
+    Raises `ConfigError` that names the stage and the field, what was given and what is allowed.
+    """
+    table = make_table(preset, file)
+    if "stages" not in table:
+        return [Stage(out, parse_config(_laid(table, overrides)), until)]
+    if until is not None:
+        raise ConfigError(f"--until {until}: the stages in {str(file)!r} each have their own")
+    tables = table.pop("stages")
+    if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables) or not tables:
+        raise ConfigError(f"{str(file)!r}: stages must be one table or more, as [[stages]]")
+    overrides = list(overrides)
+    stages: list[Stage] = []
+    for number, own in enumerate(tables, 1):
+        stop = own.pop("until", None)
+        if stop is not None and (not isinstance(stop, int) or isinstance(stop, bool) or stop < 1):
+            raise ConfigError(f"stage {number}: until {stop!r}: a meta-step, 1 or more")
+        rule = own.get("rule")
+        if number > 1 and isinstance(rule, dict) and "start" in rule:
+            raise ConfigError(
+                f"stage {number}: rule.start {rule['start']!r}: a stage begins from the rule of "
+                "the one before; leave it out"
+            )
+        table = merge(table, own)
+        before = [{"rule": {"start": str(stages[-1].path / RULE)}}] if stages else []
+        try:
+            config = parse_config(_laid(table, [*overrides, *before]))
+        except ConfigError as error:
+            raise ConfigError(f"stage {number}: {error}") from None
+        stages.append(Stage(out / f"stage-{number}", config, stop))
+    return stages
+
+
+def _laid(table: Mapping[str, Any], overrides: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    for override in overrides:
+        table = merge(table, override)
+    return table
+
+
+def record_stages(out: Path, stages: list[Stage]) -> None:
+    """What OUT is to hold, for `read_stages`; nothing where it is a single run."""
+    if stages[0].path == out:
+        return
+    tables = [
+        {"until": stage.until, "config": stage.config.model_dump(mode="json")} for stage in stages
+    ]
+    write_atomically(out / RECORD, (json.dumps({"stages": tables}, indent=1) + "\n").encode())
+
+
+def read_stages(out: Path) -> list[Stage] | None:
+    """The stages that OUT holds; None where it is a single run, or nothing.
+
+    Raises `RunError` where their record cannot be read.
+    """
+    file = out / RECORD
+    if not file.is_file():
+        return None
+    try:
+        tables = json.loads(file.read_text(encoding="utf-8"))["stages"]
+        return [
+            Stage(out / f"stage-{number}", parse_config(table["config"]), table["until"])
+            for number, table in enumerate(tables, 1)
+        ]
+    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+        raise RunError(f"cannot read {str(file)!r}: {error}") from None
+
+
+def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:
+    """Raises `RunError` where stages have begun that are not to be resumed, none has that is, or
+    one that has begun had another configuration; those to come may have changed."""
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{str(out)!r} is a file; name a directory for the run")
+    if (out / "config.json").is_file():
+        raise RunError(f"{str(out)!r} holds a single run; name another directory for the stages")
+    begun = [stage for stage in stages if stage.begun]
+    if resume and not begun:
+        raise RunError(f"{str(out)!r} holds no run: there is no stage-1 in it")
+    if not resume and any((stage.path / "metrics.jsonl").exists() for stage in begun):
+        raise RunError(
+            f"{str(out)!r} holds a run already; go on with it by --resume, or name another"
+        )
+    for stage in begun[:-1] if resume else []:
+        if not stage.done:
+            raise RunError(
+                f"{str(stage.path)!r} would go on to meta-step {stage.last}, but the stage after "
+                "it has begun from its rule; ask for no more, or start in another directory"
+            )
+    for stage in begun if resume else []:
+        saved = read_config(stage.path)
+        # which engine goes on is asked elsewhere
+        wanted = stage.config.model_copy(update={"engine": saved.engine})
+        if fields := differing_fields(saved, wanted):
+            raise RunError(
+                f"cannot resume {str(stage.path)!r} with another configuration: "
+                f"{'; '.join(fields)}. Leave these settings out to resume, or start in another "
+                "directory"
+            )
+
+
+def publish(out: Path, stage: Stage) -> None:
+    """The newest rule of a stage, where it has one, as OUT's own."""
+    if stage.path != out and (stage.path / RULE).is_file():
+        write_atomically(out / RULE, (stage.path / RULE).read_bytes())

@@ -1,0 +1,164 @@
+"""Meta-training in stages, as a user runs it: one file, one command, several runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+from typer.testing import CliRunner
+
+from metaplastic.cli.app import app
+from metaplastic.errors import MetaplasticError, RunError
+from metaplastic.hub import load_card
+from metaplastic.meta.config import differing_fields
+from metaplastic.meta.stages import make_stages
+from tests.cli.test_meta_train import SETTINGS
+
+FILE = """
+seed = 5
+tasks.n_classes = 5
+
+[[stages]]
+optimizer = { meta_steps = 3, learning_rate = 2e-3 }
+
+[[stages]]
+until = 2
+seed = 6
+optimizer.meta_steps = 9
+"""
+QUICK = [s for s in SETTINGS if not s.startswith(("--seed", "--meta-steps", "--set=tasks.n_cl"))]
+COMMAND = [sys.executable, "-m", "metaplastic", "meta-train", *QUICK]
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+
+
+def _refused(out: Path, *arguments: str) -> str:
+    """Its one line; nothing is begun."""
+    result = CliRunner().invoke(app, ["meta-train", f"--out={out}", *QUICK, *arguments])
+    assert isinstance(result.exception, RunError), result.output
+    return str(result.exception)
+
+
+def _file(folder: Path, text: str = FILE) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "stages.toml"
+    path.write_text(text)
+    return path
+
+
+def _theta(path: Path) -> dict[str, bytes]:
+    return {name: array.tobytes() for name, array in load_file(path).items()}
+
+
+def _losses(run: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both stages, one after the other."""
+    folder = tmp_path_factory.mktemp("stages")
+    done = _run(f"--config={_file(folder)}", f"--out={folder / 'run'}")
+    assert done.returncode == 0, done.stderr
+    assert "stage 1 of 2, 3 meta-steps" in done.stderr
+    assert "stage 2 of 2, 2 meta-steps" in done.stderr
+    return folder / "run"
+
+
+def test_stages_are_the_runs_that_one_would_make_by_hand(staged: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    rate = "--set=optimizer.learning_rate=2e-3"
+    own = ["--set=tasks.n_classes=5", rate]
+    assert _run(*own, "--seed=5", "--meta-steps=3", f"--out={first}").returncode == 0
+    start = f"--set=rule.start={first / 'rule.safetensors'}"
+    done = _run(*own, "--seed=6", "--meta-steps=9", "--until=2", start, f"--out={second}")
+    assert done.returncode == 0, done.stderr
+    for hand, stage in ((first, "stage-1"), (second, "stage-2")):
+        rule = "rule.safetensors"
+        assert _theta(hand / rule) == _theta(staged / stage / rule)
+        assert _losses(hand) == _losses(staged / stage)
+    assert _theta(staged / "rule.safetensors") == _theta(second / "rule.safetensors")
+    card = load_card(staged / "rule.safetensors")
+    assert (card.meta_steps, card.earlier_meta_steps) == (2, 3)
+
+
+def test_interrupted_stages_go_on_to_the_same_rule(staged: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    config = f"--config={_file(tmp_path)}"
+    process = subprocess.Popen([*COMMAND, config, f"--out={out}"], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not (out / "stage-1" / "metrics.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert "--resume" in _refused(out, config)
+    # a bare --resume: what is to be done is on record
+    done = subprocess.run(
+        [*COMMAND[:4], f"--out={out}", "--resume"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert _theta(out / "rule.safetensors") == _theta(staged / "rule.safetensors")
+    assert _losses(out / "stage-2") == _losses(staged / "stage-2")
+
+
+def test_a_finished_run_takes_up_a_stage_more_but_no_other_past(
+    staged: Path, tmp_path: Path
+) -> None:
+    more = _file(tmp_path, FILE + "\n[[stages]]\nseed = 7\noptimizer.meta_steps = 1\n")
+    before = _theta(staged / "stage-2" / "rule.safetensors")
+    other = _file(tmp_path / "other", FILE.replace("2e-3", "1e-3"))
+    for command in ([f"--config={other}"], [f"--config={more}", "--seed=8"]):
+        assert "stage-1' with another configuration" in _refused(staged, *command, "--resume")
+    assert not (staged / "stage-3").exists()
+    assert "holds a run in stages" in _refused(staged, "--preset=tiny")
+    part = CliRunner().invoke(app, ["meta-train", f"--out={staged}", "--resume", "--until=1"])
+    assert "each have their own" in str(part.exception)
+    done = _run(f"--config={more}", f"--out={staged}", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "stage 2 of 3, done" in done.stderr
+    on = _file(tmp_path / "on", more.read_text().replace("until = 2", "until = 4"))
+    assert "has begun from its rule" in _refused(staged, f"--config={on}", "--resume")
+    assert _theta(staged / "stage-2" / "rule.safetensors") == before
+    assert load_card(staged / "rule.safetensors").earlier_meta_steps == 5
+    assert _theta(staged / "rule.safetensors") == _theta(staged / "stage-3" / "rule.safetensors")
+
+
+def test_a_stage_changes_what_it_names(tmp_path: Path) -> None:
+    one, two = make_stages(Path("out"), file=_file(tmp_path))
+    assert (one.last, two.last) == (3, 2)
+    fields = [text.partition(" ")[0] for text in differing_fields(one.config, two.config)]
+    assert fields == ["optimizer.meta_steps", "rule.start", "seed"]
+    assert two.config.rule.start == str(Path("out/stage-1/rule.safetensors"))
+    given = make_stages(Path("out"), file=_file(tmp_path), overrides=[{"rule": {"start": "old"}}])
+    assert [stage.config.rule.start for stage in given] == ["old", two.config.rule.start]
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "named"),
+    [
+        (FILE, ["--until=3"], "each have their own"),
+        ("stages = 3", [], "[[stages]]"),
+        ("stages = []", [], "[[stages]]"),
+        (FILE.replace("until = 2", "until = 0"), [], "stage 2: until 0"),
+        (FILE.replace("until = 2", 'until = "x"'), [], "stage 2: until 'x'"),
+        (FILE.replace("seed = 6", "sed = 6"), [], "stage 2: bad configuration: sed"),
+        (FILE + 'rule.start = "default"', [], "leave it out"),
+        (FILE, ["--resume"], "holds no run"),
+    ],
+)
+def test_mistakes_get_one_line(text: str, arguments: list[str], named: str, tmp_path: Path) -> None:
+    out, config = tmp_path / "run", _file(tmp_path, text)
+    result = CliRunner().invoke(
+        app, ["meta-train", f"--out={out}", f"--config={config}", *arguments]
+    )
+    assert isinstance(result.exception, MetaplasticError)
+    assert named in str(result.exception)
+    assert not out.exists()
