@@ -74,12 +74,12 @@ def task_accuracies(
     classes, _, width = inputs.shape
     pool, apart = inputs[:, :seen].reshape(-1, width), inputs[:, seen:]
     rows = apart.reshape(-1, width)
-    features = {"raw": rows, "pca": PCA(32, random_state=task).fit(pool).transform(rows)}
+    features = {"raw": rows, "pca": PCA(args.features, random_state=task).fit(pool).transform(rows)}
     for name, rule in rules.items():
         encoder = PlasticEncoder(
             rule.rule,
             hidden_layer_sizes=tuple(args.hidden),
-            n_components=32,
+            n_components=args.features,
             max_iter=args.steps or inner_steps_of(rule),
             batch_size=args.batch or rule.batch_size or DEFAULT_BATCH_SIZE,
             random_state=task,
@@ -97,6 +97,7 @@ def main() -> None:
     parser.add_argument("rules", nargs="+", help="rule files, or names of shipped rules")
     parser.add_argument("--sources", nargs="+", default=list(SOURCES))
     parser.add_argument("--hidden", nargs="*", type=int, default=[128, 64])
+    parser.add_argument("--features", type=int, default=32)
     parser.add_argument("--steps", type=int, help="left out: the rule's own")
     parser.add_argument("--batch", type=int, help="left out: the rule's own")
     parser.add_argument("--layers", action="store_true", help="read hidden layers out as well")
@@ -107,7 +108,7 @@ def main() -> None:
     one_thread_per_operation()
     use_compilation_cache()
     rules = {name: named_rule(name) for name in args.rules}
-    architecture = Architecture(14, 1, tuple(args.hidden), 32)
+    architecture = Architecture(14, 1, tuple(args.hidden), args.features)
     found: dict[str, Any] = {}
     for source in args.sources:
         loaded = load_sources(
