@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from metaplastic.cli.app import app
 from metaplastic.errors import MetaplasticError, RunError
 from metaplastic.hub import load_card
 from metaplastic.meta.config import differing_fields
+from metaplastic.meta.run_dir import read_config
 from metaplastic.meta.stages import make_stages
 from tests.cli.test_meta_train import SETTINGS
 
@@ -32,12 +34,19 @@ until = 2
 seed = 6
 optimizer.meta_steps = 9
 """
+RULE = "rule.safetensors"
 QUICK = [s for s in SETTINGS if not s.startswith(("--seed", "--meta-steps", "--set=tasks.n_cl"))]
 COMMAND = [sys.executable, "-m", "metaplastic", "meta-train", *QUICK]
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+
+
+def _go_on(out: Path) -> subprocess.CompletedProcess[str]:
+    """By a bare --resume: what is to be done is on record."""
+    command = [*COMMAND[:4], f"--out={out}", "--resume"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def _refused(out: Path, *arguments: str) -> str:
@@ -78,16 +87,21 @@ def test_stages_are_the_runs_that_one_would_make_by_hand(staged: Path, tmp_path:
     rate = "--set=optimizer.learning_rate=2e-3"
     own = ["--set=tasks.n_classes=5", rate]
     assert _run(*own, "--seed=5", "--meta-steps=3", f"--out={first}").returncode == 0
-    start = f"--set=rule.start={first / 'rule.safetensors'}"
+    start = f"--set=rule.start={first / RULE}"
     done = _run(*own, "--seed=6", "--meta-steps=9", "--until=2", start, f"--out={second}")
     assert done.returncode == 0, done.stderr
     for hand, stage in ((first, "stage-1"), (second, "stage-2")):
-        rule = "rule.safetensors"
-        assert _theta(hand / rule) == _theta(staged / stage / rule)
+        assert _theta(hand / RULE) == _theta(staged / stage / RULE)
         assert _losses(hand) == _losses(staged / stage)
-    assert _theta(staged / "rule.safetensors") == _theta(second / "rule.safetensors")
-    card = load_card(staged / "rule.safetensors")
+    assert _theta(staged / RULE) == _theta(second / RULE)
+    card = load_card(staged / RULE)
     assert (card.meta_steps, card.earlier_meta_steps) == (2, 3)
+
+
+def test_info_tells_how_far_each_stage_is(staged: Path) -> None:
+    told = CliRunner().invoke(app, ["info", str(staged)]).output.splitlines()
+    assert told[:2] == ["stage 1: meta-step 3 of 3", "stage 2: meta-step 2 of 2"]
+    assert told[3].startswith("meta-step 2 of 9")
 
 
 def test_interrupted_stages_go_on_to_the_same_rule(staged: Path, tmp_path: Path) -> None:
@@ -100,35 +114,45 @@ def test_interrupted_stages_go_on_to_the_same_rule(staged: Path, tmp_path: Path)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert "--resume" in _refused(out, config)
-    # a bare --resume: what is to be done is on record
-    done = subprocess.run(
-        [*COMMAND[:4], f"--out={out}", "--resume"], capture_output=True, text=True, check=False
-    )
+    done = _go_on(out)
     assert done.returncode == 0, done.stderr
-    assert _theta(out / "rule.safetensors") == _theta(staged / "rule.safetensors")
+    assert _theta(out / RULE) == _theta(staged / RULE)
     assert _losses(out / "stage-2") == _losses(staged / "stage-2")
 
 
-def test_a_finished_run_takes_up_a_stage_more_but_no_other_past(
+def test_a_finished_run_moved_elsewhere_takes_up_a_stage_more_but_no_other_past(
     staged: Path, tmp_path: Path
 ) -> None:
+    out = tmp_path / "moved"
+    shutil.copytree(staged, out)
     more = _file(tmp_path, FILE + "\n[[stages]]\nseed = 7\noptimizer.meta_steps = 1\n")
-    before = _theta(staged / "stage-2" / "rule.safetensors")
     other = _file(tmp_path / "other", FILE.replace("2e-3", "1e-3"))
+    on = _file(tmp_path / "on", more.read_text().replace("until = 2", "until = 4"))
     for command in ([f"--config={other}"], [f"--config={more}", "--seed=8"]):
-        assert "stage-1' with another configuration" in _refused(staged, *command, "--resume")
-    assert not (staged / "stage-3").exists()
-    assert "holds a run in stages" in _refused(staged, "--preset=tiny")
-    part = CliRunner().invoke(app, ["meta-train", f"--out={staged}", "--resume", "--until=1"])
+        assert "stage-1' with another configuration" in _refused(out, *command, "--resume")
+    assert "holds a run in stages" in _refused(out, "--preset=tiny")
+    part = CliRunner().invoke(app, ["meta-train", f"--out={out}", "--resume", "--until=1"])
     assert "each have their own" in str(part.exception)
-    done = _run(f"--config={more}", f"--out={staged}", "--resume")
+    assert not (out / "stage-3").exists()
+
+    done = _run(f"--config={more}", f"--out={out}", "--resume")
     assert done.returncode == 0, done.stderr
     assert "stage 2 of 3, done" in done.stderr
-    on = _file(tmp_path / "on", more.read_text().replace("until = 2", "until = 4"))
-    assert "has begun from its rule" in _refused(staged, f"--config={on}", "--resume")
-    assert _theta(staged / "stage-2" / "rule.safetensors") == before
-    assert load_card(staged / "rule.safetensors").earlier_meta_steps == 5
-    assert _theta(staged / "rule.safetensors") == _theta(staged / "stage-3" / "rule.safetensors")
+    assert _theta(out / "stage-2" / RULE) == _theta(staged / "stage-2" / RULE)
+    assert load_card(out / RULE).earlier_meta_steps == 5
+    assert _theta(out / RULE) == _theta(out / "stage-3" / RULE)
+    assert "has begun from its rule" in _refused(out, f"--config={on}", "--resume")
+
+
+def test_an_interrupted_run_goes_on_where_it_was_moved_to(staged: Path, tmp_path: Path) -> None:
+    out = tmp_path / "moved"
+    shutil.copytree(staged, out)
+    (out / "stage-2" / RULE).unlink()
+    max((out / "stage-2" / "checkpoints").iterdir()).unlink()
+    done = _go_on(out)
+    assert done.returncode == 0, done.stderr
+    assert read_config(out / "stage-2").rule.start == str(out / "stage-1" / RULE)
+    assert _theta(out / RULE) == _theta(staged / RULE)
 
 
 def test_a_stage_changes_what_it_names(tmp_path: Path) -> None:

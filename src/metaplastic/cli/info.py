@@ -14,11 +14,26 @@ def info(
     """Describe a rule (its card, as Markdown) or a run (its settings and how far it is)."""
     path = Path(what)
     if path.is_dir():
-        _describe_run(path)
+        _describe_run(_newest_stage(path))
         return
     from metaplastic.hub import rule_page
 
     typer.echo(rule_page(what))
+
+
+def _newest_stage(path: Path) -> Path:
+    """Lists the stages of a run that has some; the run to describe, of those that have begun."""
+    from metaplastic.meta.run_dir import read_metrics
+    from metaplastic.meta.stages import read_stages
+
+    stages = read_stages(path)
+    if stages is None:
+        return path
+    for number, stage in enumerate(stages, 1):
+        metrics = read_metrics(stage.path)
+        done = metrics[-1]["meta_step"] if metrics else 0
+        typer.echo(f"stage {number}: meta-step {done} of {stage.last}")
+    return next((s.path for s in reversed(stages) if s.begun), stages[0].path)
 
 
 def _describe_run(path: Path) -> None:

@@ -31,7 +31,7 @@ def lead(
     """The exit status. `stages` were `asked` for, or else what OUT holds goes on."""
     from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.runtime import StopSignals
-    from metaplastic.meta.stages import check_begun, publish, read_stages, record_stages
+    from metaplastic.meta.stages import check_begun, publish, read_stages, record_stages, settle
 
     recorded = read_stages(out)
     if recorded is not None and resume and not asked:
@@ -53,11 +53,14 @@ def lead(
             console.message(f"stage {number} of {len(stages)}, {what}")
             if over:
                 continue
+        going_on = resume and (not staged or stage.begun)
+        if staged and going_on:
+            settle(stage)
         reached = _run(
             stage,
             stop,
             asked=asked,
-            resume=resume and (not staged or stage.begun),
+            resume=going_on,
             engine=engine,
             options=options,
             data_dir=data_dir,

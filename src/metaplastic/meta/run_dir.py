@@ -47,8 +47,7 @@ class RunDir:
                 f"{str(path)!r} holds a run already; go on with it by --resume, or name another"
             )
         lock = _lock(path)
-        text = json.dumps(config.model_dump(mode="json"), indent=2) + "\n"
-        write_atomically(path / "config.json", text.encode())
+        write_config(path, config)
         return cls(path, config, lock)
 
     @classmethod
@@ -139,6 +138,12 @@ def read_config(path: Path) -> MetaTrainConfig:
         return parse_config(table)
     except ConfigError as error:
         raise RunError(f"{str(file)!r}: {error}") from None
+
+
+def write_config(path: Path, config: MetaTrainConfig) -> None:
+    """The configuration of the run at `path`; raises `RunError` where the disk refuses."""
+    text = json.dumps(config.model_dump(mode="json"), indent=2) + "\n"
+    write_atomically(path / "config.json", text.encode())
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from metaplastic.meta.config import (
     merge,
     parse_config,
 )
-from metaplastic.meta.run_dir import read_config
+from metaplastic.meta.run_dir import read_config, write_config
 
 RECORD = "stages.json"
 RULE = "rule.safetensors"
@@ -124,10 +124,13 @@ def read_stages(out: Path) -> list[Stage] | None:
         return None
     try:
         tables = json.loads(file.read_text(encoding="utf-8"))["stages"]
-        return [
-            Stage(out / f"stage-{number}", parse_config(table["config"]), table["until"])
-            for number, table in enumerate(tables, 1)
-        ]
+        stages: list[Stage] = []
+        for number, table in enumerate(tables, 1):
+            config = parse_config(table["config"])
+            if stages:
+                config = _from(config, str(stages[-1].path / RULE))
+            stages.append(Stage(out / f"stage-{number}", config, table["until"]))
+        return stages
     except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise RunError(f"cannot read {str(file)!r}: {error}") from None
 
@@ -156,12 +159,25 @@ def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:
         saved = read_config(stage.path)
         # which engine goes on is asked elsewhere
         wanted = stage.config.model_copy(update={"engine": saved.engine})
+        if stage is not stages[0]:
+            saved = _from(saved, wanted.rule.start)  # the directory may have been moved
         if fields := differing_fields(saved, wanted):
             raise RunError(
                 f"cannot resume {str(stage.path)!r} with another configuration: "
                 f"{'; '.join(fields)}. Leave these settings out to resume, or start in another "
                 "directory"
             )
+
+
+def settle(stage: Stage) -> None:
+    """Have a stage that has begun find the rule of the one before where it lies now."""
+    saved = read_config(stage.path)
+    if saved.rule.start != stage.config.rule.start:
+        write_config(stage.path, _from(saved, stage.config.rule.start))
+
+
+def _from(config: MetaTrainConfig, start: str | None) -> MetaTrainConfig:
+    return config.model_copy(update={"rule": config.rule.model_copy(update={"start": start})})
 
 
 def publish(out: Path, stage: Stage) -> None:
