@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -15,11 +16,11 @@ from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
 from metaplastic.cli.app import app
-from metaplastic.errors import MetaplasticError, RunError
+from metaplastic.errors import DataError, MetaplasticError, RunError
 from metaplastic.hub import load_card
 from metaplastic.meta.config import differing_fields
 from metaplastic.meta.run_dir import read_config
-from metaplastic.meta.stages import make_stages
+from metaplastic.meta.stages import Stage, make_stages
 from tests.cli.test_meta_train import SETTINGS
 
 FILE = """
@@ -118,6 +119,40 @@ def test_interrupted_stages_go_on_to_the_same_rule(staged: Path, tmp_path: Path)
     assert done.returncode == 0, done.stderr
     assert _theta(out / RULE) == _theta(staged / RULE)
     assert _losses(out / "stage-2") == _losses(staged / "stage-2")
+
+
+def test_a_signal_in_the_last_meta_step_of_a_stage_ends_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+
+    def run(stage: Stage, *_: object, **__: object) -> int:
+        begun.append(stage)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return stage.last
+
+    monkeypatch.setattr("metaplastic.cli.lead._run", run)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        result = CliRunner().invoke(
+            app, ["meta-train", f"--out={tmp_path / 'run'}", f"--config={_file(tmp_path)}", *QUICK]
+        )
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert len(begun) == 1
+    assert result.exit_code == 128 + signal.SIGTERM
+    assert "--resume" in result.stderr
+
+
+def test_what_a_later_stage_lacks_is_told_before_the_first(tmp_path: Path) -> None:
+    file = _file(tmp_path, FILE + 'tasks.sources = ["glyphs", "omniglot@28"]\n')
+    out = tmp_path / "run"
+    command = ["meta-train", f"--out={out}", f"--config={file}", f"--data-dir={tmp_path}", *QUICK]
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, DataError)
+    assert "omniglot" in str(result.exception)
+    assert not (out / "stage-1").exists()
 
 
 def test_a_finished_run_moved_elsewhere_takes_up_a_stage_more_but_no_other_past(

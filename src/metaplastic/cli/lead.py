@@ -31,7 +31,14 @@ def lead(
     """The exit status. `stages` were `asked` for, or else what OUT holds goes on."""
     from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.runtime import StopSignals
-    from metaplastic.meta.stages import check_begun, publish, read_stages, record_stages, settle
+    from metaplastic.meta.stages import (
+        check_ahead,
+        check_begun,
+        publish,
+        read_stages,
+        record_stages,
+        settle,
+    )
 
     recorded = read_stages(out)
     if recorded is not None and resume and not asked:
@@ -41,10 +48,17 @@ def lead(
     staged = stages[0].path != out
     if staged:
         check_begun(out, stages, resume=resume)
-        record_stages(out, stages)
     elif recorded is not None:
         raise RunError(f"{str(out)!r} holds a run in stages; name another directory for this one")
     console = ConsoleReporter()
+    if staged:
+        console.message("looking for the data of every stage")
+        check_ahead(
+            [stage.config for stage in stages if not stage.done],
+            1 if options.cluster is None else options.cluster.count,
+            data_dir,
+        )
+        record_stages(out, stages)
     stop = StopSignals(console.warning)
     for number, stage in enumerate(stages, 1):
         if staged:
@@ -68,7 +82,8 @@ def lead(
             tensorboard=tensorboard,
         )
         publish(out, stage)
-        if reached < (stage.last if staged else stage.config.optimizer.meta_steps):
+        cut = reached < (stage.last if staged else stage.config.optimizer.meta_steps)
+        if cut or (stop() and stage is not stages[-1]):
             typer.echo(f"saved; go on by: metaplastic meta-train --out {out} --resume", err=True)
             return stop.status
     typer.echo(f"the rule is {out / 'rule.safetensors'}")

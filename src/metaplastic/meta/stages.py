@@ -24,7 +24,9 @@ from metaplastic.meta.config import (
     merge,
     parse_config,
 )
+from metaplastic.meta.engines.mesh import share_of
 from metaplastic.meta.run_dir import read_config, write_config
+from metaplastic.tasks import load_sources
 
 RECORD = "stages.json"
 RULE = "rule.safetensors"
@@ -167,6 +169,27 @@ def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:
                 f"{'; '.join(fields)}. Leave these settings out to resume, or start in another "
                 "directory"
             )
+
+
+def check_ahead(
+    configs: Iterable[MetaTrainConfig], n_processes: int, data_dir: Path | None
+) -> None:
+    """Raises what a later stage would, after hours: `ConfigError` where its groups cannot be split
+    over the processes, `ConfigError` or `DataError` where its data are not there."""
+    seen = set()
+    for config in configs:
+        share_of(config.tasks_per_group, n_processes)
+        for source in config.tasks.sources:
+            needed = (source, config.tasks.n_classes, config.tasks.held_out)
+            if needed not in seen:
+                seen.add(needed)
+                load_sources(
+                    [source],
+                    "meta-train",
+                    n_classes=config.tasks.n_classes,
+                    held_out=config.tasks.held_out,
+                    data_dir=data_dir,
+                )
 
 
 def settle(stage: Stage) -> None:

@@ -46,12 +46,7 @@ class MeshEngine(Engine):
                 "use metaplastic meta-train --engine mesh"
             )
         cluster, config = options.cluster, plan.config
-        if config.tasks_per_group % cluster.count:
-            raise ConfigError(
-                f"{config.tasks_per_group} tasks a group cannot be split evenly over "
-                f"{cluster.count} processes; use a multiple of {cluster.count}"
-            )
-        share = config.tasks_per_group // cluster.count
+        share = share_of(config.tasks_per_group, cluster.count)
         part = LocalEngine(
             plan.streams(),
             plan.estimator(),
@@ -138,6 +133,16 @@ class MeshEngine(Engine):
 
     def close(self) -> None:
         self._cluster.tell({"do": "close"})
+
+
+def share_of(tasks_per_group: int, n_processes: int) -> int:
+    """A process's part of a group; raises `ConfigError` where the parts would not be equal."""
+    if tasks_per_group % n_processes:
+        raise ConfigError(
+            f"{tasks_per_group} tasks a group cannot be split evenly over {n_processes} "
+            f"processes; use a multiple of {n_processes}"
+        )
+    return tasks_per_group // n_processes
 
 
 def follow(cluster: Cluster, data_dir: Path | None = None) -> None:
