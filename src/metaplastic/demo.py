@@ -11,7 +11,12 @@ from metaplastic.errors import RuleFileError
 from metaplastic.evaluation import FewShotConfig, evaluate
 from metaplastic.evaluation.few_shot import describe_problem
 from metaplastic.evaluation.inner_loop import run_inner_loop
-from metaplastic.evaluation.named_rule import DEFAULT_BATCH_SIZE, NamedRule, named_rule
+from metaplastic.evaluation.named_rule import (
+    DEFAULT_BATCH_SIZE,
+    NamedRule,
+    inner_steps_of,
+    named_rule,
+)
 from metaplastic.evaluation.problem import Problem, load_problem
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import make_trials
@@ -30,15 +35,20 @@ def shipped_rule() -> NamedRule | None:
 
 
 def run_demo(
-    rule: NamedRule, *, seeds: int = 10, inner_steps: int = 200, progress: Progress = silent
+    rule: NamedRule,
+    *,
+    seeds: int = 10,
+    inner_steps: int | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Few-shot accuracy on scikit-learn's digits beside rivals, and what to draw of one seed:
-    receptive fields and an embedding, before and after. JSON-able."""
+    receptive fields and an embedding, before and after; `inner_steps` are the rule's own where
+    not given. JSON-able."""
     config = FewShotConfig.model_validate(
         {
             "dataset": DATASET,
             "seeds": seeds,
-            "inner_steps": inner_steps,
+            "inner_steps": inner_steps or inner_steps_of(rule),
             "batch_size": rule.batch_size or DEFAULT_BATCH_SIZE,
         }
     )

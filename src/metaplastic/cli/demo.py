@@ -13,7 +13,10 @@ def demo(
         Path, typer.Option(help="Folder for the picture and the numbers.", file_okay=False)
     ] = Path("demo"),
     seeds: Annotated[int, typer.Option(min=2, help="Seeds of the comparison.")] = 10,
-    inner_steps: Annotated[int, typer.Option(min=1, help="Applications of the rule.")] = 200,
+    inner_steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Applications of the rule; as it was meta-trained for, if not."),
+    ] = None,
 ) -> None:
     """Use a meta-trained rule on handwritten digits it never saw, beside its rivals."""
     from metaplastic.cli.evaluate import table
