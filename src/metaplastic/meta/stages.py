@@ -151,12 +151,6 @@ def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:
         raise RunError(
             f"{str(out)!r} holds a run already; go on with it by --resume, or name another"
         )
-    for stage in begun[:-1] if resume else []:
-        if not stage.done:
-            raise RunError(
-                f"{str(stage.path)!r} would go on to meta-step {stage.last}, but the stage after "
-                "it has begun from its rule; ask for no more, or start in another directory"
-            )
     for stage in begun if resume else []:
         saved = read_config(stage.path)
         # which engine goes on is asked elsewhere
@@ -168,6 +162,12 @@ def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:
                 f"cannot resume {str(stage.path)!r} with another configuration: "
                 f"{'; '.join(fields)}. Leave these settings out to resume, or start in another "
                 "directory"
+            )
+    for stage in begun[:-1] if resume else []:
+        if not stage.done:
+            raise RunError(
+                f"{str(stage.path)!r} would go on to meta-step {stage.last}, but the stage after "
+                "it has begun from its rule; ask for no more, or start in another directory"
             )
 
 
