@@ -22,7 +22,8 @@ def callback(phase, info):
 gc.callbacks.append(callback)
 try:
     gc.collect()  # drops it; it comes again at any moment after
-    time.sleep(60)
+    for _ in range(300):  # a signal just before a sleep begins is only seen after it
+        time.sleep(0.1)
 except KeyboardInterrupt:
     print("raised again")
 """
