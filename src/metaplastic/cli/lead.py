@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,19 +17,23 @@ if TYPE_CHECKING:
     from metaplastic.meta.stages import Stage
 
 
-def lead(
-    out: Path,
-    stages: list[Stage],
-    *,
-    asked: bool,
-    resume: bool,
-    engine: str | None,
-    options: EngineOptions,
-    data_dir: Path | None,
-    checkpoint_seconds: float,
-    tensorboard: bool,
-) -> int:
-    """The exit status. `stages` were `asked` for, or else what OUT holds goes on."""
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks of every stage, beside its configuration.
+
+    `settings` tells whether it asks for any: if not, those that the directory holds go on.
+    """
+
+    settings: bool
+    engine: str | None
+    options: EngineOptions
+    data_dir: Path | None
+    checkpoint_seconds: float
+    tensorboard: bool
+
+
+def lead(out: Path, stages: list[Stage], asked: Asked, *, resume: bool) -> int:
+    """Meta-train stage after stage; the exit status."""
     from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.runtime import StopSignals
     from metaplastic.meta.stages import (
@@ -41,7 +46,7 @@ def lead(
     )
 
     recorded = read_stages(out)
-    if recorded is not None and resume and not asked:
+    if recorded is not None and resume and not asked.settings:
         if stages[0].until is not None:
             raise ConfigError(f"--until: the stages in {str(out)!r} each have their own")
         stages = recorded
@@ -53,10 +58,11 @@ def lead(
     console = ConsoleReporter()
     if staged:
         console.message("looking for the data of every stage")
+        cluster = asked.options.cluster
         check_ahead(
             [stage.config for stage in stages if not stage.done],
-            1 if options.cluster is None else options.cluster.count,
-            data_dir,
+            1 if cluster is None else cluster.count,
+            asked.data_dir,
         )
         record_stages(out, stages)
     stop = StopSignals(console.warning)
@@ -70,17 +76,7 @@ def lead(
         going_on = resume and (not staged or stage.begun)
         if staged and going_on:
             settle(stage)
-        reached = _run(
-            stage,
-            stop,
-            asked=asked,
-            resume=going_on,
-            engine=engine,
-            options=options,
-            data_dir=data_dir,
-            checkpoint_seconds=checkpoint_seconds,
-            tensorboard=tensorboard,
-        )
+        reached = _run(stage, stop, asked, resume=going_on)
         publish(out, stage)
         cut = reached < (stage.last if staged else stage.config.optimizer.meta_steps)
         if cut or (stop() and stage is not stages[-1]):
@@ -90,18 +86,7 @@ def lead(
     return 0
 
 
-def _run(
-    stage: Stage,
-    stop: StopSignals,
-    *,
-    asked: bool,
-    resume: bool,
-    engine: str | None,
-    options: EngineOptions,
-    data_dir: Path | None,
-    checkpoint_seconds: float,
-    tensorboard: bool,
-) -> int:
+def _run(stage: Stage, stop: StopSignals, asked: Asked, *, resume: bool) -> int:
     """One run, to its end or until it is stopped; the meta-step that it reached."""
     from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.runtime import command_line
@@ -110,33 +95,33 @@ def _run(
     from metaplastic.meta.run_dir import RunDir, read_config
     from metaplastic.meta.trainer import Trainer
 
-    wanted = stage.config
+    wanted, engine = stage.config, asked.engine
     if resume:
         saved = read_config(stage.path).engine
         engine = engine_to_go_on(saved, engine)
         wanted = wanted.model_copy(update={"engine": saved})
     engine = engine or wanted.engine
-    if engine == "mesh" and options.cluster is None:
+    if engine == "mesh" and asked.options.cluster is None:
         engine = "local"  # of one process, they are the same
     reporter: Reporter = ConsoleReporter()
-    if tensorboard:
+    if asked.tensorboard:
         from metaplastic.cli.tensorboard import TensorBoardReporter
 
         reporter = Reporters(reporter, TensorBoardReporter(stage.path / "events"))
     run = (
-        RunDir.resume(stage.path, wanted if asked else None)
+        RunDir.resume(stage.path, wanted if asked.settings else None)
         if resume
         else RunDir.create(stage.path, wanted)
     )
     try:
         trainer = Trainer(
             run,
-            data_dir=data_dir,
+            data_dir=asked.data_dir,
             reporter=reporter,
-            checkpoint_seconds=checkpoint_seconds,
+            checkpoint_seconds=asked.checkpoint_seconds,
             command=command_line(),
             engine=engine,
-            options=options,
+            options=asked.options,
         )
         trainer.train(stop, until=stage.until)
         trainer.close()

@@ -117,7 +117,7 @@ def meta_train(
     into --out. Interrupt and SIGTERM save and exit; --resume goes on. A --config with [[stages]]
     makes as many runs, stage-1 and so on in --out, each from the rule of the one before.
     """
-    from metaplastic.cli.lead import lead
+    from metaplastic.cli.lead import Asked, lead
     from metaplastic.cli.mesh import joined, start_local_processes, take_part
     from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
     from metaplastic.meta.config import parse_override
@@ -163,16 +163,7 @@ def meta_train(
             take_part(cluster, data_dir)
             return
         options = EngineOptions(cluster, address, workers, worker_timeout, in_flight)
-        status = lead(
-            out,
-            stages,
-            asked=asked,
-            resume=resume,
-            engine=engine,
-            options=options,
-            data_dir=data_dir,
-            checkpoint_seconds=checkpoint_seconds,
-            tensorboard=tensorboard,
-        )
+        how = Asked(asked, engine, options, data_dir, checkpoint_seconds, tensorboard)
+        status = lead(out, stages, how, resume=resume)
     if status:
         raise typer.Exit(status)
