@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from metaplastic import forks as forks  # watches for forks from now on
 from metaplastic._version import __version__
 
 if TYPE_CHECKING:

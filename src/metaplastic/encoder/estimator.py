@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -18,13 +19,14 @@ from sklearn.base import (
 )
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.base_model import ACTIVATIONS, Phi
 from metaplastic.encoder import inner_loop
-from metaplastic.encoder.learning import Learned, drawn, learn, one_pass
-from metaplastic.encoder.moments import Moments, moments_of
-from metaplastic.encoder.monitor import Monitor
+from metaplastic.encoder.buffer import Chunk
+from metaplastic.encoder.learning import Learned, drawn, learn
+from metaplastic.encoder.moments import Moments, moments_of, take_rows
+from metaplastic.encoder.monitor import Monitor, ReadOut
 from metaplastic.encoder.network import (
     STATISTICS_ROWS,
     Network,
@@ -33,11 +35,11 @@ from metaplastic.encoder.network import (
     sample_rows,
 )
 from metaplastic.encoder.score import Labels
+from metaplastic.encoder.validation import validated
 from metaplastic.errors import ConfigError
+from metaplastic.forks import refuse_after_fork
 from metaplastic.hub import load_rule
 from metaplastic.rules import Rule, RuleState
-
-_EXACT_IN_FLOAT32 = {np.dtype(t) for t in ["bool", "i1", "u1", "i2", "u2", "f2"]}
 
 
 class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -72,6 +74,11 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         See `early_stopping`.
     warm_start : bool
         Whether `fit` goes on from the network fitted before.
+    max_age : int or None
+        The age, in inner steps, from which a rule works as at that age. Rules take ever smaller
+        steps as they age (rule "default": a tenth of the first at 200, a thousandth at 3,000), so
+        that a long stream of `partial_fit` ends in features that no longer change; with a
+        `max_age` of, say, 200 they go on following the stream. None: no limit.
     random_state : int, RandomState or None
         Draws the network and the minibatches. The same integer gives the same features.
     verbose : int
@@ -88,6 +95,8 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     network_ : Network
         What `transform` computes: φ with batch-norm statistics and standardisation.
     rule_, rule_state_ : Rule, RuleState
+    n_rows_waiting_ : int
+        Rows given to `partial_fit` that wait until they are enough for a minibatch.
     n_features_in_, feature_names_in_ : int, ndarray of str where the input had names
     """
 
@@ -101,6 +110,7 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "early_stopping": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
+        "max_age": [Interval(Integral, 0, None, closed="left"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -113,6 +123,7 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     score_curve_: NDArray[np.float64]
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
+    _waiting: NDArray[np.float64] | None = None
 
     def __init__(
         self,
@@ -126,6 +137,7 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         early_stopping: bool = False,
         n_iter_no_change: int = 5,
         warm_start: bool = False,
+        max_age: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
     ) -> None:
@@ -138,6 +150,7 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
+        self.max_age = max_age
         self.random_state = random_state
         self.verbose = verbose
 
@@ -167,7 +180,8 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             Where `rule` cannot be loaded.
         ConfigError
             Where `early_stopping` has no `eval_set`, or `warm_start` another architecture, or the
-            rule gave numbers that are not finite.
+            rule gave numbers that are not finite, or this process was forked from one in which
+            JAX had been used.
         """
         del y
         if self.early_stopping and eval_set is None:
@@ -176,7 +190,7 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         with self._all_or_nothing():
             going_on = self.warm_start and hasattr(self, "network_")
-            X = self._validated(X, reset=not going_on)
+            X = validated(self, X, reset=not going_on)
             seed, rng = self._begin(going_on)
             moments = moments_of(X)
             monitor = self._monitor(eval_set)
@@ -186,76 +200,102 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
             scale = moments.scale
             rows = inner_loop.minibatch_rows(self.batch_size, *X.shape)
-            batches = drawn(rng, X.shape[0], rows, self.max_iter)
-            self._keep(learn(self.rule_, self._learned(), X, scale, batches, monitor, network))
+            batches = drawn(rng, X, scale, rows, self.max_iter)
+            self._learn(batches, monitor, network)
             self.score_curve_ = monitor.curve
             self.network_ = network(self.phi_)
-            self._moments, self._n_seen = moments, X.shape[0]
+            self._moments, self._n_seen, self._waiting = moments, X.shape[0], None
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Go on with one pass over the rows of `X`: a chunk of data that do not fit in memory.
 
-        The first call begins a network. Standardisation is over all rows seen so far; batch-norm
-        statistics are a running average that forgets after some 10,000 rows. Raises as `fit`.
+        The first call begins a network. Every `batch_size` rows are a minibatch, for one inner
+        step, however the stream is cut into chunks; rows that fill none wait for the next chunk
+        (`n_rows_waiting_`). Until the first is full, `transform` gives the random network's
+        features, with a warning. `fit` and `save` leave waiting rows out; `pickle` keeps them.
+
+        Standardisation is over all rows given so far; batch-norm statistics are a running average
+        that forgets after some 10,000 rows. The rule's steps become smaller with its age, so a
+        long stream needs `max_age` to be learned from to its end. Raises as `fit`.
         """
         del y
         with self._all_or_nothing():
             going_on = hasattr(self, "network_")
-            X = self._validated(X, reset=not going_on)
+            X = validated(self, X, reset=not going_on)
             _, rng = self._begin(going_on)
             before = self._moments if going_on else Moments(0, 0.0, 0.0)
             moments = before.merge(moments_of(X))
-            rows = inner_loop.minibatch_rows(self.batch_size, *X.shape)
-            batches = one_pass(rng, X.shape[0], rows)
-            monitor = Monitor(None, 0, 1, bool(self.verbose))
             scale = moments.scale
-            self._keep(learn(self.rule_, self._learned(), X, scale, batches, monitor))
-            seen = min(self._n_seen, STATISTICS_ROWS) if going_on else 0
-            network = fitted_network(self.phi_, sample_rows(X, rng), scale)
-            if seen:
-                new = X.shape[0] / (seen + X.shape[0])
-                merged = merge_statistics(self.network_.statistics, network.statistics, new)
-                network = network.with_statistics(merged)
-            else:
-                self.score_curve_ = monitor.curve
-            self.network_ = network
-            self._moments, self._n_seen = moments, seen + X.shape[0]
+            batch = inner_loop.minibatch_rows(self.batch_size, self.batch_size, X.shape[1])
+            chunk = Chunk(self._waiting if going_on else None, X, batch, rng)
+            monitor = Monitor(None, 0, 1, bool(self.verbose))
+            batches = (take_rows(rows, slice(None), scale) for rows in chunk.minibatches())
+            self._learn(batches, monitor)
+            if not going_on:
+                self.score_curve_, self._n_seen = monitor.curve, 0
+            # rows behind the statistics so far that are not among these
+            seen = self._n_seen if self._n_seen > len(chunk.kept) else 0
+            if chunk.full or not seen:
+                network = fitted_network(self.phi_, chunk.sample(rng), scale)
+                used = chunk.full * batch or chunk.rows
+                if seen := min(seen, STATISTICS_ROWS):
+                    new = used / (seen + used)
+                    merged = merge_statistics(self.network_.statistics, network.statistics, new)
+                    network = network.with_statistics(merged)
+                self.network_, self._n_seen = network, seen + used
+            self._moments, self._waiting = moments, chunk.left()
         return self
 
-    def transform(self, X: Any) -> NDArray[np.floating]:
-        """Features (n_samples, n_components) of the rows of `X`, in the precision of `X`.
+    @property
+    def n_rows_waiting_(self) -> int:
+        """Rows given to `partial_fit` that wait until they are enough for a minibatch."""
+        return 0 if self._waiting is None else len(self._waiting)
 
-        A row has the same features alone as among others. Raises scikit-learn's
-        NotFittedError and ValueError.
+    def transform(self, X: Any) -> NDArray[np.floating]:
+        """Features (n_samples, n_components) of the rows of `X`, in the precision of `X`: float32
+        of float32 and of integers of up to two bytes, float64 of all else.
+
+        A row has the same features alone as among others. Raises scikit-learn's NotFittedError,
+        and ValueError on rows that are not as `fit` takes them, or so far from those fitted that
+        their features are infinite.
         """
         check_is_fitted(self, "network_")
-        return self.network_.features(self._validated(X, reset=False))
+        if self.n_rows_waiting_ and self.n_iter_ == 0:
+            warnings.warn(
+                f"these are a random network's features: the {self.n_rows_waiting_} rows given to "
+                f"partial_fit do not fill a minibatch of batch_size={self.batch_size} rows yet",
+                stacklevel=2,
+            )
+        return self.network_.features(validated(self, X, reset=False))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the fitted encoder to a safetensors file. Raises ModelFileError where it cannot."""
+        """Write the fitted encoder to a safetensors file. Raises ModelFileError where it cannot.
+
+        No row of data is in the file: rows that wait in `partial_fit` are left out, with a warning.
+        """
         from metaplastic.encoder.files import save_encoder
 
         save_encoder(self, path)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> PlasticEncoder:
-        """The fitted encoder of a file that `save` wrote. Reads no pickle."""
+        """The fitted encoder of a file that `save` wrote. Reads no pickle.
+
+        Raises ModelFileError, whatever is wrong with the file: missing, unreadable, damaged,
+        written by a newer version, or of another kind.
+        """
         from metaplastic.encoder.files import load_encoder
 
         return load_encoder(path, cls)
 
-    def _validated(self, X: Any, *, reset: bool) -> Any:
-        kind = getattr(X, "dtype", None)
-        small = isinstance(kind, np.dtype) and kind in _EXACT_IN_FLOAT32
-        dtype = np.float32 if small else [np.float64, np.float32]
-        return validate_data(self, X, reset=reset, accept_sparse="csr", dtype=dtype)
-
     def _begin(self, going_on: bool) -> tuple[int, np.random.Generator]:
         """φ and the rule's state to start from, and what draws minibatches."""
+        refuse_after_fork()
         seed = int(check_random_state(self.random_state).randint(2**31))
-        self.rule_ = self.rule if isinstance(self.rule, Rule) else load_rule(self.rule)
+        rule = self.rule if isinstance(self.rule, Rule) else load_rule(self.rule)
+        self.rule_ = inner_loop.in_single_precision(rule)
         sizes = inner_loop.layer_sizes(
             self.n_features_in_, self.hidden_layer_sizes, self.n_components
         )
@@ -273,15 +313,19 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _monitor(self, eval_set: tuple[Any, Any] | None) -> Monitor:
         labelled = None
         if eval_set is not None:
-            X = self._validated(eval_set[0], reset=False)
+            X = validated(self, eval_set[0], reset=False)
             labelled = X, Labels(eval_set[1], X.shape[0])
         patience = self.n_iter_no_change if self.early_stopping else 0
         return Monitor(labelled, patience, max(1, self.max_iter // 20), bool(self.verbose))
 
-    def _learned(self) -> Learned:
-        return Learned(self.phi_, self.rule_state_, self.n_iter_)
-
-    def _keep(self, learned: Learned) -> None:
+    def _learn(
+        self,
+        batches: Iterable[NDArray[np.float32]],
+        monitor: Monitor,
+        network: ReadOut | None = None,
+    ) -> None:
+        begin = Learned(self.phi_, self.rule_state_, self.n_iter_)
+        learned = learn(self.rule_, begin, batches, monitor, network, self.max_age)
         self.phi_, self.rule_state_, self.n_iter_ = learned
 
     @property

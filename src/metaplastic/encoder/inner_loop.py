@@ -14,17 +14,19 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
 from metaplastic.base_model import Phi, initialise
 from metaplastic.errors import ConfigError
+from metaplastic.forks import refuse_after_fork
 from metaplastic.rules import Rule, RuleState
 
 # numbers in a minibatch from which it is made smaller: an update network keeps some 30 to 100
 # values per number, so this bounds memory by about a gigabyte
 MINIBATCH_NUMBERS = 2**21
 SMALLEST_BATCH = 16
+NO_LIMIT = 2**31 - 1  # of the age
 
 
 @eqx.filter_jit
@@ -35,9 +37,14 @@ def _begin(rule: Rule, seed: Array, sizes: tuple[int, ...], activation: str) -> 
 
 @eqx.filter_jit
 def _step(
-    rule: Rule, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"]
+    rule: Rule,
+    phi: Phi,
+    state: RuleState,
+    x: Float[Array, "batch inputs"],
+    max_age: Int[Array, ""],
 ) -> tuple[Phi, RuleState]:
-    return rule.update(phi, state, x)
+    age = jnp.minimum(state.age, max_age)
+    return rule.update(phi, eqx.tree_at(lambda s: s.age, state, age), x)
 
 
 def layer_sizes(n_inputs: int, hidden: int | Iterable[int], n_features: int) -> tuple[int, ...]:
@@ -49,15 +56,38 @@ def layer_sizes(n_inputs: int, hidden: int | Iterable[int], n_features: int) -> 
 
 
 def begin(rule: Rule, seed: int, sizes: tuple[int, ...], activation: str) -> tuple[Phi, RuleState]:
-    """A random φ of these sizes and the rule's state at the start of an unroll."""
-    return _begin(rule, np.uint32(seed), sizes, activation)  # pyright: ignore[reportArgumentType]
+    """A random φ of these sizes and the rule's state at the start of an unroll, float32 whatever
+    `jax_enable_x64` says."""
+    refuse_after_fork()
+    with jax.enable_x64(False):
+        return _begin(rule, np.uint32(seed), sizes, activation)  # pyright: ignore
 
 
 def inner_step(
-    rule: Rule, phi: Phi, state: RuleState, x: NDArray[np.float32]
+    rule: Rule, phi: Phi, state: RuleState, x: NDArray[np.float32], max_age: int | None = None
 ) -> tuple[Phi, RuleState]:
-    """One application of the rule to a minibatch (B, N_0); returns before it is done."""
-    return _step(rule, phi, state, x)  # pyright: ignore[reportArgumentType]
+    """One application of the rule to a minibatch (B, N_0); returns before it is done.
+
+    The rule works as at the age of `max_age` inner steps where it is older than that.
+    """
+    refuse_after_fork()
+    limit = NO_LIMIT if max_age is None else min(max_age, NO_LIMIT)
+    with jax.enable_x64(False):
+        return _step(rule, phi, state, x, np.int32(limit))  # pyright: ignore
+
+
+def in_single_precision(rule: Rule) -> Rule:
+    """The rule with float32 and int32 in place of float64 and int64, which a rule made under
+    `jax_enable_x64` holds."""
+
+    def narrow(leaf: Any) -> Any:
+        if not eqx.is_array(leaf) and not isinstance(leaf, np.ndarray):
+            return leaf
+        with jax.enable_x64(False):
+            narrower = jax.dtypes.canonicalize_dtype(leaf.dtype)
+        return leaf if narrower == leaf.dtype else np.asarray(leaf).astype(narrower)
+
+    return jax.tree.map(narrow, rule)
 
 
 def minibatch_rows(batch_size: int, n_rows: int, n_inputs: int) -> int:

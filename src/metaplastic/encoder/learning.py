@@ -27,30 +27,22 @@ class Learned(NamedTuple):
 
 
 def drawn(
-    rng: np.random.Generator, n_rows: int, batch: int, steps: int
-) -> Iterator[NDArray[np.integer]]:
-    """The rows of `steps` minibatches, each without repeats."""
+    rng: np.random.Generator, x: Matrix, scale: Scale, batch: int, steps: int
+) -> Iterator[NDArray[np.float32]]:
+    """`steps` minibatches of standardised rows of `x`, none twice in one."""
     for _ in range(steps):
-        yield rng.choice(n_rows, batch, replace=False)
-
-
-def one_pass(rng: np.random.Generator, n_rows: int, batch: int) -> Iterator[NDArray[np.integer]]:
-    """Minibatches that hold every row; the last is filled up, so that all have one shape."""
-    order = rng.permutation(n_rows)
-    for start in range(0, n_rows, batch):
-        yield np.take(order, np.arange(start, start + batch), mode="wrap")
+        yield take_rows(x, rng.choice(x.shape[0], batch, replace=False), scale)  # pyright: ignore
 
 
 def learn(
     rule: Rule,
     begin: Learned,
-    x: Matrix,
-    scale: Scale,
-    batches: Iterable[NDArray[np.integer]],
+    batches: Iterable[NDArray[np.float32]],
     monitor: Monitor,
     network: ReadOut | None = None,
+    max_age: int | None = None,
 ) -> Learned:
-    """Apply the rule to each minibatch of `x`; `network` gives the monitor a fitted network.
+    """Apply the rule to each minibatch; `network` gives the monitor a fitted network.
 
     Raises `ConfigError` where the rule gave numbers that are not finite.
     """
@@ -58,8 +50,8 @@ def learn(
     steps = first
     monitor.start(first, phi, state, network)
     begun = time.perf_counter()
-    for steps, rows in enumerate(batches, start=first + 1):
-        phi, state = inner_loop.inner_step(rule, phi, state, take_rows(x, rows, scale))
+    for steps, batch in enumerate(batches, start=first + 1):
+        phi, state = inner_loop.inner_step(rule, phi, state, batch, max_age)
         if steps == first + 1 and monitor.verbose:
             inner_loop.wait(phi)
             passed = time.perf_counter() - begun

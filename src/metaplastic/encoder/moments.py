@@ -1,7 +1,8 @@
 """One scalar mean and standard deviation over a whole matrix, as in meta-training, block by block.
 
 Sparse matrices are never made dense; float64 sums whatever the input; matrices merge, so that
-`partial_fit` can go on.
+`partial_fit` can go on. Numbers near the ends of float64's range are summed as multiples of a
+power of two, so that their squares neither overflow nor vanish.
 """
 
 from __future__ import annotations
@@ -15,37 +16,44 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, issparse
 
 from metaplastic.data.views import Scale
+from metaplastic.encoder.float_range import standardised
 from metaplastic.encoder.threads import over_blocks
 
-Matrix: TypeAlias = NDArray[np.floating] | csr_matrix | csr_array
+Matrix: TypeAlias = NDArray[np.number] | NDArray[np.bool_] | csr_matrix | csr_array
 
 _BLOCK = 2**17  # numbers that stay in the cache while they are summed
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Count of numbers, their mean, and their squared deviations from it summed."""
+    """Count of numbers, their mean, and their standard deviation (divisor: the count)."""
 
     count: int
     mean: float
-    squares: float
+    std: float
 
     def merge(self, other: Moments) -> Moments:
         """The moments of both sets of numbers together."""
+        if self.count == 0 or other.count == 0:
+            return self if other.count == 0 else other
         count = self.count + other.count
-        if count == 0:
-            return self
-        gap = other.mean - self.mean
-        mean = self.mean + gap * (other.count / count)
-        between = gap * gap * (self.count / count) * other.count
-        return Moments(count, mean, self.squares + other.squares + between)
+        k = int(np.frexp(max(abs(self.mean), abs(other.mean), self.std, other.std))[1])
+        ours, theirs = self.count / count, other.count / count
+        mean, std, other_mean, other_std = np.ldexp(
+            [self.mean, self.std, other.mean, other.std], -k
+        )
+        gap = other_mean - mean
+        variance = ours * std**2 + theirs * other_std**2 + ours * theirs * gap**2
+        merged = np.ldexp([mean + gap * theirs, np.sqrt(variance)], k)
+        return Moments(count, float(merged[0]), float(merged[1]))
 
     @property
     def scale(self) -> Scale:
-        """Mean and standard deviation; constant numbers have standard deviation 1."""
-        std = float(np.sqrt(self.squares / max(1, self.count)))
-        constant = std <= 1e-12 * abs(self.mean) or std < np.finfo(np.float32).tiny
-        return Scale(self.mean, 1.0 if constant else std)
+        """Mean and standard deviation. Constant numbers have standard deviation 1, or that of
+        their own size where they are so large that 1 is nothing beside it."""
+        if self.std <= 1e-12 * abs(self.mean) or self.std == 0.0:
+            return Scale(self.mean, max(1.0, 1e-12 * abs(self.mean)))
+        return Scale(self.mean, self.std)
 
 
 def moments_of(x: Matrix) -> Moments:
@@ -58,15 +66,32 @@ def moments_of(x: Matrix) -> Moments:
 
 
 def _sum_up(x: NDArray[np.generic]) -> Moments:
-    def moments(rows: slice) -> Moments:
-        block = x[rows].astype(np.float64).ravel()
+    step = max(1, _BLOCK // max(1, int(np.prod(x.shape[1:]))))
+    starts = range(0, len(x), step)
+    found = over_blocks(
+        lambda rows: _of_block(x[rows]), [slice(start, start + step) for start in starts]
+    )
+    return reduce(Moments.merge, found, Moments(0, 0.0, 0.0))
+
+
+def _of_block(x: NDArray[np.generic]) -> Moments:
+    block = x.astype(np.float64).ravel()
+    if block.size == 0:
+        return Moments(0, 0.0, 0.0)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         mean = float(block.mean())
         block -= mean
-        return Moments(block.size, mean, float(block @ block))
-
-    step = max(1, _BLOCK // max(1, int(np.prod(x.shape[1:]))))
-    found = over_blocks(moments, [slice(i, i + step) for i in range(0, len(x), step)])
-    return reduce(Moments.merge, found, Moments(0, 0.0, 0.0))
+        squares = float(block @ block)
+    if 1e-200 < squares < np.inf:
+        return Moments(block.size, mean, float(np.sqrt(squares / block.size)))
+    # constant, or of such a size that squares overflow or vanish
+    block = x.astype(np.float64).ravel()
+    k = int(np.frexp(np.abs(block).max())[1])
+    block = np.ldexp(block, -k)
+    mean = float(block.mean())
+    block -= mean
+    std = float(np.sqrt(block @ block / block.size))
+    return Moments(block.size, float(np.ldexp(mean, k)), float(np.ldexp(std, k)))
 
 
 def take_rows(x: Matrix, rows: NDArray[np.integer] | slice, scale: Scale) -> NDArray[np.float32]:
@@ -74,6 +99,4 @@ def take_rows(x: Matrix, rows: NDArray[np.integer] | slice, scale: Scale) -> NDA
     taken = x[rows]
     if issparse(taken):
         taken = taken.toarray()  # pyright: ignore[reportAttributeAccessIssue]
-    # in float64: a large mean leaves float32 too few digits
-    centred = np.subtract(taken, scale.mean, dtype=np.float64)
-    return np.ascontiguousarray(centred / scale.std, np.float32)
+    return standardised(np.asarray(taken), scale)

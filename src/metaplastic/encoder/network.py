@@ -17,6 +17,7 @@ from scipy.sparse import issparse
 from metaplastic.base_model import BN_EPSILON, Phi, Statistics
 from metaplastic.data.views import Scale
 from metaplastic.encoder.activations import in_place
+from metaplastic.encoder.float_range import Exponent, entered, exponent_of, reduced
 from metaplastic.encoder.moments import Matrix, take_rows
 from metaplastic.encoder.threads import over_blocks
 
@@ -76,15 +77,22 @@ class Network:
         )
 
     @property
+    def exponent(self) -> Exponent:
+        """k of 2^-k, which the inputs are multiplied by first; 0 unless their scale is so large or
+        so small that float32 could not hold what follows."""
+        return exponent_of(self.scale)
+
+    @property
     def centre(self) -> float:
-        """What is taken from the inputs before the first matrix: their mean where it is so large
-        against their spread that folding it in would cost precision, else 0."""
-        large = abs(self.scale.mean) > 8.0 * self.scale.std
+        """What is taken from the inputs, times 2^-k, before the first matrix: their mean where it
+        is so large against their spread that folding it in would cost precision, else 0."""
+        scale = reduced(self.scale)
+        large = abs(scale.mean) > 8.0 * scale.std
         # a number that float32 holds exactly; what is left of the mean is folded in
-        return float(np.float32(self.scale.mean)) if large else 0.0
+        return float(np.float32(scale.mean)) if large else 0.0
 
     def folded(self, dtype: DTypeLike = np.float32) -> tuple[Affine, ...]:
-        """One affine map per layer; features are act(… act((x − centre) @ A + c) …)."""
+        """One affine map per layer; features are act(… act((2^-k x − centre) @ A + c) …)."""
         key = np.dtype(dtype).str
         if key not in self._folded:
             self._folded[key] = tuple(
@@ -98,13 +106,18 @@ class Network:
         matrix = self.weights[layer].astype(np.float64) * gain
         offset = self.biases[layer] - mean * gain
         if layer == 0:
-            matrix /= self.scale.std
-            offset = offset - (self.scale.mean - self.centre) * matrix.sum(axis=0)
+            scale = reduced(self.scale)
+            matrix /= scale.std
+            offset = offset - (scale.mean - self.centre) * matrix.sum(axis=0)
         return Affine(matrix.astype(dtype), offset.astype(dtype))
 
     def features(self, x: Matrix) -> NDArray[np.floating]:
-        """Features (n, N_L) of rows (n, N_0), dense or CSR, in the dtype of `x`."""
-        dtype = np.dtype(x.dtype)
+        """Features (n, N_L) of rows (n, N_0), dense or CSR, in the dtype of `x`; in float32 of
+        integers of up to two bytes, in float64 of others.
+
+        Raises ValueError where they are not finite, as of inputs far beyond the fitted scale.
+        """
+        dtype = feature_dtype(x.dtype)
         layers = self.folded(dtype)
         count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
         out = np.empty((count, self.sizes[-1]), dtype)
@@ -112,6 +125,13 @@ class Network:
             lambda rows: self._through(layers, x[rows], out[rows]),
             [slice(start, start + _ROWS) for start in range(0, count, _ROWS)],
         )
+        if not np.isfinite(out).all():
+            row = int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0])
+            raise ValueError(
+                f"row {row} of X is so far from the rows fitted (mean {self.scale.mean:.3g}, "
+                f"standard deviation {self.scale.std:.3g}) that its features are infinity in "
+                f"{dtype}; leave it out, or clip it"
+            )
         return out
 
     def _through(self, layers: Sequence[Affine], block: Matrix, out: NDArray) -> None:
@@ -129,15 +149,17 @@ class Network:
 
     def _enter(self, block: Matrix, matrix: NDArray, target: NDArray) -> None:
         """The first product, of inputs as they were given."""
-        centre = self.centre
-        if issparse(block) and centre == 0.0:
-            target[...] = block @ matrix
-            return
+        block = entered(block, self.exponent, self.centre, target.dtype)
         if issparse(block):
-            block = block.toarray()  # pyright: ignore[reportAttributeAccessIssue]
-        if centre != 0.0:
-            block = block - np.asarray(centre, block.dtype)
-        np.matmul(block, matrix, out=target)
+            target[...] = block @ matrix
+        else:
+            np.matmul(block, matrix, out=target)  # pyright: ignore
+
+
+def feature_dtype(given: DTypeLike) -> np.dtype[Any]:
+    """The dtype of the features of inputs of the dtype given."""
+    given = np.dtype(given)
+    return given if given == np.float32 or given == np.float64 else np.result_type(given, "f4")
 
 
 def sample_rows(x: Matrix, rng: np.random.Generator) -> Matrix:
@@ -165,11 +187,13 @@ def fitted_network(phi: Phi, sample: Matrix, scale: Scale) -> Network:
             if layer > 0:
                 return np.asarray(x[block] @ weight, np.float32)
             if issparse(x):  # (x − mean) / std @ W, with the mean taken from the product
-                return np.asarray(x[block] @ scaled - shift, np.float32)
+                taken = entered(x[block], exponent_of(scale), 0.0, feature_dtype(x.dtype))
+                return np.asarray(taken @ scaled - shift, np.float32)
             return np.asarray(take_rows(x, block, scale) @ weight)
 
-        scaled = weight / np.float32(scale.std)
-        shift = np.float32(scale.mean) * scaled.sum(axis=0)
+        inner = reduced(scale)
+        scaled = weight / np.float32(inner.std)
+        shift = np.float32(inner.mean) * scaled.sum(axis=0)
         return np.concatenate(over_blocks(job, blocks))
 
     a = sample

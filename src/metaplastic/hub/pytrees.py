@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -11,8 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metaplastic.errors import MetaplasticError
+from metaplastic.forks import refuse_after_fork
 
 T = TypeVar("T")
+
+
+def on_device(array: NDArray[np.generic]) -> jax.Array:
+    """A copy of an array on JAX's device."""
+    refuse_after_fork()
+    return jax.numpy.array(array)
 
 
 def arrays_of(tree: Any) -> dict[str, NDArray[np.generic]]:
@@ -29,8 +36,10 @@ def fill(
     arrays: Mapping[str, NDArray[np.generic]],
     where: str,
     error: type[MetaplasticError],
+    copy: Callable[[NDArray[np.generic]], Any] = on_device,
 ) -> T:
-    """`skeleton` (from `eqx.filter_eval_shape`) with its arrays filled in.
+    """`skeleton` (from `eqx.filter_eval_shape`) with copies of its arrays filled in: `copy` is
+    `np.array` where they are to stay on the host and nothing is to be run by JAX.
 
     Raises `error`, naming `where`, unless names, shapes and dtypes agree and all is finite.
     """
@@ -53,7 +62,7 @@ def fill(
         if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
             raise error(f"{where}: {name!r} holds numbers that are not finite")
     # copied: the arrays may be views of a file's bytes
-    filled = [jax.numpy.array(arrays[name]) for name in wanted]
+    filled = [copy(arrays[name]) for name in wanted]
     return eqx.combine(jax.tree_util.tree_unflatten(structure, filled), rest)
 
 

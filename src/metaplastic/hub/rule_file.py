@@ -8,6 +8,7 @@ and `jax_version` of the writer, `sha256` over everything else.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.resources import files
 from os import PathLike, fspath
 from pathlib import Path
@@ -24,7 +25,7 @@ from metaplastic.errors import RuleFileError
 from metaplastic.hub import container, remote
 from metaplastic.hub.card import RuleCard, card_markdown
 from metaplastic.hub.container import Contents
-from metaplastic.hub.pytrees import arrays_of, fill
+from metaplastic.hub.pytrees import arrays_of, fill, on_device
 from metaplastic.rules import RULES, Rule
 
 FORMAT = "metaplastic-rule"
@@ -44,9 +45,15 @@ def rule_metadata(rule: Rule) -> dict[str, str]:
 
 
 def build_rule(
-    arrays: dict[str, NDArray[np.generic]], metadata: dict[str, str], where: str
+    arrays: dict[str, NDArray[np.generic]],
+    metadata: dict[str, str],
+    where: str,
+    copy: Callable[[NDArray[np.generic]], Any] = on_device,
 ) -> Rule:
-    """A rule from its arrays and `rule_metadata`. Raises `RuleFileError` where they disagree."""
+    """A rule from its arrays (each through `copy`) and `rule_metadata`.
+
+    Raises `RuleFileError` where they disagree.
+    """
     name = metadata.get("rule", "")
     if name not in RULES:
         raise RuleFileError(
@@ -63,15 +70,13 @@ def build_rule(
             f"{where}: rule {name!r} does not take the settings in the file ({line})"
         ) from None
 
-    return fill(skeleton, arrays, where, RuleFileError)
+    return fill(skeleton, arrays, where, RuleFileError, copy)
 
 
 def _skeleton(name: str, settings: dict[str, Any]) -> Rule:
     # shapes only, so that settings that ask for huge arrays cost nothing
     with jax.enable_x64(False):
-        return eqx.filter_eval_shape(
-            lambda key: RULES[name].create(key, **settings), jax.random.key(0)
-        )
+        return eqx.filter_eval_shape(lambda: RULES[name].create(jax.random.key(0), **settings))
 
 
 def save_rule(rule: Rule, path: str | PathLike[str], card: RuleCard | None = None) -> None:
