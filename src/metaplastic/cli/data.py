@@ -163,12 +163,15 @@ def show(
     from metaplastic.data import load
     from metaplastic.data.address import parse_address
     from metaplastic.data.contact_sheet import save_contact_sheet
+    from metaplastic.errors import DataError
+    from metaplastic.files import check_writable
 
-    with _progress() as progress:
-        dataset = load(address, data_dir=data_dir, progress=progress)
     parsed = parse_address(address)
     stem = parsed.name if parsed.size is None else f"{parsed.name}@{parsed.size}"
     path = out or Path(f"{stem}.png")
+    check_writable(path, DataError)
+    with _progress() as progress:
+        dataset = load(address, data_dir=data_dir, progress=progress)
     save_contact_sheet(dataset, path, split, seed)
     typer.echo(f"wrote {path}")
 

@@ -23,10 +23,17 @@ def demo(
     from metaplastic.cli.runtime import use_compilation_cache
     from metaplastic.cli.showing import console, progress
     from metaplastic.demo import run_demo, shipped_rule
+    from metaplastic.errors import DataError
     from metaplastic.evaluation.named_rule import named_rule
     from metaplastic.evaluation.results import write_json
+    from metaplastic.figures import write_figure
     from metaplastic.figures.demo import draw
+    from metaplastic.files import check_writable, make_folder
 
+    numbers, picture = out / "demo.json", out / "demo.png"
+    make_folder(out, DataError)
+    for path in (numbers, picture):
+        check_writable(path, DataError)
     use_compilation_cache()
     rule = shipped_rule()
     if rule is None:
@@ -38,10 +45,9 @@ def demo(
     with progress() as report:
         content = run_demo(rule, seeds=seeds, inner_steps=inner_steps, progress=report)
     console().print(table(content))
-    write_json(out / "demo.json", content)
-    figure = draw(content)
-    figure.savefig(out / "demo.png", dpi=120)
-    console().print(f"picture: {out / 'demo.png'}\nnumbers: {out / 'demo.json'}")
+    write_json(numbers, content)
+    write_figure(draw(content), picture, dpi=120)
+    console().print(f"picture: {picture}\nnumbers: {numbers}")
 
 
 def _meta_train_small(folder: Path) -> Path:

@@ -52,11 +52,13 @@ def evaluate(
 ) -> None:
     """Fit features without labels, a readout on a few labels, and score the test split."""
     from metaplastic.cli.showing import console, progress
+    from metaplastic.errors import DataError
     from metaplastic.evaluation import FewShotConfig
     from metaplastic.evaluation import evaluate as run
     from metaplastic.evaluation.named_rule import DEFAULT_BATCH_SIZE, inner_steps_of, named_rule
     from metaplastic.evaluation.protocol import settings
     from metaplastic.evaluation.results import write_json
+    from metaplastic.files import check_writable
 
     given = named_rule(rule)
     at = numbers(points, "--points")
@@ -76,6 +78,8 @@ def evaluate(
         unlabelled=unlabelled,
     )
     chosen = baseline_names(rivals)
+    if out is not None:
+        check_writable(out, DataError, parents=True)
     with progress() as report:
         found = run(given, config, rivals=chosen, data_dir=data_dir, progress=report)
     content = found.to_json()

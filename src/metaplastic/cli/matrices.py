@@ -100,7 +100,7 @@ def write_features(path: Path, features: Any, names: Any) -> None:
     """Features (n, F) with their names, all or nothing, in the format the suffix says."""
     import numpy as np
 
-    from metaplastic.hub.container import write_bytes
+    from metaplastic import files
 
     buffer = io.BytesIO()
     suffix = path.suffix.lower()
@@ -115,4 +115,4 @@ def write_features(path: Path, features: Any, names: Any) -> None:
 
         columns = [np.ascontiguousarray(column) for column in features.T]
         parquet.write_table(pyarrow.table(columns, names=[str(name) for name in names]), buffer)
-    write_bytes(path, buffer.getvalue(), DataError)
+    files.write(path, buffer.getvalue(), DataError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,7 +61,7 @@ def study(
     asked |= {"rivals": baseline_names(rivals)} if rivals else {}
     asked |= {"datasets": _words(datasets)} if datasets else {}
     given = named_rule(rule)
-    _make_folder(results)
+    _check_results(results, names)
     use_compilation_cache()
     if given.caution:
         console().print(f"{given.label}: {given.caution}")
@@ -72,7 +71,7 @@ def study(
         with progress() as report:
             context = Context(given, results, data_dir=data_dir, progress=report)
             if fresh:
-                context.store(each).path.unlink(missing_ok=True)
+                context.cells(each).unlink(missing_ok=True)
             try:
                 _run(make_study(each, context, **chosen[each]))
             except MetaplasticError as error:
@@ -81,7 +80,7 @@ def study(
                 failed.append(f"{each} left out: {error}")
             except KeyboardInterrupt:
                 console().print(
-                    f"interrupted: what was measured is kept in {context.store(each).path}; "
+                    f"interrupted: what was measured is kept in {context.cells(each)}; "
                     "the same command goes on from there"
                 )
                 raise typer.Exit(130) from None
@@ -91,15 +90,15 @@ def study(
         raise ConfigError("no study could be run; see above")
 
 
-def _make_folder(results: Path) -> None:
-    """Before any work, so that numbers are not lost for want of a place."""
-    try:
-        (results / "cells").mkdir(parents=True, exist_ok=True)
-        writable = os.access(results / "cells", os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise ConfigError(f"cannot write into {results}; give a folder of your own: --results DIR")
+def _check_results(results: Path, names: list[str]) -> None:
+    """Before any work, so that numbers are not lost for want of somewhere to write them."""
+    from metaplastic.files import check_writable, make_folder
+
+    make_folder(results / "cells", ConfigError)
+    check_writable(results / "cells" / "search.json", ConfigError)
+    for name in names:
+        for path in (f"{name}.json", f"{name}.png", f"cells/{name}.json"):
+            check_writable(results / path, ConfigError)
 
 
 def _run(study: Study) -> None:

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import struct
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from metaplastic import files
 from metaplastic.data.dataset import Inputs, Split
 from metaplastic.data.locate import cache_dir
+from metaplastic.errors import DataError
 
 FORMAT = "1"
 
@@ -58,7 +57,7 @@ def cached(name: str, key: str, build: Callable[[], Parsed]) -> Parsed:
     if found is not None:
         return found
     parsed = build()
-    with suppress(OSError):
+    with suppress(DataError):
         _write(path, key, parsed)
     return parsed
 
@@ -91,7 +90,6 @@ def _digest(arrays: Mapping[str, NDArray[np.generic]], meta: Mapping[str, str]) 
 def _write(path: Path, key: str, parsed: Parsed) -> None:
     from safetensors.numpy import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrays = _arrays(parsed)
     meta = {
         "key": key,
@@ -100,24 +98,17 @@ def _write(path: Path, key: str, parsed: Parsed) -> None:
         "group_names": json.dumps(parsed.group_names),
         "notes": json.dumps(parsed.notes),
     }
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        save_file(arrays, temporary, metadata={**meta, "digest": _digest(arrays, meta)})
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    meta = {**meta, "digest": _digest(arrays, meta)}
+    files.write(
+        path, lambda file: save_file(arrays, file.name, metadata=meta), DataError, parents=True
+    )
 
 
 def _read(path: Path, key: str) -> Parsed | None:
-    from safetensors import SafetensorError
-
     if not path.is_file():
         return None
     # Anything may stand in a damaged file: whatever goes wrong in reading it, it is built again.
-    with suppress(
-        SafetensorError, OSError, ValueError, KeyError, TypeError, struct.error, MemoryError
-    ):
+    with suppress(Exception):
         return _read_checked(path, key)
     return None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from metaplastic import files
 from metaplastic.data.dataset import Dataset, Split
 from metaplastic.data.views import to_matrix
 from metaplastic.errors import DataError
@@ -42,10 +43,7 @@ def save_contact_sheet(dataset: Dataset, path: Path, split: str = "train", seed:
     from PIL import Image
 
     picture = Image.fromarray(contact_sheet(dataset, split, seed))
-    try:
-        picture.save(path, format="PNG")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
+    files.write(path, lambda file: picture.save(file, format="PNG"), DataError)
 
 
 def _choose(part: Split, rng: np.random.Generator) -> list[NDArray[np.int64]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from metaplastic import files
 from metaplastic._version import __version__
 from metaplastic.errors import DataError
 
@@ -60,28 +60,26 @@ def versions() -> dict[str, str]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """JSON has no NaN and no infinity: they become null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return plain(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
 
 def write_json(path: Path | str, content: Mapping[str, Any]) -> Path:
-    """Write atomically: a reader finds the old file or the new one, never a part."""
+    """Write all or nothing, making folders that are missing. Raises `DataError` where it cannot."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(_plain(content), indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    text = json.dumps(plain(content), indent=1) + "\n"
+    files.write(path, text.encode(), DataError, parents=True)
     return path
 
 
@@ -91,9 +89,9 @@ def read_json(path: Path | str) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"no results file {path}; run the study that writes it first")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path} is not a results file: {error}; delete it and run again") from None
+        found = files.read_json(path, DataError)
+    except DataError as error:
+        raise DataError(f"not a results file: {error}; delete it and run again") from None
     if not isinstance(found, dict):
         raise DataError(
             f"{path} is not a results file: it holds no object; delete it and run again"
@@ -101,6 +99,16 @@ def read_json(path: Path | str) -> dict[str, Any]:
     return found
 
 
-def as_numbers(values: Sequence[float | None]) -> list[float]:
-    """Numbers read from a results file, null as NaN."""
-    return [math.nan if value is None else float(value) for value in values]
+def as_numbers(values: Sequence[float | None], count: int | None = None) -> list[float]:
+    """Numbers read from a results file, null as NaN; `count` of them, where given.
+
+    Raises `DataError` where they are not.
+    """
+    try:
+        if count is not None and len(values) != count:
+            raise ValueError
+        return [math.nan if value is None else float(value) for value in values]
+    except (TypeError, ValueError):
+        raise DataError(
+            "the numbers kept of an earlier run are damaged: --fresh computes them again"
+        ) from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from metaplastic.errors import DataError
-from metaplastic.evaluation.results import read_json, write_json
+from metaplastic.evaluation.results import plain, read_json, write_json
 
 SEEDS_AT_ONCE = 5  # seeds run together between two savings
 
@@ -49,12 +49,16 @@ class Store:
     def _read(self) -> dict[str, dict[str, Any]]:
         if not self.path.is_file():
             return {}
-        cells = read_json(self.path).get("cells")
+        content = read_json(self.path)
+        cells = content.get("cells")
         if not isinstance(cells, dict) or not all(
             isinstance(cell, dict) and isinstance(cell.get("seeds"), dict)
             for cell in cells.values()
         ):
             raise DataError(f"{self.path} holds no cells of a study; delete it and run again")
+        # files of format 1 were written before there was a digest
+        if content.get("format") != 1 and content.get("digest") != digest(cells):
+            raise DataError(f"{self.path} is damaged; delete it and run again")
         return cells
 
     def _write(self) -> None:
@@ -62,7 +66,8 @@ class Store:
         for name, theirs in self._read().items():
             ours = self._cells.setdefault(name, theirs)
             ours["seeds"] = theirs["seeds"] | ours["seeds"]
-        write_json(self.path, {"kind": "cells", "format": 1, "cells": self._cells})
+        content = {"kind": "cells", "format": 2, "digest": digest(plain(self._cells))}
+        write_json(self.path, {**content, "cells": self._cells})
 
 
 def digest(key: Mapping[str, Any]) -> str:

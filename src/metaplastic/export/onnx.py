@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from metaplastic import files
 from metaplastic._version import __version__
 from metaplastic.encoder import PlasticEncoder
 from metaplastic.errors import ConfigError, MissingExtraError, ModelFileError
-from metaplastic.hub.container import write_bytes
 
 if TYPE_CHECKING:
     import onnx
@@ -75,7 +75,7 @@ def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) ->
     )
     checker.check_model(model)
     if path is not None:
-        write_bytes(Path(fspath(path)), model.SerializeToString(), ModelFileError)
+        files.write(Path(fspath(path)), model.SerializeToString(), ModelFileError)
     return model
 
 

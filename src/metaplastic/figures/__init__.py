@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metaplastic.errors import unknown_name
+from metaplastic import files
+from metaplastic.errors import DataError, unknown_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,6 +42,13 @@ def draw(content: dict[str, Any]) -> Figure:
 
 def save_figure(content: dict[str, Any], path: Path) -> Path:
     """Draw a study's results into a PNG (or whatever the path's ending says)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draw(content).savefig(path, dpi=150)
+    write_figure(draw(content), path, dpi=150)
     return path
+
+
+def write_figure(figure: Figure, path: Path, *, dpi: int) -> None:
+    """Write a figure, all or nothing. Raises `DataError` where that cannot be done."""
+    kind = path.suffix.removeprefix(".") or "png"
+    files.write(
+        path, lambda file: figure.savefig(file, format=kind, dpi=dpi), DataError, parents=True
+    )

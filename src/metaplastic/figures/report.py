@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from metaplastic import files
 from metaplastic.errors import DataError
 from metaplastic.figures import DRAWN_BY, draw
 from metaplastic.figures.tables import tables
@@ -37,18 +38,13 @@ def write_report(results: Path, out: Path) -> tuple[Path, list[str]]:
     """
     from metaplastic.evaluation.results import read_json
 
-    sections: dict[str, str] = {}
-    for name in DRAWN_BY:
-        path = results / f"{name}.json"
-        if path.is_file():
-            sections[name] = _read_section(name, path, read_json(path))
-    if not sections:
+    paths = {name: results / f"{name}.json" for name in DRAWN_BY}
+    paths = {name: path for name, path in paths.items() if path.is_file()}
+    if not paths:
         raise DataError(f"no results in {results}; run `metaplastic study all` first")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page(sections), encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"cannot write {out}: {error.strerror}; choose another --out") from None
+    files.check_writable(out, DataError, parents=True)
+    sections = {name: _read_section(name, path, read_json(path)) for name, path in paths.items()}
+    files.write(out, page(sections).encode(), DataError, parents=True)
     return out, list(sections)
 
 
@@ -57,9 +53,12 @@ def _read_section(name: str, path: Path, content: dict[str, Any]) -> str:
     the study writes."""
     try:
         if content["study"] != name:
-            raise DataError(f"{path} holds the results of study {content['study']!r}, not {name!r}")
+            found = files.show(content["study"])
+            raise DataError(f"{path} holds the results of study {found!r}, not {name!r}")
         return _section(name, content)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+    except DataError:
+        raise
+    except Exception:  # what drawing makes of damaged numbers cannot be listed
         raise DataError(
             f"{path} is damaged or was written by another version; "
             f"run `metaplastic study {name}` again"

@@ -6,10 +6,8 @@ changed byte anywhere is found.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +18,7 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from metaplastic import files
 from metaplastic.errors import MetaplasticError
 
 _HEADER_LIMIT = 4 * 2**20
@@ -60,45 +59,13 @@ def write(
     metadata: Mapping[str, str],
     error: type[MetaplasticError],
 ) -> None:
-    """Write all or nothing: to a file beside `path`, synchronised, then renamed over it.
+    """Write all or nothing (see `files.write`).
 
     Raises `error` where the folder is missing or cannot be written.
     """
     tensors = {name: np.require(array, requirements="C") for name, array in arrays.items()}
     payload = save(tensors, {**metadata, "sha256": digest(tensors, metadata)})
-    write_bytes(path, payload, error)
-
-
-def write_bytes(path: Path, payload: bytes, error: type[MetaplasticError]) -> None:
-    """As `write`, for bytes."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "it is a folder")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                beside.unlink()
-            raise
-        _sync_folder(path.parent)
-    except OSError as problem:
-        raise error(f"{path}: cannot be written ({problem.strerror or problem})") from None
-
-
-def _sync_folder(folder: Path) -> None:
-    # a rename is durable only once the folder is; not every system lets a folder be opened
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    files.write(path, payload, error)
 
 
 def read(path: Path, limit: int, error: type[MetaplasticError]) -> Contents:

@@ -69,7 +69,11 @@ class Context:
 
     def store(self, name: str) -> Store:
         """The cells of a study, kept between runs."""
-        return Store(self.results / "cells" / f"{name}.json")
+        return Store(self.cells(name))
+
+    def cells(self, name: str) -> Path:
+        """The file of a study's cells."""
+        return self.results / "cells" / f"{name}.json"
 
     def ladder(self, most: int = 6) -> list[NamedRule]:
         """Rules along the run that the rule belongs to; the rule alone where there is none."""
@@ -176,7 +180,7 @@ class Study(abc.ABC):
                 seeds=seeds,
             ).tolist(),
         )
-        return np.array([results.as_numbers(curve) for curve in found])
+        return np.array([results.as_numbers(curve, len(config.steps)) for curve in found])
 
     def rival(self, name: str, config: FewShotConfig, search: Search) -> dict[str, Any]:
         """A baseline's accuracies by seed, its settings and the search that chose them."""
