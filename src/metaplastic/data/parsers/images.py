@@ -12,19 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from metaplastic.data.parsers.depth import Depth
 from metaplastic.data.parsers.image_formats import describe, formats_of
 from metaplastic.errors import DataError
 
 MAX_PIXELS = 100_000_000
 _GREY = frozenset({"1", "L", "LA", "La"})
-_DEEP = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
-# Pillow holds colour in 8 bits a channel and decodes 16 by their upper byte. The raw mode of the
-# other byte order gives the lower byte.
-_LOWER_BYTE = {
-    f"{mode};16{order}": f"{mode};16{other}"
-    for mode in ("RGB", "RGBA")
-    for order, other in (("B", "L"), ("L", "B"), ("N", "B" if np.little_endian else "L"))
-}
 
 
 @dataclass(frozen=True)
@@ -112,14 +105,17 @@ def _first_line(error: Exception) -> str:
 
 
 def _decode(image: Any, data: bytes, where: str, reading: Reading) -> Picture:
-    deep_colour = _raw_modes(image) if image.mode not in _DEEP else set()
+    depth = Depth(image)
+    depth.mend_byte_order()
     image.load()
     method, bad_exif = _transposition(image) if reading.upright else (None, False)
     values: NDArray[Any]
     alpha: NDArray[np.float32] | None = None
-    whole = bool(deep_colour) and deep_colour <= _READ_WHOLE
-    if image.mode in _DEEP or whole:
-        values, alpha = _deep(image, data, where)
+    if depth.is_deep:
+        with _opened(data, where) as again:
+            values, alpha = depth.read(again)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise DataError(f"{where}: holds pixels that are not finite numbers; fill them in")
         if method is not None:
             values = _transpose(values, method)
             alpha = None if alpha is None else _transpose(alpha, method)
@@ -133,7 +129,7 @@ def _decode(image: Any, data: bytes, where: str, reading: Reading) -> Picture:
         alpha,
         see_through=see_through,
         turned=method is not None,
-        upper_bits_only=bool(deep_colour) and not whole,
+        upper_bits_only=depth.is_cut,
         bad_exif=bad_exif,
     )
 
@@ -203,65 +199,3 @@ def _scale_transparency(image: Any, data: bytes) -> None:
     value = image.info.get("transparency")
     if image.mode == "L" and depth in (2, 4) and isinstance(value, int):
         image.info["transparency"] = value * 255 // ((1 << depth) - 1)
-
-
-def _raw_modes(image: Any) -> set[str]:
-    """The modes of 16 bits a channel in which a colour image's bytes are packed."""
-    arguments = [tile[3] for tile in image.tile]
-    modes = [args[0] if isinstance(args, tuple) and args else args for args in arguments]
-    return {mode for mode in modes if isinstance(mode, str) and ";16" in mode}
-
-
-_READ_WHOLE = frozenset({*_LOWER_BYTE, "LA;16B"})
-
-
-def _deep(image: Any, data: bytes, where: str) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
-    """The values (h, w) or (h, w, 3) of an image of more than 8 bits, and its opacity."""
-    if image.mode in _DEEP:
-        values = np.asarray(image)
-        if values.dtype == np.int32 and _is_unsigned(image):
-            values = values.view(np.uint32)
-        values = values.astype(values.dtype.newbyteorder("="), copy=False)
-        opacity = None
-    else:
-        values, opacity = _deep_colour(np.asarray(image), data, where)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise DataError(f"{where}: holds pixels that are not finite numbers; fill them in")
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, (int, float)) and values.ndim == 2:
-        opacity = (values != transparent).astype(np.float32)
-    elif isinstance(transparent, tuple) and values.ndim == 3 and len(transparent) == 3:
-        opacity = (values != np.asarray(transparent)).any(-1).astype(np.float32)
-    return values, opacity if opacity is not None and bool((opacity < 1).any()) else None
-
-
-def _is_unsigned(image: Any) -> bool:
-    """Whether the 32 bits of a TIFF's numbers are unsigned, which Pillow reads as signed."""
-    sample_format = 339
-    tags = getattr(image, "tag_v2", None)
-    return tags is not None and tags.get(258) == (32,) and tags.get(sample_format, (1,)) == (1,)
-
-
-def _deep_colour(
-    upper: NDArray[np.uint8], data: bytes, where: str
-) -> tuple[NDArray[np.uint16], NDArray[np.float32] | None]:
-    with _opened(data, where) as image:
-        tiles = []
-        for tile in image.tile:
-            args = tile.args
-            raw = args if isinstance(args, str) else args[0]
-            # Grey with opacity, twice two bytes, is read as four channels.
-            other = "RGBA" if raw == "LA;16B" else _LOWER_BYTE[raw]
-            tiles.append(tile._replace(args=other if isinstance(args, str) else (other, *args[1:])))
-        grey = raw == "LA;16B"
-        image.tile = tiles
-        lower = np.asarray(image)
-    if grey:
-        pairs = lower.astype(np.uint16)
-        values = pairs[..., 0] << 8 | pairs[..., 1]
-        opacity = pairs[..., 2] << 8 | pairs[..., 3]
-        return values, opacity.astype(np.float32) / np.float32(65535)
-    whole = upper.astype(np.uint16) << 8 | lower
-    if whole.shape[-1] == 3:
-        return whole, None
-    return whole[..., :3], whole[..., 3].astype(np.float32) / np.float32(65535)
