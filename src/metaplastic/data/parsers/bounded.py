@@ -11,11 +11,11 @@ from metaplastic.errors import DataError
 _CHUNK = 1 << 20
 
 
-class _Readable(Protocol):
+class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def read_at_most(file: _Readable, count: int) -> bytearray:
+def read_at_most(file: Readable, count: int) -> bytearray:
     """The next `count` bytes, fewer where the file ends before.
 
     Read in chunks, so memory is that of the bytes there are, not of those asked for.

@@ -100,11 +100,11 @@ def _grey(image: Any) -> NDArray[Any]:
 
 def _colour(
     upper: NDArray[np.uint8], lower: NDArray[np.uint8], *, grey: bool
-) -> tuple[NDArray[np.uint16], NDArray[np.float32] | None]:
+) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
     if grey:
         upper, lower = lower[..., ::2], lower[..., 1::2]
-    whole = upper.astype(np.uint16) << 8 | lower
+    whole: NDArray[Any] = upper.astype(np.uint16) << 8 | lower
     if whole.shape[-1] == 3:
         return whole, None
-    opacity = whole[..., -1].astype(np.float32) / np.float32(65535)
+    opacity: NDArray[Any] = whole[..., -1].astype(np.float32) / np.float32(65535)
     return (whole[..., 0] if grey else whole[..., :3]), opacity

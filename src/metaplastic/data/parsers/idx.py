@@ -12,12 +12,11 @@ import math
 import zlib
 from io import BytesIO
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metaplastic.data.parsers.bounded import read_at_most
+from metaplastic.data.parsers.bounded import Readable, read_at_most
 from metaplastic.errors import DataError
 
 _UNSIGNED_BYTE = 8
@@ -48,7 +47,7 @@ def parse_idx(data: bytes, dimensions: int, where: str) -> NDArray[np.uint8]:
     return _read(BytesIO(data), dimensions, where, None)
 
 
-def _read(file: IO[bytes], dimensions: int, where: str, limit: int | None) -> NDArray[np.uint8]:
+def _read(file: Readable, dimensions: int, where: str, limit: int | None) -> NDArray[np.uint8]:
     start = 4 + 4 * dimensions
     header = bytes(read_at_most(file, start))
     if len(header) < 4:
