@@ -7,11 +7,16 @@ import io
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from metaplastic.data.parsers.image_set import read_images
+from metaplastic.data.parsers.images import Reading
+from metaplastic.data.progress import silent
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -53,10 +58,75 @@ def picture(seed: int, size: tuple[int, int] = (9, 7), mode: str = "L") -> Image
     return Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8))
 
 
+def deep_picture(seed: int, size: tuple[int, int] = (9, 7)) -> Image.Image:
+    """A grey picture of 16 bits a pixel."""
+    rng = np.random.default_rng(seed)
+    return Image.fromarray(rng.integers(0, 65536, (size[1], size[0]), dtype=np.uint16))
+
+
+def psd(values: np.ndarray) -> bytes:
+    """A PSD file without layers of values (h, w, 3)."""
+    height, width, channels = values.shape
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, channels, height, width, 8, 3)
+    return head + bytes(12) + bytes(2) + values.transpose(2, 0, 1).tobytes()
+
+
+def png(
+    rows: np.ndarray, depth: int, kind: int, width: int | None = None, **chunks: bytes
+) -> bytes:
+    """A PNG file of raw rows, uint8 (h, bytes) or uint16 (h, w, c), as Pillow cannot write it.
+
+    kind: 0 grey, 2 colour, 4 grey with opacity, 6 colour with opacity. chunks: more chunks.
+    """
+    width = rows.shape[1] if width is None else width
+    packed = rows.astype(">u2") if rows.dtype == np.uint16 else rows
+    head = struct.pack(">IIBBBBB", width, len(rows), depth, kind, 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in packed))
+    parts = [("IHDR", head), *chunks.items(), ("IDAT", body), ("IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data))
+        + name.encode()
+        + data
+        + struct.pack(">I", zlib.crc32(name.encode() + data))
+        for name, data in parts
+    )
+
+
+def tiff(values: np.ndarray, order: str = "<", packed: bool = False) -> bytes:
+    """A TIFF file of values (h, w) or (h, w, c) of any number type, in either byte order."""
+    height, width = values.shape[:2]
+    channels = 1 if values.ndim == 2 else values.shape[2]
+    bits, sample = values.dtype.itemsize * 8, {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    body = values.astype(values.dtype.newbyteorder(order)).tobytes()
+    body = zlib.compress(body) if packed else body
+    tags = [(256, width), (257, height), (258, bits), (259, 8 if packed else 1)]
+    tags += [(262, 2 if channels >= 3 else 1), (273, 0), (277, channels), (278, height)]
+    tags += [(279, len(body)), (284, 1), *([(338, 2)] if channels == 4 else []), (339, sample)]
+    end = 8 + 2 + 12 * len(tags) + 4
+    out = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, len(tags))
+    for tag, value in tags:
+        count = channels if tag in (258, 339) else 1
+        if count > 2:  # the values lie behind the directory
+            value = end + (2 * channels if tag == 339 else 0)
+        if tag == 273:
+            value = end + 4 * channels
+        kind = 3 if count > 2 else 4
+        out += struct.pack(f"{order}HHII", tag, kind, count, value)
+    extra = struct.pack(f"{order}{2 * channels}H", *[bits] * channels, *[sample] * channels)
+    return out + bytes(4) + extra + body
+
+
 def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
     file = io.BytesIO()
     image.save(file, kind)
     return file.getvalue()
+
+
+def image_array(data: bytes, name: str = "a/file", reading: Reading | None = None) -> np.ndarray:
+    """One image, decoded as a set of its own."""
+    files = {name: data}
+    images, _ = read_images(files.items, {name: 0}, "set", "set", reading or Reading(), silent)
+    return images[0]
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

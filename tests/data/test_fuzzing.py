@@ -11,13 +11,23 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from published import cifar_batch, encoded, idx, picture, tarred, zipped
+from published import (
+    cifar_batch,
+    deep_picture,
+    encoded,
+    idx,
+    image_array,
+    picture,
+    psd,
+    tarred,
+    zipped,
+)
 
 from metaplastic.data.address import parse_address
 from metaplastic.data.parsers.archive import read_members
 from metaplastic.data.parsers.cifar import parse_batch
 from metaplastic.data.parsers.idx import parse_idx, read_idx
-from metaplastic.data.parsers.images import decode
+from metaplastic.data.parsers.images import Reading
 from metaplastic.data.parsers.npz import parse_npy, read_npz
 from metaplastic.data.parsers.tables import read_csv
 from metaplastic.errors import MetaplasticError
@@ -52,7 +62,7 @@ def _idx(data: bytes, path: Path) -> None:
 def _idx_gz(data: bytes, path: Path) -> None:
     path.write_bytes(data)
     # gzip carries a checksum: what is read must be what was packed.
-    np.testing.assert_array_equal(read_idx(path, 3), _IMAGES)
+    np.testing.assert_array_equal(read_idx(path, 3, 1 << 20), _IMAGES)
 
 
 def _cifar(data: bytes, path: Path) -> None:
@@ -70,7 +80,7 @@ def _archive(data: bytes, path: Path) -> None:
 
 
 def _image(data: bytes, path: Path) -> None:
-    array = decode(data, "file", size=6)
+    array = image_array(data, reading=Reading(6))
     assert array.dtype == np.uint8
     assert array.shape in ((6, 6), (6, 6, 3))
 
@@ -108,6 +118,13 @@ _FORMATS: dict[str, tuple[bytes, _Check]] = {
     "jpeg": (encoded(picture(1, (12, 9), "RGB"), "JPEG"), _image),
     "gif": (encoded(picture(1, (12, 9), "L"), "GIF"), _image),
     "bmp": (encoded(picture(1, (12, 9), "RGB"), "BMP"), _image),
+    "tiff": (encoded(picture(1, (12, 9), "RGB"), "TIFF"), _image),
+    "avif": (encoded(picture(1, (12, 9), "RGB"), "AVIF"), _image),
+    "jp2": (encoded(picture(1, (12, 9), "RGB"), "JPEG2000"), _image),
+    "ppm": (encoded(picture(1, (12, 9), "RGB"), "PPM"), _image),
+    "psd": (psd(np.asarray(picture(1, (12, 9), "RGB"))), _image),
+    "qoi": (encoded(picture(1, (12, 9), "RGB"), "QOI"), _image),
+    "png of 16 bits": (encoded(deep_picture(1)), _image),
     "webp": (encoded(picture(1, (12, 9), "RGB"), "WEBP"), _image),
     "npy": (_npy(), _array),
     "npz": (_npz(), _arrays),

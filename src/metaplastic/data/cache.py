@@ -36,9 +36,12 @@ class Parsed:
 
 
 def hash_file(path: Path, algorithm: str = "sha256") -> str:
-    """The hexadecimal hash of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+    """The hexadecimal hash of a file's bytes. Raises DataError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, algorithm).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def make_key(parts: Iterable[object]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metaplastic.data.left_out import describe_left_out, list_names, one_line
 from metaplastic.errors import DataError
 
 SPLIT_NAMES = {
@@ -33,31 +34,81 @@ class Layout:
 
 
 def read_layout(
-    names: Iterable[str], wanted: Callable[[str], bool], where: str, what: str
+    names: Iterable[str],
+    wanted: Callable[[str], bool],
+    where: str,
+    what: str,
+    empty: Iterable[str] = (),
+    broken: Collection[str] = (),
 ) -> Layout:
     """Sort out which file belongs to which split and class.
 
     A folder around everything, as archives often have, is looked through. A validation split
-    serves as test split where there is no other. Raises DataError where there is nothing.
+    serves as test split where there is no other. Notes say which files and folders are left out,
+    those that are `empty` and what is `broken` included. Raises DataError where there is nothing.
     """
-    rows = [(tuple(name.split("/")), name) for name in names if wanted(name)]
+    names = list(names)
+    chosen = [name for name in names if wanted(name)]
+    others = set(names).difference(chosen)
+    notes = [
+        *describe_left_out(others, f"not {what}"),
+        *describe_left_out(broken, "neither a file nor a folder, such as a link to nowhere"),
+    ]
+    rows = [(tuple(name.split("/")), name) for name in chosen]
     loose = [name for parts, name in rows if len(parts) < 2]
     rows = [(parts, name) for parts, name in rows if len(parts) >= 2]
     if not rows:
         found = f"{len(loose)} {what} but no folders" if loose else f"no {what}"
-        raise DataError(f"{where}: {found}; expected a folder per class with {what} in it")
+        rest = f" ({notes[0]})" if notes else ""
+        raise DataError(f"{where}: {found}; expected a folder per class with {what} in it{rest}")
+    notes += describe_left_out(loose, "in no class's folder")
     rows = _unwrap(rows)
-    tops = {parts[0].lower() for parts, _ in rows}
+    splits = {parts[0] for parts, _ in rows if parts[0].lower() in SPLIT_NAMES}
     entries: list[tuple[str, str, str]] = []
-    if tops <= SPLIT_NAMES.keys():
+    if _are_splits(splits, {parts[0] for parts, _ in rows}):
+        outside = [name for parts, name in rows if parts[0] not in splits]
+        notes += describe_left_out(outside, f"in none of the splits {', '.join(sorted(splits))}")
         for parts, name in rows:
+            if parts[0] not in splits:
+                continue
             if len(parts) < 3:
                 raise DataError(f"{where}: {name} lies in a split but in no class's folder")
             entries.append((SPLIT_NAMES[parts[0].lower()], parts[1], name))
     else:
         entries = [("train", parts[0], name) for parts, name in rows]
-    notes = (f"{len(loose)} {what} outside of any class's folder left out",) if loose else ()
-    return _arrange(entries, notes, where)
+    notes += _folders_left_out({name for _, _, name in entries}, others, empty, what)
+    return _arrange(entries, tuple(notes), where)
+
+
+def _are_splits(splits: set[str], tops: set[str]) -> bool:
+    """Whether folders are splits: all of them, or train and another beside folders of no split.
+
+    A folder "train" among others can be a class of vehicles.
+    """
+    if splits == tops:
+        return True
+    kinds = {SPLIT_NAMES[name.lower()] for name in splits}
+    return "train" in kinds and len(kinds) > 1
+
+
+def _folders_left_out(
+    read: Iterable[str], others: Iterable[str], empty: Iterable[str], what: str
+) -> list[str]:
+    """A note on the folders that hold files, or nothing, but not one file that is read."""
+    full = {folder for name in read for folder in _folders_above(name)}
+    found = {folder for name in others for folder in _folders_above(name)} | set(empty)
+    bare = {name for name in found if name not in full}
+    # Of nested folders the outermost says it all.
+    bare = {name for name in bare if not any(above in bare for above in _folders_above(name))}
+    if not bare:
+        return []
+    folders = f"{len(bare):,} folder{'s' * (len(bare) != 1)}"
+    return [one_line(f"{folders} left out, no {what} in them: {list_names(bare)}")]
+
+
+def _folders_above(name: str) -> list[str]:
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[: i + 1]) for i in range(len(parts))]
 
 
 def _unwrap(rows: list[tuple[tuple[str, ...], str]]) -> list[tuple[tuple[str, ...], str]]:

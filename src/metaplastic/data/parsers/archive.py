@@ -37,6 +37,14 @@ class Limits:
 
 LIMITS = Limits()
 _RATIO_FROM = 1 << 26
+_LONG_HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+_MAX_HEADER = 1 << 20
 _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -208,11 +216,15 @@ class _StrictInfo(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
-            return super().frombuf(buf, encoding, errors)
+            info = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
             if type(error).__name__ == "EOFHeaderError":  # two blocks of zeros: the proper end
                 raise
             raise tarfile.ReadError(str(error)) from error
+        # The names and numbers of a longer header are read whole, before any limit on members.
+        if info.type in _LONG_HEADERS and info.size > _MAX_HEADER:
+            raise tarfile.ReadError(f"a header of {info.size} bytes")
+        return info
 
 
 def _tar(path: Path, kind: str, limits: Limits, stack: ExitStack) -> Iterator[_Member]:

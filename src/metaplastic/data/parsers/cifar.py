@@ -16,6 +16,7 @@ from metaplastic.errors import DataError
 
 RECORD = 1 + 3 * 32 * 32
 FULL_BATCH = 10_000
+BATCH_BYTES = FULL_BATCH * RECORD
 
 
 def parse_batch(data: bytes, where: str, classes: int = 10) -> Split:
@@ -57,13 +58,3 @@ def parse_batches(
         name = Path(test[0]).name
         notes.append(f"partial: {len(test_split)} of the {FULL_BATCH} test images ({name})")
     return Parsed({"train": train_split, "test": test_split}, class_names, (), tuple(notes))
-
-
-def read_batch_file(path: Path) -> bytes:
-    """A batch's bytes. Raises DataError where the file cannot be read or is far too long."""
-    try:
-        if path.stat().st_size > 100 * FULL_BATCH * RECORD:
-            raise DataError(f"{path}: {path.stat().st_size} bytes, far more than a batch holds")
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error

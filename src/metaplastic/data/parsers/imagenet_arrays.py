@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from metaplastic.data.cache import Parsed
 from metaplastic.data.dataset import Split
 from metaplastic.data.parsers.archive import Limits, read_members
+from metaplastic.data.parsers.bounded import read_file
 from metaplastic.data.parsers.npz import read_npz
 from metaplastic.data.progress import Progress
 from metaplastic.data.resizing import resize_images
@@ -24,6 +25,7 @@ from metaplastic.errors import DataError
 _LIMITS = Limits(member=1 << 32)
 _KEYS = ("data", "labels")
 _CLASSES = 1000
+_MAX_NAMES = 1 << 20  # bytes of map_clsloc.txt
 
 
 def parse_arrays(train: Sequence[Path], val: Path, size: int, progress: Progress) -> Parsed:
@@ -86,7 +88,7 @@ def _batch(
 def _class_names(path: Path) -> tuple[str, ...]:
     names = [f"class {number:04d}" for number in range(1, _CLASSES + 1)]
     if path.is_file():
-        for line in path.read_text("utf-8", "replace").splitlines():
+        for line in read_file(path, _MAX_NAMES).decode("utf-8", "replace").splitlines():
             fields = line.split()
             if len(fields) >= 2 and fields[1].isdigit() and 1 <= int(fields[1]) <= _CLASSES:
                 names[int(fields[1]) - 1] = fields[0]

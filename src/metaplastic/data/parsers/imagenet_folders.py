@@ -12,7 +12,10 @@ import numpy as np
 
 from metaplastic.data.cache import Parsed
 from metaplastic.data.dataset import Split
-from metaplastic.data.parsers.images import collect
+from metaplastic.data.left_out import describe_left_out
+from metaplastic.data.parsers.image_formats import is_image
+from metaplastic.data.parsers.image_set import read_images
+from metaplastic.data.parsers.images import Reading
 from metaplastic.data.parsers.tree import Tree
 from metaplastic.data.progress import Progress
 from metaplastic.errors import DataError
@@ -49,7 +52,12 @@ def parse_folders(tree: Tree, size: int, progress: Progress) -> Parsed:
     for found in rows.values():
         for _, path in found:
             slots[path] = len(slots)
-    images = collect(tree.read(slots), slots, "imagenet", str(tree.path), size, "colour", progress)
+    # As published: ImageNet is used without regard to EXIF orientation.
+    reading = Reading(size, "colour", upright=False)
+    where = str(tree.path)
+    images, more = read_images(
+        lambda: tree.read(slots), slots, "imagenet", where, reading, progress
+    )
     splits: dict[str, Split] = {}
     start = 0
     for split, found in rows.items():
@@ -59,6 +67,8 @@ def parse_folders(tree: Tree, size: int, progress: Progress) -> Parsed:
         start += len(found)
     notes = [] if "test" in splits else ["no validation images found: there is no test split"]
     notes.append(f"{len(classes)} classes, {len(slots)} images, from {tree.path.name}")
+    others = [name for name in tree.names if is_image(name) and name not in slots]
+    notes += [*more, *describe_left_out(others, "images that no label is known of")]
     return Parsed(splits, tuple(classes), (), tuple(notes))
 
 

@@ -1,129 +1,201 @@
-"""Decode image files to arrays of one shape."""
+"""Decode one image file: upright, without transparency, at its full depth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metaplastic.data.progress import Progress
-from metaplastic.data.resizing import resize_images
+from metaplastic.data.parsers.depth import Depth
+from metaplastic.data.parsers.image_formats import describe, formats_of
 from metaplastic.errors import DataError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"})
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")
 MAX_PIXELS = 100_000_000
-_GREY = frozenset({"1", "L", "LA", "La", "I", "F"})
+_GREY = frozenset({"1", "L", "LA", "La"})
 
 
-def is_image(name: str) -> bool:
-    return "." in name and f".{name.rsplit('.', 1)[-1].lower()}" in SUFFIXES
-
-
-def decode(
-    data: bytes, where: str, size: int | None = None, mode: str | None = None
-) -> NDArray[np.uint8]:
-    """One image as uint8: (h, w) where it is grey, (h, w, 3) where in colour.
+@dataclass(frozen=True)
+class Reading:
+    """How every image of a set is read.
 
     size: cut to the central square and resize to size × size. mode: "grey" or "colour" to convert.
-    Raises DataError naming `where` for anything that does not decode whole.
+    background: the grey value, 0 to 255, on which transparent pixels are shown. value_range: which
+    values of images of more than 8 bits become 0 and 255; None takes the set's own. upright: turn
+    images as their EXIF orientation says.
     """
-    from PIL import Image
 
+    size: int | None = None
+    mode: str | None = None
+    background: int = 255
+    value_range: tuple[float, float] | None = None
+    upright: bool = True
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image, not yet resized.
+
+    values: (h, w) where it is grey, (h, w, 3) where in colour; uint8, or the values of the file
+    where it has more than 8 bits a pixel and channel. alpha: (h, w) opacity from 0 to 1 of such an
+    image; one of 8 bits is shown on the background already. The rest says what a set's notes count.
+    """
+
+    values: NDArray[Any]
+    alpha: NDArray[np.float32] | None = None
+    see_through: bool = False
+    turned: bool = False
+    first_of_several: bool = False
+    upper_bits_only: bool = False
+    bad_exif: bool = False
+
+    @property
+    def deep(self) -> bool:
+        """Whether the values are not yet 0 to 255."""
+        return self.values.dtype != np.uint8
+
+
+def decode(data: bytes, where: str, reading: Reading) -> Picture:
+    """Decode one image.
+
+    Raises DataError naming `where`, the file's path, for anything that does not decode whole.
+    """
     try:
-        with Image.open(BytesIO(data), formats=FORMATS) as image:
+        with _opened(data, where) as image:
             width, height = image.size
             if width * height > MAX_PIXELS or width * height == 0:
                 raise DataError(f"{where}: {width}x{height} pixels; at most {MAX_PIXELS} are read")
+            size = reading.size
             if size is not None and min(width, height) >= 4 * size:
                 image.draft(None, (2 * size, 2 * size))  # a JPEG can be decoded smaller
-            array = _to_array(image, mode)
+            # A PSD file's layers are one picture.
+            several = image.format != "PSD" and bool(getattr(image, "is_animated", False))
+            picture = replace(_decode(image, data, where, reading), first_of_several=several)
     except DataError:
         raise
+    except MemoryError as error:
+        raise DataError(f"{where}: not enough memory to decode it") from error
     except Exception as error:  # the decoders raise errors of many kinds on damaged files
         raise DataError(
             f"{where}: cannot be decoded as an image ({_first_line(error)}); "
-            "expected a whole PNG, JPEG, BMP, GIF or WebP file"
+            f"expected a whole file of {describe()}"
         ) from error
-    if size is None:
-        return array
-    side = min(array.shape[:2])
-    top, left = (array.shape[0] - side) // 2, (array.shape[1] - side) // 2
-    square = array[top : top + side, left : left + side]
-    return np.asarray(resize_images(square[None], (size, size))[0], np.uint8)
+    return picture
+
+
+@contextmanager
+def _opened(data: bytes, where: str) -> Iterator[Any]:
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what matters is an error, or a note of the set
+        with Image.open(BytesIO(data), formats=formats_of(where)) as image:
+            yield image
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).split("\n")[0]
+    text = str(error).split("\n")[0][:200]
     # Pillow puts the address of the buffer into its message.
     return "not of a known format" if "BytesIO" in text else text or type(error).__name__
 
 
-def _to_array(image: Any, mode: str | None) -> NDArray[np.uint8]:
-    if image.mode.startswith("I;16") or image.mode == "I":
-        array = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        return array if mode != "colour" else np.repeat(array[..., None], 3, -1)
+def _decode(image: Any, data: bytes, where: str, reading: Reading) -> Picture:
+    depth = Depth(image)
+    depth.mend_byte_order()
+    image.load()
+    method, bad_exif = _transposition(image) if reading.upright else (None, False)
+    values: NDArray[Any]
+    alpha: NDArray[np.float32] | None = None
+    if depth.is_deep:
+        with _opened(data, where) as again:
+            values, alpha = depth.read(again)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise DataError(f"{where}: holds pixels that are not finite numbers; fill them in")
+        if method is not None:
+            values = _transpose(values, method)
+            alpha = None if alpha is None else _transpose(alpha, method)
+        see_through = alpha is not None
+    else:
+        if method is not None:
+            image = image.transpose(method)
+        values, see_through = _eight_bits(image, data, reading)
+    return Picture(
+        values,
+        alpha,
+        see_through=see_through,
+        turned=method is not None,
+        upper_bits_only=depth.is_cut,
+        bad_exif=bad_exif,
+    )
+
+
+def _transposition(image: Any) -> tuple[int | None, bool]:
+    """What turns the image upright, a member of PIL.Image.Transpose; whether EXIF is damaged."""
+    from PIL import Image
+    from PIL.ExifTags import Base
+
+    try:
+        orientation = image.getexif().get(Base.Orientation, 1)
+    except Exception:  # anything may stand in damaged metadata; the pixels are whole
+        return None, True
+    turn = Image.Transpose
+    methods = {
+        2: turn.FLIP_LEFT_RIGHT,
+        3: turn.ROTATE_180,
+        4: turn.FLIP_TOP_BOTTOM,
+        5: turn.TRANSPOSE,
+        6: turn.ROTATE_270,
+        7: turn.TRANSVERSE,
+        8: turn.ROTATE_90,
+    }
+    return methods.get(orientation), False
+
+
+def _transpose(values: NDArray[Any], method: int) -> NDArray[Any]:
+    from PIL.Image import Transpose as Turn
+
+    flip_rows, flip_columns = (slice(None, None, -1),), (slice(None), slice(None, None, -1))
+    swapped = values.swapaxes(0, 1)
+    return {
+        Turn.FLIP_LEFT_RIGHT: values[flip_columns],
+        Turn.FLIP_TOP_BOTTOM: values[flip_rows],
+        Turn.ROTATE_180: values[::-1, ::-1],
+        Turn.TRANSPOSE: swapped,
+        Turn.TRANSVERSE: swapped[::-1, ::-1],
+        Turn.ROTATE_90: swapped[flip_rows],
+        Turn.ROTATE_270: swapped[flip_columns],
+    }[Turn(method)]
+
+
+def _eight_bits(image: Any, data: bytes, reading: Reading) -> tuple[NDArray[np.uint8], bool]:
     grey = image.mode in _GREY
-    target = {"grey": "L", "colour": "RGB", None: "L" if grey else "RGB"}[mode]
-    return np.asarray(image.convert(target), np.uint8)
+    see_through = False
+    if image.has_transparency_data:
+        from PIL import Image
+
+        _scale_transparency(image, data)
+        layers = image.convert("RGBA")
+        alpha = layers.getchannel("A")
+        see_through = alpha.getextrema()[0] < 255
+        colours = layers.getchannel("R") if grey else layers.convert("RGB")
+        if see_through:
+            tone = reading.background
+            image = Image.new(colours.mode, colours.size, tone if grey else (tone,) * 3)
+            image.paste(colours, mask=alpha)
+        else:
+            image = colours
+    target = {"grey": "L", "colour": "RGB", None: "L" if grey else "RGB"}[reading.mode]
+    return np.asarray(image.convert(target), np.uint8), see_through
 
 
-class Collector:
-    """Gathers decoded images in one array, grey until the first colour image comes.
-
-    Memory is that of the result; pages not yet written to cost none.
-    """
-
-    def __init__(self, count: int, what: str) -> None:
-        self._count, self._what = count, what
-        self._array: NDArray[np.uint8] | None = None
-        self._colour = False
-        self._first = ""
-
-    def put(self, index: int, image: NDArray[np.uint8], where: str) -> None:
-        if self._array is None:
-            self._colour = image.ndim == 3
-            self._array = np.zeros((self._count, *image.shape), np.uint8)
-            self._first = where
-        if image.shape[:2] != self._array.shape[1:3]:
-            a, b = image.shape[:2], self._array.shape[1:3]
-            raise DataError(
-                f"{where} has {a[0]}x{a[1]} pixels, {self._first} {b[0]}x{b[1]}; "
-                f"give one resolution for all, for instance {self._what}@32"
-            )
-        if image.ndim == 3 and not self._colour:
-            self._array = np.repeat(self._array[..., None], 3, -1)
-            self._colour = True
-        self._array[index] = image if image.ndim == 3 or not self._colour else image[..., None]
-
-    def result(self) -> NDArray[np.uint8]:
-        assert self._array is not None
-        return self._array
-
-
-def collect(
-    files: Iterable[tuple[str, bytes]],
-    slots: dict[str, int],
-    what: str,
-    prefix: str,
-    size: int | None,
-    mode: str | None,
-    progress: Progress,
-) -> NDArray[np.uint8]:
-    """Decode files into the slots given for their names: (n, h, w) or (n, h, w, 3)."""
-    collector = Collector(len(slots), what)
-    done = 0
-    for name, data in files:
-        where = f"{prefix}/{name}"
-        collector.put(slots[name], decode(data, where, size, mode), where)
-        done += 1
-        if done % 500 == 0 or done == len(slots):
-            progress("reading images", done, len(slots))
-    if done != len(slots):
-        raise DataError(
-            f"{prefix}: {done} of {len(slots)} images could be read; it changed meanwhile"
-        )
-    return collector.result()
+def _scale_transparency(image: Any, data: bytes) -> None:
+    """A grey PNG of 2 or 4 bits names its transparent value in these bits, not in the 8 decoded."""
+    depth = data[24] if data[:4] == b"\x89PNG" else 8
+    value = image.info.get("transparency")
+    if image.mode == "L" and depth in (2, 4) and isinstance(value, int):
+        image.info["transparency"] = value * 255 // ((1 << depth) - 1)

@@ -11,9 +11,27 @@ from pathlib import Path
 
 from metaplastic.data.cache import hash_file
 from metaplastic.data.parsers.archive import LIMITS, Limits, is_archive, member_names, read_members
+from metaplastic.data.parsers.bounded import read_file
 from metaplastic.errors import DataError
 
-_MAX_FILE = 1 << 30
+# What systems put beside the user's files, in small letters; names that begin with "." as well.
+_OF_THE_SYSTEM = frozenset(
+    {
+        "__macosx",  # macOS, in zip files
+        "icon\r",
+        "thumbs.db",  # Windows
+        "ehthumbs.db",
+        "desktop.ini",
+        "$recycle.bin",
+        "system volume information",
+        "@eadir",  # network storage
+        "#recycle",
+        "@recycle",
+        "#snapshot",
+        "lost+found",  # Linux
+        "__pycache__",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -21,19 +39,24 @@ class Tree:
     """fingerprint: changes when the files do.
 
     A directory's fingerprint is of names, sizes and times of change; an archive's of its content.
+    empty: folders of a directory that hold nothing. broken: what is neither file nor folder there,
+    such as links to nowhere.
     """
 
     path: Path
     fingerprint: str
     listed: tuple[str, ...] | None = None
     limits: Limits = LIMITS
+    empty: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Relative paths with "/", sorted. An archive is read through for them once."""
         if self.listed is not None:
             return self.listed
-        return tuple(n for n in member_names(self.path, self.limits) if not _hidden(n))
+        names = member_names(self.path, self.limits)
+        return tuple(n for n in names if not any(map(_is_of_the_system, n.split("/"))))
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """(name, bytes) of the wanted files; the order is not promised."""
@@ -42,68 +65,75 @@ class Tree:
             return
         for name in self.listed:
             if name in wanted:
-                yield name, read_file(self.path / name)
+                yield name, read_file(self.path / name, self.limits.member)
 
 
-def read_file(path: Path) -> bytes:
-    """A file's bytes. Raises DataError where it cannot be read or is larger than 1 GiB."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_FILE + 1)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if len(data) > _MAX_FILE:
-        raise DataError(f"{path}: larger than {_MAX_FILE} bytes, more than any file expected")
-    return data
-
-
-def open_tree(path: Path) -> Tree:
+def open_tree(path: Path, limits: Limits = LIMITS) -> Tree:
     """The files of a directory or archive. Raises DataError where there is neither.
 
-    Hidden files, and what macOS adds to archives, are left out.
+    limits: how large a file may be, and an archive as a whole. Hidden files, and what systems put
+    beside the user's files, are left out.
     """
     if path.is_dir():
-        return _open_directory(path)
+        return _open_directory(path, limits)
     if not path.exists():
         raise DataError(f"{path} is not there; give an existing directory, zip or tar file")
     if not is_archive(path):
         raise DataError(f"{path}: neither a directory nor a zip or tar archive")
-    return Tree(path, hash_file(path))
+    return Tree(path, hash_file(path), None, limits)
 
 
-def _hidden(name: str) -> bool:
-    return any(
-        (part.startswith(".") and part != ".") or part == "__MACOSX" for part in name.split("/")
-    )
+def _is_of_the_system(name: str) -> bool:
+    return (name.startswith(".") and name != ".") or name.lower() in _OF_THE_SYSTEM
 
 
-def _open_directory(path: Path) -> Tree:
-    digest = hashlib.sha256()
-    names: list[str] = []
-    visited: set[tuple[int, int]] = set()
-    stack = [(path, "")]
+@dataclass(frozen=True)
+class _Folder:
+    path: Path
+    prefix: str
+    above: frozenset[tuple[int, int]]  # device and inode of the folders that lead here
+
+
+def _open_directory(path: Path, limits: Limits) -> Tree:
+    files: list[str] = []
+    empty: list[str] = []
+    broken: list[str] = []
+    stack = [_Folder(path, "", frozenset())]
+    seen = 0
     try:
         while stack:
-            folder, prefix = stack.pop()
-            info = folder.stat()
+            folder = stack.pop()
+            info = folder.path.stat()
             # Links between directories may form a circle.
-            if (info.st_dev, info.st_ino) in visited:
+            if (info.st_dev, info.st_ino) in folder.above:
                 continue
-            visited.add((info.st_dev, info.st_ino))
-            with os.scandir(folder) as entries:
+            above = folder.above | {(info.st_dev, info.st_ino)}
+            before = seen
+            with os.scandir(folder.path) as entries:
                 for entry in entries:
-                    if entry.name.startswith(".") or entry.name == "__MACOSX":
+                    if _is_of_the_system(entry.name):
                         continue
+                    seen += 1
+                    name = f"{folder.prefix}{entry.name}"
                     if entry.is_dir():
-                        stack.append((Path(entry.path), f"{prefix}{entry.name}/"))
+                        stack.append(_Folder(Path(entry.path), f"{name}/", above))
                     elif entry.is_file():
                         status = entry.stat()
-                        names.append(
-                            f"{prefix}{entry.name}\0{status.st_size}\0{status.st_mtime_ns}"
-                        )
+                        files.append(f"{name}\0{status.st_size}\0{status.st_mtime_ns}")
+                    else:
+                        broken.append(name)
+            if seen == before and folder.prefix:
+                empty.append(folder.prefix.removesuffix("/"))
+            if seen > limits.count:
+                raise DataError(f"{path}: holds more than {limits.count:,} files and folders")
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    names.sort()
-    for name in names:
-        digest.update(os.fsencode(name) + b"\n")
-    return Tree(path, digest.hexdigest(), tuple(name.split("\0")[0] for name in names))
+        which = error.filename or path
+        raise DataError(f"{which}: cannot be read ({error.strerror or error})") from error
+    for names in (files, empty, broken):
+        names.sort()
+    digest = hashlib.sha256()
+    for kind, names in (("", files), ("empty ", empty), ("broken ", broken)):
+        for name in names:
+            digest.update(os.fsencode(f"{kind}{name}") + b"\n")
+    listed = tuple(name.split("\0")[0] for name in files)
+    return Tree(path, digest.hexdigest(), listed, limits, tuple(empty), tuple(broken))

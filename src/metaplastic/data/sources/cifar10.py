@@ -7,8 +7,9 @@ from pathlib import Path
 from metaplastic.data.cache import Parsed, cached, hash_file, make_key
 from metaplastic.data.dataset import Card, Dataset, Portion
 from metaplastic.data.locate import not_found, places
-from metaplastic.data.parsers.archive import read_members
-from metaplastic.data.parsers.cifar import parse_batches, read_batch_file
+from metaplastic.data.parsers.archive import Limits, read_members
+from metaplastic.data.parsers.bounded import read_file
+from metaplastic.data.parsers.cifar import BATCH_BYTES, parse_batches
 from metaplastic.data.source import Remote, Request, Source
 from metaplastic.errors import DataError
 
@@ -47,6 +48,7 @@ FILES = (
     ),
 )
 _TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
+_LIMITS = Limits(member=BATCH_BYTES, total=1 << 28, count=100)
 _PORTIONS = {"meta-train": (Portion("train"),), "meta-validation": (Portion("test"),)}
 
 
@@ -75,10 +77,10 @@ def find(request: Request) -> list[Path]:
 
 def _parse(paths: list[Path]) -> Parsed:
     if len(paths) > 1:
-        batches = [(str(path), read_batch_file(path)) for path in paths]
+        batches = [(str(path), read_file(path, BATCH_BYTES)) for path in paths]
     else:
         wanted = {f"cifar-10-batches-bin/{name}" for name in (*_TRAIN, "test_batch.bin")}
-        found = dict(read_members(paths[0], wanted))
+        found = dict(read_members(paths[0], wanted, _LIMITS))
         missing = sorted(wanted - found.keys())
         if missing:
             raise DataError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ from numpy.typing import NDArray
 from metaplastic.data.arrays import from_arrays, holdout, user_card, user_dataset
 from metaplastic.data.bag_of_words import fit_bag
 from metaplastic.data.dataset import Card, Dataset, Split
-from metaplastic.data.parsers.images import decode
-from metaplastic.data.parsers.tree import read_file
+from metaplastic.data.parsers.archive import LIMITS
+from metaplastic.data.parsers.bounded import read_file
+from metaplastic.data.parsers.image_set import read_images
+from metaplastic.data.parsers.images import Reading
 from metaplastic.data.source import Request, Source
 from metaplastic.errors import DataError, MissingExtraError
 
@@ -61,11 +65,12 @@ def _convert(request: Request, found: Any, datasets: Any) -> Dataset:
     labels = [np.asarray(found[part][label]) for part in parts]
     class_names = getattr(features[label], "names", None)
     if column in images:
-        inputs = [_images(request, found[part], column, datasets) for part in parts]
+        inputs, notes = _images(request, found, parts, column, datasets)
         test = (None, None) if second is None else (inputs[1], labels[1])
-        return from_arrays(
+        dataset = from_arrays(
             inputs[0], labels[0], *test, name=name, origin=CARD.origin, class_names=class_names
         )
+        return replace(dataset, notes=(*notes, *dataset.notes))
     return _texts(name, [list(found[part][column]) for part in parts], labels, class_names)
 
 
@@ -80,26 +85,31 @@ def _first(features: Any, kind: str, fallback: str, name: str) -> str:
     )
 
 
-def _images(request: Request, rows: Any, column: str, datasets: Any) -> NDArray[np.uint8]:
+def _images(
+    request: Request, found: Any, parts: list[str], column: str, datasets: Any
+) -> tuple[list[NDArray[np.uint8]], tuple[str, ...]]:
+    """The images of each part, all of one shape, and notes on them."""
     # Undecoded: the bytes of the files go through the same decoder as everything else.
-    rows = rows.cast_column(column, datasets.Image(decode=False))
-    images: list[NDArray[np.uint8]] = []
-    for index, row in enumerate(rows):
-        where = f"hf:{request.rest}, row {index}"
-        held = row[column] or {}
-        data = held.get("bytes")
-        if data is None and held.get("path"):  # the file lies beside, in the library's cache
-            data = read_file(Path(held["path"]))
-        if data is None:
-            raise DataError(f"{where}: holds no image")
-        images.append(decode(data, where, request.size))
-        if index % 500 == 0:
-            request.progress("reading images", index, len(rows))
-    if len({image.ndim for image in images}) > 1:
-        images = [x if x.ndim == 3 else np.repeat(x[..., None], 3, -1) for x in images]
-    if len({image.shape for image in images}) > 1:
-        raise DataError(f"hf:{request.rest}: images of several sizes; give one, as in NAME@32")
-    return np.stack(images)
+    tables = {part: found[part].cast_column(column, datasets.Image(decode=False)) for part in parts}
+    rows = [(part, index) for part in parts for index in range(len(tables[part]))]
+    slots = {f"{part}, row {index}": place for place, (part, index) in enumerate(rows)}
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        for part in parts:
+            for index, row in enumerate(tables[part]):
+                name = f"{part}, row {index}"
+                held = row[column] or {}
+                data = held.get("bytes")
+                if data is None and held.get("path"):  # it lies beside, in the library's cache
+                    data = read_file(Path(held["path"]), LIMITS.member)
+                if data is None:
+                    raise DataError(f"hf:{request.rest}/{name}: holds no image")
+                yield name, data
+
+    name = f"hf:{request.rest}"
+    images, notes = read_images(files, slots, name, name, Reading(request.size), request.progress)
+    bounds = np.cumsum([len(tables[part]) for part in parts])[:-1]
+    return np.split(images, bounds), notes
 
 
 def _texts(

@@ -8,6 +8,7 @@ from pathlib import Path
 from metaplastic.data.cache import Parsed, cached, hash_file, make_key
 from metaplastic.data.dataset import Card, Dataset, Portion
 from metaplastic.data.locate import not_found, places
+from metaplastic.data.parsers.archive import Limits
 from metaplastic.data.parsers.imagenet_arrays import parse_arrays
 from metaplastic.data.parsers.imagenet_folders import parse_folders
 from metaplastic.data.parsers.tree import open_tree
@@ -15,7 +16,7 @@ from metaplastic.data.portions import divide
 from metaplastic.data.source import Remote, Request, Source
 from metaplastic.errors import DataError
 
-VERSION = "1"
+VERSION = "2"
 SIZE = 64
 SHARES = (0.7, 0.1, 0.2)
 CARD = Card(
@@ -46,6 +47,7 @@ FILES = (
         248100043,
     ),
 )
+_LIMITS = Limits(member=1 << 26)  # more than its largest photograph
 _WNID = re.compile(r"^n\d{8}$")
 
 
@@ -99,7 +101,7 @@ def _load(request: Request) -> Dataset:
         )
     else:
         request.progress("listing files", 0, None)
-        tree = open_tree(paths[0])
+        tree = open_tree(paths[0], _LIMITS)
         key = make_key(["imagenet", VERSION, size, tree.fingerprint])
         parsed = cached(CARD.name, key, lambda: parse_folders(tree, size, request.progress))
     return Dataset(

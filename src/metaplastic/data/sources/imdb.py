@@ -8,6 +8,7 @@ from metaplastic.data.cache import Parsed, cached, make_key
 from metaplastic.data.dataset import Card, Dataset, shape_of
 from metaplastic.data.layout import read_layout
 from metaplastic.data.locate import find_together
+from metaplastic.data.parsers.archive import Limits
 from metaplastic.data.parsers.tree import Tree, open_tree
 from metaplastic.data.source import Remote, Request, Source
 from metaplastic.data.sources.text import VERSION, is_text, parse_texts
@@ -32,6 +33,7 @@ FILES = (
         84125825,
     ),
 )
+_LIMITS = Limits(member=1 << 27, total=1 << 31)
 _NAMES = ("aclImdb_v1.tar.gz", "aclImdb_labeled.tar.gz", "aclImdb")
 
 
@@ -46,7 +48,7 @@ def _is_review(name: str) -> bool:
 
 
 def _load(request: Request) -> Dataset:
-    tree = open_tree(find(request)[0])
+    tree = open_tree(find(request)[0], _LIMITS)
     key = make_key(["imdb", VERSION, tree.fingerprint])
     parsed = cached(CARD.name, key, lambda: _parse(tree, request))
     shape = shape_of(parsed.splits["train"].inputs)[1:]
@@ -54,7 +56,8 @@ def _load(request: Request) -> Dataset:
 
 
 def _parse(tree: Tree, request: Request) -> Parsed:
-    layout = read_layout(tree.names, _is_review, str(tree.path), "reviews (train/pos/*.txt)")
+    names = filter(_is_review, tree.names)  # what else is published there is left out by intent
+    layout = read_layout(names, _is_review, str(tree.path), "reviews (train/pos/*.txt)")
     if layout.class_names != ("neg", "pos") or "test" not in layout.files:
         raise DataError(f"{tree.path}: expected train/pos, train/neg, test/pos and test/neg")
     return parse_texts(tree, layout, request.progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy as np
 from metaplastic.data.cache import Parsed, cached, make_key
 from metaplastic.data.dataset import Card, Dataset, Portion, Split
 from metaplastic.data.locate import find_together
-from metaplastic.data.parsers.images import collect
+from metaplastic.data.parsers.archive import Limits
+from metaplastic.data.parsers.image_set import read_images
+from metaplastic.data.parsers.images import Reading
 from metaplastic.data.parsers.tree import Tree, open_tree
 from metaplastic.data.portions import shuffled
 from metaplastic.data.source import Remote, Request, Source
@@ -54,6 +57,7 @@ _NAMES = {
     "small2": ("images_background_small2.zip", "images_background_small2"),
     "evaluation": ("images_evaluation.zip", "images_evaluation_28x28.zip", "images_evaluation"),
 }
+_LIMITS = Limits(member=1 << 20, total=1 << 30)
 _MEMBER = re.compile(r"(?:^|.*/)([^/]+)/(character\d+)/\d+_(\d+)\.png$")
 
 
@@ -68,7 +72,7 @@ def find(request: Request) -> list[Path]:
 
 def _load(request: Request) -> Dataset:
     size = request.size or SIZE
-    trees = [open_tree(path) for path in find(request)]
+    trees = [open_tree(path, _LIMITS) for path in find(request)]
     key = make_key(["omniglot", size, *(tree.fingerprint for tree in trees)])
     parsed = cached(CARD.name, key, lambda: _parse(trees, size, request))
     return Dataset(
@@ -109,11 +113,12 @@ def _parse(trees: list[Tree], size: int, request: Request) -> Parsed:
     class_index = {name: index for index, name in enumerate(classes)}
     group_index = {name: index for index, name in enumerate(groups)}
     splits: dict[str, Split] = {}
+    reading = Reading(size, "grey", upright=False)
     for split, tree, table in zip(("train", "test"), trees, tables, strict=True):
         names = sorted(table, key=lambda name: (table[name], name))
         slots = {name: index for index, name in enumerate(names)}
-        images = collect(
-            tree.read(slots), slots, "omniglot", str(tree.path), size, "grey", request.progress
+        images, _ = read_images(
+            partial(tree.read, slots), slots, "omniglot", str(tree.path), reading, request.progress
         )
         np.subtract(255, images, out=images)  # ink is black as published
         keys = [table[name] for name in names]

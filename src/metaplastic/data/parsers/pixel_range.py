@@ -1,0 +1,98 @@
+"""From the values of images of more than 8 bits a pixel to 0 … 255."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic.data.parsers.images import Picture, Reading
+from metaplastic.data.resizing import resize_images
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow has it
+
+
+@dataclass(frozen=True)
+class PixelRange:
+    """The values that become 0 and 255, linearly; what lies outside is clipped."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.low:.10g} to {self.high:.10g}"
+
+
+@dataclass
+class Extremes:
+    """The lowest and the highest value of a set's images that are not wholly transparent."""
+
+    low: float = np.inf
+    high: float = -np.inf
+    fractions: bool = False
+
+    def add(self, picture: Picture) -> None:
+        values = picture.values if picture.alpha is None else picture.values[picture.alpha > 0]
+        if values.size:
+            self.low = min(self.low, float(values.min()))
+            self.high = max(self.high, float(values.max()))
+        self.fractions |= values.dtype.kind == "f"
+
+    def range(self) -> PixelRange:
+        """The set's own range.
+
+        Values within 0 … 255 are kept as they are; numbers with fractions within 0 … 1 are taken
+        for shares of 255.
+        """
+        if self.low >= 0 and self.high <= 1 and self.fractions:
+            return PixelRange(0, 1)
+        if self.low >= 0 and self.high <= 255:
+            return PixelRange(0, 255)
+        return PixelRange(self.low, self.high) if self.low <= self.high else PixelRange(0, 255)
+
+
+def to_bytes(picture: Picture, reading: Reading, pixel_range: PixelRange) -> NDArray[np.uint8]:
+    """A picture as uint8 (h, w) or (h, w, 3), of the size and mode asked for.
+
+    The range concerns pictures of more than 8 bits alone.
+    """
+    if not picture.deep:
+        values = _resized(picture.values, reading.size)
+        return np.asarray(values, np.uint8)
+    # Cut first: the numbers that follow take several times the memory.
+    values = _scaled(_square(picture.values, reading.size), pixel_range)
+    if picture.alpha is not None:
+        alpha = _square(picture.alpha, reading.size)
+        alpha = alpha if values.ndim == 2 else alpha[..., None]
+        values = values * alpha + np.float32(reading.background) * (1 - alpha)
+    if reading.mode == "grey" and values.ndim == 3:
+        values = values @ _LUMA
+    values = np.rint(_resized(values, reading.size)).clip(0, 255).astype(np.uint8)
+    return (
+        np.repeat(values[..., None], 3, -1)
+        if reading.mode == "colour" and values.ndim == 2
+        else values
+    )
+
+
+def _scaled(values: NDArray[Any], pixel_range: PixelRange) -> NDArray[np.float32]:
+    width = pixel_range.high - pixel_range.low
+    scaled = (values.astype(np.float64) - pixel_range.low) * (255 / width if width > 0 else 0)
+    return scaled.clip(0, 255).astype(np.float32)
+
+
+def _square(values: NDArray[Any], size: int | None) -> NDArray[Any]:
+    """The central square, where a size is asked for."""
+    if size is None:
+        return values
+    side = min(values.shape[:2])
+    top, left = (values.shape[0] - side) // 2, (values.shape[1] - side) // 2
+    return values[top : top + side, left : left + side]
+
+
+def _resized(values: NDArray[Any], size: int | None) -> NDArray[Any]:
+    if size is None:
+        return values
+    return resize_images(_square(values, size)[None], (size, size))[0]

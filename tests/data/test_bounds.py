@@ -1,0 +1,135 @@
+"""Files that announce or unpack to more than is expected cost little and end in one line."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import tarfile
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from published import cifar_batch, idx, tarred, write_mnist
+
+from metaplastic.data import load
+from metaplastic.data.parsers.archive import Limits, member_names
+from metaplastic.data.parsers.bounded import read_at_most, read_file
+from metaplastic.data.parsers.cifar import BATCH_BYTES
+from metaplastic.data.parsers.idx import parse_idx, read_idx
+from metaplastic.data.parsers.tree import open_tree
+from metaplastic.errors import DataError
+
+MIB = 1 << 20
+
+
+@contextmanager
+def _at_most(size: int) -> Iterator[None]:
+    """No more than `size` bytes held at once."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < size
+    finally:
+        tracemalloc.stop()
+
+
+def _bomb(path: Path, head: bytes, size: int) -> None:
+    """A gzip file that unpacks to a head and `size` zeros."""
+    with gzip.open(path, "wb", 1) as file:
+        file.write(head)
+        for _ in range(size // MIB):
+            file.write(bytes(MIB))
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (b"", "wrong magic number 00000000"),
+        (struct.pack(">IIII", 0x803, 10, 28, 28), "too long: its header promises 7840 bytes"),
+        (struct.pack(">IIII", 0x803, 2**31, 28, 28), "at most 47,040,000 are expected"),
+        (struct.pack(">IIII", 0x803, 2**32 - 1, 2**32 - 1, 2**32 - 1), "at most 47,040,000"),
+    ],
+)
+def test_a_bomb_named_as_mnist(cache: Path, tmp_path: Path, head: bytes, message: str) -> None:
+    write_mnist(tmp_path / "mnist")
+    _bomb(tmp_path / "mnist" / "train-images-idx3-ubyte.gz", head, 64 * MIB)
+    with _at_most(4 * MIB), pytest.raises(DataError, match=message):
+        load("mnist", data_dir=tmp_path)
+
+
+def test_a_header_that_promises_more_than_there_is_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(struct.pack(">IIII", 0x803, 60_000, 28, 28) + bytes(100))
+    with _at_most(4 * MIB), pytest.raises(DataError, match="truncated"):
+        read_idx(path, 3, 1 << 40)
+    with _at_most(4 * MIB), pytest.raises(DataError, match="truncated"):
+        parse_idx(path.read_bytes(), 3, "x")
+
+
+def test_an_idx_file_of_nothing() -> None:
+    with pytest.raises(DataError, match=r"holds nothing: .* \(0, 28, 28\)"):
+        parse_idx(idx(np.zeros((0, 28, 28), np.uint8)), 3, "x")
+
+
+def test_no_more_is_read_than_asked_for() -> None:
+    file = io.BytesIO(bytes(5 * MIB))
+    assert len(read_at_most(file, 3 * MIB + 7)) == file.tell() == 3 * MIB + 7
+    assert len(read_at_most(file, 1 << 60)) == 2 * MIB - 7
+
+
+def test_files_have_a_bound(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(bytes(100))
+    assert read_file(path, 100) == bytes(100)
+    with pytest.raises(DataError, match="100 bytes; at most 99 are expected"):
+        read_file(path, 99)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_file(tmp_path / "no", 99)
+    (tmp_path / "folder").mkdir()
+    path.rename(tmp_path / "folder" / "x")
+    tree = open_tree(tmp_path / "folder", Limits(member=99))
+    with pytest.raises(DataError, match="at most 99 are expected"):
+        list(tree.read({"x"}))
+
+
+def test_a_cifar_batch_larger_than_a_batch(cache: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cifar10"
+    folder.mkdir()
+    batch = cifar_batch(np.zeros((1, 32, 32, 3), np.uint8), np.array([1]))
+    (folder / "test_batch.bin").write_bytes(batch)
+    with (folder / "data_batch_1.bin").open("wb") as file:
+        file.truncate(BATCH_BYTES + 1)  # sparse: it takes no room on the disk
+    with _at_most(4 * MIB), pytest.raises(DataError, match="at most 30,730,000 are expected"):
+        load("cifar10", data_dir=tmp_path)
+
+
+def test_a_long_header_in_a_tar_is_refused(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a")
+        info.pax_headers = {"comment": "x" * (20 * MIB)}
+        archive.addfile(info)
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(file.getvalue())
+    with _at_most(4 * MIB), pytest.raises(DataError, match="a header of 2097"):
+        member_names(path)
+
+
+def test_a_bomb_in_a_tar_is_not_held(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(tarred({"a/b.png": bytes(100 * MIB)}))
+    with _at_most(20 * MIB), pytest.raises(DataError, match="size bomb"):
+        list(open_tree(path).names)
+
+
+def test_a_file_that_may_not_be_read(cache: Path, tmp_path: Path) -> None:
+    write_mnist(tmp_path / "mnist")
+    path = tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz"
+    path.unlink()
+    path.mkdir()  # what no one can read, the superuser included
+    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte"):
+        load("mnist", data_dir=tmp_path)
