@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from metaplastic.data.arrays import holdout, user_card, user_dataset
 from metaplastic.data.cache import Parsed, cached, make_key
-from metaplastic.data.dataset import Card, Dataset, Split
+from metaplastic.data.dataset import Card, Dataset, Split, name_array
 from metaplastic.data.layout import read_layout
+from metaplastic.data.locate import user_path
 from metaplastic.data.parsers.images import collect, is_image
 from metaplastic.data.parsers.tree import Tree, open_tree
 from metaplastic.data.source import Request, Source
@@ -27,7 +26,7 @@ CARD = Card(
 
 
 def _load(request: Request) -> Dataset:
-    path = Path(request.rest).expanduser()
+    path = user_path(request.rest)
     mode = request.options.get("mode")
     if mode not in (None, "grey", "colour"):
         raise DataError(f"folder: mode {mode!r}; it is grey or colour")
@@ -56,7 +55,8 @@ def _parse(tree: Tree, request: Request, mode: str | None) -> Parsed:
     splits: dict[str, Split] = {}
     start = 0
     for split, files in layout.files.items():
-        splits[split] = Split(images[start : start + len(files)], layout.labels[split])
+        part = images[start : start + len(files)]
+        splits[split] = Split(part, layout.labels[split], names=name_array(files))
         start += len(files)
     notes = layout.notes
     if "test" not in splits:
