@@ -7,13 +7,23 @@ from typing import Annotated
 
 import typer
 
+from metaplastic.cli.matrices import (
+    DecimalOption,
+    DelimiterOption,
+    DropOption,
+    EncodingOption,
+    HeaderOption,
+    IndexOption,
+    SplitOption,
+)
+
 
 def fit(
     data: Annotated[
         str,
         typer.Argument(
-            help="Unlabelled rows: a file (.npy, .csv, .parquet, sparse .npz) or a data set "
-            "(mnist, mnist@14, folder:PATH, …)."
+            help="Unlabelled rows: a file (.npy, .npz, .csv, .tsv, .parquet), a folder of images "
+            "or texts, or a data set (mnist, mnist@14, csv:PATH?label=COLUMN, …)."
         ),
     ],
     out: Annotated[Path, typer.Option(help="The model file to write, MODEL.safetensors.")],
@@ -27,27 +37,45 @@ def fit(
     activation: Annotated[str, typer.Option(help="Of every layer.")] = "relu",
     max_iter: Annotated[int, typer.Option(min=0, help="Inner steps, one minibatch each.")] = 200,
     batch_size: Annotated[int, typer.Option(min=2, help="Rows of a minibatch.")] = 256,
-    seed: Annotated[int, typer.Option(min=0, help="Draws the network and the minibatches.")] = 0,
-    split: Annotated[str, typer.Option(help="Of a data set, which split to take.")] = "train",
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Draws the network and the minibatches.")
+    ] = 0,
+    split: SplitOption = "auto",
+    header: HeaderOption = None,
+    index: IndexOption = None,
+    drop: DropOption = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Searched first for a data set's files.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print no progress and no notes.")
+    ] = False,
 ) -> None:
     """Learn features from unlabelled rows; `transform` then applies the model."""
-    from metaplastic.cli.matrices import read_matrix
+    import numpy as np
+
+    from metaplastic.base_model import ACTIVATIONS
+    from metaplastic.cli.matrices import check_numbers, given_options, print_notes
     from metaplastic.cli.runtime import use_compilation_cache
+    from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticEncoder
-    from metaplastic.errors import ConfigError, DataError
+    from metaplastic.errors import ConfigError, DataError, unknown_name
+    from metaplastic.hub import load_rule
 
     if not out.parent.is_dir():
         raise DataError(f"{out}: there is no folder {out.parent}")
+    if activation not in ACTIVATIONS:
+        raise unknown_name("activation", activation, ACTIVATIONS)
     try:
         layers = tuple(int(n) for n in hidden.split(",") if n.strip())
     except ValueError:
-        raise ConfigError(f"--hidden {hidden!r}: give integers, as in 128,128") from None
+        layers = (0,)
+    if any(n < 1 for n in layers):
+        raise ConfigError(f"--hidden {hidden!r}: give integers of at least 1, as in 128,128")
     use_compilation_cache()
-    rows = read_matrix(data, split, data_dir)
     encoder = PlasticEncoder(
         rule=rule,
         hidden_layer_sizes=layers,
@@ -58,10 +86,26 @@ def fit(
         random_state=seed,
         verbose=int(not quiet),
     )
+    options = given_options(
+        header=header,
+        index=index,
+        drop=drop,
+        delimiter=delimiter,
+        decimal=decimal,
+        encoding=encoding,
+    )
+    load_rule(rule)  # a mistake in its name costs no reading of data
+    rows = read_rows(data, split=split, options=options, data_dir=data_dir)
+    check_numbers(rows.values, data)
+    if not quiet:
+        print_notes(data, rows.notes)
     try:
-        encoder.fit(rows)
+        encoder.fit(rows.values)
     except ValueError as problem:
         raise DataError(f"{data}: {' '.join(str(problem).split())}") from None
+    if rows.columns is not None:
+        # As scikit-learn keeps a data frame's, so that `transform` can know columns by name.
+        encoder.feature_names_in_ = np.array(rows.columns, dtype=object)
     encoder.save(out)
     if not quiet:
         typer.echo(f"{out}: {encoder.n_features_in_} inputs, {components} features")

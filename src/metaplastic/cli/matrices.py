@@ -1,86 +1,66 @@
-"""Matrices for `fit` and `transform`: read from plain files or data sets, features written."""
+"""What `fit` and `transform` share: notes on the rows read, features written."""
 
 from __future__ import annotations
 
 import csv
 import io
-import zipfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from metaplastic.errors import DataError, MissingExtraError
 
-READ = (".npy", ".npz", ".csv", ".parquet")
 WRITTEN = (".npy", ".csv", ".parquet")
 
+SplitOption = Annotated[
+    str,
+    typer.Option(
+        help="all, train, test, or another split that the data have. auto: every row where the "
+        "data have no splits of their own, else train."
+    ),
+]
+HeaderOption = Annotated[
+    str | None, typer.Option(help="Of a table: whether its first row is a header: yes, no, auto.")
+]
+IndexOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a table: the column that names the rows, or keep, to use every column. auto: an "
+        "unnamed first column, and the index that Parquet declares."
+    ),
+]
+DropOption = Annotated[
+    str | None, typer.Option(help="Of a table: columns to leave out, comma-separated.")
+]
+DelimiterOption = Annotated[
+    str | None, typer.Option(help="Of a table: one character, 'tab' or 'space'.")
+]
+DecimalOption = Annotated[str | None, typer.Option(help="Of a table: '.' or ','.")]
+EncodingOption = Annotated[
+    str | None, typer.Option(help="Of a table: UTF-8 unless given, for example cp1252.")
+]
 
-def read_matrix(given: str, split: str, data_dir: Path | None) -> Any:
-    """Rows as an array (n, d) or a CSR matrix.
 
-    given: a file (.npy, .csv with numbers only, .parquet, .npz as scipy.sparse.save_npz writes
-    it), or the address of a data set, of which `split` is taken. Raises `DataError`.
-    """
-    path = Path(given)
-    if path.suffix.lower() not in READ or ":" in given:
-        return _from_data_set(given, split, data_dir)
-    if not path.is_file():
-        raise DataError(f"{given}: no such file")
-    readers = {".npy": _npy, ".npz": _npz, ".csv": _csv, ".parquet": _parquet}
+def given_options(**options: str | None) -> dict[str, str]:
+    """The options that were given."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def print_notes(data: str, notes: Sequence[str]) -> None:
+    """Say on stderr what was read, decided and left out."""
+    typer.echo(f"{data}: {'; '.join(notes)}", err=True)
+
+
+def check_numbers(values: Any, where: str) -> None:
+    """Raises `DataError`, in scikit-learn's words, unless all values are finite numbers."""
+    from sklearn.utils import check_array
+
     try:
-        return readers[path.suffix.lower()](path)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, csv.Error) as problem:
-        line = " ".join(str(problem).split())[:200]
-        raise DataError(f"{given}: cannot be read as a matrix of numbers ({line})") from None
-
-
-def _from_data_set(address: str, split: str, data_dir: Path | None) -> Any:
-    from scipy.sparse import issparse
-
-    from metaplastic import data
-
-    inputs = data.load(address, data_dir=data_dir).split(split).inputs
-    return inputs if issparse(inputs) else inputs.reshape(len(inputs), -1)  # pyright: ignore
-
-
-def _npy(path: Path) -> Any:
-    import numpy as np
-
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array.reshape(len(array), -1) if array.ndim > 2 else array
-
-
-def _npz(path: Path) -> Any:
-    import scipy.sparse
-
-    return scipy.sparse.csr_matrix(scipy.sparse.load_npz(path))
-
-
-def _csv(path: Path) -> Any:
-    import numpy as np
-
-    with path.open(encoding="utf-8", newline="") as file:
-        first = next(csv.reader([file.readline()]), [])
-    has_names = any(not _is_number(field) for field in first)
-    return np.loadtxt(path, delimiter=",", skiprows=int(has_names), ndmin=2, encoding="utf-8")
-
-
-def _is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
-
-
-def _parquet(path: Path) -> Any:
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError:
-        raise MissingExtraError("pyarrow", "parquet", "reading .parquet") from None
-    import numpy as np
-
-    table = parquet.read_table(path)
-    return np.column_stack([column.to_numpy() for column in table.columns])
+        check_array(values, accept_sparse="csr")
+    except ValueError as problem:
+        raise DataError(f"{where}: {' '.join(str(problem).split())}") from None
 
 
 def check_output(path: Path) -> None:
@@ -96,23 +76,53 @@ def check_output(path: Path) -> None:
         raise DataError(f"{path}: there is no folder {path.parent}")
 
 
-def write_features(path: Path, features: Any, names: Any) -> None:
-    """Features (n, F) with their names, all or nothing, in the format the suffix says."""
+def names_file(path: Path) -> Path:
+    """Where the names of the rows of a .npy file are written, one a line."""
+    return path.with_suffix(".names.txt")
+
+
+def write_features(
+    path: Path, features: Any, columns: Sequence[str], names: Sequence[str] | None
+) -> None:
+    """Features (n, F) with the names of columns and, where known, of rows, all or nothing.
+
+    The suffix says the format: in .csv and .parquet the names of rows are the first column, called
+    "name"; beside .npy they are a file of their own.
+    """
     import numpy as np
 
     from metaplastic import files
 
+    columns = [str(column) for column in columns]
+    rows = None if names is None else [_line(name) for name in names]
     buffer = io.BytesIO()
     suffix = path.suffix.lower()
     if suffix == ".npy":
+        if rows is not None:
+            text = "".join(f"{name}\n" for name in rows)
+            write_bytes(names_file(path), text.encode(), DataError)
         np.save(buffer, features, allow_pickle=False)
     elif suffix == ".csv":
-        header = ",".join(map(str, names))
-        np.savetxt(buffer, features, "%.9g", delimiter=",", header=header, comments="")
+        text = io.TextIOWrapper(buffer, "utf-8", newline="", write_through=True)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns if rows is None else ["name", *columns])
+        for i, row in enumerate(features):
+            numbers = [f"{number:.9g}" for number in row]
+            writer.writerow(numbers if rows is None else [rows[i], *numbers])
     else:
         import pyarrow
         import pyarrow.parquet as parquet
 
-        columns = [np.ascontiguousarray(column) for column in features.T]
-        parquet.write_table(pyarrow.table(columns, names=[str(name) for name in names]), buffer)
+        arrays: dict[str, Any] = {} if rows is None else {"name": rows}
+        arrays |= {
+            column: np.ascontiguousarray(values)
+            for column, values in zip(columns, features.T, strict=True)
+        }
+        parquet.write_table(pyarrow.table(arrays), buffer)
     files.write(path, buffer.getvalue(), DataError)
+
+
+def _line(name: str) -> str:
+    """A name as one line of valid UTF-8: a file's name may hold line breaks and any bytes."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return text.replace("\r", "\\r").replace("\n", "\\n")

@@ -7,32 +7,85 @@ from typing import Annotated
 
 import typer
 
+from metaplastic.cli.matrices import (
+    DecimalOption,
+    DelimiterOption,
+    DropOption,
+    EncodingOption,
+    HeaderOption,
+    IndexOption,
+    SplitOption,
+)
+
 
 def transform(
     model: Annotated[Path, typer.Argument(help="A model file that `metaplastic fit` wrote.")],
     data: Annotated[
         str,
         typer.Argument(
-            help="Rows: a file (.npy, .csv, .parquet, sparse .npz) or a data set (mnist, …)."
+            help="Rows: a file (.npy, .npz, .csv, .tsv, .parquet), a folder of images or texts, or "
+            "a data set (mnist, csv:PATH?label=COLUMN, …)."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Where features go: .npy, .csv or .parquet.")],
-    split: Annotated[str, typer.Option(help="Of a data set, which split to take.")] = "train",
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Where features go: .npy, .csv or .parquet. Names of rows (files, an index) are a "
+            "column, or for .npy a file NAME.names.txt."
+        ),
+    ],
+    split: SplitOption = "auto",
+    header: HeaderOption = None,
+    index: IndexOption = None,
+    drop: DropOption = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Searched first for a data set's files.")
     ] = None,
 ) -> None:
     """Write the features of each row, one row each."""
-    from metaplastic.cli.matrices import check_output, read_matrix, write_features
+    from metaplastic.cli.matrices import (
+        check_numbers,
+        check_output,
+        given_options,
+        names_file,
+        print_notes,
+        write_features,
+    )
+    from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticEncoder
     from metaplastic.errors import DataError
 
     check_output(out)
     encoder = PlasticEncoder.load(model)
-    rows = read_matrix(data, split, data_dir)
+    # Taken off the encoder, because the columns are put in its order here.
+    known = vars(encoder).pop("feature_names_in_", None)
+    columns = None if known is None else [str(name) for name in known]
+    options = given_options(
+        header=header,
+        index=index,
+        drop=drop,
+        delimiter=delimiter,
+        decimal=decimal,
+        encoding=encoding,
+    )
+    rows = read_rows(data, split=split, options=options, data_dir=data_dir, vocabulary=columns)
+    rows = rows.aligned(columns, data, str(model))
+    check_numbers(rows.values, data)
+    if rows.values.shape[1] != encoder.n_features_in_:
+        raise DataError(
+            f"{data}: {rows.values.shape[1]} columns, but {model} was fitted on "
+            f"{encoder.n_features_in_}"
+        )
+    print_notes(data, rows.notes)
     try:
-        features = encoder.transform(rows)
+        features = encoder.transform(rows.values)
     except ValueError as problem:
         raise DataError(f"{data}: {' '.join(str(problem).split())}") from None
-    write_features(out, features, encoder.get_feature_names_out())
-    typer.echo(f"{out}: {features.shape[0]:,} rows, {features.shape[1]} features")
+    write_features(out, features, [*encoder.get_feature_names_out()], rows.names)
+    written = f"{out}: {features.shape[0]:,} rows, {features.shape[1]} features"
+    if rows.names is not None and out.suffix.lower() == ".npy":
+        written += f"; the names of the rows: {names_file(out)}"
+    typer.echo(written)

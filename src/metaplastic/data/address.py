@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import unquote
 
+from metaplastic.data.locate import user_path
 from metaplastic.errors import DataError
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9_]*):(.*)$", re.DOTALL)
@@ -62,8 +62,8 @@ def parse_address(text: str) -> Address:
 
 def _exists(path: str) -> bool:
     try:
-        return Path(path).expanduser().exists()
-    except OSError:  # a name too long for the file system, for instance
+        return user_path(path).exists()
+    except (OSError, DataError):  # too long a name for the file system, or no such user
         return False
 
 

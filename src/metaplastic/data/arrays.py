@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix, issparse
 
-from metaplastic.data.dataset import Card, Dataset, Inputs, Kind, Portion, Split, shape_of
+from metaplastic.data.dataset import (
+    Card,
+    Dataset,
+    Inputs,
+    Kind,
+    Portion,
+    Split,
+    name_array,
+    shape_of,
+)
+from metaplastic.data.parsers.cells import is_missing, refuse_missing
 from metaplastic.data.portions import divide
 from metaplastic.errors import DataError
 
@@ -39,39 +50,59 @@ def from_arrays(
     name: str = "arrays",
     origin: str = "arrays in memory",
     class_names: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    feature_names: Sequence[str] | None = None,
+    notes: Sequence[str] = (),
 ) -> Dataset:
     """A data set from arrays.
 
     inputs: (n, d) numbers, or images (n, height, width) or (n, height, width, 3) as 0 to 255 or
     0.0 to 1.0. labels: (n,) integers or text; a class for each value that occurs. class_names:
     names for the integers 0, 1, … instead. Without test arrays a seeded fifth of each
-    class becomes the test split.
+    class becomes the test split. names: of the n examples. feature_names: of the d columns.
 
-    Raises DataError for values that are not finite, counts that differ, images of odd ranges.
+    Raises DataError for values that are not finite, counts that differ, images of odd ranges,
+    labels that are missing.
     """
     x, kind = _inputs(inputs, f"{name}: inputs")
-    y, names = _labels(
+    y, classes = encode_labels(
         [labels] if test_labels is None else [labels, test_labels], name, class_names
     )
     _check_counts(x, y[0], f"{name}: inputs")
+    if feature_names is not None and (len(shape_of(x)), len(feature_names)) != (2, shape_of(x)[1]):
+        raise DataError(f"{name}: {len(feature_names)} names for inputs of shape {shape_of(x)}")
+    rows = None if names is None else name_array(names)
     if test_inputs is None:
-        splits, notes = holdout(Split(x, y[0]))
+        splits, more = holdout(Split(x, y[0], names=rows))
     else:
         if test_labels is None:
             raise DataError(f"{name}: test inputs without test labels; give both or neither")
         x_test, _ = _inputs(test_inputs, f"{name}: test inputs")
         _check_counts(x_test, y[1], f"{name}: test inputs")
-        splits, notes = {"train": Split(x, y[0]), "test": Split(x_test, y[1])}, ()
-    return user_dataset(user_card(name, kind, origin), splits, names, notes)
+        splits, more = {"train": Split(x, y[0], names=rows), "test": Split(x_test, y[1])}, ()
+    return user_dataset(
+        user_card(name, kind, origin), splits, classes, (*notes, *more), feature_names
+    )
 
 
 def user_dataset(
-    card: Card, splits: Mapping[str, Split], class_names: tuple[str, ...], notes: tuple[str, ...]
+    card: Card,
+    splits: Mapping[str, Split],
+    class_names: tuple[str, ...],
+    notes: tuple[str, ...],
+    feature_names: Sequence[str] | None = None,
 ) -> Dataset:
     """A data set of the user's with its portions for meta-training."""
     shape = shape_of(splits["train"].inputs)[1:]
     return Dataset(
-        card, splits, class_names, shape, (), tuple(notes), user_portions(splits, class_names)
+        card,
+        splits,
+        class_names,
+        shape,
+        (),
+        tuple(notes),
+        user_portions(splits, class_names),
+        None if feature_names is None else tuple(map(str, feature_names)),
     )
 
 
@@ -89,7 +120,11 @@ def user_portions(
 
 
 def holdout(split: Split) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """A seeded fifth of each class as the test split; a class of one example stays in train."""
+    """A seeded fifth of each class as the test split; a class of one example stays in train.
+
+    Both parts keep the numbers of their rows in `split`.
+    """
+    split = replace(split, rows=np.arange(len(split)))
     rng = np.random.default_rng(20180406)
     test = np.zeros(len(split), bool)
     for label in np.unique(split.labels):
@@ -151,14 +186,24 @@ def _images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
     )
 
 
-def _labels(
+def encode_labels(
     given: Sequence[Any], name: str, class_names: Sequence[str] | None
 ) -> tuple[list[NDArray[np.int32]], tuple[str, ...]]:
+    """Labels of each split as indices into names of classes, which are alphabetical unless given.
+
+    Raises DataError for fractions, for missing labels (None, NaN, an empty text, "NA"), for labels
+    without a name.
+    """
     arrays = [np.asarray(labels) for labels in given]
     for index, array in enumerate(arrays):
         flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-        if flat.dtype.kind == "O":
-            flat = flat.astype(str)
+        if flat.dtype.kind in "OUS":
+            try:
+                flat = flat.astype(str)
+            except UnicodeDecodeError as error:
+                raise DataError(f"{name}: labels of bytes that are not ASCII text") from error
+            if flat.ndim == 1:
+                refuse_missing([None if is_missing(text) else text for text in flat], name)
         if flat.ndim != 1:
             raise DataError(f"{name}: labels of shape {array.shape}; expected one a example")
         if flat.dtype.kind == "f":

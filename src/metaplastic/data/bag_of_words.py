@@ -15,16 +15,21 @@ _TAG = re.compile(r"<[^<>]{1,200}>")
 _TOKEN = r"[^\W_]+(?:'[^\W_]+)?"
 
 
-def fit_bag(train: Sequence[str], others: Sequence[Sequence[str]]) -> list[csr_matrix]:
-    """CSR counts (n, words) float32 of the training texts, then of the others.
+def fit_bag(
+    train: Sequence[str],
+    others: Sequence[Sequence[str]],
+    vocabulary: Sequence[str] | None = None,
+) -> tuple[tuple[str, ...], list[csr_matrix]]:
+    """The words, and CSR counts (n, words) float32 of the training texts, then of the others.
 
-    The at most 1,000 words are the commonest of the training texts alone, in alphabetical order.
-    Tags such as "<br />" are no words.
+    The at most 1,000 words are the commonest of the training texts alone, in alphabetical order,
+    unless a vocabulary is given. Tags such as "<br />" are no words.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
     bag = CountVectorizer(
-        max_features=WORDS,
+        max_features=WORDS if vocabulary is None else None,
+        vocabulary=vocabulary,
         token_pattern=_TOKEN,
         dtype=np.float32,  # pyright: ignore[reportArgumentType]
         preprocessor=_clean,
@@ -33,7 +38,13 @@ def fit_bag(train: Sequence[str], others: Sequence[Sequence[str]]) -> list[csr_m
         fitted = csr_matrix(bag.fit_transform(train))
     except ValueError as error:
         raise DataError("the training texts hold no words") from error
-    return [_sorted(fitted), *(_sorted(csr_matrix(bag.transform(texts))) for texts in others)]
+    counts = [fitted, *(csr_matrix(bag.transform(texts)) for texts in others)]
+    return tuple(bag.get_feature_names_out()), [_sorted(matrix) for matrix in counts]
+
+
+def is_word(text: str) -> bool:
+    """Whether a text is a word as they are counted."""
+    return re.fullmatch(_TOKEN, text) is not None and text == text.lower()
 
 
 def _clean(text: str) -> str:

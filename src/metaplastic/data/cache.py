@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from metaplastic import files
-from metaplastic.data.dataset import Inputs, Split
+from metaplastic.data.dataset import Inputs, Split, name_array
 from metaplastic.data.locate import cache_dir
 from metaplastic.errors import DataError
 
-FORMAT = "1"
+FORMAT = "2"
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Parsed:
     class_names: tuple[str, ...]
     group_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] | None = None
 
 
 def hash_file(path: Path, algorithm: str = "sha256") -> str:
@@ -78,6 +79,12 @@ def _arrays(parsed: Parsed) -> dict[str, NDArray[np.generic]]:
         arrays[f"{name}/labels"] = split.labels
         if split.groups is not None:
             arrays[f"{name}/groups"] = split.groups
+        if split.rows is not None:
+            arrays[f"{name}/rows"] = split.rows
+        if split.names is not None:
+            # Kept as bytes: millions of names would not fit the header.
+            text = json.dumps(split.names.tolist()).encode()
+            arrays[f"{name}/names"] = np.frombuffer(text, np.uint8)
     return {key: np.ascontiguousarray(array) for key, array in arrays.items()}
 
 
@@ -100,6 +107,7 @@ def _write(path: Path, key: str, parsed: Parsed) -> None:
         "class_names": json.dumps(parsed.class_names),
         "group_names": json.dumps(parsed.group_names),
         "notes": json.dumps(parsed.notes),
+        "feature_names": json.dumps(parsed.feature_names),
     }
     meta = {**meta, "digest": _digest(arrays, meta)}
     files.write(
@@ -131,7 +139,8 @@ def _read_checked(path: Path, key: str) -> Parsed | None:
     names = {
         field: tuple(json.loads(meta[field])) for field in ("class_names", "group_names", "notes")
     }
-    return Parsed(splits, **names)
+    features = json.loads(meta["feature_names"])
+    return Parsed(splits, **names, feature_names=None if features is None else tuple(features))
 
 
 def _split(name: str, arrays: Mapping[str, NDArray[np.generic]]) -> Split:
@@ -144,4 +153,11 @@ def _split(name: str, arrays: Mapping[str, NDArray[np.generic]]) -> Split:
         inputs = csr_matrix(parts, shape=(int(rows), int(columns)))
     groups = arrays.get(f"{name}/groups")
     labels = np.asarray(arrays[f"{name}/labels"], np.int32)
-    return Split(inputs, labels, None if groups is None else np.asarray(groups, np.int32))
+    rows, names = arrays.get(f"{name}/rows"), arrays.get(f"{name}/names")
+    return Split(
+        inputs,
+        labels,
+        None if groups is None else np.asarray(groups, np.int32),
+        None if names is None else name_array(json.loads(names.tobytes())),
+        None if rows is None else np.asarray(rows, np.int64),
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,11 @@ def shape_of(inputs: Inputs) -> tuple[int, ...]:
     """The shape of an array or a sparse matrix."""
     shape = inputs.get_shape() if isinstance(inputs, csr_matrix) else inputs.shape
     return tuple(int(side) for side in shape)
+
+
+def name_array(names: Iterable[str]) -> NDArray[np.object_]:
+    """Names of examples as an array that can be indexed."""
+    return np.array(list(names), dtype=object)
 
 
 @dataclass(frozen=True)
@@ -51,19 +56,29 @@ class Split:
     inputs: (n, *shape), uint8 for images, float32 otherwise; a CSR matrix (n, d) for text.
     labels: (n,) int32, indices into the data set's class names.
     groups: (n,) int32 or None; who made the example: a glyph's font, a character's drawer.
+    names: (n,) text or None; what the user calls each example: its file, its row's name.
+    rows: (n,) int64 or None; where the split was drawn here and not given, the position of each
+        example in the user's data, counted from 0.
     """
 
     inputs: Inputs
     labels: NDArray[np.int32]
     groups: NDArray[np.int32] | None = None
+    names: NDArray[np.object_] | None = None
+    rows: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return int(self.labels.shape[0])
 
     def take(self, indices: NDArray[np.integer] | NDArray[np.bool_]) -> Split:
         """The chosen rows, in the order given."""
-        groups = None if self.groups is None else self.groups[indices]
-        return Split(self.inputs[indices], self.labels[indices], groups)
+        return Split(
+            self.inputs[indices],
+            self.labels[indices],
+            None if self.groups is None else self.groups[indices],
+            None if self.names is None else self.names[indices],
+            None if self.rows is None else self.rows[indices],
+        )
 
 
 @dataclass(frozen=True)
@@ -84,7 +99,8 @@ class Dataset:
     """Splits ("train", "test" where the data set publishes both), names of classes, a card.
 
     `shape` is that of one example: (28, 28) grey, (32, 32, 3) colour, (64,) a vector. `notes` says
-    what is particular about the files found, for instance that some are missing.
+    what is particular about the files found, for instance that some are missing. `feature_names`
+    names the columns of vectors and texts, where they have names.
     """
 
     card: Card
@@ -94,6 +110,7 @@ class Dataset:
     group_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     portions: Mapping[str, tuple[Portion, ...]] = field(default_factory=dict)
+    feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "splits", MappingProxyType(dict(self.splits)))
@@ -110,6 +127,8 @@ class Dataset:
             raise DataError(
                 f"{where}: {count} examples but {len(split)} labels; every example needs one label"
             )
+        if split.names is not None and len(split.names) != count:
+            raise DataError(f"{where}: {count} examples but {len(split.names)} names of examples")
         if tuple(shape) != self.shape:
             raise DataError(f"{where}: examples of shape {tuple(shape)}, expected {self.shape}")
         if count and not (
@@ -135,6 +154,19 @@ class Dataset:
                 f"{self.card.name} has no split {name!r}; it has: {', '.join(self.splits)}"
             )
         return self.splits[name]
+
+    @property
+    def has_own_splits(self) -> bool:
+        """Whether the splits came with the data, rather than being drawn here."""
+        return any(split.rows is None for split in self.splits.values())
+
+    def all_rows(self) -> Split:
+        """Every example once: in the user's order where the splits were drawn here, else split
+        after split."""
+        joined = concatenate(list(self.splits.values()))
+        if self.has_own_splits or joined.rows is None:
+            return joined
+        return joined.take(np.argsort(joined.rows, kind="stable"))
 
     def portion(self, name: str) -> Split:
         """The examples of "meta-train", "meta-validation" or "held-out"; labels are kept.
@@ -181,10 +213,15 @@ def concatenate(parts: list[Split]) -> Split:
     arrays = [part.inputs for part in parts]
     sparse = any(issparse(array) for array in arrays)
     inputs = csr_matrix(vstack(arrays)) if sparse else np.concatenate(arrays)  # pyright: ignore
-    groups = [part.groups for part in parts]
-    known = [group for group in groups if group is not None]
     return Split(
         inputs,
         np.concatenate([part.labels for part in parts]),
-        np.concatenate(known) if len(known) == len(parts) else None,
+        _joined([part.groups for part in parts]),
+        _joined([part.names for part in parts]),
+        _joined([part.rows for part in parts]),
     )
+
+
+def _joined(arrays: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    known = [array for array in arrays if array is not None]
+    return np.concatenate(known) if len(known) == len(arrays) else None

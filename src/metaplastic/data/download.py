@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from metaplastic.data.locate import cache_dir
+from metaplastic.data.locate import cache_dir, user_path
 from metaplastic.data.progress import Progress, silent
 from metaplastic.data.source import Remote, Source
 from metaplastic.errors import DataError
@@ -54,7 +54,7 @@ def fetch(
     """
     if not source.files:
         raise DataError(f"{source.name} needs no download; load it by name")
-    base = cache_dir() / "data" if data_dir is None else Path(data_dir).expanduser()
+    base = cache_dir() / "data" if data_dir is None else user_path(data_dir)
     folder = base / source.name
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,29 @@ from pathlib import Path
 from metaplastic.errors import DataError
 
 
+def user_path(given: Path | str) -> Path:
+    """A path as the user gave it, with a leading "~" or "~name" expanded.
+
+    What exists under the very name stands, a file called "~0" for instance. Raises DataError where
+    there is no such user, or no home directory.
+    """
+    path = Path(given)
+    if not str(given).startswith("~") or path.exists():
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise DataError(
+            f"{given}: there is no home directory for {path.parts[0]!r}; give the whole path, "
+            f"or ./{given} for a file here"
+        ) from error
+
+
 def cache_dir() -> Path:
     """Where downloads and parsed arrays go unless told otherwise (METAPLASTIC_CACHE overrides)."""
     given = os.environ.get("METAPLASTIC_CACHE")
     if given:
-        return Path(given).expanduser()
+        return user_path(given)
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("metaplastic", appauthor=False))
@@ -25,7 +43,7 @@ def search_roots(data_dir: Path | str | None) -> tuple[Path, ...]:
     for source, value in (("--data-dir", data_dir), *_environment()):
         if value is None:
             continue
-        path = Path(value).expanduser()
+        path = user_path(value)
         if not path.is_dir():
             raise DataError(
                 f"data directory {str(path)!r} (from {source}) is not there; "

@@ -15,7 +15,8 @@ class Request:
     """One call of `load`: where to look and what was asked for.
 
     roots: directories to search, first to last. rest: what follows "scheme:" in the address.
-    size: the resolution after "@", or None. options: what follows "?".
+    size: the resolution after "@", or None. options: what follows "?". vocabulary: the words to
+    count in texts, or None for the commonest.
     """
 
     roots: tuple[Path, ...]
@@ -23,6 +24,7 @@ class Request:
     size: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = silent
+    vocabulary: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,7 @@ def _dense(inputs: Inputs) -> NDArray[np.generic]:
 
 def _map(dataset: Dataset, change: Callable[[Inputs], Inputs], shape: tuple[int, ...]) -> Dataset:
     splits = {
-        name: Split(change(split.inputs), split.labels, split.groups)
-        for name, split in dataset.splits.items()
+        name: replace(split, inputs=change(split.inputs)) for name, split in dataset.splits.items()
     }
     return dataset.with_splits(splits, shape)
 
@@ -98,7 +97,7 @@ def with_classes(dataset: Dataset, classes: Sequence[str | int]) -> Dataset:
     splits: dict[str, Split] = {}
     for name, split in dataset.splits.items():
         part = split.take(new[split.labels] >= 0)
-        splits[name] = Split(part.inputs, new[part.labels], part.groups)
+        splits[name] = replace(part, labels=new[part.labels])
     return replace(dataset, splits=splits, class_names=tuple(names[i] for i in chosen))
 
 

@@ -1,117 +1,108 @@
-"""Comma-separated values: one example a row, one column the label."""
+"""A table as numbers, with the names of its columns and rows and its labels as text."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metaplastic.data.parsers.table_options import TableOptions
 from metaplastic.errors import DataError
 
-_BLOCK = 2048
-MAX_COLUMNS = 200_000
+PARQUET = (".parquet", ".pq")
+TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
+COMPRESSED = (".gz", ".bz2", ".xz")
+_DEFAULT = TableOptions()
 
 
-def read_csv(
-    path: Path, label: str | None, delimiter: str = ",", header: bool = True
-) -> tuple[NDArray[np.float32], list[str]]:
-    """Features (n, d) float32 and the labels as text.
+@dataclass(frozen=True)
+class Table:
+    """What a file of a table holds.
 
-    label: a column's name, or its number counted from 0 where there is no header. Raises DataError
-    naming row and column of whatever is not a finite number.
+    values: (n, d) finite float64. columns: names of the d columns, None where the file has none or
+    two are the same. names: of the n rows, where a column names them. labels: as text, None where
+    missing; None as a whole where no column of labels was asked for. notes: what was decided.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return _read(path, csv.reader(file, delimiter=delimiter, strict=True), label, header)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except csv.Error as error:
-        raise DataError(f"{path}: not a table of comma-separated values ({error})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+    values: NDArray[np.float64]
+    columns: tuple[str, ...] | None
+    names: tuple[str, ...] | None
+    labels: tuple[str | None, ...] | None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
-def _read(
-    path: Path, rows: Iterator[list[str]], label: str | None, header: bool
-) -> tuple[NDArray[np.float32], list[str]]:
-    first = next((row for row in rows if row), None)
-    if first is None:
-        raise DataError(f"{path}: empty; expected a table with one example a row")
-    names = [name.strip() for name in first] if header else [str(i) for i in range(len(first))]
-    if len(names) > MAX_COLUMNS:
-        raise DataError(f"{path}: {len(names)} columns; at most {MAX_COLUMNS} are read")
-    column = _label_column(path, names, label)
-    labels: list[str] = []
-    blocks: list[NDArray[np.float32]] = []
-    block: list[list[str]] = []
-    start = 2 if header else 1
-    number = start - 1
-    for row in _chain(first, rows, header):
-        if not row:
-            continue
-        number += 1
-        if len(row) != len(names):
-            raise DataError(f"{path}, row {number}: {len(row)} columns, expected {len(names)}")
-        labels.append(row.pop(column).strip())
-        if not labels[-1]:
-            raise DataError(f"{path}, row {number}: the label in column {names[column]!r} is empty")
-        block.append(row)
-        if len(block) == _BLOCK:
-            blocks.append(_numbers(path, block, names, column, number))
-            block = []
-    if block:
-        blocks.append(_numbers(path, block, names, column, number))
-    if not blocks:
-        raise DataError(f"{path}: a header but no rows; expected one example a row")
-    return np.concatenate(blocks), labels
-
-
-def _chain(first: list[str], rows: Iterator[list[str]], header: bool) -> Iterator[list[str]]:
-    if not header:
-        yield first
-    yield from rows
-
-
-def _label_column(path: Path, names: list[str], label: str | None) -> int:
-    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    if label is None:
-        raise DataError(
-            f"{path}: say which column holds the label: csv:{path}?label=COLUMN; columns: {shown}"
+def make_table(
+    values: NDArray[np.float64],
+    columns: Sequence[str] | None,
+    index: Sequence[Sequence[str]] | None,
+    labels: Sequence[str | None] | None,
+    notes: tuple[str, ...],
+) -> Table:
+    """A table from its parts. index: for each row what its columns of names hold."""
+    if _counts_rows(values[:, 0]):
+        name = "0" if columns is None else columns[0]
+        notes += (
+            f"column {name!r} counts the rows and is used as a feature (--drop "
+            f"{shlex.quote(name)} to leave it out)",
         )
-    if names.count(label) != 1:
-        problem = "two columns" if label in names else "no column"
-        raise DataError(f"{path}: {problem} named {label!r}; columns: {shown}")
-    if len(names) < 2:
-        raise DataError(f"{path}: only the column {label!r}; expected at least one more")
-    return names.index(label)
+    if columns is not None and len(set(columns)) < len(columns):
+        twice = next(name for name in columns if list(columns).count(name) > 1)
+        notes += (f"two columns named {twice!r}: columns are known by position, not by name",)
+        columns = None
+    names = None if index is None else ["/".join(cells) for cells in index]
+    if names == [str(i) for i in range(len(values))]:  # says no more than the order of the rows
+        names = None
+    return Table(
+        values,
+        None if columns is None else tuple(columns),
+        None if names is None else tuple(names),
+        None if labels is None else tuple(labels),
+        notes,
+    )
 
 
-def _numbers(
-    path: Path, block: list[list[str]], names: list[str], column: int, last: int
-) -> NDArray[np.float32]:
+def _counts_rows(column: NDArray[np.float64]) -> bool:
+    """Whether a column is 0, 1, 2, … or 1, 2, 3, …, as an index or an identifier is."""
+    count = np.arange(len(column))
+    return len(column) > 2 and bool((column - column[0] == count).all() and column[0] in (0, 1))
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file's name is that of a table."""
+    return table_suffix(path) in (*TEXT, *PARQUET)
+
+
+def table_suffix(path: Path) -> str:
+    """The last suffix in lower case, not counting that of a compressed file."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    while len(suffixes) > 1 and suffixes[-1] in COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def read_table(path: Path, options: TableOptions = _DEFAULT) -> Table:
+    """Read delimited text, compressed or not, or Parquet.
+
+    Memory is that of the result and a block of rows. Raises DataError in one line naming row and
+    column of whatever is not a finite number, and MissingExtraError for Parquet without pyarrow.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is not there, or no file; give the path of a table")
     try:
-        values = np.array(block, dtype=str).astype(np.float64)
-    except ValueError:
-        values = np.full((len(block), len(names) - 1), np.nan)
-        for i, row in enumerate(block):
-            for j, text in enumerate(row):
-                try:
-                    values[i, j] = float(text)
-                except ValueError:
-                    break
-            else:
-                continue
-            break
-    with np.errstate(over="ignore"):
-        result = values.astype(np.float32)
-    if not np.isfinite(result).all():
-        i, j = np.argwhere(~np.isfinite(result))[0]
-        features = names[:column] + names[column + 1 :]
-        raise DataError(
-            f"{path}, row {last - len(block) + 1 + int(i)}, column {features[int(j)]!r}: "
-            f"{block[int(i)][int(j)][:40]!r} is not a finite number; fill it in or remove the row"
-        )
-    return result
+        if table_suffix(path) in PARQUET:
+            from metaplastic.data.parsers.parquet import read_parquet
+
+            return read_parquet(path, options)
+        from metaplastic.data.parsers.delimited import read_delimited
+
+        delimiter = "\t" if table_suffix(path) in (".tsv", ".tab") else ","
+        return read_delimited(path, options, delimiter)
+    except MemoryError as error:
+        raise DataError(f"{path}: does not fit in memory") from error

@@ -2,61 +2,74 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 from metaplastic.data.arrays import from_arrays
 from metaplastic.data.dataset import Card, Dataset
-from metaplastic.data.parsers.tables import read_csv
+from metaplastic.data.locate import user_path
+from metaplastic.data.parsers.cells import refuse_missing
+from metaplastic.data.parsers.columns import align
+from metaplastic.data.parsers.table_options import KEYS, table_options
+from metaplastic.data.parsers.tables import Table, read_table
 from metaplastic.data.source import Request, Source
 from metaplastic.errors import DataError
 
 CARD = Card(
     name="csv",
-    title="a table of comma-separated values",
+    title="a table, as delimited text or Parquet",
     kind="vector",
     origin="the user's file",
     licence="the user's",
     citation="none",
     role="user",
-    summary="label=COLUMN names the label's column; header=no counts columns from 0; "
-    "delimiter=; for another delimiter; test=PATH for a test split",
+    summary="label=COLUMN names the label's column; header=yes or no; index=keep or COLUMN; "
+    "drop=COLUMN,COLUMN; delimiter=; decimal=, encoding=cp1252; test=PATH for a test split",
 )
 
 
+def read_tables(request: Request) -> dict[str, Table]:
+    """The table of "train" and, where the address names one, of "test", in the same columns."""
+    options = table_options(request.options, request.rest)
+    path = user_path(request.rest)
+    tables = {"train": read_table(path, options)}
+    if "test" in request.options:
+        test_path = user_path(request.options["test"])
+        test, train = read_table(test_path, options), tables["train"]
+        if test.values.shape[1] != train.values.shape[1]:
+            raise DataError(
+                f"{path} has {train.values.shape[1]} features, {test_path} "
+                f"{test.values.shape[1]}; they must have the same columns"
+            )
+        values, note = align(test.values, test.columns, train.columns, str(test_path), str(path))
+        notes = test.notes if note is None else (*test.notes, note)
+        tables["test"] = replace(test, values=values, columns=train.columns, notes=notes)
+    return tables
+
+
 def _load(request: Request) -> Dataset:
-    path = _file(request.rest)
-    header = request.options.get("header", "yes")
-    if header not in ("yes", "no"):
-        raise DataError(f"csv: header={header!r}; it is yes or no")
-    delimiter = {"tab": "\t"}.get(*2 * (request.options.get("delimiter", ","),))
-    if len(delimiter) != 1 or delimiter in '\n\r"':
-        raise DataError(f"csv: delimiter={delimiter!r}; it is one character, or 'tab'")
-    label = request.options.get("label")
-    inputs, labels = read_csv(path, label, delimiter, header == "yes")
-    name = f"csv:{path}"
-    if "test" not in request.options:
-        return from_arrays(inputs, labels, name=name, origin=str(path))
-    test_path = _file(request.options["test"])
-    test_inputs, test_labels = read_csv(test_path, label, delimiter, header == "yes")
-    if test_inputs.shape[1] != inputs.shape[1]:
-        raise DataError(
-            f"{path} has {inputs.shape[1]} features, {test_path} {test_inputs.shape[1]}; "
-            "they must have the same columns"
-        )
-    return from_arrays(inputs, labels, test_inputs, test_labels, name=name, origin=str(path))
-
-
-def _file(text: str) -> Path:
-    path = Path(text).expanduser()
-    if not path.is_file():
-        raise DataError(f"{path} is not there, or no file; give the path of a CSV file")
-    return path
+    path = request.rest
+    if "label" not in request.options:
+        raise DataError(f"{path}: say which column holds the label: csv:{path}?label=COLUMN")
+    tables = read_tables(request)
+    labels: dict[str, list[str]] = {}
+    for split, table in tables.items():
+        where = path if split == "train" else request.options["test"]
+        refuse_missing(table.labels or (), where, 1)
+        labels[split] = [str(label) for label in table.labels or ()]
+    train, test = tables["train"], tables.get("test")
+    return from_arrays(
+        train.values,
+        labels["train"],
+        None if test is None else test.values,
+        labels.get("test"),
+        name=f"csv:{path}",
+        origin=path,
+        names=train.names,
+        feature_names=train.columns,
+        notes=[note for table in tables.values() for note in table.notes],
+    )
 
 
 SOURCE = Source(
-    CARD,
-    _load,
-    is_scheme=True,
-    options=("label", "header", "delimiter", "test"),
-    example="csv:PATH?label=COLUMN",
+    CARD, _load, is_scheme=True, options=(*KEYS, "test"), example="csv:PATH?label=COLUMN"
 )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
-
 from metaplastic.data.arrays import holdout, user_card, user_dataset
 from metaplastic.data.cache import Parsed, cached, make_key
-from metaplastic.data.dataset import Card, Dataset, Split
+from metaplastic.data.dataset import Card, Dataset, Split, name_array
 from metaplastic.data.layout import read_layout
+from metaplastic.data.locate import user_path
 from metaplastic.data.parsers.image_formats import is_image
 from metaplastic.data.parsers.image_set import read_images
 from metaplastic.data.parsers.images import Reading
@@ -34,7 +33,7 @@ TONES = {"white": "255", "grey": "128", "gray": "128", "black": "0"}
 def _load(request: Request) -> Dataset:
     from PIL import __version__ as pillow
 
-    path = Path(request.rest).expanduser()
+    path = user_path(request.rest)
     reading = _reading(request)
     request.progress("listing files", 0, None)
     tree = open_tree(path)
@@ -86,7 +85,8 @@ def _parse(tree: Tree, request: Request, reading: Reading) -> Parsed:
     splits: dict[str, Split] = {}
     start = 0
     for split, files in layout.files.items():
-        splits[split] = Split(images[start : start + len(files)], layout.labels[split])
+        part = images[start : start + len(files)]
+        splits[split] = Split(part, layout.labels[split], names=name_array(files))
         start += len(files)
     notes = (*layout.notes, *notes)
     if "test" not in splits:

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metaplastic.data.arrays import from_arrays, holdout, user_card, user_dataset
+from metaplastic.data.arrays import (
+    encode_labels,
+    from_arrays,
+    holdout,
+    user_card,
+    user_dataset,
+)
 from metaplastic.data.bag_of_words import fit_bag
 from metaplastic.data.dataset import Card, Dataset, Split
 from metaplastic.data.parsers.archive import LIMITS
@@ -46,7 +52,18 @@ def _load(request: Request) -> Dataset:
         raise DataError(
             f"hf:{name} could not be had from the hub ({text}); check the name and the connection"
         ) from error
-    return _convert(request, found, datasets)
+    dataset = _convert(request, found, datasets)
+    unused = [f"{key} ({len(found[key]):,})" for key in found if key not in _used(found)]
+    if not unused:
+        return dataset
+    note = f"splits of the hub that are left out: {', '.join(unused)}"
+    return replace(dataset, notes=(*dataset.notes, note))
+
+
+def _used(found: Any) -> list[str]:
+    """The splits that are read: train, and test or else validation."""
+    second = next((key for key in ("test", "validation") if key in found), None)
+    return ["train"] if second is None else ["train", second]
 
 
 def _convert(request: Request, found: Any, datasets: Any) -> Dataset:
@@ -60,8 +77,7 @@ def _convert(request: Request, found: Any, datasets: Any) -> Dataset:
     for key in (label, column):
         if key not in features:
             raise DataError(f"{name} has no column {key!r}; it has: {', '.join(features)}")
-    second = next((key for key in ("test", "validation") if key in found), None)
-    parts = ["train"] if second is None else ["train", second]
+    parts = _used(found)
     labels = [np.asarray(found[part][label]) for part in parts]
     class_names = getattr(features[label], "names", None)
     if column in images:
@@ -71,7 +87,8 @@ def _convert(request: Request, found: Any, datasets: Any) -> Dataset:
             inputs[0], labels[0], *test, name=name, origin=CARD.origin, class_names=class_names
         )
         return replace(dataset, notes=(*notes, *dataset.notes))
-    return _texts(name, [list(found[part][column]) for part in parts], labels, class_names)
+    texts = [list(found[part][column]) for part in parts]
+    return _texts(name, texts, labels, class_names, request.vocabulary)
 
 
 def _first(features: Any, kind: str, fallback: str, name: str) -> str:
@@ -113,24 +130,27 @@ def _images(
 
 
 def _texts(
-    name: str, texts: list[list[str]], labels: list[NDArray[Any]], class_names: list[str] | None
+    name: str,
+    texts: list[list[str]],
+    labels: list[NDArray[Any]],
+    class_names: list[str] | None,
+    vocabulary: tuple[str, ...] | None,
 ) -> Dataset:
-    values, codes = np.unique(np.concatenate(labels), return_inverse=True)
-    names = tuple(class_names or [str(value) for value in values])
-    if class_names is not None:
-        codes = np.concatenate(labels)
-    bounds = np.cumsum([len(part) for part in labels])[:-1]
-    parts = [part.astype(np.int32) for part in np.split(codes, bounds)]
+    parts, names = encode_labels(labels, name, class_names)
+    splits = {
+        split: Split(np.empty((len(part), 0)), part)
+        for split, part in zip(("train", "test"), parts, strict=False)
+    }
     notes: tuple[str, ...] = ()
     if len(texts) == 1:
-        rows = np.arange(len(texts[0]), dtype=np.float32)[:, None]
-        split, notes = holdout(Split(rows, parts[0]))
-        chosen = [np.asarray(split[key].inputs)[:, 0].astype(int) for key in ("train", "test")]
-        texts = [[texts[0][i] for i in indices] for indices in chosen]
-        parts = [split["train"].labels, split["test"].labels]
-    bags = fit_bag(texts[0], texts[1:])
-    splits = {"train": Split(bags[0], parts[0]), "test": Split(bags[1], parts[1])}
-    return user_dataset(user_card(name, "text", CARD.origin), splits, names, notes)
+        splits, notes = holdout(splits["train"])
+        texts = [[texts[0][i] for i in np.asarray(part.rows)] for part in splits.values()]
+    words, bags = fit_bag(texts[0], texts[1:], vocabulary)
+    splits = {
+        split: replace(part, inputs=bag)
+        for (split, part), bag in zip(splits.items(), bags, strict=True)
+    }
+    return user_dataset(user_card(name, "text", CARD.origin), splits, names, notes, words)
 
 
 SOURCE = Source(

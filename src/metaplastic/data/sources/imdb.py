@@ -49,10 +49,18 @@ def _is_review(name: str) -> bool:
 
 def _load(request: Request) -> Dataset:
     tree = open_tree(find(request)[0], _LIMITS)
-    key = make_key(["imdb", VERSION, tree.fingerprint])
+    key = make_key(["imdb", VERSION, tree.fingerprint, request.vocabulary])
     parsed = cached(CARD.name, key, lambda: _parse(tree, request))
     shape = shape_of(parsed.splits["train"].inputs)[1:]
-    return Dataset(CARD, parsed.splits, parsed.class_names, shape, (), parsed.notes)
+    return Dataset(
+        CARD,
+        parsed.splits,
+        parsed.class_names,
+        shape,
+        (),
+        parsed.notes,
+        feature_names=parsed.feature_names,
+    )
 
 
 def _parse(tree: Tree, request: Request) -> Parsed:
@@ -60,7 +68,7 @@ def _parse(tree: Tree, request: Request) -> Parsed:
     layout = read_layout(names, _is_review, str(tree.path), "reviews (train/pos/*.txt)")
     if layout.class_names != ("neg", "pos") or "test" not in layout.files:
         raise DataError(f"{tree.path}: expected train/pos, train/neg, test/pos and test/neg")
-    return parse_texts(tree, layout, request.progress)
+    return parse_texts(tree, layout, request.progress, request.vocabulary)
 
 
 SOURCE = Source(CARD, _load, files=FILES, folders=FOLDERS, find=find)

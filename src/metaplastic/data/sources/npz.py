@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from metaplastic.data.arrays import from_arrays
 from metaplastic.data.dataset import Card, Dataset
+from metaplastic.data.locate import user_path
+from metaplastic.data.parsers.archive import member_names
 from metaplastic.data.parsers.npz import read_npz
 from metaplastic.data.source import Request, Source
 from metaplastic.errors import DataError
@@ -35,26 +38,44 @@ _PAIRS = (
 )
 
 
-def _load(request: Request) -> Dataset:
-    path = Path(request.rest).expanduser()
+def is_sparse(path: Path) -> bool:
+    """Whether a file is one of scipy.sparse.save_npz. Raises DataError where it is no .npz file."""
+    return {"data", "format", "shape"} <= {name.removesuffix(".npy") for name in member_names(path)}
+
+
+def read_pairs(path: Path) -> dict[str, tuple[Any, Any]]:
+    """Inputs and labels of "train" and, where the file has one, of "test".
+
+    Labels are None where the file has none. Raises DataError where it holds no inputs.
+    """
     if not path.is_file():
         raise DataError(f"{path} is not there, or no file; give the path of a .npz file")
     arrays = read_npz(path)
-    for names in _PAIRS:
-        x, y, x_test, y_test = (arrays.get(name) for name in names)
-        if x is not None and y is not None:
-            both = x_test is not None and y_test is not None
-            return from_arrays(
-                x,
-                y,
-                x_test if both else None,
-                y_test if both else None,
-                name=f"npz:{path}",
-                origin=str(path),
-            )
+    for labelled in (True, False):
+        for x, y, x_test, y_test in _PAIRS:
+            if x not in arrays or (labelled and y not in arrays):
+                continue
+            pairs = {"train": (arrays[x], arrays.get(y))}
+            if x_test in arrays:
+                pairs["test"] = arrays[x_test], arrays.get(y_test)
+            return pairs
     raise DataError(
         f"{path} holds the arrays {', '.join(sorted(arrays)) or 'none'}; expected x and y, or "
         "x_train, y_train, x_test and y_test"
+    )
+
+
+def _load(request: Request) -> Dataset:
+    path = user_path(request.rest)
+    pairs = read_pairs(path)
+    for split, (_, labels) in pairs.items():
+        if labels is None:
+            raise DataError(
+                f"{path}: no labels of the {split} examples; expected x and y, or "
+                "x_train, y_train, x_test and y_test"
+            )
+    return from_arrays(
+        *pairs["train"], *pairs.get("test", ()), name=f"npz:{path}", origin=str(path)
     )
 
 

@@ -51,7 +51,11 @@ def _load(request: Request) -> Dataset:
     if bunch.target is None:
         raise DataError(f"openml:{name} has no target column; choose one by ?label=COLUMN")
     return from_arrays(
-        bunch.data, bunch.target, name=f"openml:{name}", origin=f"https://www.openml.org ({name})"
+        bunch.data,
+        bunch.target,
+        name=f"openml:{name}",
+        origin=f"https://www.openml.org ({name})",
+        feature_names=getattr(bunch, "feature_names", None),
     )
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from metaplastic.data.arrays import holdout, user_card, user_dataset
 from metaplastic.data.bag_of_words import decode_text, fit_bag
 from metaplastic.data.cache import Parsed, cached, make_key
-from metaplastic.data.dataset import Card, Dataset, Split
+from metaplastic.data.dataset import Card, Dataset, Split, name_array
 from metaplastic.data.layout import Layout, read_layout
+from metaplastic.data.locate import user_path
 from metaplastic.data.parsers.tree import Tree, open_tree
 from metaplastic.data.progress import Progress
 from metaplastic.data.source import Request, Source
 
-VERSION = "1"
+VERSION = "2"
 CARD = Card(
     name="text",
     title="texts, a folder per class",
@@ -35,46 +35,46 @@ def is_text(name: str) -> bool:
 
 
 def _load(request: Request) -> Dataset:
-    path = Path(request.rest).expanduser()
+    path = user_path(request.rest)
     tree = open_tree(path)
-    key = make_key(["text", VERSION, tree.fingerprint, path.resolve()])
+    key = make_key(["text", VERSION, tree.fingerprint, path.resolve(), request.vocabulary])
     parsed = cached("text", key, lambda: _parse(tree, request))
     card = user_card(f"text:{path}", "text", str(path))
-    return user_dataset(card, parsed.splits, parsed.class_names, parsed.notes)
+    return user_dataset(card, parsed.splits, parsed.class_names, parsed.notes, parsed.feature_names)
 
 
 def _parse(tree: Tree, request: Request) -> Parsed:
     layout = read_layout(tree.names, is_text, str(tree.path), "texts (*.txt)")
-    return parse_texts(tree, layout, request.progress)
+    return parse_texts(tree, layout, request.progress, request.vocabulary)
 
 
-def parse_texts(tree: Tree, layout: Layout, progress: Progress) -> Parsed:
-    """Read the texts of a layout and count words; words are chosen on the train split alone."""
+def parse_texts(
+    tree: Tree, layout: Layout, progress: Progress, vocabulary: tuple[str, ...] | None = None
+) -> Parsed:
+    """Read the texts of a layout and count words, chosen on the train split alone unless given."""
     texts: dict[str, str] = {}
     wanted = {name for files in layout.files.values() for name in files}
     for name, data in tree.read(wanted):
         texts[name] = decode_text(data, f"{tree.path}/{name}")
         if len(texts) % 1000 == 0:
             progress("reading texts", len(texts), len(wanted))
-    names, labels, notes = dict(layout.files), dict(layout.labels), layout.notes
-    if "test" not in names:
-        # Which texts are tested must be settled before words are chosen.
-        rows = np.arange(len(names["train"]))[:, None].astype(np.float32)
-        split_rows, more = holdout(Split(rows, labels["train"]))
+    notes = layout.notes
+    # Without inputs yet: which texts are tested must be known before words are chosen.
+    splits = {
+        split: Split(np.empty((len(files), 0)), layout.labels[split], names=name_array(files))
+        for split, files in layout.files.items()
+    }
+    if "test" not in splits:
+        splits, more = holdout(splits["train"])
         notes += more
-        for split, part in split_rows.items():
-            chosen = np.asarray(part.inputs)[:, 0].astype(int)
-            labels[split] = part.labels
-            names[split] = [layout.files["train"][i] for i in chosen]
     progress("counting words", 0, None)
-    others = [split for split in names if split != "train"]
-    bags = fit_bag(
-        [texts[name] for name in names["train"]],
-        [[texts[name] for name in names[split]] for split in others],
-    )
-    matrices: dict[str, csr_matrix] = dict(zip(["train", *others], bags, strict=True))
-    splits = {split: Split(matrices[split], labels[split]) for split in names}
-    return Parsed(splits, layout.class_names, (), notes)
+    train, *others = ([texts[name] for name in np.asarray(part.names)] for part in splits.values())
+    words, bags = fit_bag(train, others, vocabulary)
+    splits = {
+        split: replace(part, inputs=bag)
+        for (split, part), bag in zip(splits.items(), bags, strict=True)
+    }
+    return Parsed(splits, layout.class_names, (), notes, words)
 
 
 SOURCE = Source(CARD, _load, is_scheme=True, example="text:PATH")

@@ -1,0 +1,232 @@
+"""Delimited text (comma-, semicolon-, tab-separated values), read strictly and in blocks.
+
+The standard library's `csv` splits it, and NumPy holds it, rather than pandas, polars or pyarrow:
+it needs no package beyond the core's, and where those fill short rows, drop columns or guess types
+without a word, it refuses. It takes about four times as long as pandas (0.8 µs a cell).
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import lzma
+import shlex
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic.data.parsers.cells import describe, is_missing, to_number, to_numbers
+from metaplastic.data.parsers.columns import Columns, assign, column_names, is_index
+from metaplastic.data.parsers.header import Header, find_header
+from metaplastic.data.parsers.table_options import TableOptions
+from metaplastic.data.parsers.tables import Table, make_table
+from metaplastic.errors import DataError
+
+_BLOCK = 2048  # rows
+_SAMPLE = 100  # rows from which the header is told
+_LONGEST = 1 << 26  # characters of a line
+_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
+_OPENERS: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\0", lzma.open),
+)
+_MARKS = (  # the longer first: UTF-32's begins as UTF-16's does
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+_Numbered = tuple[int, list[str]]
+
+
+def read_delimited(path: Path, options: TableOptions, delimiter: str) -> Table:
+    """Read a table of text. delimiter: where the options name none. Raises as `read_table`."""
+    delimiter = options.delimiter or delimiter
+    encoding = options.encoding
+    try:
+        with ExitStack() as stack:
+            binary = stack.enter_context(_decompressed(path))
+            if encoding is None:
+                encoding = _encoding(binary)
+            text = stack.enter_context(io.TextIOWrapper(binary, encoding, newline=""))
+            return _Reader(path, options, delimiter).read(_Lines(text, path))
+    except UnicodeError as error:
+        reason = getattr(error, "reason", str(error))
+        raise DataError(
+            f"{path}: not text in {'UTF-8' if encoding == 'utf-8-sig' else encoding} ({reason}); "
+            "give its encoding, for example --encoding cp1252 (in an address: encoding=cp1252)"
+        ) from error
+    except csv.Error as error:
+        raise DataError(f"{path}: not a table of delimited text ({error})") from error
+    except _BROKEN as error:
+        detail = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read ({detail})") from error
+
+
+def _decompressed(path: Path) -> IO[bytes]:
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise DataError(f"{path}: an archive or a workbook, not a table of text; save it as CSV")
+    opener = next((opener for magic, opener in _OPENERS if head.startswith(magic)), None)
+    raw = path.open("rb") if opener is None else opener(path)
+    return io.BufferedReader(raw) if not isinstance(raw, io.BufferedReader) else raw
+
+
+def _encoding(binary: IO[bytes]) -> str:
+    """By the byte-order mark; UTF-8, with or without a mark, where there is no other."""
+    head = binary.peek(4)[:4]  # pyright: ignore[reportAttributeAccessIssue]
+    return next((name for mark, name in _MARKS if head.startswith(mark)), "utf-8-sig")
+
+
+class _Lines:
+    """The lines of a file, of bounded length; the first are kept, to name the delimiter by."""
+
+    def __init__(self, file: IO[str], path: Path) -> None:
+        self._file, self._path = file, path
+        self.first: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(_LONGEST):
+            if len(line) == _LONGEST:
+                raise DataError(f"{self._path}: a line of more than {_LONGEST:,} characters")
+            if not self.first:
+                line = line.lstrip("\ufeff")  # a mark that the encoding given does not take away
+            if len(self.first) < _SAMPLE:
+                self.first.append(line)
+            yield line
+
+
+class _Reader:
+    def __init__(self, path: Path, options: TableOptions, delimiter: str) -> None:
+        self.path, self.options, self.delimiter = path, options, delimiter
+        self.decimal = options.decimal or "."
+
+    def read(self, lines: _Lines) -> Table:
+        self.lines = lines
+        numbered = self._rows(iter(lines))
+        sample = list(islice(numbered, _SAMPLE))
+        if not sample:
+            raise DataError(f"{self.path}: empty; expected a table with one example a row")
+        rows = [row for _, row in sample]
+        self.first = rows[0]
+        self._check_delimiter(rows)
+        named = self.options.columns_named()
+        header = find_header(rows, self.options.header, named, str(self.path), self.decimal)
+        self.names = column_names(rows[0], header.present)
+        body = sample[int(header.present) :]
+        columns = assign(
+            self.names,
+            self.options,
+            str(self.path),
+            may_be_index=lambda j: header.present and is_index([row[j] for _, row in body]),
+        )
+        return self._table(chain(body, numbered), columns, header)
+
+    def _rows(self, lines: Iterator[str]) -> Iterator[_Numbered]:
+        """Rows with the number of their (last) line, all of the same width, without blank lines."""
+        reader = csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            skipinitialspace=self.delimiter == " ",
+            strict=True,
+        )
+        width, blank = 0, 0
+        for row in reader:
+            if not row or (len(row) == 1 and row[0].isspace()):
+                blank = blank or reader.line_num
+                continue
+            if blank and width == 1:
+                raise DataError(
+                    f"{self.path}, line {blank}: blank, in a table of one column; fill it in, or "
+                    "remove the line"
+                )
+            width, blank = width or len(row), 0
+            if len(row) != width:
+                raise DataError(
+                    f"{self.path}, line {reader.line_num}: {len(row)} columns, expected {width}"
+                    f"{self._hint(row)}"
+                )
+            yield reader.line_num, row
+
+    def _table(self, rows: Iterator[_Numbered], columns: Columns, header: Header) -> Table:
+        blocks: list[NDArray[np.float64]] = []
+        labels: list[str] = []
+        index: list[list[str]] = []
+        while block := list(islice(rows, _BLOCK)):
+            blocks.append(self._numbers(block, columns.features))
+            if columns.label is not None:
+                labels += [row[columns.label].strip() for _, row in block]
+            if columns.index:
+                index += [[row[j].strip() for j in columns.index] for _, row in block]
+        if not blocks:
+            raise DataError(
+                f"{self.path}: a header but no rows; expected one example a row (if its first row "
+                "is data, give --header no)"
+            )
+        return make_table(
+            np.concatenate(blocks),
+            [self.names[j] for j in columns.features] if header.present else None,
+            index if columns.index else None,
+            None if columns.label is None else [None if is_missing(x) else x for x in labels],
+            (str(header), *columns.notes),
+        )
+
+    def _numbers(self, block: list[_Numbered], features: Sequence[int]) -> NDArray[np.float64]:
+        whole = len(features) == len(self.names)
+        cells = [row if whole else [row[j] for j in features] for _, row in block]
+        values = to_numbers(cells, self.decimal)
+        if np.isfinite(values).all():
+            return values
+        i, j = map(int, np.argwhere(~np.isfinite(values))[0])
+        line, row = block[i]
+        hint = self._hint(row)
+        name = self.names[features[j]]
+        if not hint:
+            hint = f", or leave the column out by --drop {shlex.quote(name)}"
+            if row is self.first:  # so it was not taken for a header
+                hint += "; if this row is a header, give --header yes"
+        what = describe(cells[i][j], self.decimal)
+        raise DataError(f"{self.path}, line {line}, column {name[:60]!r}: {what}{hint}")
+
+    def _check_delimiter(self, rows: list[list[str]]) -> None:
+        alone = all(len(row) == 1 for row in rows)
+        if alone and any(to_number(row[0], self.decimal) is None for row in rows[1:] or rows):
+            hint = self._hint(rows[-1])
+            if hint:
+                raise DataError(f"{self.path}: one column only{hint}")
+
+    def _hint(self, row: list[str]) -> str:
+        """What to do where another delimiter splits the first lines alike, and is in this row."""
+        guess = _guess_delimiter(self.lines.first, self.delimiter)
+        if guess is None or not any(guess in cell for cell in row):
+            return ""
+        shown = {"\t": "tab", " ": "space"}.get(guess, guess)
+        return (
+            f"; it looks separated by {guess!r}, not {self.delimiter!r}: give --delimiter "
+            f"'{shown}' (in an address: delimiter={shown})"
+        )
+
+
+def _guess_delimiter(lines: Sequence[str], given: str) -> str | None:
+    """The delimiter, other than the one given, that splits all lines into as many columns."""
+    lines = [line for line in lines if line.strip()]
+    counts = {
+        mark: {line.rstrip("\r\n").count(mark) for line in lines}
+        for mark in (";", "\t", ",", "|", " ")
+        if mark != given
+    }
+    even = {mark: min(found) for mark, found in counts.items() if len(found) == 1}
+    best = max(even, key=lambda mark: even[mark], default=None)
+    return best if best is not None and even[best] else None

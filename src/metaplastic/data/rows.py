@@ -1,0 +1,254 @@
+"""Rows without regard to labels: what `fit` and `transform` take, from a file or an address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from scipy.sparse import csr_matrix, vstack
+
+from metaplastic.data.address import Address, check_options, parse_address
+from metaplastic.data.bag_of_words import is_word
+from metaplastic.data.dataset import Dataset, Split
+from metaplastic.data.loading import load
+from metaplastic.data.locate import user_path
+from metaplastic.data.parsers.archive import is_archive
+from metaplastic.data.parsers.columns import align
+from metaplastic.data.parsers.table_options import KEYS
+from metaplastic.data.parsers.tables import Table, is_table
+from metaplastic.data.parsers.tree import open_tree
+from metaplastic.data.progress import Progress, silent
+from metaplastic.data.registry import SOURCES, source_of
+from metaplastic.data.source import Request
+from metaplastic.data.sources.csv import read_tables
+from metaplastic.data.sources.npz import is_sparse, read_pairs
+from metaplastic.data.sources.text import is_text
+from metaplastic.errors import ConfigError, DataError
+
+_PATH_LIKE = re.compile(r"^[.~]|[/\\]|^[A-Za-z]:[\\/]|\.[A-Za-z]{2,7}(\.gz|\.bz2|\.xz)?$")
+_ALL = ("auto", "all")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """values: (n, d) numbers, dense or CSR. columns: names of the d columns. names: of the n rows.
+
+    labels: as text, None where missing; None as a whole where none were asked for or there are
+    none. notes: what was read, what was decided and what was left out.
+    """
+
+    values: Any
+    columns: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
+    labels: tuple[str | None, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    def aligned(self, columns: Sequence[str] | None, where: str, model: str) -> Rows:
+        """The same rows with their columns in the order of these names.
+
+        Raises DataError naming the columns that are missing or too many.
+        """
+        values, note = align(self.values, self.columns, columns, where, model)
+        notes = self.notes if note is None else (*self.notes, note)
+        have = self.columns if self.columns is None or columns is None else tuple(columns)
+        return replace(self, values=values, columns=have, notes=notes)
+
+
+def read_rows(
+    given: str,
+    *,
+    split: str = "auto",
+    options: Mapping[str, str] | None = None,
+    data_dir: Path | str | None = None,
+    vocabulary: Sequence[str] | None = None,
+    progress: Progress = silent,
+) -> Rows:
+    """Read rows from whatever a user may name.
+
+    given: the name of a data set; a file (.npy, .npz, a table, an archive of images) or a folder of
+        images or texts that is there; or an address.
+    split: "train", "test", or another that the data have; "all" for every row; "auto" for every
+        row in the user's order where the data have no splits of their own, else "train".
+    options: of tables (`TableOptions`), by name.
+    vocabulary: the words to count in texts, those a model was fitted on.
+
+    Raises DataError, ConfigError or MissingExtraError, in one line.
+    """
+    options = dict(options or {})
+    found = _path(given)
+    if found is not None and found.suffix.lower() == ".npy":
+        _no_options(options, given)
+        return _chosen({"train": Rows(_npy(found))}, split, given)
+    if found is not None and found.suffix.lower() == ".npz":
+        _no_options(options, given)
+        return _npz(found, split, given)
+    address = parse_address(given) if found is None else _address_of(found)
+    source = source_of(address)
+    check_options(address, source.options, source.example or source.name)
+    if address.name == "csv":
+        twice = options.keys() & address.options.keys()
+        if twice:
+            raise ConfigError(f"{given}: the option {min(twice)} is given twice")
+        request = Request((), address.rest, options={**address.options, **options})
+        tables = read_tables(request)
+        return _chosen({key: _of_table(table) for key, table in tables.items()}, split, given)
+    _no_options(options, given)
+    if address.name == "npz" and address.size is None:
+        return _npz(user_path(address.rest), split, given)
+    return _of_data_set(given, address, split, data_dir, vocabulary, progress)
+
+
+def _path(given: str) -> Path | None:
+    """The file or folder that is meant, or None for the name or the address of a data set."""
+    if given in SOURCES and not SOURCES[given].is_scheme:
+        return None  # ./mnist is the folder, mnist the data set
+    try:
+        path = user_path(given)
+        if path.exists():
+            return path
+    except (OSError, ValueError) as error:
+        raise DataError(f"{given!r}: not a path that can be read ({error})") from error
+    scheme = given.partition(":")[0]
+    if scheme in SOURCES or not _PATH_LIKE.search(given):
+        return None
+    raise DataError(f"{given}: no such file or folder, and not the address of a data set")
+
+
+def _address_of(path: Path) -> Address:
+    """The address of a table, a folder or an archive."""
+    if is_table(path):
+        return Address("csv", str(path))
+    if path.is_dir() or (path.is_file() and is_archive(path)):
+        names = open_tree(path).names
+        texts = sum(is_text(name) for name in names)
+        return Address("text" if texts > len(names) / 2 else "folder", str(path))
+    raise DataError(
+        f"{path}: read are .npy, .npz, .csv, .tsv, .txt, .parquet (text also compressed, .csv.gz), "
+        f"folders and archives; for a table by another name give csv:{path}"
+    )
+
+
+def _no_options(options: Mapping[str, str], given: str) -> None:
+    if options:
+        raise ConfigError(
+            f"--{min(options)} is for tables ({', '.join(KEYS)} are), and {given} is not one"
+        )
+
+
+def _of_table(table: Table) -> Rows:
+    return Rows(table.values, table.columns, table.names, table.labels, table.notes)
+
+
+def _npy(path: Path) -> Any:
+    try:
+        # Mapped, so that a file larger than memory can be read minibatch by minibatch.
+        array = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # NumPy evaluates the header, and fails in many ways
+        line = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: cannot be read as a .npy array ({line})") from None
+    return _matrix(array, str(path))
+
+
+def _matrix(array: Any, where: str) -> Any:
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where}: values of type {str(array.dtype)[:80]}; expected numbers")
+    if array.ndim < 2 or 0 in array.shape:
+        raise DataError(f"{where}: shape {array.shape}; expected (rows, features), at least one")
+    return array.reshape(len(array), -1) if array.ndim > 2 else array
+
+
+def _npz(path: Path, split: str, given: str) -> Rows:
+    if is_sparse(path):
+        return _chosen({"train": Rows(_sparse(path))}, split, given)
+    pairs = read_pairs(path).items()
+    return _chosen({key: Rows(_matrix(x, f"{path}, {key}")) for key, (x, _) in pairs}, split, given)
+
+
+def _sparse(path: Path) -> csr_matrix:
+    import scipy.sparse
+
+    try:
+        matrix = csr_matrix(scipy.sparse.load_npz(path))
+        matrix.check_format(full_check=True)
+    except Exception as error:  # a damaged file fails in whatever way its arrays do not fit
+        line = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: cannot be read as a sparse matrix ({line})") from None
+    return matrix
+
+
+def _of_data_set(
+    given: str,
+    address: Address,
+    split: str,
+    data_dir: Path | str | None,
+    vocabulary: Sequence[str] | None,
+    progress: Progress,
+) -> Rows:
+    words = vocabulary if vocabulary is not None and all(map(is_word, vocabulary)) else None
+    dataset = load(address, data_dir=data_dir, progress=progress, vocabulary=words)
+    if dataset.has_own_splits:
+        parts = {name: _of_split(part, dataset) for name, part in dataset.splits.items()}
+        rows = _chosen(parts, split, given)
+        return replace(rows, notes=(*rows.notes, *dataset.notes))
+    if split in _ALL:  # the split drawn for the sake of evaluation is nothing to these rows
+        rows = _chosen({"train": _of_split(dataset.all_rows(), dataset)}, split, given)
+        return replace(rows, notes=(*rows.notes, *dataset.notes[:-1]))
+    part = dataset.split(split)
+    note = f"{len(part):,} of {len(dataset.all_rows()):,} rows: {dataset.notes[-1]}"
+    return replace(_of_split(part, dataset), notes=(note, *dataset.notes[:-1]))
+
+
+def _of_split(split: Split, dataset: Dataset) -> Rows:
+    inputs = split.inputs
+    values = inputs if isinstance(inputs, csr_matrix) else inputs.reshape(len(inputs), -1)
+    names = None if split.names is None else tuple(map(str, split.names))
+    return Rows(values, dataset.feature_names, names)
+
+
+def _chosen(parts: Mapping[str, Rows], split: str, given: str) -> Rows:
+    """The rows of a split, or all; parts: the data's own splits, or all rows as the only one."""
+    counts = {name: part.values.shape[0] for name, part in parts.items()}
+    total = sum(counts.values())
+    if len(parts) == 1 and split in _ALL:
+        (rows,) = parts.values()
+        note = f"{total:,} rows, {rows.values.shape[1]:,} columns"
+        return replace(rows, notes=(note, *rows.notes))
+    if split == "all":
+        each = ", ".join(f"{count:,} of {name!r}" for name, count in counts.items())
+        return _concatenated(list(parts.values()), f"{total:,} rows: {each}", given)
+    name = "train" if split == "auto" else split
+    if len(parts) == 1 or name not in parts:
+        have = "no splits" if len(parts) == 1 else f"the splits {', '.join(parts)}"
+        raise ConfigError(f"--split {split}: {given} has {have}; --split all takes every row")
+    left = ", ".join(f"{count:,} of {other!r}" for other, count in counts.items() if other != name)
+    note = f"{counts[name]:,} rows of {name!r}; not used: {left} (--split all takes every row)"
+    return replace(parts[name], notes=(note, *parts[name].notes))
+
+
+def _concatenated(parts: list[Rows], note: str, given: str) -> Rows:
+    if len({part.values.shape[1] for part in parts}) > 1:
+        raise DataError(f"{given}: its splits have different numbers of columns")
+    arrays = [part.values for part in parts]
+    sparse = any(isinstance(array, csr_matrix) for array in arrays)
+    values = csr_matrix(vstack(arrays)) if sparse else np.concatenate(arrays)
+    notes = dict.fromkeys(note for part in parts for note in part.notes)
+    return Rows(
+        values,
+        parts[0].columns,
+        _joined([part.names for part in parts]),
+        _joined([part.labels for part in parts]),
+        (note, *notes),
+    )
+
+
+T = TypeVar("T")
+
+
+def _joined(parts: Sequence[tuple[T, ...] | None]) -> tuple[T, ...] | None:
+    known = [part for part in parts if part is not None]
+    return tuple(chain.from_iterable(known)) if len(known) == len(parts) else None
