@@ -100,7 +100,7 @@ def write_features(
     if suffix == ".npy":
         if rows is not None:
             text = "".join(f"{name}\n" for name in rows)
-            write_bytes(names_file(path), text.encode(), DataError)
+            files.write(names_file(path), text.encode(), DataError)
         np.save(buffer, features, allow_pickle=False)
     elif suffix == ".csv":
         text = io.TextIOWrapper(buffer, "utf-8", newline="", write_through=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 from metaplastic.data.arrays import holdout, user_card, user_dataset
 from metaplastic.data.cache import Parsed, cached, make_key
 from metaplastic.data.dataset import Card, Dataset, Split, name_array
