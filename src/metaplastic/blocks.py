@@ -1,12 +1,13 @@
 """Features of several layers side by side, each layer's block on the same footing.
 
-Block k, of width d_k, becomes
+Block k of m, of width d_k, becomes
 
-    B_k = (X_k - μ_k) · g_k,    g_k = 1 / (σ_k √d_k),
+    B_k = (X_k - μ_k) · g_k,    g_k = √(D / m) / (σ_k √d_k),    D = Σ_k d_k,
 
-with μ_k the columns' means and σ_k² the mean over columns of their variance. Then a block's rows
-have a mean squared norm of one, whatever its width and units, so that a penalised readout of
-`[B_1, B_2, …]` weighs all blocks alike: its Gram matrix is the sum of theirs. Means and variances
+with μ_k the columns' means and σ_k² the mean over columns of their variance. Then the blocks' rows
+have one mean squared norm, D / m, whatever their widths and units, so that a penalised readout of
+`[B_1, B_2, …]` weighs all blocks alike: its Gram matrix is the sum of theirs. The mean variance of
+all columns is one, which is what readouts with a fixed penalty are made for. Means and variances
 are those of the (unlabelled) rows fitted on.
 """
 
@@ -30,7 +31,7 @@ class Blocks(NamedTuple):
 
     @classmethod
     def fit(cls, blocks: Sequence[NDArray[np.floating]]) -> Blocks:
-        """Measure arrays (n, d_k). The gain of a block that does not vary is 1.
+        """Measure arrays (n, d_k). A block that does not vary becomes zeros.
 
         Raises `ValueError` for no block, for blocks without rows or columns, or for blocks that
         differ in their number of rows.
@@ -41,8 +42,19 @@ class Blocks(NamedTuple):
             raise ValueError(
                 f"blocks of {[len(block) for block in blocks]} rows; need equally many"
             )
-        measured = [_measure(block) for block in blocks]
-        return cls(tuple(centre for centre, _ in measured), tuple(gain for _, gain in measured))
+        means = [block.mean(axis=0, dtype=np.float64) for block in blocks]
+        return cls.of(means, [_variance(*pair) for pair in zip(blocks, means, strict=True)])
+
+    @classmethod
+    def of(
+        cls, means: Sequence[NDArray[np.floating]], variances: Sequence[NDArray[np.floating]]
+    ) -> Blocks:
+        """From the means and variances (d_k,) of each block's columns."""
+        centres = tuple(np.asarray(mean, np.float64) for mean in means)
+        level = float(np.sqrt(sum(map(len, centres)) / len(centres)))
+        return cls(
+            centres, tuple(level / _norm(*pair) for pair in zip(centres, variances, strict=True))
+        )
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -66,13 +78,15 @@ class Blocks(NamedTuple):
         return out
 
 
-def _measure(block: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
-    """The columns' means and the gain."""
-    centre = block.mean(axis=0, dtype=np.float64)
+def _variance(block: NDArray[np.floating], mean: NDArray[np.float64]) -> NDArray[np.float64]:
     squares = sum(
-        float(np.sum(np.square(block[start : start + _ROWS] - centre)))
+        np.square(block[start : start + _ROWS] - mean).sum(axis=0)
         for start in range(0, len(block), _ROWS)
     )
-    norm = float(np.sqrt(squares / len(block)))  # σ_k √d_k
-    level = float(np.sqrt(np.sum(np.square(centre))))
-    return centre, 1.0 / norm if norm > _CONSTANT * level else 1.0
+    return np.asarray(squares / len(block))
+
+
+def _norm(centre: NDArray[np.float64], variance: NDArray[np.floating]) -> float:
+    """σ_k √d_k; 1 for a block that does not vary."""
+    norm = float(np.sqrt(np.sum(variance, dtype=np.float64)))
+    return norm if norm > _CONSTANT * float(np.sqrt(np.sum(np.square(centre)))) else 1.0

@@ -167,13 +167,17 @@ def read_bytes(path: Path, error: Error, *, limit: int) -> bytes:
             raise error(f"{show(path)}: not a file")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            content = file.read(min(size, limit) + 1)
+            if size > limit:
+                raise error(f"{show(path)}: larger than the {limit:,} bytes such a file may have")
+            content = file.read(size + 1)
     except FileNotFoundError:
         raise error(f"{show(path)}: no such file") from None
     except (OSError, ValueError) as problem:
         raise error(f"{show(path)}: cannot be read ({_reason(problem)})") from None
-    if len(content) > limit:
-        raise error(f"{show(path)}: larger than the {limit:,} bytes such a file may have")
+    except MemoryError:
+        raise error(f"{show(path)}: its {size:,} bytes do not fit in memory") from None
+    if len(content) != size:
+        raise error(f"{show(path)}: changed while it was read; try again once it is written")
     return content
 
 

@@ -18,7 +18,13 @@ from metaplastic.encoder import learning
 from metaplastic.errors import ConfigError, RuleFileError
 from metaplastic.rules import make_rule
 
-SMALL = {"rule": HEBBIAN, "hidden_layer_sizes": (16,), "n_components": 8, "random_state": 0}
+SMALL = {
+    "rule": HEBBIAN,
+    "hidden_layer_sizes": (16,),
+    "n_components": 8,
+    "layers": "last",
+    "random_state": 0,
+}
 
 
 def encoder(**changes: object) -> PlasticEncoder:

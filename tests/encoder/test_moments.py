@@ -10,7 +10,8 @@ from hypothesis.extra import numpy as hnp
 from scipy.sparse import csr_matrix
 
 from metaplastic.data import Split, fit_scale
-from metaplastic.encoder.moments import Moments, moments_of, take_rows
+from metaplastic.encoder.moments import column_moments, take_rows
+from metaplastic.encoder.scale import decide, evenness, scale_of
 
 MATRICES = hnp.arrays(
     np.float64, st.tuples(st.integers(1, 30), st.integers(1, 8)), elements=st.floats(-1e6, 1e6)
@@ -18,19 +19,29 @@ MATRICES = hnp.arrays(
 
 
 @settings(max_examples=60, deadline=None)
-@given(x=MATRICES, cut=st.integers(0, 30))
+@given(x=MATRICES, cut=st.integers(1, 30))
 def test_they_are_numpys_whole_or_in_parts(x: np.ndarray, cut: int) -> None:
-    whole = moments_of(x)
-    parts = Moments(0, 0.0, 0.0).merge(moments_of(x[:cut])).merge(moments_of(x[cut:]))
-    for found in (whole, parts, moments_of(csr_matrix(x))):
-        assert found.count == x.size
-        np.testing.assert_allclose(found.mean, x.mean(), rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(found.std, x.std(), rtol=1e-6, atol=1e-6 * (1 + np.abs(x).max()))
+    whole = column_moments(x)
+    parts = column_moments(x[:cut])
+    if cut < len(x):
+        parts = parts.merge(column_moments(x[cut:]))
+    for found in (whole, parts, column_moments(csr_matrix(x))):
+        near = {"rtol": 1e-6, "atol": 1e-6 * (1 + np.abs(x).max())}
+        assert found.count == len(x)
+        np.testing.assert_allclose(found.mean, x.mean(axis=0), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(found.std, x.std(axis=0), **near)
+        pooled = found.pooled()
+        assert pooled.count == x.size
+        np.testing.assert_allclose(pooled.mean, x.mean(), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(pooled.std, x.std(), **near)
 
 
 def test_they_are_those_of_the_data_room() -> None:
     x = np.random.default_rng(0).integers(0, 256, (9000, 49)).astype(np.float32)
-    ours, theirs = moments_of(x).scale, fit_scale(Split(x, np.zeros(len(x), np.int32)))
+    ours, theirs = (
+        scale_of(column_moments(x).pooled()),
+        fit_scale(Split(x, np.zeros(len(x), np.int32))),
+    )
     np.testing.assert_allclose([ours.mean, ours.std], [theirs.mean, theirs.std], rtol=1e-9)
     some = np.array([3, 1, 2])
     np.testing.assert_allclose(take_rows(x, some, ours), theirs.apply(x[some]), atol=1e-6)
@@ -39,11 +50,34 @@ def test_they_are_those_of_the_data_room() -> None:
 @pytest.mark.parametrize("value", [0.0, 0.1, -7.0, 1e12])
 def test_constant_numbers_have_standard_deviation_one(value: float) -> None:
     x = np.full((100, 7), value)
-    scale = moments_of(x).scale
+    scale = scale_of(column_moments(x).pooled())
     assert scale.std == 1.0
     np.testing.assert_allclose(take_rows(x, slice(0, 3), scale), 0.0, atol=1e-3)
 
 
 def test_small_numbers_are_not_constant() -> None:
     x = np.random.default_rng(0).normal(size=(50, 3)) * 1e-20
-    np.testing.assert_allclose(moments_of(x).scale.std, x.std())
+    np.testing.assert_allclose(scale_of(column_moments(x).pooled()).std, x.std())
+
+
+def test_columns_of_one_unit_share_a_scale_and_others_do_not() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 10))
+    assert decide("auto", column_moments(x)) == "global"
+    assert decide("auto", column_moments(x * np.logspace(0, 4, 10))) == "columns"
+    assert decide("global", column_moments(x * np.logspace(0, 4, 10))) == "global"
+    # by hand: variances 1, 1 and 4, and a column that does not vary
+    y = np.array([[1.0, 1.0, 2.0, 7.0], [-1.0, -1.0, -2.0, 7.0]])
+    assert evenness(column_moments(y)) == pytest.approx((1 + 1 + 4) ** 2 / 3 / (1 + 1 + 16))
+    assert evenness(column_moments(np.full((5, 3), 0.1))) == 1.0
+
+
+def test_columns_are_standardised_and_clipped_at_ten_deviations() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 3)) * [1e-3, 1.0, 1e6] + [5.0, 0.0, -1e7]
+    x[0] = [5.0 + 1.0, -4.0, 0.0]
+    scale = scale_of(column_moments(x))
+    found = take_rows(x, slice(None), scale)
+    expected = np.clip((x - x.mean(axis=0)) / x.std(axis=0), -10, 10)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert found[0, 0] == 10.0

@@ -62,7 +62,12 @@ def test_data_frames_in_and_out(library: str, fitted: PlasticEncoder, digits) ->
     encoder = PlasticEncoder(HEBBIAN, max_iter=2, random_state=0).set_output(transform=library)
     out = encoder.fit_transform(frame)
     assert isinstance(out, frames.DataFrame)
-    assert list(out.columns) == [f"plasticencoder{i}" for i in range(32)]
+    assert list(out.columns) == [
+        *(f"input_pixel{i}" for i in range(64)),
+        *(f"layer1_{i}" for i in range(128)),
+        *(f"layer2_{i}" for i in range(128)),
+        *(f"layer3_{i}" for i in range(32)),
+    ]
     assert list(encoder.feature_names_in_) == names
     plain = PlasticEncoder(HEBBIAN, max_iter=2, random_state=0).fit_transform(x)
     np.testing.assert_allclose(out.to_numpy(), plain, atol=1e-5)

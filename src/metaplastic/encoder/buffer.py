@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from metaplastic.encoder.fitting import sample_rows
 from metaplastic.encoder.moments import Matrix
-from metaplastic.encoder.network import sample_rows
 
 
 class Chunk:

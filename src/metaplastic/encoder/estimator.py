@@ -13,27 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import (
     BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 )
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from metaplastic.base_model import ACTIVATIONS, Phi
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.buffer import Chunk
+from metaplastic.encoder.fitting import STATISTICS_ROWS, fitted_network, sample_rows
 from metaplastic.encoder.learning import Learned, drawn, learn
-from metaplastic.encoder.moments import Moments, moments_of, take_rows
+from metaplastic.encoder.moments import Moments, column_moments, take_rows
 from metaplastic.encoder.monitor import Monitor, ReadOut
-from metaplastic.encoder.network import (
-    STATISTICS_ROWS,
-    Network,
-    fitted_network,
-    merge_statistics,
-    sample_rows,
-)
+from metaplastic.encoder.network import Network
+from metaplastic.encoder.reading import column_names, layers_read
+from metaplastic.encoder.scale import InputScale, decide, scale_of
 from metaplastic.encoder.score import Labels
 from metaplastic.encoder.validation import validated
 from metaplastic.errors import ConfigError
@@ -42,14 +38,13 @@ from metaplastic.hub import load_rule
 from metaplastic.rules import Rule, RuleState
 
 
-class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class PlasticEncoder(TransformerMixin, BaseEstimator):
     """Learn features from unlabelled rows with a meta-trained, neuron-local update rule.
 
     The base model is a multi-layer perceptron with batch norm; `fit` changes its weights by
-    `max_iter` applications of the rule, each to one minibatch; `transform` gives the activities of
-    its last layer. All inputs are standardised by one scalar mean and one scalar standard
-    deviation over the training matrix, as in meta-training; where columns have different units,
-    put a `StandardScaler` before it.
+    `max_iter` applications of the rule, each to one minibatch; `transform` gives the inputs and the
+    activities of all of its layers, or of the last alone. Inputs are standardised by the encoder
+    itself, so that columns may have different units.
 
     Parameters
     ----------
@@ -59,7 +54,18 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     hidden_layer_sizes : int or iterable of int
         Units of each hidden layer; () for none.
     n_components : int
-        Features, that is units of the last layer.
+        Units of the last layer.
+    layers : "all", "last" or iterable of int
+        What `transform` gives: "all" puts the standardised inputs and the activities of every layer
+        side by side, each block centred and scaled so that all weigh alike and columns have unit
+        variance on average (`metaplastic.blocks`); "last" gives the activities of the last layer as
+        they are; numbers choose layers, 0 being the inputs. May be changed after `fit`.
+    scale : "auto", "columns" or "global"
+        By what inputs are standardised: "global" by one mean and one standard deviation of all of
+        them, as in meta-training, for columns of one unit (pixels, samples of a signal); "columns"
+        by each column's own, values more than ten standard deviations out being clipped to ten.
+        "auto" takes "global" where the variances v of the d columns that vary are so even that
+        (Σ v)² / (d Σ v²) is at least 0.45, else "columns".
     activation : str
         relu (most of meta-training's), leaky_relu, swish, tanh, sigmoid, gelu, sin or step.
     max_iter : int
@@ -97,6 +103,8 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     rule_, rule_state_ : Rule, RuleState
     n_rows_waiting_ : int
         Rows given to `partial_fit` that wait until they are enough for a minibatch.
+    scale_ : str
+        "columns" or "global": what `scale` came to.
     n_features_in_, feature_names_in_ : int, ndarray of str where the input had names
     """
 
@@ -104,6 +112,8 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "rule": [str, PathLike, Rule],
         "hidden_layer_sizes": ["array-like", tuple, Interval(Integral, 1, None, closed="left")],
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "layers": [StrOptions({"all", "last"}), "array-like", tuple],
+        "scale": [StrOptions({"auto", "columns", "global"})],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
@@ -121,6 +131,7 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     network_: Network
     n_iter_: int
     score_curve_: NDArray[np.float64]
+    scale_: str
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
     _waiting: NDArray[np.float64] | None = None
@@ -131,6 +142,8 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         hidden_layer_sizes: int | Iterable[int] = (128, 128),
         n_components: int = 32,
         *,
+        layers: str | Iterable[int] = "all",
+        scale: str = "auto",
         activation: str = "relu",
         max_iter: int = 200,
         batch_size: int = 256,
@@ -144,6 +157,8 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.rule = rule
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_components = n_components
+        self.layers = layers
+        self.scale = scale
         self.activation = activation
         self.max_iter = max_iter
         self.batch_size = batch_size
@@ -192,13 +207,13 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             going_on = self.warm_start and hasattr(self, "network_")
             X = validated(self, X, reset=not going_on)
             seed, rng = self._begin(going_on)
-            moments = moments_of(X)
+            moments = self._moments_of(X, going_on=False)
             monitor = self._monitor(eval_set)
 
             def network(phi: Phi) -> Network:
                 return fitted_network(phi, sample_rows(X, np.random.default_rng(seed)), scale)
 
-            scale = moments.scale
+            scale = self._input_scale(moments)
             rows = inner_loop.minibatch_rows(self.batch_size, *X.shape)
             batches = drawn(rng, X, scale, rows, self.max_iter)
             self._learn(batches, monitor, network)
@@ -216,18 +231,18 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         (`n_rows_waiting_`). Until the first is full, `transform` gives the random network's
         features, with a warning. `fit` and `save` leave waiting rows out; `pickle` keeps them.
 
-        Standardisation is over all rows given so far; batch-norm statistics are a running average
-        that forgets after some 10,000 rows. The rule's steps become smaller with its age, so a
-        long stream needs `max_age` to be learned from to its end. Raises as `fit`.
+        Standardisation is over all rows given so far, and what `scale="auto"` comes to is decided
+        before the first inner step. The statistics of batch norm and of the layers read are a
+        running average that forgets after some 10,000 rows. The rule's steps become smaller with
+        its age, so a long stream needs `max_age` to be learned from to its end. Raises as `fit`.
         """
         del y
         with self._all_or_nothing():
             going_on = hasattr(self, "network_")
             X = validated(self, X, reset=not going_on)
             _, rng = self._begin(going_on)
-            before = self._moments if going_on else Moments(0, 0.0, 0.0)
-            moments = before.merge(moments_of(X))
-            scale = moments.scale
+            moments = self._moments_of(X, going_on)
+            scale = self._input_scale(moments)
             batch = inner_loop.minibatch_rows(self.batch_size, self.batch_size, X.shape[1])
             chunk = Chunk(self._waiting if going_on else None, X, batch, rng)
             monitor = Monitor(None, 0, 1, bool(self.verbose))
@@ -242,8 +257,7 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 used = chunk.full * batch or chunk.rows
                 if seen := min(seen, STATISTICS_ROWS):
                     new = used / (seen + used)
-                    merged = merge_statistics(self.network_.statistics, network.statistics, new)
-                    network = network.with_statistics(merged)
+                    network = self.network_.merged(network, new)
                 self.network_, self._n_seen = network, seen + used
             self._moments, self._waiting = moments, chunk.left()
         return self
@@ -254,8 +268,9 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return 0 if self._waiting is None else len(self._waiting)
 
     def transform(self, X: Any) -> NDArray[np.floating]:
-        """Features (n_samples, n_components) of the rows of `X`, in the precision of `X`: float32
-        of float32 and of integers of up to two bytes, float64 of all else.
+        """Features (n_samples, columns) of the rows of `X`, in the precision of `X`: float32 of
+        float32 and of integers of up to two bytes, float64 of all else. `layers` says which columns
+        there are, `get_feature_names_out` what they are called.
 
         A row has the same features alone as among others. Raises scikit-learn's NotFittedError,
         and ValueError on rows that are not as `fit` takes them, or so far from those fitted that
@@ -268,7 +283,22 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"partial_fit do not fill a minibatch of batch_size={self.batch_size} rows yet",
                 stacklevel=2,
             )
-        return self.network_.features(validated(self, X, reset=False))
+        return self.network_.features(validated(self, X, reset=False), self._layers_read())
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """A name for each column of `transform`: "input_age" or "input_x0" for an input, "layer2_7"
+        for unit 7 of layer 2, the first unit and the first layer of weights being 0 and 1.
+
+        input_features: names of the inputs, where they have none of their own. Raises ValueError
+        where these are other names than those fitted, or not as many.
+        """
+        check_is_fitted(self, "network_")
+        inputs = _check_feature_names_in(self, input_features)
+        names = column_names(self._layers_read(), self.network_.sizes, inputs)
+        return np.array(names, object)
+
+    def _layers_read(self) -> tuple[int, ...] | None:
+        return layers_read(self.layers, len(self.phi_.weights))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted encoder to a safetensors file. Raises ModelFileError where it cannot.
@@ -316,7 +346,8 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             X = validated(self, eval_set[0], reset=False)
             labelled = X, Labels(eval_set[1], X.shape[0])
         patience = self.n_iter_no_change if self.early_stopping else 0
-        return Monitor(labelled, patience, max(1, self.max_iter // 20), bool(self.verbose))
+        every = max(1, self.max_iter // 20)
+        return Monitor(labelled, patience, every, bool(self.verbose), self._layers_read())
 
     def _learn(
         self,
@@ -328,9 +359,19 @@ class PlasticEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         learned = learn(self.rule_, begin, batches, monitor, network, self.max_age)
         self.phi_, self.rule_state_, self.n_iter_ = learned
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.network_.sizes[-1]
+    def _moments_of(self, X: Any, going_on: bool) -> Moments:
+        """Moments of the rows, merged with those of earlier chunks where `going_on`; as long as no
+        inner step was taken they decide what `scale` comes to."""
+        moments = column_moments(X)
+        if going_on and hasattr(self, "_moments"):
+            by_column = np.ndim(self._moments.mean) > 0
+            moments = self._moments.merge(moments if by_column else moments.pooled())
+        if self.n_iter_ == 0:
+            self.scale_ = decide(self.scale, moments)
+        return moments
+
+    def _input_scale(self, moments: Moments) -> InputScale:
+        return scale_of(moments if self.scale_ == "columns" else moments.pooled())
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

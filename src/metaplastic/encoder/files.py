@@ -1,8 +1,9 @@
 """A fitted encoder as a safetensors file: φ, rule, state, statistics, parameters. No pickle.
 
-Arrays: `phi.*`, `rule.*`, `state.*`, `mean.l`, `variance.l`, `score_curve`. Metadata, all strings:
-`format`, `format_version`, what a rule file says of its rule, and `encoder` (JSON). Rows of data
-are never in it.
+Arrays: `phi.*`, `rule.*`, `state.*`, `mean.l`, `variance.l` (of batch norm), `activity.mean.l`,
+`activity.variance.l` (of the blocks read), `scale.*`, `moments.*`, `score_curve`. Metadata, all
+strings: `format`, `format_version`, what a rule file says of its rule, and `encoder` (JSON). Rows
+of data are never in it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import warnings
 from numbers import Integral
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import equinox as eqx
 import jax
@@ -22,10 +23,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.base_model import Phi, Statistics, initialise
-from metaplastic.data.views import Scale
 from metaplastic.encoder.inner_loop import layer_sizes
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
+from metaplastic.encoder.scale import LIMIT, InputScale
 from metaplastic.errors import ModelFileError, RuleFileError
 from metaplastic.hub import container
 from metaplastic.hub.pytrees import arrays_of, fill
@@ -36,11 +37,12 @@ if TYPE_CHECKING:
     from metaplastic.encoder.estimator import PlasticEncoder
 
 FORMAT = "metaplastic-encoder"
-FORMAT_VERSION = 2  # in version 1, the third of `moments` was the sum of squared deviations
+FORMAT_VERSION = 2  # version 1 had one scale for all inputs, and read the last layer alone
 SIZE_LIMIT = 16 * 2**30
 
 E = TypeVar("E", bound="PlasticEncoder")
 Arrays = dict[str, NDArray[np.generic]]
+_PARTS = ("mean", "std")
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -57,8 +59,8 @@ class _Facts(BaseModel):
     parameters: dict[str, Any]
     rule_given: str | None  # None: the rule was an object
     sizes: tuple[_Size, ...]
-    scale: tuple[_Number, _Positive]
-    moments: tuple[_Count, _Number, _Spread]
+    scale: Literal["columns", "global"] | tuple[_Number, _Positive]  # numbers: version 1
+    moments: _Count | tuple[_Count, _Number, _Spread]  # the count; three numbers: version 1
     n_seen: _Count
     n_iter: _Count
     feature_names: list[str] | None
@@ -94,13 +96,18 @@ def save_encoder(encoder: PlasticEncoder, path: str | PathLike[str]) -> None:
         parameters={name: _plain(value) for name, value in parameters.items()},
         rule_given=None if isinstance(rule, Rule) else str(fspath(rule)),
         sizes=network.sizes,
-        scale=(network.scale.mean, network.scale.std),
-        moments=(moments.count, moments.mean, moments.std),
+        scale=encoder.scale_,  # pyright: ignore[reportArgumentType]
+        moments=moments.count,
         n_seen=encoder._n_seen,
         n_iter=encoder.n_iter_,
         feature_names=None if names is None else [*map(str, names)],
     )
-    arrays: Arrays = {"score_curve": encoder.score_curve_}
+    arrays: Arrays = {
+        "score_curve": encoder.score_curve_,
+        **{f"scale.{part}": getattr(network.scale, part) for part in _PARTS},
+        **{f"moments.{part}": getattr(moments, part) for part in _PARTS},
+    }
+    arrays = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
     for prefix, tree in _trees(encoder).items():
         arrays |= {f"{prefix}.{name}": array for name, array in arrays_of(tree).items()}
     metadata = {
@@ -131,6 +138,9 @@ def _trees(encoder: PlasticEncoder) -> dict[str, Any]:
         "state": encoder.rule_state_,
         "mean": [s.mean for s in statistics],
         "variance": [s.variance for s in statistics],
+    } | {
+        f"activity.{part}": [getattr(s, part) for s in encoder.network_.activity or ()]
+        for part in Statistics._fields
     }
 
 
@@ -148,7 +158,7 @@ def load_encoder(path: str | PathLike[str], kind: type[E]) -> E:
     version = _version(contents.metadata, where)
     try:
         facts = _Facts.model_validate_json(contents.metadata.get("encoder", ""))
-        encoder, phi = _unfitted(kind, facts, contents.arrays)
+        encoder, phi = _unfitted(kind, facts, contents.arrays, version)
     # whatever scikit-learn and JAX raise on parameters and sizes that make no sense
     except Exception as problem:
         line = " ".join(str(problem).split())[:200]
@@ -167,18 +177,25 @@ def load_encoder(path: str | PathLike[str], kind: type[E]) -> E:
             "mean": [*phi.biases],
             "variance": [*phi.biases],
         }
+        inputs = jax.ShapeDtypeStruct(facts.sizes[:1], np.float32)
+        has_activity = any(name.startswith("activity.") for name in contents.arrays)
+        for part in Statistics._fields:
+            skeletons[f"activity.{part}"] = [inputs, *phi.biases] if has_activity else []
     parts = {
         prefix: fill(skeleton, _part(contents.arrays, prefix), where, ModelFileError, np.array)
         for prefix, skeleton in skeletons.items()
     }
-    if any((variance < 0).any() for variance in parts["variance"]):
+    if any((v < 0).any() for v in (*parts["variance"], *parts["activity.variance"])):
         raise ModelFileError(f"{where}: holds variances below 0")
     statistics = [*map(Statistics, parts["mean"], parts["variance"])]
+    activity = [*map(Statistics, parts["activity.mean"], parts["activity.variance"])]
+    scale, moments = _scale(facts, contents.arrays, where), _moments(facts, contents.arrays, where)
     encoder.rule = rule if facts.rule_given is None else facts.rule_given
     encoder.rule_, encoder.phi_, encoder.rule_state_ = rule, parts["phi"], parts["state"]
-    encoder.network_ = network_of(encoder.phi_, statistics, Scale(*facts.scale))
+    encoder.network_ = network_of(encoder.phi_, statistics, scale, activity or None)
+    encoder.scale_ = facts.scale if isinstance(facts.scale, str) else "global"
     encoder.score_curve_ = curve.astype(np.float64)
-    encoder._moments, encoder._n_seen = _moments(facts, version), facts.n_seen
+    encoder._moments, encoder._n_seen = moments, facts.n_seen
     encoder._waiting = None
     encoder.n_iter_, encoder.n_features_in_ = facts.n_iter, facts.sizes[0]
     if facts.feature_names is not None:
@@ -197,11 +214,13 @@ def _version(metadata: dict[str, str], where: str) -> int:
     )
 
 
-def _unfitted(kind: type[E], facts: _Facts, arrays: Arrays) -> tuple[E, Phi]:
+def _unfitted(kind: type[E], facts: _Facts, arrays: Arrays, version: int) -> tuple[E, Phi]:
     """An encoder with the parameters of a file, and the shapes of its φ."""
-    encoder = kind(**facts.parameters)
-    if isinstance(hidden := encoder.hidden_layer_sizes, list):
-        encoder.hidden_layer_sizes = tuple(hidden)
+    before = {"layers": "last", "scale": "global"} if version == 1 else {}
+    encoder = kind(**before, **facts.parameters)
+    for name in ("hidden_layer_sizes", "layers"):
+        if isinstance(given := getattr(encoder, name), list):
+            setattr(encoder, name, tuple(given))
     encoder._validate_params()
     layer_sizes(1, encoder.hidden_layer_sizes, encoder.n_components)
     backward = any(name.startswith("phi.backward.") for name in arrays)
@@ -214,9 +233,40 @@ def _unfitted(kind: type[E], facts: _Facts, arrays: Arrays) -> tuple[E, Phi]:
     return encoder, phi
 
 
-def _moments(facts: _Facts, version: int) -> Moments:
-    count, mean, spread = facts.moments
-    return Moments(count, mean, (spread / max(1, count)) ** 0.5 if version == 1 else spread)
+def _scale(facts: _Facts, arrays: Arrays, where: str) -> InputScale:
+    if isinstance(facts.scale, tuple):
+        return InputScale(*facts.scale)
+    d = facts.sizes[0] if facts.scale == "columns" else None
+    mean, std = _numbers("scale", arrays, d, where)
+    if np.any(std == 0):
+        raise ModelFileError(f"{where}: holds a standard deviation of 0 to divide by")
+    if d is None:
+        return InputScale(float(mean), float(std))
+    return InputScale(mean, std, LIMIT)
+
+
+def _moments(facts: _Facts, arrays: Arrays, where: str) -> Moments:
+    if isinstance(facts.moments, tuple):  # its third number is a sum of squared deviations
+        count, mean, squares = facts.moments
+        return Moments(count, mean, (squares / max(1, count)) ** 0.5)
+    whole = arrays.get("moments.mean", np.empty(1)).ndim == 0  # of an encoder of version 1
+    d = None if whole else facts.sizes[0]
+    return Moments(facts.moments, *_numbers("moments", arrays, d, where))
+
+
+def _numbers(
+    name: str, arrays: Arrays, d: int | None, where: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The mean and the standard deviation of that name: float64 (d,), or one number each."""
+    shape = () if d is None else (d,)
+    found = [arrays.get(f"{name}.{part}", np.empty(0)) for part in _PARTS]
+    for part, array in zip(_PARTS, found, strict=True):
+        if array.shape != shape or array.dtype != np.float64 or not np.isfinite(array).all():
+            raise ModelFileError(f"{where}: {name}.{part} is not numbers of shape {shape}")
+    mean, std = (np.array(array, np.float64) for array in found)
+    if np.any(std < 0):
+        raise ModelFileError(f"{where}: {name}.std is below 0")
+    return mean, std
 
 
 def _part(arrays: Arrays, prefix: str) -> Arrays:

@@ -1,25 +1,28 @@
-"""Inputs brought into float32's range by a power of two, which costs no digit.
+"""Inputs brought into float32's range by powers of two, which cost no digit, and standardised.
 
 Inputs whose scale is ordinary are left as they are. Others are multiplied by 2^-k, in float64,
-before anything is computed from them in float32: k = `exponent_of(scale)`.
+before anything is computed from them in float32: k = `exponent_of(scale)`, one for all inputs or,
+where each column has a scale of its own, one for each.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import issparse
 
-from metaplastic.data.views import Scale
+if TYPE_CHECKING:
+    from metaplastic.encoder.scale import InputScale, Numbers
 
 _ORDINARY = 64  # standard deviations from 2^-64 to 2^64 leave float32 room for products
 
-Exponent = NDArray[np.integer]  # one for all inputs, of shape ()
+Exponent = NDArray[np.integer]  # of shape () or (d,)
 
 
-def exponent_of(scale: Scale) -> Exponent:
+def exponent_of(scale: InputScale) -> Exponent:
     """k such that inputs times 2^-k have a standard deviation near 1; 0 where it is ordinary."""
     exponent = np.asarray(np.frexp(scale.std)[1])
     return np.where(np.abs(exponent) > _ORDINARY, exponent, 0)
@@ -29,34 +32,68 @@ def times_power(x: Any, exponent: Exponent) -> Any:
     """x · 2^exponent in float64, dense or sparse. Exact short of the ends of float64's range."""
     if issparse(x):
         scaled = x.astype(np.float64)
-        scaled.data = np.ldexp(scaled.data, exponent)
+        scaled.data = np.ldexp(scaled.data, exponent[x.indices] if exponent.ndim else exponent)
         return scaled
     return np.ldexp(np.asarray(x, np.float64), exponent)
 
 
-def reduced(scale: Scale) -> Scale:
+def reduced(scale: InputScale) -> InputScale:
     """The scale of inputs times 2^-k."""
     k = exponent_of(scale)
-    return Scale(np.ldexp(scale.mean, -k), np.ldexp(scale.std, -k)) if k.any() else scale
+    if not k.any():
+        return scale
+    return replace(scale, mean=np.ldexp(scale.mean, -k), std=np.ldexp(scale.std, -k))
 
 
-def entered(x: Any, exponent: Exponent, centre: float, dtype: DTypeLike) -> Any:
-    """x · 2^-exponent − centre in `dtype`; sparse where `x` is sparse and `centre` is 0."""
-    if issparse(x) and centre != 0.0:
+def entered(x: Any, scale: InputScale, centre: Numbers, dtype: DTypeLike) -> Any:
+    """clip(x · 2^-k) − centre in `dtype`, where clip keeps to the scale's limit.
+
+    Sparse where `x` is sparse, `centre` is 0 and zeros are within the limit.
+    """
+    k, bounds = exponent_of(scale), _bounds(scale)
+    if issparse(x) and (np.any(centre) or _cuts_zeros(bounds)):
         x = x.toarray()
-    if exponent.any():
-        x = times_power(x, -exponent)
-        return (x if centre == 0.0 else x - centre).astype(dtype)
-    if x.dtype != dtype:
-        x = x.astype(dtype)
-    return x if centre == 0.0 else x - np.asarray(centre, dtype)
-
-
-def standardised(x: NDArray[np.generic], scale: Scale) -> NDArray[np.float32]:
-    """(x − mean) / std of dense rows, computed in float64: a large mean leaves float32 too few
-    digits."""
-    k = exponent_of(scale)
     if k.any():
-        x, scale = times_power(x, -k), reduced(scale)
-    centred = np.subtract(x, scale.mean, dtype=np.float64)
-    return np.ascontiguousarray(centred / scale.std, np.float32)
+        x = times_power(x, -k)
+    elif x.dtype != dtype and (bounds is not None or not issparse(x)):
+        x = x.astype(np.float64) if bounds is not None else x.astype(dtype)
+    if bounds is not None:
+        x = _clip(x, *bounds)
+    if np.any(centre):
+        x = x - np.asarray(centre, x.dtype)
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def _bounds(scale: InputScale) -> tuple[Any, Any] | None:
+    """The values between which inputs, times 2^-k, are kept."""
+    if np.isinf(scale.limit):
+        return None
+    inner = reduced(scale)
+    reach = scale.limit * np.asarray(inner.std)
+    return inner.mean - reach, inner.mean + reach
+
+
+def _cuts_zeros(bounds: tuple[Any, Any] | None) -> bool:
+    return bounds is not None and bool(np.any(bounds[0] > 0) or np.any(bounds[1] < 0))
+
+
+def _clip(x: Any, low: Any, high: Any) -> Any:
+    if not issparse(x):
+        return np.clip(x, np.asarray(low, x.dtype), np.asarray(high, x.dtype))
+    clipped = x.copy()
+    clipped.data = np.clip(x.data, low[x.indices], high[x.indices]).astype(x.dtype)
+    return clipped
+
+
+def standardised(x: NDArray[np.generic], scale: InputScale) -> NDArray[np.float32]:
+    """(x − mean) / std of dense rows, within the limit, computed in float64: a large mean leaves
+    float32 too few digits."""
+    k = exponent_of(scale)
+    inner = reduced(scale)
+    if k.any():
+        x = times_power(x, -k)
+    centred = np.subtract(x, inner.mean, dtype=np.float64)
+    centred = centred / inner.std
+    if not np.isinf(scale.limit):
+        np.clip(centred, -scale.limit, scale.limit, out=centred)
+    return np.ascontiguousarray(centred, np.float32)

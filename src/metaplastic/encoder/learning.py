@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metaplastic.base_model import Phi
-from metaplastic.data.views import Scale
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.moments import Matrix, take_rows
 from metaplastic.encoder.monitor import Monitor, ReadOut
+from metaplastic.encoder.scale import InputScale
 from metaplastic.errors import ConfigError
 from metaplastic.rules import Rule, RuleState
 
@@ -27,7 +27,7 @@ class Learned(NamedTuple):
 
 
 def drawn(
-    rng: np.random.Generator, x: Matrix, scale: Scale, batch: int, steps: int
+    rng: np.random.Generator, x: Matrix, scale: InputScale, batch: int, steps: int
 ) -> Iterator[NDArray[np.float32]]:
     """`steps` minibatches of standardised rows of `x`, none twice in one."""
     for _ in range(steps):

@@ -1,4 +1,4 @@
-"""One scalar mean and standard deviation over a whole matrix, as in meta-training, block by block.
+"""Mean and standard deviation of a matrix's columns, and of all its numbers, block by block.
 
 Sparse matrices are never made dense; float64 sums whatever the input; matrices merge, so that
 `partial_fit` can go on. Numbers near the ends of float64's range are summed as multiples of a
@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, issparse
 
-from metaplastic.data.views import Scale
 from metaplastic.encoder.float_range import standardised
 from metaplastic.encoder.threads import over_blocks
+
+if TYPE_CHECKING:
+    from metaplastic.encoder.scale import InputScale
 
 Matrix: TypeAlias = NDArray[np.number] | NDArray[np.bool_] | csr_matrix | csr_array
 
@@ -26,75 +28,89 @@ _BLOCK = 2**17  # numbers that stay in the cache while they are summed
 
 @dataclass(frozen=True)
 class Moments:
-    """Count of numbers, their mean, and their standard deviation (divisor: the count)."""
+    """Count of numbers, their mean, and their standard deviation (divisor: the count).
+
+    Of all numbers of a matrix, or, as arrays (d,), of each column.
+    """
 
     count: int
-    mean: float
-    std: float
+    mean: Any
+    std: Any
 
     def merge(self, other: Moments) -> Moments:
         """The moments of both sets of numbers together."""
         if self.count == 0 or other.count == 0:
             return self if other.count == 0 else other
         count = self.count + other.count
-        k = int(np.frexp(max(abs(self.mean), abs(other.mean), self.std, other.std))[1])
+        given = np.stack(np.broadcast_arrays(self.mean, self.std, other.mean, other.std))
+        k = np.frexp(np.abs(given).max(axis=0))[1]
         ours, theirs = self.count / count, other.count / count
-        mean, std, other_mean, other_std = np.ldexp(
-            [self.mean, self.std, other.mean, other.std], -k
-        )
+        mean, std, other_mean, other_std = np.ldexp(given, -k)
         gap = other_mean - mean
         variance = ours * std**2 + theirs * other_std**2 + ours * theirs * gap**2
-        merged = np.ldexp([mean + gap * theirs, np.sqrt(variance)], k)
-        return Moments(count, float(merged[0]), float(merged[1]))
+        return Moments(count, np.ldexp(mean + gap * theirs, k), np.ldexp(np.sqrt(variance), k))
 
-    @property
-    def scale(self) -> Scale:
-        """Mean and standard deviation. Constant numbers have standard deviation 1, or that of
-        their own size where they are so large that 1 is nothing beside it."""
-        if self.std <= 1e-12 * abs(self.mean) or self.std == 0.0:
-            return Scale(self.mean, max(1.0, 1e-12 * abs(self.mean)))
-        return Scale(self.mean, self.std)
+    def pooled(self) -> Moments:
+        """The moments of all numbers together, of those of columns of equal counts."""
+        if np.ndim(self.mean) == 0:
+            return self
+        k = np.frexp(max(np.abs(self.mean).max(), np.max(self.std)))[1]
+        means, stds = np.ldexp(self.mean, -k), np.ldexp(self.std, -k)
+        mean = means.mean()
+        std = np.sqrt(np.mean(np.square(stds)) + np.mean(np.square(means - mean)))
+        return Moments(self.count * means.size, float(np.ldexp(mean, k)), float(np.ldexp(std, k)))
 
 
-def moments_of(x: Matrix) -> Moments:
-    """The moments of all numbers of a matrix, the zeros of a sparse one among them."""
+def column_moments(x: Matrix) -> Moments:
+    """The moments of each column of a matrix (n, d), the zeros of a sparse one among them."""
     if issparse(x):
-        stored = _sum_up(np.asarray(x.data))  # pyright: ignore[reportAttributeAccessIssue]
-        rows, columns = x.shape  # pyright: ignore[reportGeneralTypeIssues]
-        return stored.merge(Moments(rows * columns - stored.count, 0.0, 0.0))
-    return _sum_up(np.asarray(x))
-
-
-def _sum_up(x: NDArray[np.generic]) -> Moments:
-    step = max(1, _BLOCK // max(1, int(np.prod(x.shape[1:]))))
-    starts = range(0, len(x), step)
+        return _of_sparse(x)
+    array = np.asarray(x)
+    step = max(16, _BLOCK // max(1, array.shape[1]))
     found = over_blocks(
-        lambda rows: _of_block(x[rows]), [slice(start, start + step) for start in starts]
+        lambda rows: _of_block(array[rows]),
+        [slice(start, start + step) for start in range(0, len(array), step)],
     )
-    return reduce(Moments.merge, found, Moments(0, 0.0, 0.0))
+    return reduce(Moments.merge, found)
 
 
 def _of_block(x: NDArray[np.generic]) -> Moments:
-    block = x.astype(np.float64).ravel()
-    if block.size == 0:
-        return Moments(0, 0.0, 0.0)
+    block = x.astype(np.float64)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        mean = float(block.mean())
+        mean = block.mean(axis=0)
         block -= mean
-        squares = float(block @ block)
-    if 1e-200 < squares < np.inf:
-        return Moments(block.size, mean, float(np.sqrt(squares / block.size)))
-    # constant, or of such a size that squares overflow or vanish
-    block = x.astype(np.float64).ravel()
-    k = int(np.frexp(np.abs(block).max())[1])
+        squares = np.einsum("ij,ij->j", block, block)
+    if np.all((squares > 1e-200) & (squares < np.inf)):
+        return Moments(len(block), mean, np.sqrt(squares / len(block)))
+    # some column is constant, or of such a size that its squares overflow or vanish
+    block = x.astype(np.float64)
+    k = np.frexp(np.abs(block).max(axis=0))[1]
     block = np.ldexp(block, -k)
-    mean = float(block.mean())
+    mean = block.mean(axis=0)
     block -= mean
-    std = float(np.sqrt(block @ block / block.size))
-    return Moments(block.size, float(np.ldexp(mean, k)), float(np.ldexp(std, k)))
+    std = np.sqrt(np.einsum("ij,ij->j", block, block) / len(block))
+    return Moments(len(block), np.ldexp(mean, k), np.ldexp(std, k))
 
 
-def take_rows(x: Matrix, rows: NDArray[np.integer] | slice, scale: Scale) -> NDArray[np.float32]:
+def _of_sparse(x: Any) -> Moments:
+    rows, columns = x.shape
+    x = x.copy() if not x.has_canonical_format else x
+    x.sum_duplicates()
+    data, where = np.asarray(x.data, np.float64), x.indices
+    largest = np.zeros(columns)
+    np.maximum.at(largest, where, np.abs(data))
+    k = np.frexp(largest)[1]
+    data = np.ldexp(data, -k[where])
+    mean = np.bincount(where, data, columns) / rows
+    stored = np.bincount(where, minlength=columns)
+    squares = np.bincount(where, np.square(data - mean[where]), columns)
+    std = np.sqrt((squares + (rows - stored) * np.square(mean)) / rows)
+    return Moments(rows, np.ldexp(mean, k), np.ldexp(std, k))
+
+
+def take_rows(
+    x: Matrix, rows: NDArray[np.integer] | slice, scale: InputScale
+) -> NDArray[np.float32]:
     """Some rows, dense, standardised, float32 (rows, d)."""
     taken = x[rows]
     if issparse(taken):

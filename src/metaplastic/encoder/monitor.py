@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +22,23 @@ class Monitor:
     """Scores φ every so many inner steps, remembers the best, and says when to stop.
 
     eval_set: (X, y), validated, or None; patience: evaluations without a better score after which
-    to stop, 0 for never; every: inner steps between evaluations.
+    to stop, 0 for never; every: inner steps between evaluations; layers: those scored, as
+    `Network.features` takes them.
     """
 
     def __init__(
-        self, eval_set: tuple[Matrix, Labels] | None, patience: int, every: int, verbose: bool
+        self,
+        eval_set: tuple[Matrix, Labels] | None,
+        patience: int,
+        every: int,
+        verbose: bool,
+        layers: Sequence[int] | None = None,
     ) -> None:
         self.eval_set = eval_set
         self.patience = patience
         self.every = every
         self.verbose = verbose
+        self.layers = layers
         self.best: tuple[int, Phi, RuleState] | None = None
         self._points: list[tuple[int, float]] = []
         self._begun = self._spoke = time.perf_counter()
@@ -64,7 +71,7 @@ class Monitor:
     def _score(self, step: int, phi: Phi, state: RuleState, network: ReadOut) -> float:
         assert self.eval_set is not None
         X, labels = self.eval_set
-        score = labels.score(network(phi).features(X))
+        score = labels.score(network(phi).features(X, self.layers))
         if not self._points or score > max(s for _, s in self._points):
             self.best = (step, phi, state)
         self._points.append((step, score))

@@ -2,12 +2,12 @@
 
 Everything that is linear between two activations is folded into one matrix and one vector per
 layer, so that a transform costs a matrix product and an activation per layer. Rows go through in
-blocks: memory beside the result is bounded, and a block stays in the cache.
+chunks: memory beside the result is bounded, and a chunk stays in the cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,14 +15,15 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import issparse
 
 from metaplastic.base_model import BN_EPSILON, Phi, Statistics
-from metaplastic.data.views import Scale
+from metaplastic.blocks import Blocks
 from metaplastic.encoder.activations import in_place
 from metaplastic.encoder.float_range import Exponent, entered, exponent_of, reduced
 from metaplastic.encoder.moments import Matrix, take_rows
+from metaplastic.encoder.scale import InputScale, Numbers
 from metaplastic.encoder.threads import over_blocks
+from metaplastic.errors import ConfigError
 
-STATISTICS_ROWS = 10_000  # rows that give the batch-norm statistics kept with a fitted model
-_ROWS = 1024  # rows of a block
+CHUNK = 1024  # rows that go through the layers at once
 
 
 class Affine(NamedTuple):
@@ -36,7 +37,9 @@ class Network:
     """What maps rows to features once φ no longer changes. Immutable.
 
     weights: W^l, float32 (N_{l-1}, N_l); biases: b^l (N_l,); statistics: the mean and variance
-    that batch norm uses in each layer; scale: of the inputs.
+    that batch norm uses in each layer; scale: of the inputs; activity: mean and variance, over the
+    rows fitted, of the standardised inputs and of each layer's units, (N_0,), …, (N_L,), by which
+    several layers are read side by side; None for a network saved before they were kept.
     """
 
     def __init__(
@@ -44,14 +47,16 @@ class Network:
         weights: Sequence[NDArray[np.float32]],
         biases: Sequence[NDArray[np.float32]],
         statistics: Sequence[Statistics],
-        scale: Scale,
+        scale: InputScale,
         activation: str,
+        activity: Sequence[Statistics] | None = None,
     ) -> None:
         self.weights = tuple(weights)
         self.biases = tuple(biases)
         self.statistics = tuple(statistics)
         self.scale = scale
         self.activation = activation
+        self.activity = None if activity is None else tuple(activity)
         self._folded: dict[str, tuple[Affine, ...]] = {}
 
     def __getstate__(self) -> dict[str, object]:
@@ -62,9 +67,19 @@ class Network:
         """(N_0, ..., N_L)."""
         return (self.weights[0].shape[0], *(w.shape[1] for w in self.weights))
 
-    def with_statistics(self, statistics: Sequence[Statistics]) -> Network:
-        """The same network with other batch-norm statistics."""
-        return Network(self.weights, self.biases, statistics, self.scale, self.activation)
+    def merged(self, other: Network, weight: float) -> Network:
+        """`other` with the statistics of a mixture: `weight` of its own, the rest of these."""
+        activity = None
+        if self.activity is not None and other.activity is not None:
+            activity = merge_statistics(self.activity, other.activity, weight)
+        return Network(
+            other.weights,
+            other.biases,
+            merge_statistics(self.statistics, other.statistics, weight),
+            other.scale,
+            other.activation,
+            activity,
+        )
 
     def first(self, layers: int) -> Network:
         """The network of the first `layers` layers, to see what they hold."""
@@ -74,7 +89,21 @@ class Network:
             self.statistics[:layers],
             self.scale,
             self.activation,
+            None if self.activity is None else self.activity[: layers + 1],
         )
+
+    def blocks(self, layers: Sequence[int]) -> Blocks:
+        """Centres and gains that put these layers' blocks on one footing; 0 is the inputs.
+
+        Raises ConfigError for a network that was saved before they were kept.
+        """
+        if self.activity is None:
+            raise ConfigError(
+                "this encoder was saved by an earlier version, which kept no statistics to read "
+                "several layers by; use layers='last', or fit it again"
+            )
+        chosen = [self.activity[layer] for layer in layers]
+        return Blocks.of([s.mean for s in chosen], [s.variance for s in chosen])
 
     @property
     def exponent(self) -> Exponent:
@@ -83,16 +112,19 @@ class Network:
         return exponent_of(self.scale)
 
     @property
-    def centre(self) -> float:
+    def centre(self) -> Numbers:
         """What is taken from the inputs, times 2^-k, before the first matrix: their mean where it
         is so large against their spread that folding it in would cost precision, else 0."""
         scale = reduced(self.scale)
-        large = abs(scale.mean) > 8.0 * scale.std
-        # a number that float32 holds exactly; what is left of the mean is folded in
-        return float(np.float32(scale.mean)) if large else 0.0
+        large = np.abs(scale.mean) > 8.0 * np.asarray(scale.std)
+        if not large.any():
+            return 0.0
+        # numbers that float32 holds exactly; what is left of the mean is folded in
+        centre = np.where(large, np.asarray(scale.mean, np.float32), 0.0)
+        return centre if centre.ndim else float(centre)
 
     def folded(self, dtype: DTypeLike = np.float32) -> tuple[Affine, ...]:
-        """One affine map per layer; features are act(… act((2^-k x − centre) @ A + c) …)."""
+        """One affine map per layer; x^L is act(… act((2^-k x − centre) @ A + c) …)."""
         key = np.dtype(dtype).str
         if key not in self._folded:
             self._folded[key] = tuple(
@@ -107,53 +139,91 @@ class Network:
         offset = self.biases[layer] - mean * gain
         if layer == 0:
             scale = reduced(self.scale)
-            matrix /= scale.std
-            offset = offset - (scale.mean - self.centre) * matrix.sum(axis=0)
+            left = np.asarray(scale.mean - self.centre)
+            if self.scale.by_column:
+                matrix /= np.asarray(scale.std)[:, None]
+                offset = offset - left @ matrix
+            else:
+                matrix /= scale.std
+                offset = offset - left * matrix.sum(axis=0)
         return Affine(matrix.astype(dtype), offset.astype(dtype))
 
-    def features(self, x: Matrix) -> NDArray[np.floating]:
-        """Features (n, N_L) of rows (n, N_0), dense or CSR, in the dtype of `x`; in float32 of
-        integers of up to two bytes, in float64 of others.
+    def features(self, x: Matrix, layers: Sequence[int] | None = None) -> NDArray[np.floating]:
+        """Features of rows (n, N_0), dense or CSR, in the dtype of `x`; in float32 of integers of
+        up to two bytes, in float64 of others.
 
-        Raises ValueError where they are not finite, as of inputs far beyond the fitted scale.
+        layers: None for x^L as it is, (n, N_L); or the layers whose blocks are put side by side,
+        each centred and scaled (`metaplastic.blocks`), 0 for the standardised inputs. Raises
+        ValueError where features are not finite, as of inputs far beyond the fitted scale, and
+        ConfigError as `blocks`.
         """
         dtype = feature_dtype(x.dtype)
-        layers = self.folded(dtype)
+        columns = None if layers is None else _Columns(layers, self.blocks(layers))
         count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
-        out = np.empty((count, self.sizes[-1]), dtype)
+        out = np.empty((count, self.sizes[-1] if columns is None else columns.width), dtype)
         over_blocks(
-            lambda rows: self._through(layers, x[rows], out[rows]),
-            [slice(start, start + _ROWS) for start in range(0, count, _ROWS)],
+            lambda rows: self._through(x[rows], out[rows], columns),
+            [slice(start, start + CHUNK) for start in range(0, count, CHUNK)],
         )
         if not np.isfinite(out).all():
             row = int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0])
             raise ValueError(
-                f"row {row} of X is so far from the rows fitted (mean {self.scale.mean:.3g}, "
-                f"standard deviation {self.scale.std:.3g}) that its features are infinity in "
-                f"{dtype}; leave it out, or clip it"
+                f"row {row} of X is so far from the rows fitted {self._range()} that its features "
+                f"are infinity in {dtype}; leave it out, or clip it"
             )
         return out
 
-    def _through(self, layers: Sequence[Affine], block: Matrix, out: NDArray) -> None:
+    def _range(self) -> str:
+        if self.scale.by_column:
+            return "(columns standardised)"
+        return f"(mean {self.scale.mean:.3g}, standard deviation {self.scale.std:.3g})"
+
+    def _through(self, chunk: Matrix, out: NDArray, columns: _Columns | None) -> None:
         activate = in_place(self.activation)
-        for layer, (matrix, offset) in enumerate(layers):
-            last = layer == len(layers) - 1
+        layers = self.folded(out.dtype)
+        if columns is not None:
+            columns.put(out, 0, lambda: take_rows(chunk, slice(None), self.scale))
+            layers = layers[: columns.deepest]
+        for layer, (matrix, offset) in enumerate(layers, start=1):
+            last = layer == len(layers) and columns is None
             target = out if last else np.empty((len(out), matrix.shape[1]), out.dtype)
-            if layer == 0:
-                self._enter(block, matrix, target)
+            if layer == 1:
+                self._enter(chunk, matrix, target)
             else:
-                np.matmul(block, matrix, out=target)  # pyright: ignore
+                np.matmul(chunk, matrix, out=target)  # pyright: ignore
             target += offset
             activate(target)
-            block = target
+            if columns is not None:
+                columns.put(out, layer, lambda block=target: block)
+            chunk = target
 
-    def _enter(self, block: Matrix, matrix: NDArray, target: NDArray) -> None:
+    def _enter(self, chunk: Matrix, matrix: NDArray, target: NDArray) -> None:
         """The first product, of inputs as they were given."""
-        block = entered(block, self.exponent, self.centre, target.dtype)
-        if issparse(block):
-            target[...] = block @ matrix
+        chunk = entered(chunk, self.scale, self.centre, target.dtype)
+        if issparse(chunk):
+            target[...] = chunk @ matrix
         else:
-            np.matmul(block, matrix, out=target)  # pyright: ignore
+            np.matmul(chunk, matrix, out=target)  # pyright: ignore
+
+
+class _Columns:
+    """Which columns of the features each layer's block has."""
+
+    def __init__(self, layers: Sequence[int], blocks: Blocks) -> None:
+        ends = np.cumsum(blocks.widths)
+        self.width, self.deepest = int(ends[-1]), max(layers)
+        self._of = [
+            (layer, slice(int(end) - len(centre), int(end)), centre, gain)
+            for layer, end, centre, gain in zip(
+                layers, ends, blocks.centres, blocks.gains, strict=True
+            )
+        ]
+
+    def put(self, out: NDArray, layer: int, block: Callable[[], NDArray]) -> None:
+        """Write a layer's block, centred and scaled, where it is read."""
+        for chosen, columns, centre, gain in self._of:
+            if chosen == layer:
+                out[:, columns] = (block() - centre.astype(out.dtype)) * out.dtype.type(gain)
 
 
 def feature_dtype(given: DTypeLike) -> np.dtype[Any]:
@@ -162,60 +232,18 @@ def feature_dtype(given: DTypeLike) -> np.dtype[Any]:
     return given if given == np.float32 or given == np.float64 else np.result_type(given, "f4")
 
 
-def sample_rows(x: Matrix, rng: np.random.Generator) -> Matrix:
-    """All rows, or 10,000 of them drawn without repeats."""
-    count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
-    if count <= STATISTICS_ROWS:
-        return x
-    return x[np.sort(rng.choice(count, STATISTICS_ROWS, replace=False))]
-
-
-def fitted_network(phi: Phi, sample: Matrix, scale: Scale) -> Network:
-    """φ with the batch-norm statistics it has on `sample` (rows not yet standardised).
-
-    Layer by layer over the whole sample, as `base_model.population_statistics`; sparse inputs
-    stay sparse.
-    """
-    weights, biases = _on_host(phi.weights), _on_host(phi.biases)
-    activate = in_place(phi.activation)
-    count: int = sample.shape[0]  # pyright: ignore[reportOptionalSubscript]
-    rows = max(16, min(_ROWS, 2**22 // weights[0].shape[0]))
-    blocks = [slice(start, start + rows) for start in range(0, count, rows)]
-
-    def product(x: Matrix, weight: NDArray[np.float32], layer: int) -> NDArray[np.float32]:
-        def job(block: slice) -> NDArray[np.float32]:
-            if layer > 0:
-                return np.asarray(x[block] @ weight, np.float32)
-            if issparse(x):  # (x − mean) / std @ W, with the mean taken from the product
-                taken = entered(x[block], exponent_of(scale), 0.0, feature_dtype(x.dtype))
-                return np.asarray(taken @ scaled - shift, np.float32)
-            return np.asarray(take_rows(x, block, scale) @ weight)
-
-        inner = reduced(scale)
-        scaled = weight / np.float32(inner.std)
-        shift = np.float32(inner.mean) * scaled.sum(axis=0)
-        return np.concatenate(over_blocks(job, blocks))
-
-    a = sample
-    statistics = []
-    for layer, bias in enumerate(biases):
-        a = product(a, weights[layer], layer)
-        mean = a.mean(axis=0, dtype=np.float64)
-        variance = np.square(a - mean.astype(np.float32)).mean(axis=0, dtype=np.float64)
-        statistics.append(Statistics(mean.astype(np.float32), variance.astype(np.float32)))  # pyright: ignore
-        a -= mean.astype(np.float32)
-        a *= (1.0 / np.sqrt(variance + BN_EPSILON)).astype(np.float32)
-        a += bias
-        activate(a)
-    return network_of(phi, statistics, scale)
-
-
-def network_of(phi: Phi, statistics: Sequence[Statistics], scale: Scale) -> Network:
+def network_of(
+    phi: Phi,
+    statistics: Sequence[Statistics],
+    scale: InputScale,
+    activity: Sequence[Statistics] | None = None,
+) -> Network:
     """φ as a network, with the statistics and the scale given."""
-    return Network(_on_host(phi.weights), _on_host(phi.biases), statistics, scale, phi.activation)
+    weights, biases = on_host(phi.weights), on_host(phi.biases)
+    return Network(weights, biases, statistics, scale, phi.activation, activity)
 
 
-def _on_host(arrays: Iterable[Any]) -> list[NDArray[np.float32]]:
+def on_host(arrays: Iterable[Any]) -> list[NDArray[np.float32]]:
     return [np.asarray(array, np.float32) for array in arrays]
 
 

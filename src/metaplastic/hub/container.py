@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -70,29 +69,7 @@ def write(
 
 def read(path: Path, limit: int, error: type[MetaplasticError]) -> Contents:
     """Read a file of at most `limit` bytes. Raises `error`, in one line, on any damage."""
-    return parse(read_bytes(path, limit, error), str(path), error)
-
-
-def read_bytes(path: Path, limit: int, error: type[MetaplasticError]) -> bytes:
-    """The bytes of a regular file no longer than `limit`; asks for as much memory as it is long."""
-    try:
-        # a pipe or a device would block or never end
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise error(f"{path}: not a file; give the path of a .safetensors file")
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > limit:
-                raise error(f"{path}: larger than the {limit:,} bytes such a file may have")
-            payload = file.read(size + 1)
-    except FileNotFoundError:
-        raise error(f"{path}: no such file; give the path of a .safetensors file") from None
-    except (OSError, ValueError) as problem:
-        raise error(f"{str(path)!r}: cannot be read ({problem})") from None
-    except MemoryError:
-        raise error(f"{path}: its {size:,} bytes do not fit in memory") from None
-    if len(payload) != size:
-        raise error(f"{path}: changed while it was read; try again once it is written")
-    return payload
+    return parse(files.read_bytes(path, error, limit=limit), str(path), error)
 
 
 def parse(payload: bytes, where: str, error: type[MetaplasticError]) -> Contents:

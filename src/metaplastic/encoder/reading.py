@@ -1,0 +1,43 @@
+"""Which layers a transform reads, and what their columns are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from numbers import Integral
+
+from metaplastic.errors import ConfigError
+
+
+def layers_read(given: str | Iterable[int], depth: int) -> tuple[int, ...] | None:
+    """The layers whose blocks are put side by side, 0 for the inputs; None for the last alone.
+
+    given: "all" (the inputs and every layer), "last", or numbers of layers, negative ones counted
+    from the last. depth: the number of layers, L. Raises ConfigError on any other.
+    """
+    if isinstance(given, str):
+        return None if given == "last" else tuple(range(depth + 1))
+    numbers = tuple(given)
+    if not numbers or not all(
+        isinstance(n, Integral) and -depth - 1 <= int(n) <= depth for n in numbers
+    ):
+        raise ConfigError(
+            f"layers={list(numbers)}: give 'all', 'last', or numbers from 0 (the inputs) to "
+            f"{depth} (the last layer)"
+        )
+    chosen = tuple(int(n) % (depth + 1) for n in numbers)
+    if len(set(chosen)) < len(chosen):
+        raise ConfigError(f"layers={list(numbers)}: a layer is read once; give each number once")
+    return chosen
+
+
+def column_names(
+    layers: Sequence[int] | None, sizes: Sequence[int], inputs: Sequence[str]
+) -> list[str]:
+    """A name for each feature: input_NAME for an input, layer2_7 for unit 7 of layer 2."""
+    names: list[str] = []
+    for layer in [len(sizes) - 1] if layers is None else layers:
+        if layer == 0:
+            names += [f"input_{name}" for name in inputs]
+        else:
+            names += [f"layer{layer}_{unit}" for unit in range(sizes[layer])]
+    return names
