@@ -135,8 +135,11 @@ def read_stages(out: Path) -> list[Stage] | None:
     Raises `RunError` where their record cannot be read.
     """
     file = out / RECORD
-    if not file.is_file():
-        return None
+    try:
+        if not file.is_file():
+            return None
+    except OSError as error:
+        raise RunError(f"cannot read {files.show(file)}: {error.strerror}") from None
     try:
         record = _Record.model_validate(files.read_json(file, RunError))
         stages: list[Stage] = []
