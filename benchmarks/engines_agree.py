@@ -21,7 +21,8 @@ from scipy import stats
 from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
 from metaplastic.meta.config import parse_config
 from metaplastic.meta.engines import EngineOptions
-from metaplastic.meta.run_dir import RunDir, read_metrics
+from metaplastic.meta.metrics import read_metrics
+from metaplastic.meta.run_dir import RunDir
 from metaplastic.meta.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]

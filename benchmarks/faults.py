@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.engines_agree import CONFIG as SMALL
 from metaplastic.meta.engines.launch import free_port
-from metaplastic.meta.run_dir import read_metrics
+from metaplastic.meta.metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "scaling-faults.json"

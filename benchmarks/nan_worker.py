@@ -15,8 +15,9 @@ from metaplastic.meta.config import parse_config
 from metaplastic.meta.engines import EngineOptions, RayEngine
 from metaplastic.meta.engines.asynchronous import Answer, Request
 from metaplastic.meta.engines.ray_worker import Worker
+from metaplastic.meta.metrics import read_metrics
 from metaplastic.meta.reporter import Reporter
-from metaplastic.meta.run_dir import RunDir, read_metrics
+from metaplastic.meta.run_dir import RunDir
 from metaplastic.meta.trainer import Trainer
 
 CONFIG = {**SMALL, "rule": {"name": "hebbian"}}

@@ -31,6 +31,11 @@ def test_bytes_and_functions_are_written(tmp_path: Path) -> None:
     files.write(tmp_path / "a", lambda file: file.write(b"two"), DataError)
     files.write(tmp_path / "b", lambda file: Path(file.name).write_bytes(b"three"), DataError)
     files.write(tmp_path / "c" / "d", b"four", DataError, parents=True)
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
+    for name in ("lost/d", "a/d", "a/b/d"):
+        with pytest.raises(DataError, match=r"there is no folder|Not a directory"):
+            files.write(tmp_path / name, b"", DataError, parents=True)
+    (tmp_path / "lost").unlink()
     assert (tmp_path / "a").read_bytes() == b"two"
     assert (tmp_path / "b").read_bytes() == b"three"
     assert _names(tmp_path) == ["a", "b", "c"]

@@ -96,7 +96,8 @@ def _target(path: Path, *, parents: bool) -> Path:
         if target.is_dir():
             raise IsADirectoryError(0, "it is a folder; name a file")
         if parents:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):  # a file, or a link that leads nowhere: see below
+                path.parent.mkdir(parents=True, exist_ok=True)
     except ValueError as problem:  # a NUL, or half of a character
         raise OSError(0, str(problem)) from None
     if not target.parent.is_dir():

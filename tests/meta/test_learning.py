@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from metaplastic.evaluation import FewShotConfig, evaluate
-from metaplastic.meta.run_dir import RunDir, read_metrics
+from metaplastic.meta.metrics import read_metrics
+from metaplastic.meta.run_dir import RunDir
 from metaplastic.meta.trainer import Trainer
 
 from .conftest import tiny_config

@@ -23,14 +23,14 @@ def info(
 
 def _newest_stage(path: Path) -> Path:
     """Lists the stages of a run that has some; the run to describe, of those that have begun."""
-    from metaplastic.meta.run_dir import read_metrics
+    from metaplastic.meta.metrics import read_metrics
     from metaplastic.meta.stages import read_stages
 
     stages = read_stages(path)
     if stages is None:
         return path
     for number, stage in enumerate(stages, 1):
-        metrics = read_metrics(stage.path)
+        metrics = read_metrics(stage.path)  # of the one described below, what is left out is said
         done = metrics[-1]["meta_step"] if metrics else 0
         typer.echo(f"stage {number}: meta-step {done} of {stage.last}")
     return next((s.path for s in reversed(stages) if s.begun), stages[0].path)
@@ -40,11 +40,15 @@ def _describe_run(path: Path) -> None:
     import json
 
     from metaplastic.cli.progress import duration
-    from metaplastic.meta.run_dir import read_config, read_metrics
+    from metaplastic.meta.metrics import read_metrics
+    from metaplastic.meta.run_dir import read_config
 
     config = read_config(path)
-    metrics = read_metrics(path)
+    left_out: list[str] = []
+    metrics = read_metrics(path, left_out.append)
     typer.echo(f"run {path}")
+    for warning in left_out:
+        typer.echo(f"warning: {warning}")
     total = config.optimizer.meta_steps
     if metrics:
         last = metrics[-1]

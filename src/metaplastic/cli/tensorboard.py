@@ -5,18 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from metaplastic.errors import MissingExtraError
+from metaplastic.errors import MissingExtraError, RunError
+from metaplastic.files import make_folder
 from metaplastic.meta.reporter import Reporter
 
 
 class TensorBoardReporter(Reporter):
-    """Writes every number of every meta-step; raises `MissingExtraError` without the extra."""
+    """Writes every number of every meta-step; raises `MissingExtraError` without the extra,
+    `RunError` where the folder cannot be written in."""
 
     def __init__(self, folder: Path) -> None:
         try:
             from tensorboardX import SummaryWriter
         except ImportError:
             raise MissingExtraError("tensorboardX", "tensorboard", "--tensorboard") from None
+        make_folder(folder, RunError)
         self._writer = SummaryWriter(str(folder))
 
     def step(self, metrics: dict[str, Any], total: int) -> None:

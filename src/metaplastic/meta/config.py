@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from metaplastic import files
 from metaplastic.errors import ConfigError, config_error, unknown_name
 from metaplastic.meta.engines import get_engine
 from metaplastic.meta.estimators import get_estimator
@@ -174,12 +175,17 @@ def parse_override(text: str) -> dict[str, Any]:
     string. Raises `ConfigError` where there is no `=`."""
     path, found, value = text.partition("=")
     if not found or not path.strip():
-        raise ConfigError(f"--set {text!r}: write it as section.field=value")
+        raise ConfigError(f"--set {files.show(text)!r}: write it as section.field=value")
     try:
-        nested: Any = json.loads(value)
+        nested: Any = files.decode_json(value)
     except json.JSONDecodeError:
         nested = value
-    for key in reversed(path.strip().split(".")):
+    except ValueError as error:
+        raise ConfigError(f"--set {files.show(text)!r}: {error}") from None
+    keys = path.strip().split(".")
+    if len(keys) > files.MOST_NESTING:
+        raise ConfigError(f"--set {files.show(text)!r}: there is no such setting")
+    for key in reversed(keys):
         nested = {key: nested}
     return nested
 
@@ -217,16 +223,11 @@ def parse_config(table: Mapping[str, Any]) -> MetaTrainConfig:
 
 
 def _read_table(file: Path) -> dict[str, Any]:
-    import tomllib
-
+    read = files.read_json if file.suffix.lower() == ".json" else files.read_toml
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {str(file)!r}: {error}") from None
-    try:
-        table = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{str(file)!r} is not valid TOML or JSON: {error}") from None
+        table = read(file, ConfigError)
+    except ConfigError as error:
+        raise ConfigError(f"cannot read the configuration: {error}") from None
     if not isinstance(table, dict):
         raise ConfigError(f"{str(file)!r} must hold a table of settings")
     return table
@@ -255,6 +256,7 @@ def differing_fields(one: BaseModel, other: BaseModel) -> list[str]:
             for key in sorted(a.keys() | b.keys()):
                 found += walk(a.get(key), b.get(key), f"{path}.{key}" if path else key)
             return found
-        return [] if a == b else [f"{path} ({a!r} there, {b!r} here)"]
+        there, here = files.show(repr(a)), files.show(repr(b))
+        return [] if a == b else [f"{path} ({there} there, {here} here)"]
 
     return walk(one.model_dump(mode="json"), other.model_dump(mode="json"), "")

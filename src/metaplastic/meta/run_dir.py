@@ -7,17 +7,20 @@ rule.safetensors (the newest)
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from metaplastic import files
 from metaplastic.errors import ConfigError, RunError
-from metaplastic.meta.checkpoint import load_checkpoint, save_checkpoint, write_atomically
+from metaplastic.meta import metrics
+from metaplastic.meta.checkpoint import Header, load_checkpoint, save_checkpoint
+from metaplastic.meta.claim import Claim
 from metaplastic.meta.config import MetaTrainConfig, differing_fields, parse_config
 
+CONFIG, RULE = "config.json", "rule.safetensors"
+CHECKPOINTS, RULES = "checkpoints", "rules"
 KEPT_CHECKPOINTS = 2
 
 
@@ -31,31 +34,33 @@ def on_ladder(meta_step: int) -> bool:
 class RunDir:
     """One run's files. Open it with `create` or `resume`; close it to release the lock."""
 
-    def __init__(self, path: Path, config: MetaTrainConfig, lock: FileLock) -> None:
+    def __init__(self, path: Path, config: MetaTrainConfig, claim: Claim) -> None:
         self.path = path
         self.config = config
-        self._lock = lock
+        self._claim = claim
+        _check_writable(path)
 
     @classmethod
     def create(cls, path: Path, config: MetaTrainConfig) -> RunDir:
-        """A new run. Raises `RunError` where the directory holds a run already, or is in use."""
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{str(path)!r} is a file; name a directory for the run")
-        # a run that failed before its first meta-step left only its settings behind
-        if (path / "metrics.jsonl").exists() or (path / "checkpoints").exists():
-            raise RunError(
-                f"{str(path)!r} holds a run already; go on with it by --resume, or name another"
-            )
-        lock = _lock(path)
-        write_config(path, config)
-        return cls(path, config, lock)
+        """A new run. Raises `RunError` where the directory holds a run already, is in use, or
+        cannot be written in."""
+        _refuse_a_second_run(path)
+        claim = Claim(path)
+        try:
+            _refuse_a_second_run(path)  # that another process began meanwhile
+            run = cls(path, config, claim)
+            write_config(path, config)
+        except BaseException:
+            claim.give_up([path / CHECKPOINTS, path / RULES])
+            raise
+        return run
 
     @classmethod
     def resume(cls, path: Path, config: MetaTrainConfig | None) -> RunDir:
         """An existing run. `config`, where given, must be the run's own.
 
-        Raises `RunError` where there is no run, a live process uses it, or the configurations
-        differ, naming the fields.
+        Raises `RunError` where there is no run, a live process uses it, the configurations
+        differ, naming the fields, or the checkpoints are gone.
         """
         saved = read_config(path)
         if config is not None and (fields := differing_fields(saved, config)):
@@ -63,77 +68,136 @@ class RunDir:
                 f"cannot resume {str(path)!r} with another configuration: {'; '.join(fields)}. "
                 "Leave these settings out to resume, or start a new run in another directory"
             )
-        return cls(path, saved, _lock(path))
+        claim = Claim(path)
+        try:
+            _refuse_lost_checkpoints(path)
+            run = cls(path, saved, claim)
+        except BaseException:
+            claim.release()
+            raise
+        for folder in (path, path / CHECKPOINTS, path / RULES):
+            _unlink(folder.glob(".*.tmp"))  # half written when the process was killed
+        return run
 
     def close(self) -> None:
         """Release the lock."""
-        self._lock.release()
+        self._claim.release()
+
+    def discard(self, more: Iterable[Path] = ()) -> None:
+        """Close a run in which no meta-step was done, and remove its files, and `more`."""
+        first = _checkpoint_path(self.path, 0).relative_to(self.path)
+        names = (CONFIG, metrics.NAME, first, CHECKPOINTS, RULES)
+        self._claim.give_up([*(self.path / name for name in names), *more])
 
     def checkpoints(self) -> list[Path]:
         """Complete checkpoints, the newest first."""
-        return sorted((self.path / "checkpoints").glob("step-*.safetensors"), reverse=True)
+        return _checkpoints(self.path)
 
-    def save(self, meta_step: int, tree: Any, header: dict[str, Any]) -> Path:
+    def save(self, meta_step: int, tree: Any, seconds: float, validation: dict[str, float]) -> Path:
         """Write a checkpoint; older ones than the newest few are deleted after it is whole."""
-        path = self.path / "checkpoints" / f"step-{meta_step:09d}.safetensors"
-        save_checkpoint(path, tree, {"meta_step": meta_step, **header})
-        for old in self.checkpoints()[KEPT_CHECKPOINTS:]:
-            old.unlink(missing_ok=True)
-        for stray in path.parent.glob(".step-*"):
-            stray.unlink(missing_ok=True)
+        path = _checkpoint_path(self.path, meta_step)
+        files.make_folder(path.parent, RunError)
+        header = Header(meta_step=meta_step, seconds=seconds, validation=validation)
+        save_checkpoint(path, tree, header)
+        _unlink(self.checkpoints()[KEPT_CHECKPOINTS:])
         return path
 
-    def load_newest(self, like: Any) -> Iterator[str | tuple[Any, dict[str, Any]]]:
+    def load_newest(self, like: Any) -> Iterator[str | tuple[Any, Header]]:
         """Yields a warning for every damaged checkpoint, then the newest whole one.
 
         Nothing where none was saved yet; raises `RunError` where all there are are damaged.
         """
         for path in self.checkpoints():
             try:
-                yield load_checkpoint(path, like)
-                return
+                tree, header = load_checkpoint(path, like)
+                if path != _checkpoint_path(self.path, header.meta_step):
+                    raise RunError(f"{str(path)!r} says that it is of step {header.meta_step}")
             except RunError as error:
                 yield f"{error}; trying the one before"
+            else:
+                yield tree, header
+                return
         if self.checkpoints():
             raise RunError(
-                f"no checkpoint in {str(self.path / 'checkpoints')!r} can be read; nothing was "
-                "changed. Begin again in another directory, or delete them to begin again here"
+                f"no checkpoint in {str(self.path / CHECKPOINTS)!r} can be read; nothing was "
+                "changed; begin again in another directory"
             )
 
     def append_metrics(self, line: dict[str, Any]) -> None:
         """Add one line to metrics.jsonl."""
-        try:
-            with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError as error:
-            raise RunError(
-                f"cannot write {str(self.path / 'metrics.jsonl')!r}: {error.strerror or error}"
-            ) from None
+        metrics.append_metrics(self.path, line)
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """Every whole line of metrics.jsonl; a line cut off by a kill is left out."""
-        return read_metrics(self.path)
-
-    def rewind_metrics(self, meta_step: int) -> None:
-        """Drop lines past `meta_step`, which a resumed run writes again."""
-        kept = [m for m in self.metrics() if m["meta_step"] <= meta_step]
-        text = "".join(json.dumps(m) + "\n" for m in kept)
-        write_atomically(self.path / "metrics.jsonl", text.encode())
+    def rewind_metrics(self, meta_step: int) -> Iterator[str]:
+        """Drop lines past `meta_step`, which a resumed run writes again, and damaged ones; yields
+        a warning where lines are missing."""
+        warnings: list[str] = []
+        lines = metrics.read_metrics(self.path, warnings.append)
+        kept = [line for line in lines if line["meta_step"] <= meta_step]
+        metrics.write_metrics(self.path, kept)
+        yield from warnings
+        if not warnings and len(kept) < meta_step:
+            yield (
+                f"{self.path / metrics.NAME}: holds {len(kept):,} of the {meta_step:,} meta-steps "
+                "done before"
+            )
 
     def rule_path(self, meta_step: int) -> Path:
         """Where the ladder keeps the rule of that meta-step."""
-        return self.path / "rules" / f"step-{meta_step:09d}.safetensors"
+        return self.path / RULES / f"step-{meta_step:09d}.safetensors"
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _checkpoint_path(run: Path, meta_step: int) -> Path:
+    return run / CHECKPOINTS / f"step-{meta_step:09d}.safetensors"
+
+
+def _checkpoints(run: Path) -> list[Path]:
+    return sorted((run / CHECKPOINTS).glob("step-*.safetensors"), reverse=True)
+
+
+def _refuse_a_second_run(path: Path) -> None:
+    # a run that failed before its first meta-step left only its settings behind
+    if (path / metrics.NAME).exists() or _checkpoints(path):
+        raise RunError(
+            f"{str(path)!r} holds a run already; go on with it by --resume, or name another"
+        )
+
+
+def _refuse_lost_checkpoints(path: Path) -> None:
+    """A run saves a checkpoint before its first meta-step: without one it cannot go on."""
+    done = [
+        name
+        for name in (metrics.NAME, RULE)
+        if (path / name).is_file() and (path / name).stat().st_size
+    ]
+    if done and not _checkpoints(path):
+        raise RunError(
+            f"cannot resume {str(path)!r}: it has {' and '.join(done)}, but no checkpoint in "
+            f"{str(path / CHECKPOINTS)!r}; put them back, or begin again in another directory"
+        )
+
+
+def _check_writable(path: Path) -> None:
+    """Before hours of training: a link that leads nowhere, a file where a folder is meant, ..."""
+    for name in (CHECKPOINTS, RULES):
+        files.make_folder(path / name, RunError)
+    for name in (CONFIG, metrics.NAME, RULE):
+        files.check_writable(path / name, RunError)
 
 
 def read_config(path: Path) -> MetaTrainConfig:
     """The configuration of the run at `path`; raises `RunError` where there is none."""
-    file = path / "config.json"
-    try:
-        table = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{str(path)!r} holds no run: there is no config.json in it") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"cannot read {str(file)!r}: {error}") from None
+    file = path / CONFIG
+    if not file.exists():
+        raise RunError(f"{str(path)!r} holds no run: there is no config.json in it")
+    table = files.read_json(file, RunError)
+    if not isinstance(table, dict):
+        raise RunError(f"{str(file)!r} holds no table of settings")
     try:
         return parse_config(table)
     except ConfigError as error:
@@ -143,33 +207,4 @@ def read_config(path: Path) -> MetaTrainConfig:
 def write_config(path: Path, config: MetaTrainConfig) -> None:
     """The configuration of the run at `path`; raises `RunError` where the disk refuses."""
     text = json.dumps(config.model_dump(mode="json"), indent=2) + "\n"
-    write_atomically(path / "config.json", text.encode())
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Every whole line of a run's metrics.jsonl."""
-    file = path / "metrics.jsonl"
-    lines = []
-    if file.exists():
-        for text in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                lines.append(json.loads(text))
-            except json.JSONDecodeError:
-                continue
-    return lines
-
-
-def _lock(path: Path) -> FileLock:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / ".lock")
-        lock.acquire(blocking=False)
-        (path / ".pid").write_text(str(os.getpid()), encoding="utf-8")
-    except Timeout:
-        pid = (path / ".pid").read_text(encoding="utf-8") if (path / ".pid").exists() else "?"
-        raise RunError(
-            f"{str(path)!r} is in use by a live process (pid {pid}); wait for it, or stop it"
-        ) from None
-    except OSError as error:
-        raise RunError(f"cannot use {str(path)!r}: {error.strerror or error}") from None
-    return lock
+    files.write(path / CONFIG, text.encode(), RunError)

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metaplastic import hub
-from metaplastic.errors import ConfigError, RunError
-from metaplastic.meta.checkpoint import write_atomically
+from pydantic import BaseModel, Field, ValidationError
+
+from metaplastic import files, hub
+from metaplastic.errors import ConfigError, RunError, config_error
 from metaplastic.meta.config import (
     MetaTrainConfig,
     differing_fields,
@@ -25,11 +26,23 @@ from metaplastic.meta.config import (
     parse_config,
 )
 from metaplastic.meta.engines.mesh import share_of
-from metaplastic.meta.run_dir import read_config, write_config
+from metaplastic.meta.metrics import NAME as METRICS
+from metaplastic.meta.run_dir import RULE, read_config, write_config
 from metaplastic.tasks import load_sources
 
 RECORD = "stages.json"
-RULE = "rule.safetensors"
+_RULE_LIMIT = 1 << 28  # bytes
+
+
+class _StageRecord(BaseModel):
+    config: dict[str, Any]
+    until: int | None = Field(ge=1)
+
+
+class _Record(BaseModel):
+    """What stages.json holds."""
+
+    stages: list[_StageRecord] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -83,12 +96,13 @@ def make_stages(
     for number, own in enumerate(tables, 1):
         stop = own.pop("until", None)
         if stop is not None and (not isinstance(stop, int) or isinstance(stop, bool) or stop < 1):
-            raise ConfigError(f"stage {number}: until {stop!r}: a meta-step, 1 or more")
+            given = files.show(repr(stop))
+            raise ConfigError(f"stage {number}: until {given}: a meta-step, 1 or more")
         rule = own.get("rule")
         if number > 1 and isinstance(rule, dict) and "start" in rule:
             raise ConfigError(
-                f"stage {number}: rule.start {rule['start']!r}: a stage begins from the rule of "
-                "the one before; leave it out"
+                f"stage {number}: rule.start {files.show(rule['start'])!r}: a stage begins from "
+                "the rule of the one before; leave it out"
             )
         table = merge(table, own)
         before = [{"rule": {"start": str(stages[-1].path / RULE)}}] if stages else []
@@ -107,13 +121,12 @@ def _laid(table: Mapping[str, Any], overrides: Iterable[Mapping[str, Any]]) -> M
 
 
 def record_stages(out: Path, stages: list[Stage]) -> None:
-    """What OUT is to hold, for `read_stages`; nothing where it is a single run."""
-    if stages[0].path == out:
-        return
+    """What OUT is to hold, for `read_stages`. Raises `RunError` where the disk refuses."""
     tables = [
         {"until": stage.until, "config": stage.config.model_dump(mode="json")} for stage in stages
     ]
-    write_atomically(out / RECORD, (json.dumps({"stages": tables}, indent=1) + "\n").encode())
+    text = json.dumps({"stages": tables}, indent=1) + "\n"
+    files.write(out / RECORD, text.encode(), RunError)
 
 
 def read_stages(out: Path) -> list[Stage] | None:
@@ -122,19 +135,23 @@ def read_stages(out: Path) -> list[Stage] | None:
     Raises `RunError` where their record cannot be read.
     """
     file = out / RECORD
-    if not file.is_file():
-        return None
     try:
-        tables = json.loads(file.read_text(encoding="utf-8"))["stages"]
+        if not file.is_file():
+            return None
+    except OSError as error:
+        raise RunError(f"cannot read {files.show(file)}: {error.strerror}") from None
+    try:
+        record = _Record.model_validate(files.read_json(file, RunError))
         stages: list[Stage] = []
-        for number, table in enumerate(tables, 1):
-            config = parse_config(table["config"])
+        for number, table in enumerate(record.stages, 1):
+            config = parse_config(table.config)
             if stages:
                 config = _from(config, str(stages[-1].path / RULE))
-            stages.append(Stage(out / f"stage-{number}", config, table["until"]))
+            stages.append(Stage(out / f"stage-{number}", config, table.until))
         return stages
-    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
-        raise RunError(f"cannot read {str(file)!r}: {error}") from None
+    except (ValidationError, ConfigError) as error:
+        line = config_error(error, "record") if isinstance(error, ValidationError) else error
+        raise RunError(f"cannot read {str(file)!r}: {line}") from None
 
 
 def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:
@@ -147,7 +164,7 @@ def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:
     begun = [stage for stage in stages if stage.begun]
     if resume and not begun:
         raise RunError(f"{str(out)!r} holds no run: there is no stage-1 in it")
-    if not resume and any((stage.path / "metrics.jsonl").exists() for stage in begun):
+    if not resume and any((stage.path / METRICS).exists() for stage in begun):
         raise RunError(
             f"{str(out)!r} holds a run already; go on with it by --resume, or name another"
         )
@@ -206,4 +223,5 @@ def _from(config: MetaTrainConfig, start: str | None) -> MetaTrainConfig:
 def publish(out: Path, stage: Stage) -> None:
     """The newest rule of a stage, where it has one, as OUT's own."""
     if stage.path != out and (stage.path / RULE).is_file():
-        write_atomically(out / RULE, (stage.path / RULE).read_bytes())
+        content = files.read_bytes(stage.path / RULE, RunError, limit=_RULE_LIMIT)
+        files.write(out / RULE, content, RunError)

@@ -14,6 +14,7 @@ import numpy as np
 
 from metaplastic import hub
 from metaplastic.errors import ConfigError, RunError
+from metaplastic.files import make_folder
 from metaplastic.meta import optimizer
 from metaplastic.meta.config import MetaTrainConfig
 from metaplastic.meta.engines import EngineOptions, Gathered, get_engine
@@ -143,25 +144,24 @@ class Trainer:
             else:
                 loaded = found
         if loaded is None:
-            self._run.rewind_metrics(0)
-            return
-        tree, header = loaded
-        self._rule, self._optimizer = tree["rule"], tree["optimizer"]
-        self._meta_step = header["meta_step"]
-        self._seconds = header["seconds"]
-        self._best = header["validation"]
-        self._engine.restore(self._rule, tree["engine"])
-        self._run.rewind_metrics(self._meta_step)
-        self._reporter.message(f"resumed at meta-step {self._meta_step}")
+            self._save()  # from here on a run without a checkpoint is one that lost it
+        else:
+            tree, header = loaded
+            self._rule, self._optimizer = tree["rule"], tree["optimizer"]
+            self._meta_step, self._seconds = header.meta_step, header.seconds
+            self._best = header.validation
+            self._engine.restore(self._rule, tree["engine"])
+            self._reporter.message(f"resumed at meta-step {self._meta_step}")
+        for warning in self._run.rewind_metrics(self._meta_step):
+            self._reporter.warning(warning)
 
     def _tree(self) -> dict[str, Any]:
         return {"rule": self._rule, "optimizer": self._optimizer, "engine": self._engine.state()}
 
     def _save(self) -> None:
-        path = self._run.save(
-            self._meta_step, self._tree(), {"seconds": self._seconds, "validation": self._best}
-        )
-        self._reporter.saved(path)
+        path = self._run.save(self._meta_step, self._tree(), self._seconds, self._best)
+        if self._meta_step:
+            self._reporter.saved(path)
 
     def _report(self, gathered: Gathered, norm: float) -> None:
         config = self._config
@@ -207,7 +207,7 @@ class Trainer:
         )
         if rung:
             path = self._run.rule_path(self._meta_step)
-            path.parent.mkdir(exist_ok=True)
+            make_folder(path.parent, RunError)
             hub.save_rule(self.rule, path, card)
         hub.save_rule(self.rule, self._run.path / "rule.safetensors", card)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from metaplastic.errors import RunError
 from metaplastic.evaluation.named_rule import stages_of
 from metaplastic.evaluation.studies.curves import curve_of
 from metaplastic.evaluation.studies.study import Study, StudySettings
+from metaplastic.meta.metrics import read_metrics
 
 KEPT = 300  # points of the loss that the results hold
 
@@ -41,7 +42,7 @@ class MetaTraining(Study):
                 f"{self.context.rule.name} does not lie in a run directory; give a run, or a rule "
                 "file inside one: --rule runs/NAME"
             )
-        loss = read_loss(*(stage / "metrics.jsonl" for stage in stages_of(run)))
+        loss = read_loss(*stages_of(run), warn=self.context.notes.append)
         ladder = self.context.ladder(own.rungs)
         found = {}
         for address in self.context.available(own.datasets):
@@ -57,26 +58,20 @@ class MetaTraining(Study):
         }
 
 
-def read_loss(*paths: Path) -> dict[str, list[float]]:
+def read_loss(*runs: Path, warn: Callable[[str], None]) -> dict[str, list[float]]:
     """Meta-steps and losses of one run, or of stages one after another; averaged over equal
-    stretches where there are many. Losses that are not finite are left out. Raises `RunError`
-    where there is no record."""
+    stretches where there are many. Losses that are not finite are left out; `warn` is told how
+    many lines could not be read. Raises `RunError` where there is no record."""
     steps, losses, done = [], [], 0
-    for path in paths:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
-        last = 0
+    for run in runs:
+        lines = read_metrics(run, warn)
         for line in lines:
-            try:
-                entry = json.loads(line)
-            except ValueError:  # a line cut off by a kill
-                continue
-            last = max(last, entry["meta_step"])
-            if entry.get("loss") is not None and np.isfinite(entry["loss"]):
-                steps.append(done + entry["meta_step"])
-                losses.append(entry["loss"])
-        done += last
+            if np.isfinite(line["loss"]):
+                steps.append(done + line["meta_step"])
+                losses.append(line["loss"])
+        done += lines[-1]["meta_step"] if lines else 0
     if not losses:
-        raise RunError(f"{paths[-1].parent} has no record of its loss yet")
+        raise RunError(f"{runs[-1]} has no record of its loss yet")
     parts = min(KEPT, len(losses))
     return {
         "meta_step": [float(np.mean(part)) for part in np.array_split(np.array(steps), parts)],

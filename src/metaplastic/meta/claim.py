@@ -1,0 +1,68 @@
+"""A directory that one live process alone writes in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from metaplastic import files
+from metaplastic.errors import RunError
+
+LOCK, PID = ".lock", ".pid"
+
+
+class Claim:
+    """A locked directory. Release it, or give it up where nothing came of it."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the directory where it is missing, and lock it.
+
+        Raises `RunError` where a live process has locked it, or it cannot be written in.
+        """
+        self.path = path
+        self._made = not os.path.lexists(path)
+        files.make_folder(path, RunError)
+        self._lock = FileLock(path / LOCK)
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            raise RunError(
+                f"{str(path)!r} is in use by a live process (pid {_read_pid(path)}); "
+                "wait for it, or stop it"
+            ) from None
+        except (OSError, NotImplementedError) as error:
+            raise RunError(f"cannot lock {str(path)!r}: {error}") from None
+        files.write(path / PID, str(os.getpid()).encode(), RunError)
+
+    def release(self) -> None:
+        """Let other processes in."""
+        self._lock.release()
+
+    def give_up(self, paths: Iterable[Path]) -> None:
+        """Release it, and remove what a start that came to nothing has left: these files, these
+        folders where they are empty, and the directory where it was made for it."""
+        for path in [*paths, self.path / PID, self.path / LOCK]:
+            _remove(path)
+        self._lock.release()
+        if self._made:
+            _remove(self.path)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_symlink():
+            return  # someone's own
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink()
+
+
+def _read_pid(path: Path) -> str:
+    with suppress(OSError):
+        return files.show((path / PID).read_text(encoding="utf-8", errors="replace")[:20])
+    return "?"

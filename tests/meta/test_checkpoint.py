@@ -1,0 +1,154 @@
+"""A checkpoint is what was saved or an error; nothing that changed on disk is gone on from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from metaplastic.errors import RunError
+from metaplastic.hub import container
+from metaplastic.meta.checkpoint import FORMAT, LARGEST, Header, load_checkpoint, save_checkpoint
+
+HEADER = Header(meta_step=7, seconds=1.5, validation={"0": 0.25, "10": 0.5})
+
+
+def _tree() -> dict[str, Any]:
+    return {
+        "rule": {"w": jnp.arange(6, dtype=jnp.float32).reshape(2, 3), "empty": jnp.zeros((0, 2))},
+        "optimizer": {"step": jnp.asarray(3, jnp.int32), "average": jnp.ones(3)},
+        "engine": {
+            "phi": [jnp.full((2, 2), jnp.nan), jnp.zeros(1, bool)],
+            "serial": np.arange(2, dtype=np.int32),
+        },
+    }
+
+
+def _arrays(tree: Any) -> dict[str, np.ndarray]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+
+
+def _write(path: Path, header: Any, *, version: str, tree: Any = None) -> None:
+    """A checkpoint with any header: of version 1 without, of version 2 with the right digest."""
+    text = header if isinstance(header, str) else json.dumps(header)
+    metadata = {"format": FORMAT, "version": version, "header": text}
+    arrays = _arrays(_tree() if tree is None else tree)
+    if version == "1":
+        path.write_bytes(save(arrays, metadata))
+    else:
+        container.write(path, arrays, metadata, RunError)
+
+
+def _same(found: Any) -> None:
+    for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(_tree()), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert np.asarray(ours).dtype == np.asarray(theirs).dtype
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, _tree(), HEADER)
+    tree, header = load_checkpoint(path, _tree())
+    _same(tree)
+    assert header == HEADER
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_checkpoints_without_a_digest_still_load(tmp_path: Path) -> None:
+    _write(tmp_path / "a", HEADER.model_dump(), version="1")
+    tree, header = load_checkpoint(tmp_path / "a", _tree())
+    _same(tree)
+    assert header == HEADER
+
+
+def test_no_flipped_bit_is_taken_for_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, _tree(), HEADER)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        bit = 1 << (at % 8)
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+        with pytest.raises(RunError) as error:
+            load_checkpoint(path, _tree())
+        assert "\n" not in str(error.value)
+        assert len(str(error.value)) < 900
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.parametrize("cut", [0, 1, 8, 100, -1])
+def test_a_file_cut_short_is_damaged(version: str, cut: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    _write(path, HEADER.model_dump(), version=version)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(RunError):
+        load_checkpoint(path, _tree())
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [
+        ({"seconds": 1.0, "validation": {}}, "meta_step"),
+        ({"meta_step": 1, "validation": {}}, "seconds"),
+        ({"meta_step": 1, "seconds": 1.0}, "validation"),
+        ({"meta_step": "1", "seconds": 1.0, "validation": {}}, "meta_step"),
+        ({"meta_step": -1, "seconds": 1.0, "validation": {}}, "meta_step"),
+        ({"meta_step": 1, "seconds": float("nan"), "validation": {}}, "seconds"),
+        ({"meta_step": 1, "seconds": 1.0, "validation": {"0": "x" * 5000}}, "validation"),
+        ({"meta_step": int("9" * 4000), "seconds": 1.0, "validation": {}}, "meta_step"),
+        ([], "header"),
+        ("", "header"),
+        ("[" * 100_000, "header"),
+        ("{", "header"),
+    ],
+)
+def test_a_header_without_a_field_is_named(
+    header: Any, named: str, version: str, tmp_path: Path
+) -> None:
+    _write(tmp_path / "a", header, version=version)
+    with pytest.raises(RunError, match=f"damaged checkpoint .*{named}") as error:
+        load_checkpoint(tmp_path / "a", _tree())
+    assert len(str(error.value)) < 900
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 5e35, -2 * LARGEST])
+@pytest.mark.parametrize("part", ["w", "average"])
+def test_no_absurd_theta_is_gone_on_from(
+    part: str, value: float, version: str, tmp_path: Path
+) -> None:
+    tree = _tree()
+    if part == "w":
+        tree["rule"]["w"] = tree["rule"]["w"].at[1, 1].set(value)
+    else:
+        tree["optimizer"]["average"] = tree["optimizer"]["average"].at[0].set(value)
+    _write(tmp_path / "a", HEADER.model_dump(), version=version, tree=tree)
+    with pytest.raises(RunError, match=f"damaged checkpoint .*{part}.* holds"):
+        load_checkpoint(tmp_path / "a", _tree())
+
+
+def test_what_is_no_checkpoint_of_this_run_is_named(tmp_path: Path) -> None:
+    other = _tree()
+    other["rule"]["more"] = other["rule"].pop("empty")
+    _write(tmp_path / "names", HEADER.model_dump(), version="2", tree=other)
+    other = _tree()
+    other["rule"]["w"] = other["rule"]["w"].T
+    _write(tmp_path / "shapes", HEADER.model_dump(), version="2", tree=other)
+    for name in ("names", "shapes"):
+        with pytest.raises(RunError, match="does not fit this configuration"):
+            load_checkpoint(tmp_path / name, _tree())
+    _write(tmp_path / "newer", HEADER.model_dump(), version="3")
+    with pytest.raises(RunError, match="version '3'"):
+        load_checkpoint(tmp_path / "newer", _tree())
+    (tmp_path / "rule").write_bytes(save({}, {"format": "metaplastic-rule"}))
+    with pytest.raises(RunError, match="not a checkpoint"):
+        load_checkpoint(tmp_path / "rule", _tree())
+    with pytest.raises(RunError, match="damaged checkpoint"):
+        load_checkpoint(tmp_path / "none", _tree())
