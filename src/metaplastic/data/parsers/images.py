@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from metaplastic.data.parsers.depth import Depth
 from metaplastic.data.parsers.image_formats import describe, formats_of
+from metaplastic.data.parsers.quiet import no_stderr
 from metaplastic.errors import DataError
 
 MAX_PIXELS = 100_000_000
@@ -75,7 +76,9 @@ def decode(data: bytes, where: str, reading: Reading) -> Picture:
                 image.draft(None, (2 * size, 2 * size))  # a JPEG can be decoded smaller
             # A PSD file's layers are one picture.
             several = image.format != "PSD" and bool(getattr(image, "is_animated", False))
-            picture = replace(_decode(image, data, where, reading), first_of_several=several)
+            with no_stderr() if image.format == "TIFF" else nullcontext():
+                picture = _decode(image, data, where, reading)
+            picture = replace(picture, first_of_several=several)
     except DataError:
         raise
     except MemoryError as error:
