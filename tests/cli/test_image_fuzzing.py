@@ -5,6 +5,7 @@ Every file in is a row out, or it is counted as left out and named, or there is 
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import re
@@ -15,13 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from metaplastic import save_rule
 from metaplastic.cli.app import main
+from metaplastic.rules import make_rule
 
 # Which formats hold which mode, as Pillow writes them.
 _FORMATS = {
@@ -133,41 +137,93 @@ def _count(pattern: str, text: str) -> int:
     return sum(int(number.replace(",", "")) for number in re.findall(pattern, text, re.MULTILINE))
 
 
-@pytest.mark.filterwarnings("error")  # none reaches the user
-@settings(
-    max_examples=int(os.environ.get("METAPLASTIC_FUZZ", "150")),
+def _write(root: Path, files: list[_File], systems: bool) -> None:
+    root.mkdir()
+    for file in files:
+        (root / file.name).parent.mkdir(parents=True, exist_ok=True)
+        (root / file.name).write_bytes(file.data)
+    for name in _OF_SYSTEMS if systems else ():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(b"x")
+
+
+def _is_refused(status: int, err: str, files: list[_File], resized: bool) -> bool:
+    """Whether it ended in one line of error, and rightly; a warning is no error."""
+    if status == 0:
+        return False
+    assert status == 2
+    assert err.startswith("metaplastic: ")
+    assert err.count("\n") == 1
+    images = [file for file in files if file.taken]
+    assert not images or not resized or not all(file.whole for file in images)
+    return True
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of 16 inputs, fitted on grey images of 4×4."""
+    folder = tmp_path_factory.mktemp("model")
+    save_rule(make_rule("hebbian", jax.random.key(0)), folder / "rule.safetensors")
+    np.save(folder / "x.npy", np.random.default_rng(0).normal(size=(12, 16)))
+    sizes = ("--max-iter", "1", "--hidden", "4", "--components", "2", "--quiet")
+    rule, out = str(folder / "rule.safetensors"), str(folder / "m.safetensors")
+    given = ("fit", str(folder / "x.npy"), "--rule", rule, "--out", out, *sizes)
+    assert _run(*given) == (0, "", "")
+    return Path(out)
+
+
+_SETTINGS = settings(
+    max_examples=int(os.environ.get("METAPLASTIC_FUZZ", "100")),
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+@pytest.mark.filterwarnings("error")  # none reaches the user
+@_SETTINGS
 @given(
     _files(),
     st.sampled_from(["@4", "@4", "@4?mode=grey", "@7?background=0&mode=colour", ""]),
     st.booleans(),
 )
-def test_every_file_is_a_row_or_is_named(files: list[_File], form: str, systems: bool) -> None:
+def test_every_file_is_counted(files: list[_File], form: str, systems: bool) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "set"
-        root.mkdir()
-        for file in files:
-            path = root / file.name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file.data)
-        for name in _OF_SYSTEMS if systems else ():
-            (root / name).parent.mkdir(exist_ok=True)
-            (root / name).write_bytes(b"x")
+        _write(root, files, systems)
         with patch.dict(os.environ, {"METAPLASTIC_CACHE": f"{scratch}/cache"}):
             status, out, err = _run("data", "info", f"folder:{root}{form}")
             again = _run("data", "info", f"folder:{root}{form}")
     assert again == (status, out, err)  # the second is read from the cache
-    images = [file for file in files if file.taken]
-    if status == 0:
-        rows = _count(r"^split +\w+: ([\d,]+) examples", out)
-        left_out = _count(r"^note +([\d,]+) files? left out", out)
-        assert rows == len(images)
-        assert rows + left_out == len(files)
+    if _is_refused(status, err, files, bool(form)):
         return
-    assert status == 2
-    assert err.startswith("metaplastic: ")
-    assert err.count("\n") == 1
-    assert not images or not form or not all(file.whole for file in images)
+    rows = _count(r"^split +\w+: ([\d,]+) examples", out)
+    left_out = _count(r"^note +([\d,]+) files? left out", out)
+    assert rows == sum(file.taken for file in files)
+    assert rows + left_out == len(files)
+
+
+@_SETTINGS
+@given(_files(), st.booleans())
+def test_every_image_is_a_row_of_features(model: Path, files: list[_File], systems: bool) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        root, features = Path(scratch) / "set", Path(scratch) / "features.csv"
+        _write(root, files, systems)
+        with patch.dict(os.environ, {"METAPLASTIC_CACHE": f"{scratch}/cache"}):
+            address = f"folder:{root}@4?mode=grey"
+            given = ("transform", str(model), address, "--out", str(features))
+            status, _, err = _run(*given)
+        if _is_refused(status, err, files, True):
+            return
+        with features.open(encoding="utf-8", newline="") as file:
+            lines = list(csv.reader(file))[1:]
+    expected = [_as_written(file.name) for file in files if file.taken]
+    assert sorted(line[0] for line in lines) == sorted(expected)
+    assert np.isfinite(np.array([line[1:] for line in lines], float)).all()
+    left_out = _count(r"(?:: |; )([\d,]+) files? left out", err)
+    assert left_out == len(files) - len(expected)
+
+
+def _as_written(name: str) -> str:
+    """A file's name as one line of valid UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
