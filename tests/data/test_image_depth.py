@@ -164,6 +164,13 @@ def test_black_strokes_on_a_transparent_ground_are_seen(cache: Path, tmp_path: P
     assert (_rows(load(f"folder:{root}?background=40"))[0] != 255).all()
 
 
+def test_lab_is_shown_in_rgb() -> None:
+    # White, black, and a red whose CIELAB values are 53, 80, 67 (signed, as offset bytes).
+    image = Image.frombytes("LAB", (3, 1), bytes([255, 0, 0, 0, 0, 0, 135, 80, 67]))
+    found = image_array(encoded(image, "TIFF"))[0].astype(int)
+    assert np.abs(found - [[255, 255, 255], [0, 0, 0], [255, 0, 0]]).max() <= 12
+
+
 def test_opaque_alpha_changes_nothing() -> None:
     image = picture(4, mode="RGB")
     layers = image.convert("RGBA")

@@ -178,6 +178,8 @@ def _transpose(values: NDArray[Any], method: int) -> NDArray[Any]:
 def _eight_bits(image: Any, data: bytes, reading: Reading) -> tuple[NDArray[np.uint8], bool]:
     grey = image.mode in _GREY
     see_through = False
+    if image.mode == "LAB":
+        image = _lab_to_rgb(image)
     if image.has_transparency_data:
         from PIL import Image
 
@@ -194,6 +196,13 @@ def _eight_bits(image: Any, data: bytes, reading: Reading) -> tuple[NDArray[np.u
             image = colours
     target = {"grey": "L", "colour": "RGB", None: "L" if grey else "RGB"}[reading.mode]
     return np.asarray(image.convert(target), np.uint8), see_through
+
+
+def _lab_to_rgb(image: Any) -> Any:
+    from PIL import ImageCms
+
+    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
 
 
 def _scale_transparency(image: Any, data: bytes) -> None:
