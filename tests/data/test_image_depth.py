@@ -12,6 +12,7 @@ from PIL import Image
 from published import encoded, image_array, picture, png, tiff
 
 from metaplastic.data import Dataset, load
+from metaplastic.data.parsers import images
 from metaplastic.data.parsers.images import Reading, decode
 from metaplastic.errors import DataError
 
@@ -169,6 +170,23 @@ def test_lab_is_shown_in_rgb() -> None:
     image = Image.frombytes("LAB", (3, 1), bytes([255, 0, 0, 0, 0, 0, 135, 80, 67]))
     found = image_array(encoded(image, "TIFF"))[0].astype(int)
     assert np.abs(found - [[255, 255, 255], [0, 0, 0], [255, 0, 0]]).max() <= 12
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "LAB"])
+def test_bands_agree_with_the_whole(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = picture(5, (20, 30), "RGB")
+    if mode == "RGBA":
+        image.putalpha(picture(6, (20, 30)))
+    elif mode == "LAB":
+        image = Image.frombytes("LAB", image.size, image.tobytes())
+    else:
+        image = image.convert(mode)
+    options = {"transparency": 3} if mode == "P" else {}
+    file = io.BytesIO()
+    image.save(file, "TIFF" if mode in ("CMYK", "LAB") else "PNG", **options)
+    whole = image_array(file.getvalue())
+    monkeypatch.setattr(images, "_BAND", 7 * 20)
+    np.testing.assert_array_equal(image_array(file.getvalue()), whole)
 
 
 def test_opaque_alpha_changes_nothing() -> None:

@@ -18,6 +18,7 @@ from metaplastic.data.parsers.quiet import no_stderr
 from metaplastic.errors import DataError
 
 MAX_PIXELS = 100_000_000
+_BAND = 1 << 22  # pixels converted at once
 _GREY = frozenset({"1", "L", "LA", "La"})
 
 
@@ -176,26 +177,39 @@ def _transpose(values: NDArray[Any], method: int) -> NDArray[Any]:
 
 
 def _eight_bits(image: Any, data: bytes, reading: Reading) -> tuple[NDArray[np.uint8], bool]:
-    grey = image.mode in _GREY
+    """(h, w) or (h, w, 3), and whether any pixel was transparent; in bands, to spare memory."""
+    _scale_transparency(image, data)
+    width, height = image.size
+    grey = reading.mode == "grey" or (reading.mode is None and image.mode in _GREY)
+    array = np.empty((height, width) if grey else (height, width, 3), np.uint8)
     see_through = False
+    step = max(1, _BAND // width)
+    for top in range(0, height, step):
+        end = min(top + step, height)
+        band = image if step >= height else image.crop((0, top, width, end))
+        band, transparent = _on_background(band, reading.background)
+        see_through |= transparent
+        array[top:end] = np.asarray(band.convert("L" if grey else "RGB"))
+    return array, see_through
+
+
+def _on_background(image: Any, tone: int) -> tuple[Any, bool]:
+    """The image without its transparency, and whether it had any pixel that is not opaque."""
     if image.mode == "LAB":
         image = _lab_to_rgb(image)
-    if image.has_transparency_data:
-        from PIL import Image
+    if not image.has_transparency_data:
+        return image, False
+    from PIL import Image
 
-        _scale_transparency(image, data)
-        layers = image.convert("RGBA")
-        alpha = layers.getchannel("A")
-        see_through = alpha.getextrema()[0] < 255
-        colours = layers.getchannel("R") if grey else layers.convert("RGB")
-        if see_through:
-            tone = reading.background
-            image = Image.new(colours.mode, colours.size, tone if grey else (tone,) * 3)
-            image.paste(colours, mask=alpha)
-        else:
-            image = colours
-    target = {"grey": "L", "colour": "RGB", None: "L" if grey else "RGB"}[reading.mode]
-    return np.asarray(image.convert(target), np.uint8), see_through
+    grey = image.mode in _GREY
+    layers = image.convert("RGBA")
+    alpha = layers.getchannel("A")
+    colours = layers.getchannel("R") if grey else layers.convert("RGB")
+    if alpha.getextrema()[0] == 255:
+        return colours, False
+    ground = Image.new(colours.mode, colours.size, tone if grey else (tone,) * 3)
+    ground.paste(colours, mask=alpha)
+    return ground, True
 
 
 def _lab_to_rgb(image: Any) -> Any:
