@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from metaplastic.data import resizing
 from metaplastic.data.resizing import axis_weights, resize_images
 from metaplastic.errors import DataError
 
@@ -29,6 +30,17 @@ def test_shrinking_averages_areas(old: int, new: int) -> None:
     rounded = resize_images(images, (new, new))
     assert rounded.dtype == np.uint8
     assert np.abs(rounded.astype(float) - result).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("shape", [(2, 50, 40), (1, 50, 40, 3)])
+@pytest.mark.parametrize("size", [(7, 9), (70, 90), (7, 90)])
+def test_parts_of_a_huge_image_agree_with_the_whole(
+    shape: tuple[int, ...], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    whole = resize_images(images, size)
+    monkeypatch.setattr(resizing, "_BLOCK", 500)
+    np.testing.assert_allclose(resize_images(images, size), whole, atol=1e-5)
 
 
 @pytest.mark.parametrize(("old", "new"), [(8, 14), (8, 28), (28, 32), (1, 5), (2, 3)])

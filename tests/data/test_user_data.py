@@ -261,3 +261,14 @@ def test_contact_sheets(tmp_path: Path) -> None:
     assert (contact_sheet(load("two_moons")).std(axis=(0, 1)) > 0).all()
     with pytest.raises(DataError, match="cannot be written"):
         save_contact_sheet(dataset, tmp_path / "no" / "d.png")
+
+
+def test_a_contact_sheet_of_large_images_is_not_huge() -> None:
+    from metaplastic.data.contact_sheet import contact_sheet
+
+    images = np.zeros((40, 300, 600, 3), np.uint8)
+    images[:, :, :300] = 255
+    sheet = contact_sheet(from_arrays(images, np.arange(40) % 2))
+    assert sheet.shape == (2 * (64 + 2) + 2, 16 * (128 + 2) + 2, 3)
+    assert (sheet[2:66, 2:66] == 255).all()
+    assert (sheet[2:66, 66:130] == 0).all()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from metaplastic import files
 from metaplastic.data.dataset import Dataset, Split
+from metaplastic.data.resizing import resize_images
 from metaplastic.data.views import to_matrix
 from metaplastic.errors import DataError
 
@@ -16,6 +17,7 @@ ROWS = 20
 COLUMNS = 20
 _GAP = 2
 _TILE = 56  # pixels to which small images are enlarged, by a whole factor
+_LARGEST_TILE = 128
 _COLOURS = np.array(
     [[230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [204, 121, 167]], np.uint8
 )
@@ -61,19 +63,25 @@ def _choose(part: Split, rng: np.random.Generator) -> list[NDArray[np.int64]]:
 def _images(part: Split, rng: np.random.Generator) -> NDArray[np.uint8]:
     rows = _choose(part, rng)
     images = np.asarray(part.inputs)
-    height, width = images.shape[1:3]
+    height, width = _tile_size(*images.shape[1:3])
     factor = max(1, _TILE // max(height, width))
     tall, wide = height * factor + _GAP, width * factor + _GAP
     columns = max(len(row) for row in rows)
     sheet = np.full((len(rows) * tall + _GAP, columns * wide + _GAP, 3), 64, np.uint8)
     for i, row in enumerate(rows):
         for j, index in enumerate(row):
-            image = np.asarray(images[index], np.uint8)
+            image = np.asarray(resize_images(images[index][None], (height, width))[0], np.uint8)
             tile = image if image.ndim == 3 else np.repeat(image[..., None], 3, -1)
             tile = tile.repeat(factor, 0).repeat(factor, 1)
             top, left = i * tall + _GAP, j * wide + _GAP
             sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
     return sheet
+
+
+def _tile_size(height: int, width: int) -> tuple[int, int]:
+    """The size at which images are shown: their own, or less where the sheet would be huge."""
+    scale = min(1.0, _LARGEST_TILE / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _points(part: Split, side: int = 480) -> NDArray[np.uint8]:

@@ -57,11 +57,24 @@ def resize_images(images: NDArray[np.generic], size: tuple[int, int]) -> NDArray
     out = np.empty((count, *size, *channels), np.uint8 if whole else np.float32)
     step = max(1, _BLOCK // max(1, height * width * max(1, int(np.prod(channels)))))
     for start in range(0, count, step):
-        block = images[start : start + step].astype(np.float32)
-        n = block.shape[0]
+        block = images[start : start + step]
+        n = len(block)
         # (n, H, W·C): rows first, then columns with the channels kept last.
-        block = np.matmul(rows, block.reshape(n, height, -1))
-        block = np.matmul(columns, block.reshape(n, size[0], width, -1))
-        block = block.reshape(n, *size, *channels)
-        out[start : start + step] = np.clip(np.rint(block), 0, 255) if whole else block
+        resized = _resize_rows(rows, block.reshape(n, height, -1))
+        resized = np.matmul(columns, resized.reshape(n, size[0], width, -1))
+        resized = resized.reshape(n, *size, *channels)
+        out[start : start + n] = np.clip(np.rint(resized), 0, 255) if whole else resized
     return out
+
+
+def _resize_rows(rows: NDArray[np.float32], images: NDArray[np.generic]) -> NDArray[np.float32]:
+    """rows (new, old) times images (n, old, values), in float32; a huge image part by part."""
+    height, values = images.shape[1:]
+    step = max(1, _BLOCK // max(1, values))
+    if step >= height:
+        return np.matmul(rows, images.astype(np.float32))
+    total = np.zeros((len(images), len(rows), values), np.float32)
+    for top in range(0, height, step):
+        part = images[:, top : top + step].astype(np.float32)
+        total += np.matmul(rows[:, top : top + step], part)
+    return total

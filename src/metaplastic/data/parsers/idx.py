@@ -12,14 +12,19 @@ import math
 import zlib
 from io import BytesIO
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metaplastic.data.parsers.bounded import Readable, read_at_most
 from metaplastic.errors import DataError
 
 _UNSIGNED_BYTE = 8
+_CHUNK = 1 << 20
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 def read_idx(path: Path, dimensions: int, limit: int) -> NDArray[np.uint8]:
@@ -47,9 +52,9 @@ def parse_idx(data: bytes, dimensions: int, where: str) -> NDArray[np.uint8]:
     return _read(BytesIO(data), dimensions, where, None)
 
 
-def _read(file: Readable, dimensions: int, where: str, limit: int | None) -> NDArray[np.uint8]:
+def _read(file: _Readable, dimensions: int, where: str, limit: int | None) -> NDArray[np.uint8]:
     start = 4 + 4 * dimensions
-    header = bytes(read_at_most(file, start))
+    header = bytes(_read_at_most(file, start))
     if len(header) < 4:
         raise DataError(f"{where}: truncated: {len(header)} bytes, an IDX file starts with 4")
     expected = bytes([0, 0, _UNSIGNED_BYTE, dimensions])
@@ -69,7 +74,7 @@ def _read(file: Readable, dimensions: int, where: str, limit: int | None) -> NDA
             f"{where}: its header promises {count:,} bytes of data for shape {shape}; "
             f"at most {limit:,} are expected"
         )
-    body = read_at_most(file, count + 1)
+    body = _read_at_most(file, count + 1)
     if len(body) != count:
         problem, held = ("truncated", f"{len(body)}") if len(body) < count else ("too long", "more")
         raise DataError(
@@ -77,3 +82,17 @@ def _read(file: Readable, dimensions: int, where: str, limit: int | None) -> NDA
             f"it holds {held}"
         )
     return np.frombuffer(body, np.uint8).reshape(shape)
+
+
+def _read_at_most(file: _Readable, count: int) -> bytearray:
+    """The next `count` bytes, fewer where the file ends before.
+
+    Read in chunks, so memory is that of the bytes there are, not of those asked for.
+    """
+    data = bytearray()
+    while len(data) < count:
+        chunk = file.read(min(_CHUNK, count - len(data)))
+        if not chunk:
+            break
+        data += chunk
+    return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 
 # Pillow's decoders that work within the process. Left out on purpose: EPS, which starts
@@ -18,6 +19,8 @@ def _registered() -> tuple[frozenset[str], dict[str, str]]:
     from PIL import Image
 
     Image.init()
+    # Pillow logs some complaints besides raising them; without a handler Python prints those.
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     known = {**Image.registered_extensions(), **_SUFFIXES}
     allowed = frozenset(_BY_CONTENT + _BY_SUFFIX) & Image.OPEN.keys()
     return allowed, {suffix: name for suffix, name in known.items() if name in allowed}

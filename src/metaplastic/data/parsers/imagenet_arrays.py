@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from metaplastic.data.cache import Parsed
 from metaplastic.data.dataset import Split
 from metaplastic.data.parsers.archive import Limits, read_members
-from metaplastic.data.parsers.bounded import read_file
 from metaplastic.data.parsers.npz import read_npz
 from metaplastic.data.progress import Progress
 from metaplastic.data.resizing import resize_images
 from metaplastic.errors import DataError
+from metaplastic.files import read_bytes
 
 _LIMITS = Limits(member=1 << 32)
 _KEYS = ("data", "labels")
@@ -88,7 +88,8 @@ def _batch(
 def _class_names(path: Path) -> tuple[str, ...]:
     names = [f"class {number:04d}" for number in range(1, _CLASSES + 1)]
     if path.is_file():
-        for line in read_file(path, _MAX_NAMES).decode("utf-8", "replace").splitlines():
+        text = read_bytes(path, DataError, limit=_MAX_NAMES).decode("utf-8", "replace")
+        for line in text.splitlines():
             fields = line.split()
             if len(fields) >= 2 and fields[1].isdigit() and 1 <= int(fields[1]) <= _CLASSES:
                 names[int(fields[1]) - 1] = fields[0]

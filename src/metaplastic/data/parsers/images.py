@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from metaplastic.data.parsers.depth import Depth
 from metaplastic.data.parsers.image_formats import describe, formats_of
+from metaplastic.data.parsers.quiet import no_stderr
 from metaplastic.errors import DataError
 
 MAX_PIXELS = 100_000_000
+_BAND = 1 << 22  # pixels converted at once
 _GREY = frozenset({"1", "L", "LA", "La"})
 
 
@@ -75,7 +77,9 @@ def decode(data: bytes, where: str, reading: Reading) -> Picture:
                 image.draft(None, (2 * size, 2 * size))  # a JPEG can be decoded smaller
             # A PSD file's layers are one picture.
             several = image.format != "PSD" and bool(getattr(image, "is_animated", False))
-            picture = replace(_decode(image, data, where, reading), first_of_several=several)
+            with no_stderr() if image.format == "TIFF" else nullcontext():
+                picture = _decode(image, data, where, reading)
+            picture = replace(picture, first_of_several=several)
     except DataError:
         raise
     except MemoryError as error:
@@ -173,24 +177,46 @@ def _transpose(values: NDArray[Any], method: int) -> NDArray[Any]:
 
 
 def _eight_bits(image: Any, data: bytes, reading: Reading) -> tuple[NDArray[np.uint8], bool]:
-    grey = image.mode in _GREY
+    """(h, w) or (h, w, 3), and whether any pixel was transparent; in bands, to spare memory."""
+    _scale_transparency(image, data)
+    width, height = image.size
+    grey = reading.mode == "grey" or (reading.mode is None and image.mode in _GREY)
+    array = np.empty((height, width) if grey else (height, width, 3), np.uint8)
     see_through = False
-    if image.has_transparency_data:
-        from PIL import Image
+    step = max(1, _BAND // width)
+    for top in range(0, height, step):
+        end = min(top + step, height)
+        band = image if step >= height else image.crop((0, top, width, end))
+        band, transparent = _on_background(band, reading.background)
+        see_through |= transparent
+        array[top:end] = np.asarray(band.convert("L" if grey else "RGB"))
+    return array, see_through
 
-        _scale_transparency(image, data)
-        layers = image.convert("RGBA")
-        alpha = layers.getchannel("A")
-        see_through = alpha.getextrema()[0] < 255
-        colours = layers.getchannel("R") if grey else layers.convert("RGB")
-        if see_through:
-            tone = reading.background
-            image = Image.new(colours.mode, colours.size, tone if grey else (tone,) * 3)
-            image.paste(colours, mask=alpha)
-        else:
-            image = colours
-    target = {"grey": "L", "colour": "RGB", None: "L" if grey else "RGB"}[reading.mode]
-    return np.asarray(image.convert(target), np.uint8), see_through
+
+def _on_background(image: Any, tone: int) -> tuple[Any, bool]:
+    """The image without its transparency, and whether it had any pixel that is not opaque."""
+    if image.mode == "LAB":
+        image = _lab_to_rgb(image)
+    if not image.has_transparency_data:
+        return image, False
+    from PIL import Image
+
+    grey = image.mode in _GREY
+    layers = image.convert("RGBA")
+    alpha = layers.getchannel("A")
+    colours = layers.getchannel("R") if grey else layers.convert("RGB")
+    if alpha.getextrema()[0] == 255:
+        return colours, False
+    ground = Image.new(colours.mode, colours.size, tone if grey else (tone,) * 3)
+    ground.paste(colours, mask=alpha)
+    return ground, True
+
+
+def _lab_to_rgb(image: Any) -> Any:
+    from PIL import ImageCms
+
+    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
 
 
 def _scale_transparency(image: Any, data: bytes) -> None:

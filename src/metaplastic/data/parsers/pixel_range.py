@@ -79,8 +79,10 @@ def to_bytes(picture: Picture, reading: Reading, pixel_range: PixelRange) -> NDA
 
 def _scaled(values: NDArray[Any], pixel_range: PixelRange) -> NDArray[np.float32]:
     width = pixel_range.high - pixel_range.low
-    scaled = (values.astype(np.float64) - pixel_range.low) * (255 / width if width > 0 else 0)
-    return scaled.clip(0, 255).astype(np.float32)
+    scaled = values.astype(np.float64)
+    scaled -= pixel_range.low
+    scaled *= 255 / width if width > 0 else 0
+    return scaled.clip(0, 255, out=scaled).astype(np.float32)
 
 
 def _square(values: NDArray[Any], size: int | None) -> NDArray[Any]:

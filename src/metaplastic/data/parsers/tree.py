@@ -11,8 +11,8 @@ from pathlib import Path
 
 from metaplastic.data.cache import hash_file
 from metaplastic.data.parsers.archive import LIMITS, Limits, is_archive, member_names, read_members
-from metaplastic.data.parsers.bounded import read_file
 from metaplastic.errors import DataError
+from metaplastic.files import read_bytes
 
 # What systems put beside the user's files, in small letters; names that begin with "." as well.
 _OF_THE_SYSTEM = frozenset(
@@ -65,7 +65,7 @@ class Tree:
             return
         for name in self.listed:
             if name in wanted:
-                yield name, read_file(self.path / name, self.limits.member)
+                yield name, read_bytes(self.path / name, DataError, limit=self.limits.member)
 
 
 def open_tree(path: Path, limits: Limits = LIMITS) -> Tree:

@@ -8,10 +8,10 @@ from metaplastic.data.cache import Parsed, cached, hash_file, make_key
 from metaplastic.data.dataset import Card, Dataset, Portion
 from metaplastic.data.locate import not_found, places
 from metaplastic.data.parsers.archive import Limits, read_members
-from metaplastic.data.parsers.bounded import read_file
 from metaplastic.data.parsers.cifar import BATCH_BYTES, parse_batches
 from metaplastic.data.source import Remote, Request, Source
 from metaplastic.errors import DataError
+from metaplastic.files import read_bytes
 
 CARD = Card(
     name="cifar10",
@@ -77,7 +77,7 @@ def find(request: Request) -> list[Path]:
 
 def _parse(paths: list[Path]) -> Parsed:
     if len(paths) > 1:
-        batches = [(str(path), read_file(path, BATCH_BYTES)) for path in paths]
+        batches = [(str(path), read_bytes(path, DataError, limit=BATCH_BYTES)) for path in paths]
     else:
         wanted = {f"cifar-10-batches-bin/{name}" for name in (*_TRAIN, "test_batch.bin")}
         found = dict(read_members(paths[0], wanted, _LIMITS))

@@ -20,11 +20,11 @@ from metaplastic.data.arrays import (
 from metaplastic.data.bag_of_words import fit_bag
 from metaplastic.data.dataset import Card, Dataset, Split
 from metaplastic.data.parsers.archive import LIMITS
-from metaplastic.data.parsers.bounded import read_file
 from metaplastic.data.parsers.image_set import read_images
 from metaplastic.data.parsers.images import Reading
 from metaplastic.data.source import Request, Source
 from metaplastic.errors import DataError, MissingExtraError
+from metaplastic.files import read_bytes
 
 CARD = Card(
     name="hf",
@@ -118,7 +118,7 @@ def _images(
                 held = row[column] or {}
                 data = held.get("bytes")
                 if data is None and held.get("path"):  # it lies beside, in the library's cache
-                    data = read_file(Path(held["path"]), LIMITS.member)
+                    data = read_bytes(Path(held["path"]), DataError, limit=LIMITS.member)
                 if data is None:
                     raise DataError(f"hf:{request.rest}/{name}: holds no image")
                 yield name, data

@@ -44,7 +44,8 @@ def _load(request: Request) -> Dataset:
 
 
 def _parse(tree: Tree, request: Request) -> Parsed:
-    layout = read_layout(tree.names, is_text, str(tree.path), "texts (*.txt)")
+    what = "texts (*.txt)"
+    layout = read_layout(tree.names, is_text, str(tree.path), what, tree.empty, tree.broken)
     return parse_texts(tree, layout, request.progress, request.vocabulary)
 
 
