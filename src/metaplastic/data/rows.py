@@ -105,14 +105,15 @@ def read_rows(
 
 def _path(given: str) -> Path | None:
     """The file or folder that is meant, or None for the name or the address of a data set."""
-    if given in SOURCES and not SOURCES[given].is_scheme:
+    if not given or (given in SOURCES and not SOURCES[given].is_scheme):
         return None  # ./mnist is the folder, mnist the data set
     try:
         path = user_path(given)
         if path.exists():
             return path
     except (OSError, ValueError) as error:
-        raise DataError(f"{given!r}: not a path that can be read ({error})") from error
+        detail = getattr(error, "strerror", None) or error
+        raise DataError(f"{given[:200]!r}: not a path that can be read ({detail})") from error
     scheme = given.partition(":")[0]
     if scheme in SOURCES or not _PATH_LIKE.search(given):
         return None
