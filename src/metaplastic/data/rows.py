@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from metaplastic.data.address import Address, check_options, parse_address
+from metaplastic.data.arrays import HOLDOUT_NOTE
 from metaplastic.data.bag_of_words import is_word
 from metaplastic.data.dataset import Dataset, Split
 from metaplastic.data.loading import load
@@ -196,12 +197,13 @@ def _of_data_set(
         parts = {name: _of_split(part, dataset) for name, part in dataset.splits.items()}
         rows = _chosen(parts, split, given)
         return replace(rows, notes=(*rows.notes, *dataset.notes))
-    if split in _ALL:  # the split drawn for the sake of evaluation is nothing to these rows
+    notes = [note for note in dataset.notes if note != HOLDOUT_NOTE]
+    if split in _ALL:
         rows = _chosen({"train": _of_split(dataset.all_rows(), dataset)}, split, given)
-        return replace(rows, notes=(*rows.notes, *dataset.notes[:-1]))
-    part = dataset.split(split)
-    note = f"{len(part):,} of {len(dataset.all_rows()):,} rows: {dataset.notes[-1]}"
-    return replace(_of_split(part, dataset), notes=(note, *dataset.notes[:-1]))
+        return replace(rows, notes=(*rows.notes, *notes))
+    part, total = dataset.split(split), sum(map(len, dataset.splits.values()))
+    note = f"{len(part):,} of {total:,} rows: {HOLDOUT_NOTE}"
+    return replace(_of_split(part, dataset), notes=(note, *notes))
 
 
 def _of_split(split: Split, dataset: Dataset) -> Rows:
