@@ -231,7 +231,12 @@ def test_columns_are_known_by_name() -> None:
         read_rows("t.csv").aligned(("a", "b", "e"), "t.csv", "m")
     Path("u.csv").write_text("1,2\n")
     unnamed = read_rows("u.csv").aligned(("a", "b"), "u.csv", "m")
-    assert "u.csv has no column names; its columns are taken in the order of m" in unnamed.notes
+    assert "u.csv has no column names, so the columns are matched by position" in unnamed.notes
+    old = read_rows("t.csv").aligned(None, "t.csv", "m")
+    assert "m has no column names, so the columns are matched by position" in old.notes
+    assert old.columns == ("d", "c", "b", "a")
+    with pytest.raises(DataError, match="a table has no resolution"):
+        read_rows("csv:t.csv@14")
 
 
 def test_all_rows_undoes_the_drawing_of_a_split() -> None:

@@ -152,7 +152,7 @@ def test_delimiters_and_decimal_commas(read: Reader) -> None:
     for name in ("t.tsv", "t.tab"):
         assert read("a\tb\n1\t2\n", name).columns == ("a", "b")
     assert read("a\tb\n1\t2\n", delimiter="tab").columns == ("a", "b")
-    assert read("1 2\n3   4\n", delimiter="space").values.tolist() == [[1, 2], [3, 4]]
+    assert read(" 1 2\n3   4  \n", delimiter="space").values.tolist() == [[1, 2], [3, 4]]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-be"])
@@ -255,6 +255,16 @@ def test_mistakes(read: Reader, text: str | bytes, options: dict, message: str) 
         read(text, **options)
     assert "t.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_wide_table(read: Reader) -> None:
+    """More columns than are held as text at once, a block of a few rows."""
+    values = RNG.integers(0, 9, (30, 60_000))
+    lines = [",".join(map(str, row)) for row in values]
+    names = [f"g{j}" for j in range(values.shape[1])]
+    table = read("\n".join([",".join(names), *lines]))
+    np.testing.assert_array_equal(table.values, values)
+    assert table.columns == tuple(names)
 
 
 def test_every_number_is_read_as_float_reads_it() -> None:

@@ -95,6 +95,8 @@ def read_rows(
         twice = options.keys() & address.options.keys()
         if twice:
             raise ConfigError(f"{given}: the option {min(twice)} is given twice")
+        if address.size is not None:
+            raise DataError(f"{given}: a table has no resolution, so no @{address.size}")
         request = Request((), address.rest, options={**address.options, **options})
         tables = read_tables(request)
         return _chosen({key: _of_table(table) for key, table in tables.items()}, split, given)
