@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,103 @@ def test_a_data_set_by_its_address(folder: Path, monkeypatch, capsys) -> None:
     assert np.load("f.npy").shape[1] == 4
 
 
+def test_no_mistake_of_an_option_blames_the_data(folder: Path, monkeypatch, capsys) -> None:
+    for option, value in (("--activation", "foo"), ("--hidden", "0"), ("--rule", "none")):
+        assert run(monkeypatch, "fit", "x.npy", "--out", "m.safetensors", option, value) == 2
+        error = capsys.readouterr().err
+        assert "x.npy" not in error
+        assert value in error
+
+
+def test_columns_are_known_by_name(folder: Path, monkeypatch, capsys) -> None:
+    x = np.random.default_rng(0).normal(size=(50, 4)) * [1, 10, 100, 1000]
+    np.savetxt("abcd.csv", x, delimiter=",", header="a,b,c,d", comments="")
+    np.savetxt("dcba.csv", x[:, ::-1], delimiter=",", header="d,c,b,a", comments="")
+    np.savetxt("more.csv", np.c_[x, x[:, 0]], delimiter=",", header="a,b,c,d,e", comments="")
+    np.savetxt("fewer.csv", x[:, :3], delimiter=",", header="a,b,c", comments="")
+    assert run(monkeypatch, "fit", "abcd.csv", "--out", "m.safetensors", *FIT) == 0
+    assert "50 rows, 4 columns; header: yes" in capsys.readouterr().err
+    assert PlasticEncoder.load("m.safetensors").feature_names_in_.tolist() == [*"abcd"]
+    for given in ("abcd", "dcba"):
+        arguments = ("transform", "m.safetensors", f"{given}.csv", "--out", f"{given}.npy")
+        assert run(monkeypatch, *arguments) == 0
+    assert "columns put in the order of m.safetensors" in capsys.readouterr().err
+    np.testing.assert_array_equal(np.load("abcd.npy"), np.load("dcba.npy"))
+    assert run(monkeypatch, "transform", "m.safetensors", "more.csv", "--out", "f.npy") == 2
+    assert "too many: e (leave out by --drop)" in capsys.readouterr().err
+    arguments = ("transform", "m.safetensors", "more.csv", "--drop", "e", "--out", "f.npy")
+    assert run(monkeypatch, *arguments) == 0
+    np.testing.assert_array_equal(np.load("f.npy"), np.load("abcd.npy"))
+    capsys.readouterr()
+    assert run(monkeypatch, "transform", "m.safetensors", "fewer.csv", "--out", "f.npy") == 2
+    assert "missing: d" in capsys.readouterr().err
+    np.save("x.npy", x)
+    assert run(monkeypatch, "transform", "m.safetensors", "x.npy", "--out", "f.npy") == 0
+    assert "x.npy has no column names" in capsys.readouterr().err
+
+
+def test_every_file_of_a_folder_has_its_row(folder: Path, monkeypatch, capsys) -> None:
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    expected = []
+    for label in "pq":
+        (Path("photos") / label).mkdir(parents=True)
+        for i in range(10):
+            name = f"{label}/{i}.png"
+            Image.fromarray(rng.integers(0, 256, (4, 4), dtype=np.uint8)).save(f"photos/{name}")
+            expected.append(name)
+    assert run(monkeypatch, "fit", "folder:photos", "--out", "m.safetensors", *FIT) == 0
+    assert "folder:photos: 20 rows, 16 columns" in capsys.readouterr().err
+    for out in ("f.npy", "f.csv", "f.parquet"):
+        if out == "f.parquet":
+            pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+        assert run(monkeypatch, "transform", "m.safetensors", "photos", "--out", out) == 0
+    assert Path("f.names.txt").read_text().splitlines() == expected
+    features = np.load("f.npy")
+    assert len(features) == 20
+    first, *lines = [line.split(",") for line in Path("f.csv").read_text().splitlines()]
+    assert first == ["name", *(f"plasticencoder{i}" for i in range(4))]
+    assert [line[0] for line in lines] == expected
+    np.testing.assert_allclose(np.array([line[1:] for line in lines], float), features, rtol=1e-6)
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table("f.parquet")
+    assert table.column("name").to_pylist() == expected
+    assert table.column_names[1] == "plasticencoder0"
+    # What was written is read again, its names as names.
+    assert run(monkeypatch, "fit", "f.csv", "--index", "name", "--out", "n.safetensors", *FIT) == 0
+    assert PlasticEncoder.load("n.safetensors").n_features_in_ == 4
+
+
+def test_names_that_no_file_can_hold_are_escaped(tmp_path: Path) -> None:
+    from metaplastic.cli.matrices import write_features
+
+    names = ["a,b", 'say "hi"', "two\nlines", "\udcff", "ü"]
+    for suffix in ("csv", "npy"):
+        write_features(tmp_path / f"f.{suffix}", np.zeros((5, 1)), ["u"], names)
+    with (tmp_path / "f.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row[0] for row in csv.reader(file)]
+    assert rows == ["name", "a,b", 'say "hi"', "two\\nlines", "\\udcff", "ü"]
+    assert (tmp_path / "f.names.txt").read_text("utf-8").splitlines() == rows[1:]
+
+
+def test_texts_are_counted_by_the_words_of_the_model(folder: Path, monkeypatch) -> None:
+    for name, words in (("one", ("sun", "rain")), ("two", ("rain", "moon"))):
+        for label, word in zip("pq", words, strict=True):
+            (Path(name) / label).mkdir(parents=True)
+            for i in range(6):
+                (Path(name) / label / f"{i}.txt").write_text(f"{word} " * (i + 1))
+    assert run(monkeypatch, "fit", "text:one", "--out", "m.safetensors", *FIT) == 0
+    encoder = PlasticEncoder.load("m.safetensors")
+    assert encoder.feature_names_in_.tolist() == ["rain", "sun"]
+    assert run(monkeypatch, "transform", "m.safetensors", "text:two", "--out", "f.npy") == 0
+    counts = np.array([[i + 1, 0] for i in range(6)] + [[0, 0]] * 6, np.float32)
+    del encoder.feature_names_in_
+    np.testing.assert_allclose(np.load("f.npy"), encoder.transform(counts), atol=1e-5)
+    assert len(Path("f.names.txt").read_text().splitlines()) == 12
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -85,6 +183,15 @@ def test_a_data_set_by_its_address(folder: Path, monkeypatch, capsys) -> None:
         (("transform", "x.npy", "x.npy", "--out", "f.npy"), "safetensors"),
         (("transform", "none.safetensors", "x.npy", "--out", "f.npy"), "no such file"),
         (("transform", "none.safetensors", "x.npy", "--out", "f.txt"), "f.txt"),
+        (("fit", "x.npy", "--out", "m.safetensors", "--activation", "foo"), "'foo'; known: gelu"),
+        (("fit", "x.npy", "--out", "m.safetensors", "--hidden", "0"), "--hidden '0'"),
+        (("fit", "x.npy", "--out", "m.safetensors", "--hidden", "8,-1"), "--hidden '8,-1'"),
+        (("fit", "x.npy", "--out", "m.safetensors", "--split", "test"), "--split test"),
+        (("fit", "x.npy", "--out", "m.safetensors", "--delimiter", ";"), "--delimiter is for"),
+        (("fit", "x.csv", "--out", "m.safetensors", "--header", "perhaps"), "header 'perhaps'"),
+        (("fit", "empty.csv", "--out", "m.safetensors"), "empty.csv: empty"),
+        (("fit", "semicolons.csv", "--out", "m.safetensors"), "--delimiter ';'"),
+        (("fit", "~nobody-of-that-name/x.csv", "--out", "m.safetensors"), "no home directory"),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(
@@ -92,6 +199,8 @@ def test_mistakes_are_one_line_and_status_2(
 ) -> None:
     Path("words.csv").write_text("a,b\n1,2\n3,four\n")
     np.save("object.npy", np.array([[1, "a"]], object), allow_pickle=True)
+    Path("empty.csv").write_text("")
+    Path("semicolons.csv").write_text("a;b\n1,5;2\n")
     Path("torn.npz").write_bytes(Path("x.npz").read_bytes()[:200])
     np.save("nan.npy", np.full((4, 4), np.nan))
     if arguments[0] == "fit" and "--rule" not in arguments:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from published import (
     cifar_batch,
@@ -29,7 +29,8 @@ from metaplastic.data.parsers.cifar import parse_batch
 from metaplastic.data.parsers.idx import parse_idx, read_idx
 from metaplastic.data.parsers.images import Reading
 from metaplastic.data.parsers.npz import parse_npy, read_npz
-from metaplastic.data.parsers.tables import read_csv
+from metaplastic.data.parsers.table_options import TableOptions
+from metaplastic.data.parsers.tables import read_table
 from metaplastic.errors import MetaplasticError
 
 pytestmark = pytest.mark.usefixtures("no_hang")
@@ -99,9 +100,10 @@ def _arrays(data: bytes, path: Path) -> None:
 
 def _csv(data: bytes, path: Path) -> None:
     path.write_bytes(data)
-    inputs, labels = read_csv(path, "y")
-    assert len(inputs) == len(labels) > 0
-    assert np.isfinite(inputs).all()
+    table = read_table(path, TableOptions(label="y"))
+    assert table.labels is not None
+    assert len(table.values) == len(table.labels) > 0
+    assert np.isfinite(table.values).all()
 
 
 _FORMATS: dict[str, tuple[bytes, _Check]] = {
@@ -195,6 +197,8 @@ def test_mutations(name: str, tmp_path: Path) -> None:
 
 
 @settings(max_examples=1000, deadline=None, database=None)
+@example("a:~0")  # a home directory of nobody
+@example("~0")
 @given(
     st.one_of(
         st.text(max_size=30),

@@ -16,7 +16,6 @@ from metaplastic.data.parsers.cifar import RECORD, parse_batch
 from metaplastic.data.parsers.idx import parse_idx, read_idx
 from metaplastic.data.parsers.images import Reading, decode
 from metaplastic.data.parsers.npz import parse_npy, read_npz
-from metaplastic.data.parsers.tables import read_csv
 from metaplastic.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -177,60 +176,3 @@ def test_npz(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(DataError, match="truncated or corrupt"):
         read_npz(path)
-
-
-def test_csv(tmp_path: Path) -> None:
-    path = tmp_path / "t.csv"
-    path.write_text('a,kind,b\n1,"red, dark",2.5\n\n-3e2,blue,0\n')
-    inputs, labels = read_csv(path, "kind")
-    np.testing.assert_array_equal(inputs, [[1, 2.5], [-300, 0]])
-    assert labels == ["red, dark", "blue"]
-    path.write_text("1;x\n2;y\n")
-    inputs, labels = read_csv(path, "1", ";", header=False)
-    assert inputs[:, 0].tolist() == [1, 2]
-    assert labels == ["x", "y"]
-
-
-def test_csv_longer_than_a_block(tmp_path: Path) -> None:
-    path = tmp_path / "t.csv"
-    values = RNG.normal(size=(5000, 3)).astype(np.float32)
-    lines = [",".join([*(repr(float(v)) for v in row), str(i % 7)]) for i, row in enumerate(values)]
-    path.write_text("\n".join(["a,b,c,y", *lines]))
-    inputs, labels = read_csv(path, "y")
-    np.testing.assert_array_equal(inputs, values)
-    assert labels[4999] == str(4999 % 7)
-
-
-@pytest.mark.parametrize(
-    ("text", "label", "message"),
-    [
-        ("", "y", "empty"),
-        ("a,y\n", "y", "a header but no rows"),
-        ("a,y\n1,u\nnan,v\n", "y", r"row 3, column 'a': 'nan' is not a finite number"),
-        ("a,y\n1,u\n,v\n", "y", r"row 3, column 'a': '' is not a finite number"),
-        ("a,y\ninf,u\n", "y", r"row 2, column 'a'"),
-        ("a,y\n1e300,u\n", "y", r"row 2, column 'a'"),
-        ("y,a,b\nu,1,2\nv,3,four\n", "y", r"row 3, column 'b': 'four'"),
-        ("a,y\n1,u\n1,2,3\n", "y", "row 3: 3 columns, expected 2"),
-        ("a,y\n1,\n", "y", "row 2: the label in column 'y' is empty"),
-        ("a,y\n1,u\n", "z", "no column named 'z'; columns: a, y"),
-        ("y,y\n1,u\n", "y", "two columns named 'y'"),
-        ("a,y\n1,u\n", None, r"say which column holds the label: csv:.*\?label=COLUMN"),
-        ("y\nu\n", "y", "only the column 'y'"),
-        ('a,y\n"1,u\n', "y", "not a table"),
-    ],
-)
-def test_bad_csv(tmp_path: Path, text: str, label: str | None, message: str) -> None:
-    path = tmp_path / "t.csv"
-    path.write_text(text)
-    with pytest.raises(DataError, match=message) as caught:
-        read_csv(path, label)
-    assert "t.csv" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_csv_that_is_no_text(tmp_path: Path) -> None:
-    path = tmp_path / "t.csv"
-    path.write_bytes(b"a,y\n\xff\xfe,1\n")
-    with pytest.raises(DataError, match="not UTF-8"):
-        read_csv(path, "y")

@@ -58,7 +58,7 @@ def check_numbers(values: Any, where: str) -> None:
     from sklearn.utils import check_array
 
     try:
-        check_array(values, accept_sparse="csr")
+        check_array(values, accept_sparse="csr")  # pyright: ignore[reportArgumentType]
     except ValueError as problem:
         raise DataError(f"{where}: {' '.join(str(problem).split())}") from None
 

@@ -85,6 +85,8 @@ def transform(
     except ValueError as problem:
         raise DataError(f"{data}: {' '.join(str(problem).split())}") from None
     write_features(out, features, [*encoder.get_feature_names_out()], rows.names)
+    if rows.names is None and out.suffix.lower() == ".npy" and names_file(out).exists():
+        typer.echo(f"{names_file(out)} is not of this output: its rows have no names", err=True)
     written = f"{out}: {features.shape[0]:,} rows, {features.shape[1]} features"
     if rows.names is not None and out.suffix.lower() == ".npy":
         written += f"; the names of the rows: {names_file(out)}"

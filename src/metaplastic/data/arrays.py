@@ -25,6 +25,7 @@ from metaplastic.data.portions import divide
 from metaplastic.errors import DataError
 
 TEST_SHARE = 0.2
+HOLDOUT_NOTE = "no test split given: a seeded fifth of each class is the test split"
 MIN_CLASSES = 20  # from so many on, meta-training and meta-validation get classes of their own
 
 
@@ -131,8 +132,7 @@ def holdout(split: Split) -> tuple[dict[str, Split], tuple[str, ...]]:
         members = np.flatnonzero(split.labels == label)
         count = max(1, round(TEST_SHARE * len(members))) if len(members) > 1 else 0
         test[rng.permutation(members)[:count]] = True
-    note = "no test split given: a seeded fifth of each class is the test split"
-    return {"train": split.take(~test), "test": split.take(test)}, (note,)
+    return {"train": split.take(~test), "test": split.take(test)}, (HOLDOUT_NOTE,)
 
 
 def _check_counts(inputs: Inputs, labels: NDArray[np.int32], where: str) -> None:

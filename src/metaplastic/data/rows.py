@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from metaplastic.data.address import Address, check_options, parse_address
+from metaplastic.data.arrays import HOLDOUT_NOTE
 from metaplastic.data.bag_of_words import is_word
 from metaplastic.data.dataset import Dataset, Split
 from metaplastic.data.loading import load
@@ -94,6 +95,8 @@ def read_rows(
         twice = options.keys() & address.options.keys()
         if twice:
             raise ConfigError(f"{given}: the option {min(twice)} is given twice")
+        if address.size is not None:
+            raise DataError(f"{given}: a table has no resolution, so no @{address.size}")
         request = Request((), address.rest, options={**address.options, **options})
         tables = read_tables(request)
         return _chosen({key: _of_table(table) for key, table in tables.items()}, split, given)
@@ -105,14 +108,15 @@ def read_rows(
 
 def _path(given: str) -> Path | None:
     """The file or folder that is meant, or None for the name or the address of a data set."""
-    if given in SOURCES and not SOURCES[given].is_scheme:
+    if not given or (given in SOURCES and not SOURCES[given].is_scheme):
         return None  # ./mnist is the folder, mnist the data set
     try:
         path = user_path(given)
         if path.exists():
             return path
     except (OSError, ValueError) as error:
-        raise DataError(f"{given!r}: not a path that can be read ({error})") from error
+        detail = getattr(error, "strerror", None) or error
+        raise DataError(f"{given[:200]!r}: not a path that can be read ({detail})") from error
     scheme = given.partition(":")[0]
     if scheme in SOURCES or not _PATH_LIKE.search(given):
         return None
@@ -195,12 +199,13 @@ def _of_data_set(
         parts = {name: _of_split(part, dataset) for name, part in dataset.splits.items()}
         rows = _chosen(parts, split, given)
         return replace(rows, notes=(*rows.notes, *dataset.notes))
-    if split in _ALL:  # the split drawn for the sake of evaluation is nothing to these rows
+    notes = [note for note in dataset.notes if note != HOLDOUT_NOTE]
+    if split in _ALL:
         rows = _chosen({"train": _of_split(dataset.all_rows(), dataset)}, split, given)
-        return replace(rows, notes=(*rows.notes, *dataset.notes[:-1]))
-    part = dataset.split(split)
-    note = f"{len(part):,} of {len(dataset.all_rows()):,} rows: {dataset.notes[-1]}"
-    return replace(_of_split(part, dataset), notes=(note, *dataset.notes[:-1]))
+        return replace(rows, notes=(*rows.notes, *notes))
+    part, total = dataset.split(split), sum(map(len, dataset.splits.values()))
+    note = f"{len(part):,} of {total:,} rows: {HOLDOUT_NOTE}"
+    return replace(_of_split(part, dataset), notes=(note, *notes))
 
 
 def _of_split(split: Split, dataset: Dataset) -> Rows:

@@ -110,14 +110,16 @@ def align(
     position. Raises DataError naming the columns that are missing, and those that are too many.
     """
     if want is None or have is None:
-        unknown = want is not None and have is None
-        note = f"{where} has no column names; its columns are taken in the order of {model}"
-        return values, note if unknown else None
+        without = where if have is None else model
+        note = f"{without} has no column names, so the columns are matched by position"
+        return values, None if want is have else note
     if list(have) == list(want):
         return values, None
-    missing = [name for name in want if name not in set(have)]
-    extra = [name for name in have if name not in set(want)]
-    if missing or extra or len(set(have)) < len(have) or len(have) != len(want):
+    position = {name: j for j, name in enumerate(have)}
+    wanted = set(want)
+    missing = [name for name in want if name not in position]
+    extra = [name for name in have if name not in wanted]
+    if missing or extra or len(position) < len(have) or len(have) != len(want):
         parts = [
             *([f"missing: {_shown(missing)}"] if missing else []),
             *([f"too many: {_shown(extra)} (leave out by --drop)"] if extra else []),
@@ -126,7 +128,6 @@ def align(
             f"{where}: its columns are not those of {model}; "
             f"{'; '.join(parts) or 'some occur more than once, in another order'}"
         )
-    position = {name: j for j, name in enumerate(have)}
     note = f"columns put in the order of {model} by their names"
     return values[:, [position[name] for name in want]], note
 

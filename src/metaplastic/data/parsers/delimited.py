@@ -28,11 +28,11 @@ from metaplastic.data.parsers.cells import describe, is_missing, to_number, to_n
 from metaplastic.data.parsers.columns import Columns, assign, column_names, is_index
 from metaplastic.data.parsers.header import Header, find_header
 from metaplastic.data.parsers.table_options import TableOptions
-from metaplastic.data.parsers.tables import Table, make_table
+from metaplastic.data.parsers.tables import Table, joined, make_table
 from metaplastic.errors import DataError
 
-_BLOCK = 2048  # rows
-_SAMPLE = 100  # rows from which the header is told
+_BLOCK = 1 << 20  # cells that are held as text at once
+_SAMPLE = 100  # rows, at most, from which the header is told
 _LONGEST = 1 << 26  # characters of a line
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 _OPENERS: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
@@ -116,9 +116,11 @@ class _Reader:
     def read(self, lines: _Lines) -> Table:
         self.lines = lines
         numbered = self._rows(iter(lines))
-        sample = list(islice(numbered, _SAMPLE))
+        sample = list(islice(numbered, 1))
         if not sample:
             raise DataError(f"{self.path}: empty; expected a table with one example a row")
+        self.block_rows = max(1, _BLOCK // len(sample[0][1]))
+        sample += islice(numbered, min(_SAMPLE, self.block_rows))
         rows = [row for _, row in sample]
         self.first = rows[0]
         self._check_delimiter(rows)
@@ -136,6 +138,8 @@ class _Reader:
 
     def _rows(self, lines: Iterator[str]) -> Iterator[_Numbered]:
         """Rows with the number of their (last) line, all of the same width, without blank lines."""
+        if self.delimiter == " ":  # runs of spaces count as one, those at the end as none
+            lines = (f"{line.rstrip()}\n" for line in lines)
         reader = csv.reader(
             lines,
             delimiter=self.delimiter,
@@ -164,7 +168,7 @@ class _Reader:
         blocks: list[NDArray[np.float64]] = []
         labels: list[str] = []
         index: list[list[str]] = []
-        while block := list(islice(rows, _BLOCK)):
+        while block := list(islice(rows, self.block_rows)):
             blocks.append(self._numbers(block, columns.features))
             if columns.label is not None:
                 labels += [row[columns.label].strip() for _, row in block]
@@ -176,7 +180,7 @@ class _Reader:
                 "is data, give --header no)"
             )
         return make_table(
-            np.concatenate(blocks),
+            joined(blocks),
             [self.names[j] for j in columns.features] if header.present else None,
             index if columns.index else None,
             None if columns.label is None else [None if is_missing(x) else x for x in labels],

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from metaplastic.data.parsers.cells import is_missing
 from metaplastic.data.parsers.columns import assign
 from metaplastic.data.parsers.table_options import TableOptions
-from metaplastic.data.parsers.tables import Table, make_table
+from metaplastic.data.parsers.tables import Table, joined, make_table
 from metaplastic.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
     import pyarrow
 
-_BATCH = 8192  # rows
+_BATCH = 1 << 20  # cells
 
 
 def read_parquet(path: Path, options: TableOptions) -> Table:
@@ -66,7 +66,7 @@ def _read(path: Path, file: Any, options: TableOptions) -> Table:
     labels: list[str | None] = []
     index: list[list[str]] = []
     count = 0
-    for batch in file.iter_batches(_BATCH):
+    for batch in file.iter_batches(max(1, _BATCH // len(names))):
         block = np.empty((batch.num_rows, len(columns.features)))
         for k, j in enumerate(columns.features):
             block[:, k] = _numbers(batch.column(j), f"{path}, column {names[j]!r}", count)
@@ -80,7 +80,7 @@ def _read(path: Path, file: Any, options: TableOptions) -> Table:
     if not count:
         raise DataError(f"{path}: no rows; expected one example a row")
     return make_table(
-        np.concatenate(blocks),
+        joined(blocks),
         [names[j] for j in columns.features],
         index if columns.index else None,
         None if columns.label is None else labels,

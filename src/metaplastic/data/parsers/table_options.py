@@ -59,8 +59,6 @@ def table_options(given: Mapping[str, str | None], where: str) -> TableOptions:
             )
     if options["decimal"] not in (None, ".", ","):
         raise DataError(f"{where}: decimal {options['decimal']!r}; it is '.' or ','")
-    if options["decimal"] == "," == delimiter:
-        raise DataError(f"{where}: ',' cannot be both the delimiter and the decimal sign")
     if options["encoding"] is not None:
         options["encoding"] = _encoding(options["encoding"], where)
     return TableOptions(**options)

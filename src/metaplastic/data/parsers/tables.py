@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def make_table(
             f"{shlex.quote(name)} to leave it out)",
         )
     if columns is not None and len(set(columns)) < len(columns):
-        twice = next(name for name in columns if list(columns).count(name) > 1)
+        twice = Counter(columns).most_common(1)[0][0]
         notes += (f"two columns named {twice!r}: columns are known by position, not by name",)
         columns = None
     names = None if index is None else ["/".join(cells) for cells in index]
@@ -66,6 +67,18 @@ def make_table(
         None if labels is None else tuple(labels),
         notes,
     )
+
+
+def joined(blocks: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Blocks of rows one below the other; each is let go once it is copied."""
+    result = np.empty((sum(map(len, blocks)), blocks[0].shape[1]))
+    start = 0
+    blocks.reverse()
+    while blocks:
+        block = blocks.pop()
+        result[start : start + len(block)] = block
+        start += len(block)
+    return result
 
 
 def _counts_rows(column: NDArray[np.float64]) -> bool:
