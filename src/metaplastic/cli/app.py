@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Annotated
+from inspect import cleandoc
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from metaplastic._version import __version__
 from metaplastic.cli.data import app as data_app
 from metaplastic.cli.demo import demo
+from metaplastic.cli.ending import prepare_output, report
 from metaplastic.cli.evaluate import evaluate
 from metaplastic.cli.fit import fit
 from metaplastic.cli.info import info
 from metaplastic.cli.meta_train import meta_train
-from metaplastic.cli.report import report
+from metaplastic.cli.report import report as write_report
 from metaplastic.cli.runtime import keep_interrupts
 from metaplastic.cli.study import study
 from metaplastic.cli.transform import transform
-from metaplastic.errors import MetaplasticError
 
 app = typer.Typer(
     name="metaplastic",
@@ -51,7 +54,7 @@ def _root(
 app.command("meta-train")(meta_train)
 app.command()(evaluate)
 app.command()(study)
-app.command()(report)
+app.command("report")(write_report)
 app.add_typer(data_app, name="data")
 app.command()(info)
 app.command()(demo)
@@ -59,11 +62,30 @@ app.command()(fit)
 app.command()(transform)
 
 
+def commands() -> Any:
+    """Every command. Help is plain text: what stands in brackets is not markup."""
+    root = typer.main.get_command(app)
+    left = [root]
+    while left:
+        command: Any = left.pop()
+        left += getattr(command, "commands", {}).values()
+        for described in (command, *command.params):
+            if text := getattr(described, "help", None):
+                paragraphs = [" ".join(p.split()) for p in cleandoc(text).split("\n\n")]
+                described.help = escape("\n\n".join(paragraphs))
+    return root
+
+
 def main() -> None:
-    """Run the command line; a user's mistake ends it with one line and status 2."""
+    """Run the command line. Whatever goes wrong ends it with one line and a status."""
+    prepare_output()
     keep_interrupts()
     try:
-        app()
-    except MetaplasticError as error:
-        typer.echo(f"metaplastic: {error}", err=True)
-        sys.exit(2)
+        try:
+            commands()()
+        finally:
+            sys.stdout.flush()  # a full disk is noticed here, or by nobody
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except Exception as error:
+        sys.exit(report(error))

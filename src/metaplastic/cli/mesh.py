@@ -6,13 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-import typer
-
-from metaplastic.errors import MetaplasticError
+from metaplastic.cli.ending import report
 
 if TYPE_CHECKING:
     from metaplastic.meta.engines.cluster import Cluster, Meeting
@@ -40,8 +38,9 @@ def start_local_processes(count: int) -> int:
 def joined(meeting: Meeting | None) -> Iterator[Cluster | None]:
     """The processes of a mesh, met; None where there is no meeting.
 
-    An error of process 0 is told to the others. Where one is lost, the process ends at once,
-    with one line and status 1.
+    An error of process 0 is told to the others. Where one is lost, or anything else goes wrong,
+    the process ends at once, with one line and a status: JAX's farewell would wait for processes
+    that may hang.
     """
     if meeting is None:
         yield None
@@ -56,18 +55,19 @@ def joined(meeting: Meeting | None) -> Iterator[Cluster | None]:
             cluster.tell({"do": "end"})
         cluster.leave()
     except PeerLostError as error:
-        _end(error, 1)
-    except MetaplasticError as error:
+        report(error)
+        _end(1)
+    except Exception as error:
         if cluster is not None and cluster.leads:
-            cluster.tell({"do": "end", "error": str(error)})
-        # not by way of JAX's farewell, which would wait for processes that may hang
-        _end(error, 2)
+            with suppress(PeerLostError):
+                cluster.tell({"do": "end", "error": str(error)})
+        _end(report(error))
 
 
-def _end(error: MetaplasticError, status: int) -> None:
-    typer.echo(f"metaplastic: {error}", err=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
+def _end(status: int) -> NoReturn:
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(status)
 
 

@@ -30,7 +30,7 @@ def meta_train(
     seed: Annotated[int | None, typer.Option(help="Seed of the whole run.")] = None,
     tasks: Annotated[
         str | None,
-        typer.Option(help="Data sets to meta-train on, as in glyphs,omniglot@14,cifar10@16."),
+        typer.Option(help="Data sets to meta-train on, as in glyphs,cifar10@16."),
     ] = None,
     meta_steps: Annotated[int | None, typer.Option(help="Updates of θ in all.")] = None,
     until: Annotated[
@@ -39,7 +39,7 @@ def meta_train(
     ] = None,
     override: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Any setting: --set optimizer.learning_rate=1e-3 (repeatable)."),
+        typer.Option("--set", help="Any setting, as groups=4 or optimizer.warmup=5 (repeatable)."),
     ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets' published files lie.")

@@ -17,7 +17,9 @@ TYPED = "METAPLASTIC_COMMAND"
 
 def command_line() -> str:
     """The command as it was typed, for a rule's card."""
-    return os.environ.get(TYPED) or shlex.join(["metaplastic", *sys.argv[1:]])
+    typed = os.environ.get(TYPED) or shlex.join(["metaplastic", *sys.argv[1:]])
+    # a file's name need not be text, a card must
+    return typed.encode("utf-8", "replace").decode()
 
 
 def one_thread_per_operation() -> None:

@@ -17,10 +17,10 @@ EVERY = 10.0  # seconds between plain lines
 
 @cache
 def console() -> Console:
-    """Where results are printed."""
+    """Where results are printed, as they are: brackets in a name are not markup."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def duration(seconds: float) -> str:
@@ -56,8 +56,10 @@ def progress() -> Iterator[Callable[[str, int, int, str], None]]:
     """A function to be told (what, done, total, unit); shows nothing in the first two seconds."""
     meter, start = _Meter(), time.monotonic()
     if console().is_terminal:
+        from rich.text import Text
+
         with console().status("working") as status:
-            yield lambda *report: status.update(meter.line(*report))
+            yield lambda *report: status.update(Text(meter.line(*report)))
         return
     shown = start + QUIET - EVERY
 

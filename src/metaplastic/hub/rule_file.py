@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from metaplastic._version import __version__
 from metaplastic.errors import RuleFileError
+from metaplastic.files import decode_json
 from metaplastic.hub import container, remote
 from metaplastic.hub.card import RuleCard, card_markdown
 from metaplastic.hub.container import Contents
@@ -59,8 +60,9 @@ def build_rule(
         raise RuleFileError(
             f"{where}: holds a rule of kind {name!r}; this version knows: {', '.join(RULES)}"
         )
+    jax.devices()  # starts JAX: where it cannot, that is not the file's fault
     try:
-        settings = json.loads(metadata.get("settings", ""))
+        settings = decode_json(metadata.get("settings", ""))
         if not isinstance(settings, dict):
             raise TypeError("settings are not an object")
         skeleton = _skeleton(name, settings)

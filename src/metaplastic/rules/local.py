@@ -118,7 +118,8 @@ class Local(Rule):
             w_skip=skip,
             b_readout=jnp.zeros(readouts),
             w_top=draw(activity, k),
-            error_gate=jnp.full((k,), 0.5),
+            # a dtype of its own: a weak one is lost in a checkpoint, and all is compiled again
+            error_gate=jnp.full((k,), 0.5, jnp.result_type(float)),
             term_weights=_first_mixture(config),
             log_rate=jnp.zeros(2),
             resting_bias=jnp.array(RESTING) if config.resting_bias else None,

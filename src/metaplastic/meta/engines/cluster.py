@@ -19,6 +19,8 @@ from metaplastic.meta.engines import watchdog
 HEARTBEAT_SECONDS = 30
 MEETING_SECONDS = 600  # the longest that one process may compile while another waits
 _POLL_MS = 20_000
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_EVERYWHERE = ("0.0.0.0", "::")
 
 Tree = TypeVar("Tree", bound=PyTree)
 
@@ -55,6 +57,7 @@ class Meeting:
                     f"--coordinator {self.coordinator!r}: write host:port of process 0, "
                     "as in 127.0.0.1:4321"
                 )
+            self.addresses()
         if self.num_processes is not None and self.process_id is not None:
             if self.num_processes < 1:
                 raise ConfigError(f"--num-processes {self.num_processes}: at least 1")
@@ -62,6 +65,49 @@ class Meeting:
                 raise ConfigError(
                     f"--process-id {self.process_id}: from 0 to {self.num_processes - 1}"
                 )
+
+    def addresses(self) -> tuple[str | None, str | None]:
+        """This machine's own, which its collectives listen on, None for that of its host name;
+        and host:port that process 0 listens on, None for JAX's own choice.
+
+        Without `bind`, process 0 listens where `coordinator` says and nowhere else. Raises
+        `ConfigError` where this machine has no such address.
+        """
+        host, _, port = (self.coordinator or "").rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")  # as IPv6 is written with a port
+        bind = self.bind
+        if bind is None and (self.process_id == 0 or host in _LOOPBACK):
+            bind = host
+        if not bind:
+            return None, None
+        if not _is_here(bind):
+            option = f"--coordinator {self.coordinator}" if self.bind is None else f"--bind {bind}"
+            raise ConfigError(
+                f"{option}: this machine has no address {bind!r} to listen on; name it by --bind, "
+                "or have process 0 listen on all of them by --bind 0.0.0.0"
+            )
+        listens_on = (f"[{bind}]:{port}" if ":" in bind else f"{bind}:{port}") if port else None
+        # the others are given the address of the collectives: no wildcard
+        return None if bind in _EVERYWHERE else bind, listens_on
+
+
+def _number_of(host: str) -> str:
+    """The numerical address of a host's name, IPv4 where it has one."""
+    try:
+        return socket.gethostbyname(host)
+    except OSError:
+        return str(socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0][4][0])
+
+
+def _is_here(host: str) -> bool:
+    """Whether something can listen on that address, or address of that name, on this machine."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
+    except (OSError, UnicodeError):
+        return False
+    return True
 
 
 class Cluster:
@@ -182,9 +228,7 @@ def join(meeting: Meeting) -> Cluster:
     """
     # a signal is the trainer's to handle
     jax.config.update("jax_enable_preemption_service", False)
-    host = (meeting.coordinator or "").rpartition(":")[0]
-    bind = meeting.bind or (host if host in ("127.0.0.1", "localhost", "::1") else None)
-    port = (meeting.coordinator or "").rpartition(":")[2]
+    bind, listens_on = meeting.addresses()
     missed = (
         f"the {meeting.num_processes or ''} processes did not all come to "
         f"{meeting.coordinator or 'the address found'} within {meeting.seconds} s; "
@@ -200,18 +244,20 @@ def join(meeting: Meeting) -> Cluster:
                 initialization_timeout=meeting.seconds,
                 heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
                 shutdown_timeout_seconds=HEARTBEAT_SECONDS,
-                coordinator_bind_address=f"{bind}:{port}" if bind and port else None,
+                coordinator_bind_address=listens_on,
                 cluster_detection_method="deactivate" if meeting.coordinator else None,
             )
             watchdog.say(watchdog.LOST)
             return Cluster()
     except ValueError:
+        if meeting.coordinator is not None:
+            raise
         raise ConfigError(
             "engine mesh: give --coordinator, --num-processes and --process-id, or "
             "--local-processes, or start it by srun or mpirun"
         ) from None
-    except jax.errors.JaxRuntimeError:
-        raise RunError(missed) from None
+    except jax.errors.JaxRuntimeError as error:
+        raise RunError(f"{missed} ({_reason(error)})") from None
 
 
 class _collectives_bound_to:
@@ -229,7 +275,7 @@ class _collectives_bound_to:
         self._where, self._before = _jax, getattr(_jax, "make_gloo_tcp_collectives", None)
         if self._address is None or self._before is None:
             return
-        before, address = self._before, socket.gethostbyname(self._address)
+        before, address = self._before, _number_of(self._address)
 
         def bound(**arguments: Any) -> Any:
             return before(**{"hostname": address, **arguments})
@@ -250,5 +296,8 @@ def _client() -> Any:
 
 
 def _lost(error: Exception) -> PeerLostError:
-    reason = " ".join(str(error).split())[:160]
-    return PeerLostError(f"{watchdog.LOST} ({reason})")
+    return PeerLostError(f"{watchdog.LOST} ({_reason(error)})")
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]

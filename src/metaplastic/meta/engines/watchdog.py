@@ -44,7 +44,7 @@ def start(line: str) -> None:
     real = os.dup(2)
     held = tempfile.TemporaryFile()  # noqa: SIM115
     os.dup2(held.fileno(), 2)
-    sys.stderr = os.fdopen(real, "w", buffering=1)
+    sys.stderr = os.fdopen(real, "w", buffering=1, encoding=sys.stderr.encoding, errors="replace")
 
     def on_abort(number: int) -> None:
         size = os.fstat(held.fileno()).st_size
