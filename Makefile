@@ -31,7 +31,8 @@ demo: $(STAMP)
 	$(BIN)/metaplastic demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+	  --no-loadscope-reorder
 
 check: $(STAMP)
 	$(BIN)/ruff check .

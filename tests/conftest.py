@@ -1,9 +1,13 @@
-"""Two CPU devices for every test, strict numerics, and shapes checked at run time."""
+"""Two CPU devices for every test, strict numerics, and little memory: compiled programs are kept
+on disk, and released in memory when there are many."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -13,15 +17,34 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 _CACHE = tempfile.TemporaryDirectory(prefix="metaplastic-tests-")
 _FOLDER = os.environ.setdefault("METAPLASTIC_TEST_CACHE", _CACHE.name)
 os.environ["XDG_CACHE_HOME"] = _FOLDER
+# what one test compiled, the next takes from disk, and so do the commands that tests start
+os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_FOLDER}/compiled"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.02"
 
+import equinox as eqx
 import jax
 import pytest
 
 jax.config.update("jax_num_cpu_devices", 2)
-# what one test compiled, the next takes from disk
-jax.config.update("jax_compilation_cache_dir", f"{_FOLDER}/compiled")
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# bytes of a process beyond which freed memory is given back, and compiled programs are released
+LITTLE_MEMORY, MOST_MEMORY = 0.6e9, 1.0e9
+# they take longest, and are begun first so that none is left to one worker at the end
+LONGEST = (
+    "meta/test_trainer.py",
+    "cli/test_meta_train.py",
+    "cli/test_engines.py",
+    "meta/test_gradients.py",
+    "cli/test_stages.py",
+    "meta/test_learning.py",
+    "evaluation/test_studies.py",
+    "docs/test_tutorials.py",
+    "meta/test_memory.py",
+    "evaluation/test_baselines.py",
+    "rules/test_widening.py",
+    "rules/test_local.py",
+)
 
 REAL_DATA = Path(
     os.environ.get(
@@ -36,3 +59,38 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"no published data sets: neither METAPLASTIC_TEST_DATA nor {REAL_DATA}")
     return REAL_DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules first; `make test` gives whole modules to its workers in this order."""
+    place = {Path(__file__).parent / name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
+
+
+def _memory() -> float:
+    """Bytes that this process holds; zero where the system does not say."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+    except OSError:
+        return 0.0
+    return float(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _return_freed_memory() -> None:
+    """Give back what is free: glibc keeps hundreds of megabytes after each compilation."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+@pytest.fixture(autouse=True)
+def little_memory() -> Iterator[None]:
+    """Keep the process small after each test, and its compiled programs as long as they fit."""
+    yield
+    if _memory() > LITTLE_MEMORY:
+        _return_freed_memory()
+    if _memory() > MOST_MEMORY:
+        eqx.clear_caches()
+        jax.clear_caches()
+        gc.collect()
+        _return_freed_memory()

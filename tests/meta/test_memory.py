@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -61,6 +63,7 @@ def test_within_30_percent_of_the_compiled_program(estimator, architecture) -> N
 def test_grows_with_what_it_must_grow_with() -> None:
     rule = make_rule("local", jax.random.key(0), hidden=4, error_channels=2, readout_channels=2)
 
+    @functools.cache  # each is traced anew, which takes seconds
     def told(batch: int = 16, steps: int = 2, n_tasks: int = 1, *, rematerialise: bool = False):
         case = _case((8,), batch, steps, rematerialise=rematerialise, at_once=8)
         return predict_unroll_bytes(rule, *case, TASKS, n_tasks)

@@ -154,12 +154,12 @@ def test_a_directory_is_guarded(tmp_path: Path, config) -> None:
         RunDir.create(tmp_path / "file", config)
 
 
-def test_two_devices_give_what_one_gives(whole, tmp_path: Path, monkeypatch) -> None:
-    path, _ = whole
+def test_two_devices_give_what_one_gives(tmp_path: Path, config, monkeypatch) -> None:
     assert len(jax.devices()) == 2
+    _train(tmp_path / "two", config, stop_at=3)
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
-    _train(tmp_path / "one", tiny_config(), stop_at=3)
-    two, one = _lines(path)[:3], _lines(tmp_path / "one")
+    _train(tmp_path / "one", config, stop_at=3)
+    two, one = _lines(tmp_path / "two"), _lines(tmp_path / "one")
     for a, b in zip(two, one, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-3)
 
