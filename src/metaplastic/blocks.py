@@ -4,9 +4,10 @@ Block k, of width d_k, becomes
 
     B_k = (X_k - μ_k) · g_k,    g_k = 1 / (σ_k √d_k),
 
-with μ_k the columns' means and σ_k² the mean over columns of their variance. Then a block's rows have a mean squared norm of one, whatever its
-width and units, so that a penalised readout of `[B_1, B_2, …]` weighs all blocks alike: its Gram
-matrix is the sum of theirs. Means and variances are those of the (unlabelled) rows fitted on.
+with μ_k the columns' means and σ_k² the mean over columns of their variance. Then a block's rows
+have a mean squared norm of one, whatever its width and units, so that a penalised readout of
+`[B_1, B_2, …]` weighs all blocks alike: its Gram matrix is the sum of theirs. Means and variances
+are those of the (unlabelled) rows fitted on.
 """
 
 from __future__ import annotations
