@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -86,7 +87,9 @@ def _path(
     machine = LogisticRegression(warm_start=True, max_iter=1000)
     found = []
     for strength in inverse_penalties:
-        machine.set_params(C=strength).fit(inside, y)
+        with warnings.catch_warnings():  # with two labels a class, y looks like a regression's
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            machine.set_params(C=strength).fit(inside, y)
         weights, bias = _all_classes(
             machine.coef_, np.asarray(machine.intercept_), machine.classes_, n_classes
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,6 +52,7 @@ class LabelSpreading(LabelledBaseline):
         trials: Sequence[Trial],
         progress: Progress = silent,
     ) -> list[Encoder]:
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.semi_supervised import LabelSpreading as Machine
 
         settings = self.settings
@@ -66,5 +68,7 @@ class LabelSpreading(LabelledBaseline):
                 max_iter=100,
                 tol=1e-3,
             )
-            fitted.append(scores_of(machine.fit(mixed, known), n_classes))
+            with warnings.catch_warnings():  # what is left to change after 100 rounds is small
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                fitted.append(scores_of(machine.fit(mixed, known), n_classes))
         return fitted

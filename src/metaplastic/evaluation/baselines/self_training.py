@@ -57,9 +57,11 @@ class SelfTraining(LabelledBaseline):
         for done, (trial, own, y) in enumerate(zip(trials, rows, labels, strict=True)):
             progress("self-training", done, len(trials), "seeds")
             mean, size = unit_scale(own)
+            with one_thread_per_product():
+                strength = choose_penalty(own, y, n_classes)
             mixed, known = mixed_rows(data.inputs, own, y, settings.rows, trial.seed)
             machine = SelfTrainingClassifier(
-                LogisticRegression(C=choose_penalty(own, y, n_classes), max_iter=200),
+                LogisticRegression(C=strength, max_iter=200),
                 threshold=settings.threshold,
                 max_iter=settings.rounds,
             )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from metaplastic.blas import one_thread_per_product
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
 from metaplastic.evaluation.neighbours import Distances, Indices, Neighbours
 from metaplastic.evaluation.progress import Progress, silent
@@ -111,6 +112,7 @@ class Spectral(Baseline):
         neighbours = Neighbours(rows)
         places, distances = neighbours.others(rows, settings.neighbours)
         features = settings.features or data.n_features
-        widths, coordinates = diffusion_map(places, distances, features, settings.time)
+        with one_thread_per_product():
+            widths, coordinates = diffusion_map(places, distances, features, settings.time)
         fitted = Diffusion(neighbours, widths, coordinates, settings.neighbours)
         return [fitted for _ in trials]
