@@ -1,6 +1,6 @@
-"""The README's table, from results/datasets.json: `python -m benchmarks.readme`.
+"""The README's tables, from results/*.json: `python -m benchmarks.readme`.
 
-The numbers are those of `metaplastic study datasets`; nothing is measured here.
+The numbers are those of `metaplastic study datasets` and `domains`; nothing is measured here.
 """
 
 from __future__ import annotations
@@ -9,8 +9,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from metaplastic.evaluation.significance import Comparison
+from metaplastic.figures.marks import compared
+
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
+ROLES = {
+    "report": "Held-out sets",
+    "meta-train": "Sets that choices were made on",
+    "user": "Other sets",
+}
 NAMES = {
     "digits": "digits",
     "mnist@14": "MNIST, 14×14",
@@ -24,19 +31,20 @@ NAMES = {
 def table(content: dict[str, Any]) -> str:
     """Markdown, a row a method; the best of each column is bold, whoever it is.
 
-    A method that beats the rule on a data set by two standard errors of their paired difference
-    is marked ▲ there, one that the rule beats so is marked ▽; † marks a data set another part of
-    which the rule was meta-trained on.
+    A method that beats the rule on a data set is marked ▲ there, one that the rule beats is marked
+    ▽: by a paired t-test over seeds at 5 %, Holm's correction over the whole table. † marks a data
+    set another part of which the rule was meta-trained on.
     """
     trained = {source.partition("@")[0] for source in content["rule"]["training_data"]}
     shown = {a: content["datasets"][a]["methods"] for a in NAMES if a in content["datasets"]}
+    marks = compared({a: content["datasets"][a] for a in shown}, content.get("reference", "rule"))
     rows = {name: entry["title"] for methods in shown.values() for name, entry in methods.items()}
     lines = [
         "| features | " + " | ".join(_heading(a, trained) for a in shown) + " |",
         "|---|" + "---:|" * len(shown),
     ]
     for name, title in rows.items():
-        cells = [_cell(methods, name) for methods in shown.values()]
+        cells = [_cell(methods, name, marks.get((a, name))) for a, methods in shown.items()]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -45,26 +53,86 @@ def _heading(address: str, trained: set[str]) -> str:
     return NAMES[address] + (" †" if address.partition("@")[0] in trained else "")
 
 
-def _cell(methods: dict[str, Any], name: str) -> str:
+def _cell(methods: dict[str, Any], name: str, found: Comparison | None) -> str:
     if name not in methods:
         return "-"
     entry = methods[name]
     best = max(m["mean"] for m in methods.values())
     bold = "**" if entry["mean"] == best else ""
-    mark = ""
-    if "paired" in entry:  # the rule's accuracy less this one's
-        lead, error = entry["paired"]["mean"], entry["paired"]["standard_error"]
-        mark = " ▽" if lead > 2 * error else " ▲" if lead < -2 * error else ""
+    mark = f" {found.mark}" if found is not None and found.mark else ""
     return f"{bold}{entry['mean']:.3f} ± {entry['standard_error']:.3f}{bold}{mark}"
 
 
+def domains(content: dict[str, Any], labels: int = 10) -> str:
+    """Markdown, a table a role and a group of methods: mean rank, mean accuracy, and on how many
+    sets the reference wins, ties and loses against each; best rank first, whoever it is."""
+    parts = []
+    for standing in content["standings"]:
+        if standing["labels"] != labels or standing["readout"] == "logistic":
+            continue
+        parts += [_standing(content, standing), ""]
+    missing = content["missing"]
+    total = len(content["sets"]) + len(missing)
+    said = f"{len(content['sets'])} of {total} sets measured"
+    parts.append(said + (f"; left out: {', '.join(missing)}." if missing else "."))
+    return "\n".join(parts)
+
+
+def _standing(content: dict[str, Any], standing: dict[str, Any]) -> str:
+    ours = next(row for row in standing["rows"] if "wins" not in row)
+    difference = standing["critical_difference"]
+    lines = [
+        f"**{ROLES[standing['role']]}** ({len(standing['data_sets'])}), "
+        f"{standing['labels']} labels per class"
+        + ("" if standing["readout"] == "classifiers" else f", {standing['readout']} readout")
+        + ("" if difference is None else f"; ranks differ from {difference:.1f} on")
+        + f". Won, tied, lost: by {_plain(ours['title'])}, by a paired t-test, Holm's correction.",
+        "",
+        "| method | mean rank | mean accuracy | won | tied | lost | more than 0.03 above / below | "
+        "processor seconds to fit |",
+        "|---|" + "---:|" * 7,
+    ]
+    for row in standing["rows"]:
+        level = "-" if row["mean_accuracy"] is None else f"{row['mean_accuracy']:.3f}"
+        seconds = f"{content['sets_seconds'][row['method']]:.2f}"
+        against = (
+            ["", "", "", ""]
+            if row is ours
+            else [
+                *(str(row[key]) for key in ("wins", "ties", "losses")),
+                f"{row['far_above']} / {row['far_below']}",
+            ]
+        )
+        bold = "**" if row is ours else ""
+        title = row["title"] if standing["readout"] == "classifiers" else _plain(row["title"])
+        cells = [f"{bold}{title}{bold}", f"{row['mean_rank']:.2f}", level, *against, seconds]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _plain(title: str) -> str:
+    return title.partition(";")[0]
+
+
+def fill(text: str, name: str, content: str) -> str:
+    """`text` with `content` between the marks of that name; as it was where it has none."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    if begin not in text:
+        return text
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{content}\n{end}{after}"
+
+
 def main() -> None:
-    """Put the table between its marks in README.md."""
-    content = json.loads((ROOT / "results" / "datasets.json").read_text())
+    """Put the tables between their marks in README.md."""
     readme = ROOT / "README.md"
-    before, _, rest = readme.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}\n{table(content)}\n{END}{after}")
+    text = readme.read_text()
+    for name, file, make in (("table", "datasets", table), ("domains", "domains", domains)):
+        path = ROOT / "results" / f"{file}.json"
+        if path.is_file():
+            text = fill(text, name, make(json.loads(path.read_text())))
+    readme.write_text(text)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def refill(study: Study, content: Mapping[str, Any]) -> None:
         config = study.config(address)
         search = study.search(config)
         for name, entry in methods.items():
-            if name == "rule":
+            if name in ("rule", "rule-all"):
                 continue
             record = entry["search"]
             # settings searched for; where there was no search, those of the baseline

@@ -21,7 +21,7 @@ from metaplastic.evaluation.baselines import (
     Unlabelled,
     make_baseline,
 )
-from metaplastic.evaluation.inner_loop import run_inner_loop
+from metaplastic.evaluation.inner_loop import Network, read_all_layers, run_inner_loop
 from metaplastic.evaluation.named_rule import NamedRule, named_rule
 from metaplastic.evaluation.problem import Problem, load_problem
 from metaplastic.evaluation.progress import Progress, silent
@@ -147,10 +147,11 @@ def rule_accuracies(
     place = {trial.seed: i for i, trial in enumerate(trials)}
     steps = config.steps
     curve = np.full((len(trials), len(steps)), np.nan)
+    unlabelled = draw_unlabelled(problem, config.unlabelled)
     labelled = _labelled_rows(problem, trials, config.labels_per_class)
     loop = run_inner_loop(
         rule,
-        draw_unlabelled(problem, config.unlabelled),
+        unlabelled,
         trials,
         steps,
         hidden=config.hidden,
@@ -162,8 +163,14 @@ def rule_accuracies(
     for point, networks, now in loop:
         for network, trial in zip(networks, now, strict=True):
             rows = labelled[place[trial.seed]]
-            curve[place[trial.seed], steps.index(point)] = accuracy(network, problem, rows)
+            encoder = read(network, unlabelled, config)
+            curve[place[trial.seed], steps.index(point)] = accuracy(encoder, problem, rows)
     return curve
+
+
+def read(network: Network, unlabelled: NDArray[np.float32], config: FewShotConfig) -> Encoder:
+    """The features of a fitted network, from the layers that the protocol names."""
+    return read_all_layers(network, unlabelled) if config.layers == "all" else network
 
 
 def baseline_accuracies(

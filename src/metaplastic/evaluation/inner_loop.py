@@ -20,6 +20,7 @@ from metaplastic.base_model import (
     initialise,
     population_statistics,
 )
+from metaplastic.blocks import Blocks
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
 from metaplastic.rules import Rule, RuleState
@@ -48,21 +49,60 @@ class Network(NamedTuple):
 
     def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features (n, F) of rows (n, d), by the population's batch-norm statistics."""
-        parts = [
-            np.asarray(_transform(self, jnp.asarray(_padded(inputs[i : i + ROWS]))))
-            for i in range(0, len(inputs), ROWS)
-        ]
+        parts = [np.asarray(_transform(self, block)) for block in _padded_blocks(inputs)]
         return np.concatenate(parts)[: len(inputs)]
 
+    def layers(self, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """x^1 to x^L of rows (n, d): (n, N_1) to (n, N_L)."""
+        parts = [_every_layer(self, block) for block in _padded_blocks(inputs)]
+        return [
+            np.concatenate([np.asarray(part) for part in layer])[: len(inputs)]
+            for layer in zip(*parts, strict=True)
+        ]
 
-def _padded(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Whole blocks of one size, so that each shape of network compiles once."""
-    return np.pad(rows, ((0, ROWS - len(rows)), (0, 0))) if len(rows) < ROWS else rows
+
+class AllLayers(NamedTuple):
+    """A fitted base model read at every layer: the inputs' block and each layer's, side by side.
+
+    `blocks` scales them, by the unlabelled rows; see `metaplastic.blocks`.
+    """
+
+    network: Network
+    blocks: Blocks
+
+    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.floating]:
+        """Features (n, d + N_1 + … + N_L) of rows (n, d)."""
+        return self.blocks.apply([inputs, *self.network.layers(inputs)])
+
+
+def read_all_layers(network: Network, inputs: NDArray[np.float32]) -> AllLayers:
+    """Read every layer, blocks scaled by unlabelled `inputs` (n, d), or 4,096 rows of them."""
+    rows = statistics_rows(inputs)
+    return AllLayers(network, Blocks.fit([rows, *network.layers(rows)]))
+
+
+def _padded_blocks(inputs: NDArray[np.float32]) -> Iterator[Array]:
+    """Blocks of one size, the last filled up, so that each shape of network compiles once."""
+    for start in range(0, len(inputs), ROWS):
+        rows = inputs[start : start + ROWS]
+        yield jnp.asarray(np.pad(rows, ((0, ROWS - len(rows)), (0, 0))))
 
 
 @eqx.filter_jit
 def _transform(network: Network, rows: Float[Array, "rows inputs"]) -> Float[Array, "rows F"]:
     return features(network.phi, rows[:, network.permutation], network.statistics)
+
+
+@eqx.filter_jit
+def _every_layer(
+    network: Network, rows: Float[Array, "rows inputs"]
+) -> tuple[Float[Array, "rows units"], ...]:
+    """x^1 to x^L; what they have in common is computed once."""
+    phi, statistics, x = network.phi, network.statistics, rows[:, network.permutation]
+    return tuple(
+        features(Phi(phi.weights[:n], phi.biases[:n], (), phi.activation), x, statistics[:n])
+        for n in range(1, len(phi.weights) + 1)
+    )
 
 
 @eqx.filter_jit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -32,6 +32,10 @@ class FewShotConfig(BaseModel):
     inner_steps: int = Field(200, ge=0, description="applications of the rule")
     points: tuple[int, ...] = Field(
         (), description="inner steps after which accuracy is taken; none: every eighth"
+    )
+    layers: Literal["last", "all"] = Field(
+        "last",
+        description="what the rule's network is read at: its top layer, or inputs and every layer",
     )
     unlabelled: int | None = Field(
         None, ge=2, description="how many unlabelled examples are used; none: all"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DRAWN_BY = {
     "datasets": "datasets",
+    "domains": "domains",
     "text": "text",
     "architectures": "architectures",
     "filters": "filters",

@@ -19,6 +19,7 @@ from metaplastic.figures.style import (
 )
 
 COLUMNS = 3
+OURS = ("rule", "rule-all")
 
 
 def draw(content: dict[str, Any]) -> Figure:
@@ -41,7 +42,7 @@ def _panel(axes: Axes, address: str, entry: dict[str, Any]) -> None:
     methods = entry["methods"]
     order = sorted(methods, key=lambda name: -np.nan_to_num(_mean(methods[name]), nan=-1.0))
     at = np.arange(len(order))[::-1]
-    colours = [BLUE if name == "rule" else ORANGE if name == "random" else GREY for name in order]
+    colours = [BLUE if name in OURS else ORANGE if name == "random" else GREY for name in order]
     axes.barh(
         at,
         [_mean(methods[name]) for name in order],
@@ -52,7 +53,7 @@ def _panel(axes: Axes, address: str, entry: dict[str, Any]) -> None:
     )
     axes.set_yticks(at, [methods[name]["title"] for name in order])
     for tick, name in zip(axes.get_yticklabels(), order, strict=True):
-        tick.set_fontweight("bold" if name == "rule" else "normal")
+        tick.set_fontweight("bold" if name in OURS else "normal")
     means = [_mean(methods[name]) for name in order]
     for y, mean, colour in zip(at, means, colours, strict=True):
         ink = "black" if colour == ORANGE else "white"

@@ -19,21 +19,49 @@ GREY = "#777777"
 
 METHODS: dict[str, tuple[str, str]] = {  # colour and marker
     "rule": (BLUE, "o"),
+    "rule-all": (BLUE, "s"),
     "random": (GREY, "v"),
+    "random-all": (GREY, "^"),
     "raw": (BLACK, "s"),
     "raw-logistic": (BLACK, "d"),
+    "random-forest": (GREEN, "h"),
     "supervised": (VERMILION, "D"),
+    "label-spreading": (PURPLE, "v"),
+    "self-training": (BLACK, "P"),
+    "neighbour-mean": (ORANGE, "X"),
     "vae": (ORANGE, "^"),
     "dae": (GREEN, "P"),
     "pca": (SKY, "<"),
+    "pca-own": (SKY, "^"),
     "pca-white": (SKY, ">"),
+    "spectral": (YELLOW, "o"),
+    "spectral-own": (YELLOW, "s"),
+    "umap": (VERMILION, "o"),
+    "umap-own": (VERMILION, "s"),
     "kmeans": (PURPLE, "X"),
     "kmeans-512": (PURPLE, "p"),
     "rbm": (GREY, "*"),
     "hebbian": (ORANGE, "h"),
 }
 # drawn dashed: each has its colour from a relative
-DASHED = frozenset({"raw-logistic", "pca-white", "kmeans-512", "rbm", "hebbian"})
+DASHED = frozenset(
+    {
+        "random-all",
+        "raw-logistic",
+        "random-forest",
+        "label-spreading",
+        "self-training",
+        "neighbour-mean",
+        "pca-own",
+        "pca-white",
+        "spectral-own",
+        "umap",
+        "umap-own",
+        "kmeans-512",
+        "rbm",
+        "hebbian",
+    }
+)
 OTHERS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 MARKERS = ("o", "s", "^", "D", "P", "X", "v", "h")
 ACCURACY = "test accuracy (fraction)"

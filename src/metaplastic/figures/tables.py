@@ -6,13 +6,18 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from metaplastic.evaluation.significance import Comparison, sampling_error
+from metaplastic.figures.marks import compared
 from metaplastic.figures.style import rung
+
+OURS = ("rule", "rule-all")
 
 
 def tables(content: dict[str, Any]) -> str:
     """The tables of a study; empty for one whose figure says it all."""
     makers = {
         "datasets": _datasets,
+        "domains": _domains,
         "text": _text,
         "labels": _labels,
         "architectures": _architectures,
@@ -59,7 +64,7 @@ def _ranked(methods: dict[str, Any]) -> list[tuple[str, dict[str, Any], str]]:
     """Methods from best to worst, with the class of their row."""
     order = sorted(methods.items(), key=lambda item: -_level(item[1]))
     return [
-        (name, method, f"{'rule' if name == 'rule' else ''} {'best' if i == 0 else ''}".strip())
+        (name, method, f"{'rule' if name in OURS else ''} {'best' if i == 0 else ''}".strip())
         for i, (name, method) in enumerate(order)
     ]
 
@@ -71,14 +76,15 @@ def _chosen(method: dict[str, Any]) -> str:
 
 def _datasets(content: dict[str, Any]) -> str:
     parts = []
+    marks = compared(content["datasets"], content.get("reference", "rule"))
     for address, entry in content["datasets"].items():
         rows = [
             (
                 (
                     method["title"],
                     shown(method),
-                    shown(method.get("paired"), sign=True),
-                    "" if name == "rule" else _chosen(method),
+                    _with_mark(method.get("paired"), marks.get((address, name))),
+                    "" if name in OURS else _chosen(method),
                 ),
                 row,
             )
@@ -86,8 +92,46 @@ def _datasets(content: dict[str, Any]) -> str:
         ]
         head = ("method", "accuracy", "rule minus it", "chosen by the search (else defaults)")
         notes = "; ".join(entry["data"]["notes"])
+        rule = entry["methods"].get(content.get("reference", "rule"), {"mean": None})
         caption = f"{address}: {entry['data']['test']:,} test examples"
+        if rule["mean"] is not None:
+            error = sampling_error(rule["mean"], entry["data"]["test"])
+            caption += f", which leave the rule's accuracy an error of ±{error:.3f}"
         parts.append(table(caption + (f" ({notes})" if notes else ""), head, rows))
+    return "".join(parts)
+
+
+def _with_mark(paired: dict[str, Any] | None, found: Comparison | None) -> str:
+    mark = found.mark if found is not None else ""
+    return f"{shown(paired, sign=True)} {mark}".strip()
+
+
+def _domains(content: dict[str, Any]) -> str:
+    parts = []
+    for standing in content["standings"]:
+        rows = [
+            (
+                (
+                    row["title"],
+                    f"{row['mean_rank']:.2f}",
+                    "" if row["mean_accuracy"] is None else f"{row['mean_accuracy']:.3f}",
+                    "" if "wins" not in row else f"{row['wins']} / {row['ties']} / {row['losses']}",
+                    "" if "wins" not in row else f"{row['far_above']} / {row['far_below']}",
+                    f"{content['sets_seconds'][row['method']]:.1f}",
+                ),
+                "rule" if row["method"] in OURS else "",
+            )
+            for row in standing["rows"]
+        ]
+        cd = standing["critical_difference"]
+        caption = (
+            f"{standing['role']} sets, {standing['labels']} labels per class, "
+            f"{standing['readout']}: {len(standing['data_sets'])} data sets"
+            + ("" if cd is None else f", critical difference {cd:.2f}")
+        )
+        head = ("method", "mean rank", "mean accuracy", "wins / ties / losses of the rule")
+        head += ("rule more than 0.03 above / below", "processor seconds to fit")
+        parts.append(table(caption, head, rows))
     return "".join(parts)
 
 
@@ -121,7 +165,7 @@ def _labels(content: dict[str, Any]) -> str:
             shown(entry) + (" *" if _level(entry) == best[i] else "")
             for i, entry in enumerate(method["summary"])
         ]
-        rows.append(((method["title"], *cells), "rule" if name == "rule" else ""))
+        rows.append(((method["title"], *cells), "rule" if name in OURS else ""))
     head = ("method", *(f"{count} per class" for count in counts))
     return table("Accuracy by labelled examples per class; * the best of a column", head, rows)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from metaplastic.errors import MissingExtraError
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.protocol import settings
 from metaplastic.evaluation.trials import Trial
@@ -48,17 +50,29 @@ class Baseline(abc.ABC):
     """A rival of the learned rule.
 
     `grid` lists the settings that a hyperparameter search tries, as keywords; the first are the
-    defaults. Settings are fixed at construction.
+    defaults. Settings are fixed at construction. `requires` names an optional package: module,
+    distribution, and the extra that brings it; without it, construction raises
+    `MissingExtraError`. `row_by_row` is false where a row's features depend on those beside it.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     uses_labels: ClassVar[bool] = False
+    requires: ClassVar[tuple[str, str, str] | None] = None
+    row_by_row: ClassVar[bool] = True
     Settings: ClassVar[type[BaseModel]] = NoSettings
     grid: ClassVar[tuple[dict[str, Any], ...]] = ({},)
 
     def __init__(self, **chosen: Any) -> None:
         self.settings = settings(self.Settings, **chosen)
+        if self.requires is not None and not self.installed():
+            _, package, extra = self.requires
+            raise MissingExtraError(package, extra, f"baseline {self.name}")
+
+    @classmethod
+    def installed(cls) -> bool:
+        """Whether the optional package that it needs is there."""
+        return cls.requires is None or find_spec(cls.requires[0]) is not None
 
     @abc.abstractmethod
     def fit(
@@ -68,7 +82,10 @@ class Baseline(abc.ABC):
 
 
 class LabelledBaseline(Baseline):
-    """A rival that is trained on the labelled examples themselves and is its own classifier."""
+    """A rival that is trained on the labelled examples themselves and is its own classifier.
+
+    A semi-supervised one reads the unlabelled rows too, which it is given as `data.inputs`.
+    """
 
     uses_labels = True
 

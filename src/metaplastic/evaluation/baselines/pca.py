@@ -23,8 +23,12 @@ class Pca(Baseline):
     def fit(
         self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
     ) -> list[Encoder]:
+        return self.components(data, data.n_features, trials)
+
+    def components(self, data: Unlabelled, count: int, trials: Sequence[Trial]) -> list[Encoder]:
+        """That many components, or as many as there are."""
         from sklearn.decomposition import PCA
 
-        components = min(data.n_features, *data.inputs.shape)
+        components = min(count, *data.inputs.shape)
         fitted = PCA(components, whiten=self.whiten, random_state=0).fit(data.inputs)
         return [fitted.transform for _ in trials]

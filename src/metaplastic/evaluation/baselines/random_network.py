@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import jax
 
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
-from metaplastic.evaluation.inner_loop import run_inner_loop
+from metaplastic.evaluation.inner_loop import Network, run_inner_loop
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
 from metaplastic.rules import make_rule
@@ -22,6 +22,10 @@ class RandomNetwork(Baseline):
     def fit(
         self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
     ) -> list[Encoder]:
+        return [*self.networks(data, trials)]
+
+    def networks(self, data: Unlabelled, trials: Sequence[Trial]) -> list[Network]:
+        """The networks themselves, one a trial."""
         idle = make_rule("hebbian", jax.random.key(0))  # never applied
         loop = run_inner_loop(
             idle,

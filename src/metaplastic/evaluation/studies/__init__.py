@@ -7,6 +7,7 @@ from typing import Any
 from metaplastic.errors import unknown_name
 from metaplastic.evaluation.studies.architectures import Architectures
 from metaplastic.evaluation.studies.datasets import Datasets
+from metaplastic.evaluation.studies.domains import Domains
 from metaplastic.evaluation.studies.filters import Filters
 from metaplastic.evaluation.studies.labels import Labels
 from metaplastic.evaluation.studies.meta_training import MetaTraining
@@ -17,6 +18,7 @@ from metaplastic.evaluation.studies.text import Text
 
 _ALL: tuple[type[Study], ...] = (
     Datasets,
+    Domains,
     Text,
     Architectures,
     Filters,

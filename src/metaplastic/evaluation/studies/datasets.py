@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from pydantic import Field
 
 from metaplastic.evaluation import results
+from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals
 
 DATASETS = (
@@ -30,13 +31,21 @@ LEFT_OUT = (
 
 
 class DatasetsSettings(StudySettings):
-    """`datasets` by address; `rivals` by name, none for all. `left_out` are pairs ADDRESS:RIVAL
-    that are not measured, which the results' notes say: those of the default cost five to ten
-    minutes each on one core; `left_out=none` has them measured."""
+    """`datasets` by address; `rivals` by name, none for all. `layers` are those the rule is read
+    at, `last` or `all`; differences are taken from the last one named. `left_out` are pairs
+    ADDRESS:RIVAL that are not measured, which the results' notes say: those of the default cost
+    five to ten minutes each on one core; `left_out=none` has them measured."""
 
     datasets: tuple[str, ...] = Field(DATASETS, min_length=1)
     rivals: tuple[str, ...] = ()
+    layers: tuple[Literal["last", "all"], ...] = Field(("last", "all"), min_length=1)
     left_out: tuple[str, ...] = LEFT_OUT
+
+
+def reference_of(datasets: Mapping[str, Any]) -> str:
+    """The reading of the rule that differences are taken from: the one that has none itself."""
+    methods = next(iter(datasets.values()))["methods"]
+    return next((name for name, entry in methods.items() if "paired" not in entry), "rule")
 
 
 class Datasets(Study):
@@ -54,26 +63,38 @@ class Datasets(Study):
         found: dict[str, Any] = {}
         for address in self.context.available(own.datasets):
             config = self.config(address)
-            curve = self.rule_curve(self.context.rule, config)
-            final = curve[:, -1].tolist()
-            methods: dict[str, Any] = {
-                "rule": {
-                    "title": f"{self.context.rule.plain}, {config.inner_steps} steps",
-                    "accuracy": final,
-                    "points": list(config.steps),
-                    "curve": curve.tolist(),
-                    **results.mean_and_error(final),
-                }
-            }
+            methods: dict[str, Any] = {}
+            for layers in own.layers:
+                methods |= self._rule(config, layers)
+            reference = list(methods)[-1]
             for name in self._measured(rivals, address):
                 rival = self.rival(name, config, search)
-                methods[name] = {
-                    **rival,
-                    **results.mean_and_error(rival["accuracy"]),
-                    "paired": results.paired_difference(final, rival["accuracy"]),
-                }
+                methods[name] = {**rival, **results.mean_and_error(rival["accuracy"])}
+            final = methods[reference]["accuracy"]
+            for name, entry in methods.items():
+                if name != reference:
+                    entry["paired"] = results.paired_difference(final, entry["accuracy"])
             found[address] = {"data": self.describe_data(address), "methods": methods}
-        return {"seeds": list(self.config(own.datasets[0]).seed_list), "datasets": found}
+        content = {"seeds": list(self.config(own.datasets[0]).seed_list), "datasets": found}
+        return {**content, "reference": reference_of(found)}
+
+    def _rule(self, config: FewShotConfig, layers: str) -> dict[str, Any]:
+        """The rule's entry: `rule` by its last layer, with its curve along the inner loop, or
+        `rule-all`."""
+        what = f"{self.context.rule.plain}, {config.inner_steps} steps"
+        if layers == "all":
+            what += ", all layers and inputs"
+            config = config.model_copy(update={"layers": "all", "points": (config.inner_steps,)})
+        curve = self.rule_curve(self.context.rule, config)
+        final = curve[:, -1].tolist()
+        entry = {
+            "title": what,
+            "accuracy": final,
+            "points": list(config.steps),
+            "curve": curve.tolist(),
+            **results.mean_and_error(final),
+        }
+        return {"rule-all" if layers == "all" else "rule": entry}
 
     def _measured(self, rivals: Sequence[str], address: str) -> list[str]:
         own = self.settings

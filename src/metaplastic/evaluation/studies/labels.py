@@ -15,6 +15,7 @@ from metaplastic.evaluation.few_shot import (
     as_unlabelled,
     classifier_accuracy,
     fit_classifiers,
+    read,
 )
 from metaplastic.evaluation.inner_loop import run_inner_loop
 from metaplastic.evaluation.problem import Problem
@@ -51,7 +52,15 @@ class Labels(Study):
         config = self.config(own.dataset)
         search = self.search(config)
         counts = sorted(set(own.labels))
-        methods = {"rule": {"title": self.context.rule.plain, "curve": self._rule(config, counts)}}
+        every = config.model_copy(update={"layers": "all"})
+        plain = self.context.rule.plain
+        methods: dict[str, Any] = {
+            "rule": {"title": plain, "curve": self._rule(config, counts)},
+            "rule-all": {
+                "title": f"{plain}, all layers and inputs",
+                "curve": self._rule(every, counts),
+            },
+        }
         for name in rivals:
             baseline, record = search.make(name, own.dataset)
             methods[name] = {
@@ -81,9 +90,10 @@ class Labels(Study):
         def compute(seeds: Sequence[int]) -> list[Any]:
             problem = self.context.problem(config.dataset)
             trials = make_trials(seeds, problem.train.shape[1])
+            unlabelled = draw_unlabelled(problem, config.unlabelled)
             loop = run_inner_loop(
                 rule.rule,
-                draw_unlabelled(problem, config.unlabelled),
+                unlabelled,
                 trials,
                 (config.inner_steps,),
                 hidden=config.hidden,
@@ -91,7 +101,9 @@ class Labels(Study):
                 batch_size=config.batch_size,
                 progress=self.context.progress,
             )
-            encoders = [network for _, networks, _ in loop for network in networks]
+            encoders = [
+                read(network, unlabelled, config) for _, networks, _ in loop for network in networks
+            ]
             return _accuracies(encoders, problem, trials, counts)
 
         return self.store.numbers(key, config.seed_list, compute)

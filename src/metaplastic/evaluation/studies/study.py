@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from metaplastic.errors import DataError
+from metaplastic.errors import DataError, unknown_name
 from metaplastic.evaluation import results
-from metaplastic.evaluation.baselines import BASELINES, Baseline
+from metaplastic.evaluation.baselines import BASELINES, Baseline, LabelledBaseline
 from metaplastic.evaluation.few_shot import (
     baseline_accuracies,
     describe_problem,
@@ -50,7 +50,10 @@ class StudySettings(BaseModel):
 
 
 class Context:
-    """What a study is run with: the rule, the run it came from, data, and the numbers kept."""
+    """What a study is run with: the rule, the run it came from, data, and the numbers kept.
+
+    classifiers: those built on the rule in floors above this one, for studies of classifiers.
+    """
 
     def __init__(
         self,
@@ -59,8 +62,10 @@ class Context:
         *,
         data_dir: Path | str | None = None,
         progress: Progress = silent,
+        classifiers: Sequence[LabelledBaseline] = (),
     ) -> None:
         self.rule = rule
+        self.classifiers = tuple(classifiers)
         self.run = run_of(rule.name)
         self.results = Path(results_dir)
         self.data_dir, self.progress = data_dir, progress
@@ -215,7 +220,7 @@ class Study(abc.ABC):
     def for_rivals(self, config: FewShotConfig) -> FewShotConfig:
         """The protocol with nothing in it that depends on the rule, which rivals never see."""
         batch_size = self.settings.batch_size or DEFAULT_BATCH_SIZE
-        return config.model_copy(update={"batch_size": batch_size})
+        return config.model_copy(update={"batch_size": batch_size, "layers": "last"})
 
     def search(self, config: FewShotConfig) -> Search:
         """The hyperparameter search of all baselines, shared by all studies."""
@@ -236,14 +241,14 @@ class Study(abc.ABC):
 def protocol_key(config: FewShotConfig) -> dict[str, Any]:
     """What of a protocol determines a seed's number: everything but how many seeds there are."""
     varied = {"seeds", "first_seed", "inner_steps", "points"}
+    if config.layers == "last":  # as before there was a choice: numbers kept then stay good
+        varied.add("layers")
     return {"protocol": PROTOCOL, **config.model_dump(mode="json", exclude=varied)}
 
 
 def known_rivals(names: Sequence[str]) -> tuple[str, ...]:
-    """The baselines asked for; none named: all."""
-    from metaplastic.errors import unknown_name
-
+    """The baselines asked for; none named: all whose packages are installed."""
     for name in names:
         if name not in BASELINES:
             raise unknown_name("baseline", name, BASELINES)
-    return tuple(names) or tuple(BASELINES)
+    return tuple(names) or tuple(name for name, b in BASELINES.items() if b.installed())

@@ -1,0 +1,87 @@
+"""Baseline `neighbour-mean`: inputs averaged over their nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
+from metaplastic.evaluation.neighbours import Indices, Neighbours
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+
+
+class NeighbourMeanSettings(BaseModel):
+    """What the search chooses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    neighbours: int = Field(10, ge=1)
+    rounds: int = Field(2, ge=1, description="how often rows are averaged")
+    kept: float = Field(0.5, ge=0, lt=1, description="share of itself that a row keeps in a round")
+
+
+class Averaged(NamedTuple):
+    """`levels[r]` (n, d) are the fitted rows after r rounds."""
+
+    neighbours: Neighbours
+    levels: tuple[NDArray[np.float32], ...]
+    count: int
+    kept: float
+
+    def __call__(self, rows: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(n, d) rows, averaged as often as there are levels."""
+        places, _ = self.neighbours.others(rows, self.count)
+        rows = np.asarray(rows, np.float32)
+        for level in self.levels:
+            rows = lazy_round(rows, level, places, self.kept)
+        return rows
+
+
+def lazy_round(
+    rows: NDArray[np.float32], level: NDArray[np.float32], places: Indices, kept: float
+) -> NDArray[np.float32]:
+    """kept · row + (1 - kept) · mean of the rows of `level` at its `places`."""
+    mean = np.zeros_like(rows)
+    for column in places.T:  # one neighbour at a time: (n, k, d) would not fit
+        mean += level[column]
+    return kept * rows + (1 - kept) / places.shape[1] * mean
+
+
+class NeighbourMean(Baseline):
+    """A lazy random walk on the graph of nearest neighbours, applied to the inputs.
+
+    x^{r+1} = α x^r + (1 - α) mean of x^r over the k nearest unlabelled rows in input space, which
+    for a new row are found in the same way: inductive. As wide as the inputs; the same for every
+    seed.
+    """
+
+    name = "neighbour-mean"
+    title = "inputs, averaged over neighbours"
+    Settings = NeighbourMeanSettings
+    grid = (
+        {},
+        {"neighbours": 5},
+        {"neighbours": 30},
+        {"rounds": 1},
+        {"rounds": 4},
+        {"rounds": 4, "neighbours": 30},
+    )
+
+    def fit(
+        self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
+    ) -> list[Encoder]:
+        settings = self.settings
+        assert isinstance(settings, NeighbourMeanSettings)
+        progress("nearest neighbours", 0, 1, "graphs")
+        neighbours = Neighbours(data.inputs)
+        places, _ = neighbours.others(data.inputs, settings.neighbours)
+        levels = [neighbours.reference]
+        for _ in range(settings.rounds - 1):
+            levels.append(lazy_round(levels[-1], levels[-1], places, settings.kept))
+        averaged = Averaged(neighbours, tuple(levels), settings.neighbours, settings.kept)
+        return [averaged for _ in trials]

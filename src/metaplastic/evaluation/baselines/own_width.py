@@ -1,0 +1,63 @@
+"""Baselines `pca-own`, `spectral-own`, `umap-own`: as wide as suits them, not as the base model.
+
+Their number of features is searched along with the rest, on the search's data sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from metaplastic.evaluation.baselines.baseline import Encoder, Unlabelled
+from metaplastic.evaluation.baselines.pca import Pca
+from metaplastic.evaluation.baselines.spectral import Spectral
+from metaplastic.evaluation.baselines.umap import Umap
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+
+WIDTHS = (4, 8, 16, 64, 128)  # beside the base model's own, which the other grids have
+
+
+def _grid(widths: Sequence[int], *others: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    return tuple({"features": width, **other} for other in others for width in widths)
+
+
+class PcaOwnSettings(BaseModel):
+    """What the search chooses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    features: int = Field(64, ge=1)
+
+
+class PcaOwn(Pca):
+    """Principal components, as many as did best elsewhere."""
+
+    name = "pca-own"
+    title = "PCA, own width"
+    Settings = PcaOwnSettings
+    grid = _grid((64, 8, 16, 32, 128), {})
+
+    def fit(
+        self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
+    ) -> list[Encoder]:
+        assert isinstance(self.settings, PcaOwnSettings)
+        return self.components(data, self.settings.features, trials)
+
+
+class SpectralOwn(Spectral):
+    """The diffusion map, as wide as did best elsewhere."""
+
+    name = "spectral-own"
+    title = "diffusion map, own width"
+    grid: ClassVar[tuple[dict[str, Any], ...]] = _grid(WIDTHS, {}, {"time": 4})
+
+
+class UmapOwn(Umap):
+    """UMAP, as wide as did best elsewhere."""
+
+    name = "umap-own"
+    title = "UMAP, own width"
+    grid: ClassVar[tuple[dict[str, Any], ...]] = _grid((2, 8, 128), {}, {"min_dist": 0.0})

@@ -1,0 +1,60 @@
+"""Baseline `random-forest`: trees on the labelled examples alone (Breiman, 2001)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
+from metaplastic.evaluation.baselines.semi_supervised import scores_of
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+
+
+class RandomForestSettings(BaseModel):
+    """What the search chooses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trees: int = Field(300, ge=1)
+    inputs: float | None = Field(
+        None, gt=0, le=1, description="share of inputs tried at a split; none: their square root"
+    )
+    leaf: int = Field(1, ge=1, description="fewest examples in a leaf")
+
+
+class RandomForest(LabelledBaseline):
+    """scikit-learn's machine on the inputs; it sees no unlabelled row."""
+
+    name = "random-forest"
+    title = "random forest, same labels"
+    Settings = RandomForestSettings
+    grid = ({}, {"inputs": 0.3}, {"leaf": 3}, {"inputs": 0.1})
+
+    def fit_labelled(
+        self,
+        data: Unlabelled,
+        rows: NDArray[np.float32],
+        labels: NDArray[np.int32],
+        n_classes: int,
+        trials: Sequence[Trial],
+        progress: Progress = silent,
+    ) -> list[Encoder]:
+        from sklearn.ensemble import RandomForestClassifier
+
+        settings = self.settings
+        assert isinstance(settings, RandomForestSettings)
+        fitted: list[Encoder] = []
+        for done, (trial, own, y) in enumerate(zip(trials, rows, labels, strict=True)):
+            progress("random forest", done, len(trials), "seeds")
+            machine = RandomForestClassifier(
+                settings.trees,
+                max_features=settings.inputs or "sqrt",
+                min_samples_leaf=settings.leaf,
+                random_state=trial.seed,
+            )
+            fitted.append(scores_of(machine.fit(own, y), n_classes))
+        return fitted

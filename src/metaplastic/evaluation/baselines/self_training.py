@@ -1,0 +1,73 @@
+"""Baseline `self-training`: logistic regression that takes its own sure guesses for labels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from metaplastic.blas import one_thread_per_product
+from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
+from metaplastic.evaluation.baselines.semi_supervised import mixed_rows, scores_of
+from metaplastic.evaluation.logistic import choose_penalty, unit_scale
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+
+
+class SelfTrainingSettings(BaseModel):
+    """What the search chooses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: float = Field(0.75, gt=0, lt=1, description="probability that a guess needs")
+    rounds: int = Field(5, ge=1, description="how often guesses are added, at most")
+    rows: int = Field(2_000, ge=1, description="at most so many unlabelled rows, drawn per seed")
+
+
+class SelfTraining(LabelledBaseline):
+    """scikit-learn's machine (Yarowsky, 1995) around the logistic regression of `raw-logistic`.
+
+    Its penalty is chosen by cross-validation on the labelled rows alone.
+    """
+
+    name = "self-training"
+    title = "self-training, logistic"
+    Settings = SelfTrainingSettings
+    grid = ({}, {"threshold": 0.9}, {"threshold": 0.6}, {"threshold": 0.6, "rounds": 10})
+
+    def fit_labelled(
+        self,
+        data: Unlabelled,
+        rows: NDArray[np.float32],
+        labels: NDArray[np.int32],
+        n_classes: int,
+        trials: Sequence[Trial],
+        progress: Progress = silent,
+    ) -> list[Encoder]:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.semi_supervised import SelfTrainingClassifier
+
+        settings = self.settings
+        assert isinstance(settings, SelfTrainingSettings)
+        fitted: list[Encoder] = []
+        for done, (trial, own, y) in enumerate(zip(trials, rows, labels, strict=True)):
+            progress("self-training", done, len(trials), "seeds")
+            mean, size = unit_scale(own)
+            with one_thread_per_product():
+                strength = choose_penalty(own, y, n_classes)
+            mixed, known = mixed_rows(data.inputs, own, y, settings.rows, trial.seed)
+            machine = SelfTrainingClassifier(
+                LogisticRegression(C=strength, max_iter=200),
+                threshold=settings.threshold,
+                max_iter=settings.rounds,
+            )
+            with warnings.catch_warnings(), one_thread_per_product():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                machine.fit((mixed - mean) / size, known)
+            scores = scores_of(machine, n_classes)
+            fitted.append(lambda x, scores=scores, mean=mean, size=size: scores((x - mean) / size))
+        return fitted

@@ -1,0 +1,118 @@
+"""Baseline `spectral`: a diffusion map of the graph of nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from metaplastic.blas import one_thread_per_product
+from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
+from metaplastic.evaluation.neighbours import Distances, Indices, Neighbours
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+
+Matrix = NDArray[np.float64]
+
+
+class SpectralSettings(BaseModel):
+    """What the search chooses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    neighbours: int = Field(10, ge=2)
+    time: int = Field(1, ge=1, description="steps of the diffusion")
+    features: int | None = Field(None, ge=1, description="none: as many as the base model has")
+    rows: int = Field(10_000, ge=3, description="at most so many examples, the same for each seed")
+
+
+class Diffusion(NamedTuple):
+    """What Nyström's extension needs: λ^{t-1} ψ at the fitted rows, and their kernel's widths."""
+
+    neighbours: Neighbours
+    widths: Distances
+    coordinates: Matrix
+    count: int
+
+    def __call__(self, rows: NDArray[np.floating]) -> Matrix:
+        """λ^t ψ of any rows (n, d) to (n, F): the mean of λ^{t-1} ψ by the kernel's weights."""
+        places, distances = self.neighbours.others(rows, self.count)
+        weights = kernel(distances, distances[:, -1:], self.widths[places])
+        weights /= weights.sum(axis=1, keepdims=True)
+        return np.einsum("nk,nkf->nf", weights, self.coordinates[places])
+
+
+def kernel(distances: Distances, here: Distances, there: Distances) -> Matrix:
+    """exp(-d² / (s_x s_y)), s the distance to the last neighbour (Zelnik-Manor and Perona, 2004).
+
+    Rows at distance 0 weigh 1, also where s is 0.
+    """
+    scale = here * there
+    exponent = np.divide(distances**2, scale, out=np.zeros_like(distances), where=scale > 0)
+    return np.exp(-np.minimum(exponent, 50.0))  # never 0: weights are divided by their sum
+
+
+def diffusion_map(
+    places: Indices, distances: Distances, features: int, time: int, seed: int = 0
+) -> tuple[Distances, Matrix]:
+    """Kernel widths (n,) and λ^{t-1} ψ (n, F), ψ the leading eigenvectors of P = D^-1 W but the
+    constant one, with Σ D ψ² = n · mean D; W is the kernel on each row's neighbours, made
+    symmetric."""
+    n, k = places.shape
+    widths = distances[:, -1]
+    weights = kernel(distances, widths[:, None], widths[places])
+    graph = sparse.csr_matrix((weights.ravel(), places.ravel(), np.arange(0, n * k + 1, k)), (n, n))
+    graph = (graph + graph.T) / 2
+    root = np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
+    normal = sparse.diags_array(1 / root) @ graph @ sparse.diags_array(1 / root)
+    constant = root / np.linalg.norm(root)  # the eigenvector of eigenvalue 1 that tells nothing
+    deflated = LinearOperator(
+        (n, n), matvec=lambda v: normal @ v - constant * (constant @ v), dtype=np.float64
+    )
+    start = np.random.default_rng(seed).standard_normal(n)
+    values, vectors = eigsh(deflated, min(features, n - 2), which="LA", v0=start, tol=1e-5)
+    order = np.argsort(-values)
+    psi = vectors[:, order] / root[:, None] * np.linalg.norm(root)
+    return widths, psi * np.maximum(values[order], 0.0) ** (time - 1)
+
+
+class Spectral(Baseline):
+    """Diffusion map (Coifman and Lafon, 2006) with Nyström's extension to new rows: inductive.
+
+    Features are λ_i^t ψ_i, the eigenvectors of the random walk on the graph of nearest neighbours.
+    All rows, those fitted on too, go through the extension, so that they are alike.
+    """
+
+    name = "spectral"
+    title = "diffusion map"
+    Settings = SpectralSettings
+    grid: ClassVar[tuple[dict[str, object], ...]] = (
+        {},
+        {"neighbours": 5},
+        {"neighbours": 30},
+        {"time": 4},
+        {"time": 16},
+    )
+
+    def fit(
+        self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
+    ) -> list[Encoder]:
+        settings = self.settings
+        assert isinstance(settings, SpectralSettings)
+        progress("diffusion map", 0, 1, "graphs")
+        rows = data.inputs
+        if len(rows) > settings.rows:
+            some = np.random.default_rng(0).choice(len(rows), settings.rows, replace=False)
+            rows = rows[np.sort(some)]
+        neighbours = Neighbours(rows)
+        places, distances = neighbours.others(rows, settings.neighbours)
+        features = settings.features or data.n_features
+        with one_thread_per_product():
+            widths, coordinates = diffusion_map(places, distances, features, settings.time)
+        fitted = Diffusion(neighbours, widths, coordinates, settings.neighbours)
+        return [fitted for _ in trials]

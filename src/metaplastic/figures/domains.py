@@ -1,0 +1,140 @@
+"""Figure of study `domains`: critical-difference diagrams, and the differences set by set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from metaplastic.evaluation.significance import cliques
+from metaplastic.figures.style import (
+    BLUE,
+    GREY,
+    METHODS,
+    OTHERS,
+    VERMILION,
+    new_figure,
+    seeds_note,
+)
+
+AGAINST = ("raw", "pca", "umap", "random-all")  # columns of the differences, where measured
+
+
+def draw(content: dict[str, Any]) -> Figure:
+    """Above, a diagram for each role; below, the reference less others on each set."""
+    tables = shown_standings(content)
+    first = tables[0]
+    title = (
+        f"{content['title']}\n{first['labels']} labels per class, {first['readout']} readout, "
+        f"{seeds_note(content)}"
+    )
+    methods = len(first["rows"])
+    sets = sum(len(table["data_sets"]) + len(table["without_a_number"]) for table in tables)
+    above = 1.0 + 0.17 * methods
+    below = 1.6 + 0.2 * sets
+    figure = new_figure(10.5, 0.8 + above * len(tables) + below, title)
+    parts = figure.subfigures(
+        len(tables) + 1, 1, squeeze=False, height_ratios=[above] * len(tables) + [below]
+    )
+    for part, table in zip(parts.flat, tables, strict=False):
+        _diagram(part.subplots(), table)
+    _differences(parts.flat[-1].subplots(), tables)
+    return figure
+
+
+def shown_standings(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tables of the first readout at ten labels per class, or at the most there are below it:
+    one a role. Raises `KeyError` where there is none."""
+    features = [t for t in content["standings"] if t["readout"] != "classifiers"]
+    if not features:
+        raise KeyError("standings")
+    readout = features[0]["readout"]
+    own = [t for t in features if t["readout"] == readout]
+    wanted = content["settings"]["labels_per_class"]
+    counts = sorted({t["labels"] for t in own}, key=lambda c: (c > wanted, abs(c - wanted)))
+    return [t for t in own if t["labels"] == counts[0]]
+
+
+def _diagram(axes: Axes, table: dict[str, Any]) -> None:
+    """Mean ranks on a line, best at the left; bars join what the test does not tell apart."""
+    rows = table["rows"]
+    ranks = [row["mean_rank"] for row in rows]
+    count = len(rows)
+    half = -(-count // 2)
+    difference = table["critical_difference"]
+    bars = cliques(ranks, difference) if difference is not None else []
+    top = 0.6 + 0.35 * len(bars)
+    axes.set_xlim(1 - 0.55 * count, count + 0.55 * count)
+    axes.set_ylim(-(top + 0.9 * half + 0.3), 1.9)
+    axes.hlines(0, 1, count, color="black", linewidth=1)
+    for rank in range(1, count + 1):
+        axes.vlines(rank, 0, 0.2, color="black", linewidth=0.8)
+        axes.text(rank, 0.3, str(rank), ha="center", va="bottom", fontsize=7)
+    for place, row in enumerate(rows):
+        left = place < half
+        depth = -(top + 0.9 * (place if left else count - 1 - place))
+        edge = 0.6 if left else count + 0.4
+        colour = BLUE if row["method"].startswith("rule") else "black"
+        axes.plot([row["mean_rank"]] * 2 + [edge], [0, depth, depth], color=colour, linewidth=0.8)
+        text = f"{row['title'].partition(';')[0]}  {row['mean_rank']:.1f}"
+        axes.text(
+            edge + (-0.1 if left else 0.1),
+            depth,
+            text,
+            ha="right" if left else "left",
+            va="center",
+            fontsize=7.5,
+            color=colour,
+            fontweight="bold" if colour == BLUE else "normal",
+        )
+    for level, members in enumerate(bars):
+        y = -0.35 - 0.35 * level
+        low, high = min(ranks[m] for m in members), max(ranks[m] for m in members)
+        axes.plot([low - 0.05, high + 0.05], [y, y], color=GREY, linewidth=2.5)
+    sets = len(table["data_sets"])
+    note = f"{sets} data set{'s' if sets != 1 else ''}"
+    if difference is not None:
+        axes.plot([1, 1 + difference], [1.25, 1.25], color="black", linewidth=1.2)
+        axes.text(1 + difference / 2, 1.35, f"CD {difference:.2f}", ha="center", fontsize=7)
+    axes.set_title(f"mean rank on the {table['role']} sets ({note}), 1 is best", fontsize=9)
+    axes.set_axis_off()
+
+
+def _differences(axes: Axes, tables: list[dict[str, Any]]) -> None:
+    """A row a set, a mark a method; filled where the difference is significant."""
+    reference = next(
+        row["title"].partition(";")[0]
+        for row in tables[0]["rows"]
+        if row["method"] == tables[0]["reference"]["method"]
+    )
+    methods = {row["method"]: row for row in tables[0]["rows"] if "paired" in row}
+    named = [name for name in AGAINST if name in methods] or list(methods)[:4]
+    names: list[str] = []
+    for table in tables:
+        rows = {row["method"]: row for row in table["rows"]}
+        base = rows[named[0]]["paired"]
+        order = sorted(base, key=lambda name: base[name]["difference"] or 0.0)
+        for index, method in enumerate(named):
+            colour, marker = METHODS.get(method, (OTHERS[index % len(OTHERS)], "o"))
+            label = rows[method]["title"].partition(";")[0] if table is tables[0] else None
+            for place, name in enumerate(order):
+                found = rows[method]["paired"][name]
+                axes.plot(
+                    np.nan if found["difference"] is None else found["difference"],
+                    len(names) + place,
+                    marker=marker,
+                    color=colour,
+                    markerfacecolor="none" if found["verdict"] == "tie" else colour,
+                    linestyle="",
+                    markersize=5,
+                    label=label if place == 0 else None,
+                )
+        names += [f"{name} ({table['role']})" for name in order]
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.axvline(-0.03, color=VERMILION, linewidth=0.8, linestyle=":")
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.set_ylim(-0.7, len(names) - 0.3)
+    axes.set_xlabel(f"accuracy: {reference}, less the method (filled: p < 0.05 after Holm)")
+    axes.legend(loc="lower right", fontsize=7.5)
