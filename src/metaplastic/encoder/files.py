@@ -174,7 +174,7 @@ def load_encoder(path: str | PathLike[str], kind: type[E]) -> E:
     if any((variance < 0).any() for variance in parts["variance"]):
         raise ModelFileError(f"{where}: holds variances below 0")
     statistics = [*map(Statistics, parts["mean"], parts["variance"])]
-    encoder.rule = rule if facts.rule_given is None else facts.rule_given
+    encoder.rule = encoder._rule_given = rule if facts.rule_given is None else facts.rule_given
     encoder.rule_, encoder.phi_, encoder.rule_state_ = rule, parts["phi"], parts["state"]
     encoder.network_ = network_of(encoder.phi_, statistics, Scale(*facts.scale))
     encoder.score_curve_ = curve.astype(np.float64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from math import hypot, sqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -37,15 +38,12 @@ class Moments:
         if self.count == 0 or other.count == 0:
             return self if other.count == 0 else other
         count = self.count + other.count
-        k = int(np.frexp(max(abs(self.mean), abs(other.mean), self.std, other.std))[1])
         ours, theirs = self.count / count, other.count / count
-        mean, std, other_mean, other_std = np.ldexp(
-            [self.mean, self.std, other.mean, other.std], -k
-        )
-        gap = other_mean - mean
-        variance = ours * std**2 + theirs * other_std**2 + ours * theirs * gap**2
-        merged = np.ldexp([mean + gap * theirs, np.sqrt(variance)], k)
-        return Moments(count, float(merged[0]), float(merged[1]))
+        mean = ours * self.mean + theirs * other.mean
+        # neither the gap nor a square is formed, which float64 might not hold
+        half_gap = other.mean / 2 - self.mean / 2
+        parts = sqrt(ours) * self.std, sqrt(theirs) * other.std, 2 * sqrt(ours * theirs) * half_gap
+        return Moments(count, mean, hypot(*parts))
 
     @property
     def scale(self) -> Scale:
