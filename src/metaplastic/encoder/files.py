@@ -192,7 +192,8 @@ def _version(metadata: dict[str, str], where: str) -> int:
         if given == (FORMAT, str(version)):
             return version
     raise ModelFileError(
-        f"{where}: format {given[0]!r}, version {given[1]!r}; this version of metaplastic reads "
+        f"{where}: format {container.shown(given[0])}, version {container.shown(given[1])}; this "
+        f"version of metaplastic reads "
         f"{FORMAT!r}, versions 1 to {FORMAT_VERSION}"
     )
 
