@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import os
 from pathlib import Path
 
 import jax
@@ -106,6 +109,166 @@ def test_descriptions_and_arrays_are_checked(saved, tmp_path) -> None:
         container.write(path, rest, metadata, ModelFileError)
         with pytest.raises(ModelFileError, match=name.split(".")[-1]):
             PlasticEncoder.load(path)
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["", "relu", "sin", "local", "1e400", "\n\u2028", "a__b"]),
+    st.lists(st.integers(-2, 10**12), max_size=3),
+    st.dictionaries(st.sampled_from(["rule__x", "bogus", "rule", "max_iter"]), st.integers()),
+)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_other_description_is_refused_or_works(saved, tmp_path_factory, data) -> None:
+    """One value of the description, or of the metadata, changed and the digest made anew."""
+    arrays, metadata = container.read(saved[1], 10**8, ModelFileError)
+    facts = json.loads(metadata["encoder"])
+    part = data.draw(st.sampled_from(["parameters", "facts", "item", "metadata", "settings"]))
+    if part == "parameters":
+        names = [*facts["parameters"], "rule", "rule__x", "bogus", "self"]
+        facts["parameters"][data.draw(st.sampled_from(names))] = data.draw(VALUES)
+    elif part == "item":
+        items = facts[data.draw(st.sampled_from(["sizes", "scale", "moments"]))]
+        items[data.draw(st.integers(0, len(items) - 1))] = data.draw(VALUES)
+    else:
+        facts[data.draw(st.sampled_from(sorted(facts)))] = data.draw(VALUES)
+    metadata["encoder"] = json.dumps(facts)
+    if part == "settings":
+        metadata["settings"] = json.dumps(data.draw(VALUES))
+    if part == "metadata":
+        name = data.draw(
+            st.sampled_from(["encoder", "settings", "rule", "format", "format_version"])
+        )
+        deep = "[" * 100_000
+        metadata[name] = data.draw(
+            st.sampled_from(["", "0", "{", deep, '{"a":' + "9" * 5000 + "}"])
+        )
+    path = tmp_path_factory.getbasetemp() / "described.safetensors"
+    container.write(path, arrays, metadata, ModelFileError)
+    loaded = refused_or_loaded(path)
+    if loaded is not None:
+        assert "PlasticEncoder" in repr(loaded)
+
+
+def refused_or_loaded(path: Path) -> PlasticEncoder | None:
+    try:
+        loaded = PlasticEncoder.load(path)
+    except ModelFileError as error:
+        line = str(error)
+    else:
+        assert np.isfinite(loaded.transform(np.ones((2, 64)))).all()
+        return loaded
+    assert "\n" not in line
+    assert len(line) < 600
+    return None
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_other_array_is_refused_or_works(saved, tmp_path_factory, data) -> None:
+    arrays, metadata = container.read(saved[1], 10**8, ModelFileError)
+    name = data.draw(st.sampled_from(sorted(arrays)))
+    array = arrays[name]
+    change = data.draw(st.sampled_from(["dtype", "shape", "nan", "negative", "gone", "other"]))
+    if change == "dtype":
+        array = array.astype(data.draw(st.sampled_from(["f8", "f2", "i4", "i8", "u1", "bool"])))
+    elif change == "shape":
+        array = array[..., None] if data.draw(st.booleans()) else array[:0] if array.ndim else array
+    elif change == "nan":
+        array = np.full(array.shape, np.nan, array.dtype if array.dtype.kind == "f" else "f4")
+    elif change == "negative":
+        array = -np.abs(array) - 1
+    arrays[name + "x" if change == "other" else name] = array
+    if change == "gone":
+        del arrays[name]
+    path = tmp_path_factory.getbasetemp() / "arrays.safetensors"
+    container.write(path, arrays, metadata, ModelFileError)
+    refused_or_loaded(path)
+
+
+def test_what_is_no_file_is_refused_too(tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").touch()
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "empty", "a\0b", "x" * 5000, "", 3, None):
+        with pytest.raises(ModelFileError):
+            PlasticEncoder.load(path)
+
+
+def test_no_more_memory_is_asked_for_than_a_file_is_long(saved, monkeypatch) -> None:
+    asked = []
+
+    class Watched(io.FileIO):
+        def read(self, size: int | None = -1) -> bytes:
+            asked.append(size)
+            return super().read(size)
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Watched(path, "r"))
+    length = saved[1].stat().st_size
+    PlasticEncoder.load(saved[1])
+    assert asked == [length + 1]
+    with pytest.raises(ModelFileError, match="larger than the 10 bytes"):
+        container.read(saved[1], 10, ModelFileError)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("change", [b"more", None, MemoryError()])
+def test_files_that_change_or_do_not_fit(saved, monkeypatch, change) -> None:
+    class Changed(io.FileIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if isinstance(change, Exception):
+                raise change
+            return super().read(None if change else 5) + (change or b"")
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Changed(path, "r"))
+    with pytest.raises(ModelFileError, match=r"do not fit in memory|changed while it was read"):
+        PlasticEncoder.load(saved[1])
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint16, np.int64])
+def test_numpys_numbers_and_arrays_in_every_parameter(kind: type, digits, tmp_path) -> None:
+    x = digits[0][:60]
+    given = {
+        "hidden_layer_sizes": kind(16),
+        "n_components": kind(8),
+        "activation": np.str_("relu"),
+        "max_iter": kind(2),
+        "batch_size": kind(60),
+        "early_stopping": np.bool_(False),
+        "n_iter_no_change": kind(3),
+        "warm_start": np.bool_(False),
+        "max_age": kind(100),
+        "random_state": kind(0),
+        "verbose": kind(0),
+    }
+    for hidden in (kind(16), np.array([16], kind), [kind(16)], range(16, 17), (16,)):
+        encoder = PlasticEncoder(HEBBIAN, **{**given, "hidden_layer_sizes": hidden}).fit(x)
+        encoder.save(tmp_path / "m.safetensors")
+        loaded = PlasticEncoder.load(tmp_path / "m.safetensors")
+        np.testing.assert_array_equal(loaded.transform(x), encoder.transform(x))
+        same = loaded.get_params()
+        assert np.all(same.pop("hidden_layer_sizes") == np.asarray(hidden))
+        assert all(same[name] == value for name, value in given.items() if name in same)
+        assert set(map(type, same.values())) <= {int, bool, str, type(HEBBIAN), type(None)}
+    np.testing.assert_array_equal(
+        PlasticEncoder(HEBBIAN, **SMALL).set_params(max_iter=2).fit(x).transform(x),
+        encoder.transform(x),
+    )
+
+
+def test_an_encoder_goes_on_where_its_rule_is_no_longer_found(digits, tmp_path) -> None:
+    rule = tmp_path / "rule.safetensors"
+    save_rule(HEBBIAN, rule)
+    PlasticEncoder(rule, **SMALL).fit(digits[0]).save(tmp_path / "m.safetensors")
+    rule.unlink()
+    loaded = PlasticEncoder.load(tmp_path / "m.safetensors")
+    assert loaded.partial_fit(digits[0][:300]).n_iter_ == 5
+    with pytest.raises(RuleFileError):
+        loaded.fit(digits[0])
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -43,6 +43,7 @@ def test_onnx_gives_the_same_features(activation: str, offset: float, digits, tm
         agree(got, encoder.transform(rows), activation)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
 @pytest.mark.parametrize("offset", [0.0, 3e4])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_torch_gives_the_same_features(activation: str, offset: float, digits) -> None:
@@ -50,15 +51,20 @@ def test_torch_gives_the_same_features(activation: str, offset: float, digits) -
     x = digits[0] + np.float32(offset)
     encoder = fitted(activation, x)
     module = to_torch(encoder)
+    other = to_torch(PlasticEncoder(HEBBIAN, (16, 12), 8, activation=activation, max_iter=0).fit(x))
+    other.load_state_dict(module.state_dict())
     with torch.no_grad():
-        for rows in (x, x[:1]):
-            agree(module(torch.from_numpy(rows)).numpy(), encoder.transform(rows), activation)
+        for version in (module, torch.jit.script(module), other):
+            for rows in (x, x[:1]):
+                agree(version(torch.from_numpy(rows)).numpy(), encoder.transform(rows), activation)
+        wider = module.double()(torch.from_numpy(x.astype(np.float64))).numpy()
+        agree(wider.astype(np.float32), encoder.transform(x), activation)
 
 
-def test_the_torch_module_is_plain_and_can_be_trained(digits) -> None:
+def test_the_torch_module_can_be_trained_and_its_layers_are_torchs_own(digits) -> None:
     torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
     module = to_torch(fitted("relu", digits[0]))
-    assert all(type(part).__module__.startswith("torch.nn") for part in module.modules())
+    assert all(type(part).__module__.startswith("torch.nn") for part in list(module)[1:])
     features = module(torch.from_numpy(digits[0]))
     features.sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())

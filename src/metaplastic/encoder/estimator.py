@@ -135,6 +135,7 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
     _waiting: NDArray[np.float64] | None = None
+    _rule_given: str | PathLike[str] | Rule | None = None
 
     def __init__(
         self,
@@ -324,8 +325,14 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
         """φ and the rule's state to start from, and what draws minibatches."""
         refuse_after_fork()
         seed = int(check_random_state(self.random_state).randint(2**31))
-        rule = self.rule if isinstance(self.rule, Rule) else load_rule(self.rule)
-        self.rule_ = inner_loop.in_single_precision(rule)
+        given = self._rule_given, self.rule
+        same = given[0] is given[1] or (
+            not any(isinstance(rule, Rule) for rule in given) and given[0] == given[1]
+        )
+        if not (going_on and same):  # a file is not read again for each chunk of a stream
+            rule = self.rule if isinstance(self.rule, Rule) else load_rule(self.rule)
+            self.rule_ = inner_loop.in_single_precision(rule)
+            self._rule_given = self.rule
         sizes = inner_loop.layer_sizes(
             self.n_features_in_, self.hidden_layer_sizes, self.n_components
         )

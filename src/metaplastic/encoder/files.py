@@ -190,7 +190,7 @@ def load_encoder(path: str | PathLike[str], kind: type[E]) -> E:
     statistics = [*map(Statistics, parts["mean"], parts["variance"])]
     activity = [*map(Statistics, parts["activity.mean"], parts["activity.variance"])]
     scale, moments = _scale(facts, contents.arrays, where), _moments(facts, contents.arrays, where)
-    encoder.rule = rule if facts.rule_given is None else facts.rule_given
+    encoder.rule = encoder._rule_given = rule if facts.rule_given is None else facts.rule_given
     encoder.rule_, encoder.phi_, encoder.rule_state_ = rule, parts["phi"], parts["state"]
     encoder.network_ = network_of(encoder.phi_, statistics, scale, activity or None)
     encoder.scale_ = facts.scale if isinstance(facts.scale, str) else "global"
@@ -209,7 +209,8 @@ def _version(metadata: dict[str, str], where: str) -> int:
         if given == (FORMAT, str(version)):
             return version
     raise ModelFileError(
-        f"{where}: format {given[0]!r}, version {given[1]!r}; this version of metaplastic reads "
+        f"{where}: format {container.shown(given[0])}, version {container.shown(given[1])}; this "
+        f"version of metaplastic reads "
         f"{FORMAT!r}, versions 1 to {FORMAT_VERSION}"
     )
 

@@ -60,7 +60,7 @@ def begin(rule: Rule, seed: int, sizes: tuple[int, ...], activation: str) -> tup
     `jax_enable_x64` says."""
     refuse_after_fork()
     with jax.enable_x64(False):
-        return _begin(rule, np.uint32(seed), sizes, activation)  # pyright: ignore
+        return _begin(rule, np.uint32(seed), sizes, str(activation))  # pyright: ignore
 
 
 def inner_step(

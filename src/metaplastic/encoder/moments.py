@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from math import sqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -42,13 +43,12 @@ class Moments:
         if self.count == 0 or other.count == 0:
             return self if other.count == 0 else other
         count = self.count + other.count
-        given = np.stack(np.broadcast_arrays(self.mean, self.std, other.mean, other.std))
-        k = np.frexp(np.abs(given).max(axis=0))[1]
         ours, theirs = self.count / count, other.count / count
-        mean, std, other_mean, other_std = np.ldexp(given, -k)
-        gap = other_mean - mean
-        variance = ours * std**2 + theirs * other_std**2 + ours * theirs * gap**2
-        return Moments(count, np.ldexp(mean + gap * theirs, k), np.ldexp(np.sqrt(variance), k))
+        mean = ours * self.mean + theirs * other.mean
+        # neither the gap nor a square is formed, which float64 might not hold
+        half_gap = other.mean / 2 - self.mean / 2
+        within = np.hypot(sqrt(ours) * self.std, sqrt(theirs) * other.std)
+        return Moments(count, mean, np.hypot(within, 2 * sqrt(ours * theirs) * half_gap))
 
     def pooled(self) -> Moments:
         """The moments of all numbers together, of those of columns of equal counts."""

@@ -1,6 +1,8 @@
 """A fitted encoder as an ONNX graph: standardisation, batch norm and all, folded into products.
 
-Input "X", float32 (rows, n_features_in_); output "features", float32 (rows, n_components).
+Input "X", float32 (rows, n_features_in_); output "features", float32 (rows, n_components). Where
+the encoder was fitted to inputs of so large or so small a scale that float32 does not hold them,
+"X" is float64.
 """
 
 from __future__ import annotations
@@ -40,17 +42,24 @@ def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) ->
     nodes: list[Any] = []
     constants: list[Any] = []
 
-    def constant(name: str, value: Any) -> str:
-        constants.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+    def constant(name: str, value: Any, dtype: Any = np.float32) -> str:
+        constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
     def node(operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
+    exponent = int(network.exponent)
+    kind, dtype = (TensorProto.DOUBLE, np.float64) if exponent else (TensorProto.FLOAT, np.float32)
     x = "X"
+    if exponent:  # two factors, as 2^-k alone may be beyond float64
+        for name, power in (("half_scaled", exponent // 2), ("scaled", exponent - exponent // 2)):
+            x = node("Mul", [x, constant(f"{name}_by", 2.0**-power, dtype)], name)
     if network.centre != 0.0:
-        x = node("Sub", [x, constant("centre", network.centre)], "centred")
+        x = node("Sub", [x, constant("centre", network.centre, dtype)], "centred")
+    if exponent:
+        x = node("Cast", [x], "single", to=TensorProto.FLOAT)
     layers = network.folded(np.float32)
     for index, (matrix, offset) in enumerate(layers, start=1):
         operands = [constant(f"A{index}", matrix), constant(f"c{index}", offset)]
@@ -62,7 +71,7 @@ def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) ->
     graph = helper.make_graph(
         nodes,
         "PlasticEncoder",
-        [helper.make_tensor_value_info("X", TensorProto.FLOAT, [rows, n_in])],
+        [helper.make_tensor_value_info("X", kind, [rows, n_in])],
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, [rows, n_out])],
         constants,
     )

@@ -83,7 +83,9 @@ def parse(payload: bytes, where: str, error: type[MetaplasticError]) -> Contents
     arrays: dict[str, NDArray[np.generic]] = {}
     for name, entry in entries:
         if entry["dtype"] not in _DTYPES:
-            raise error(f"{where}: {name!r} has dtype {entry['dtype']}, which is not read here")
+            raise error(
+                f"{where}: {shown(name)} has dtype {entry['dtype']}, which is not read here"
+            )
         flat = np.frombuffer(entry["data"], _DTYPES[entry["dtype"]])
         arrays[name] = flat.reshape(entry["shape"])
     claimed = metadata.pop("sha256", None)
@@ -106,6 +108,12 @@ def _metadata(payload: bytes, where: str, error: type[MetaplasticError]) -> dict
         return dict(metadata)
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise error(f"{where}: damaged or not a safetensors file (unreadable header)") from None
+
+
+def shown(text: object) -> str:
+    """What stands in a file, for a message: it may be of any length there."""
+    whole = repr(text)
+    return whole if len(whole) <= 80 else whole[:79] + "…"
 
 
 def _line(problem: BaseException) -> str:

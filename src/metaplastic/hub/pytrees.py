@@ -47,10 +47,13 @@ def fill(
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
     wanted = {_name(path): leaf for path, leaf in leaves}
     if set(wanted) != set(arrays):
-        missing, extra = sorted(set(wanted) - set(arrays)), sorted(set(arrays) - set(wanted))
+        missing, extra = (
+            ", ".join(sorted(names))[:200] or "none"
+            for names in (set(wanted) - set(arrays), set(arrays) - set(wanted))
+        )
         raise error(
             f"{where}: does not hold the arrays that it should "
-            f"(missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'})"
+            f"(missing: {missing}; unknown: {extra})"
         )
     for name, leaf in wanted.items():
         array = arrays[name]

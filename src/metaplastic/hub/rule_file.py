@@ -58,7 +58,8 @@ def build_rule(
     name = metadata.get("rule", "")
     if name not in RULES:
         raise RuleFileError(
-            f"{where}: holds a rule of kind {name!r}; this version knows: {', '.join(RULES)}"
+            f"{where}: holds a rule of kind {container.shown(name)}; this version knows: "
+            f"{', '.join(RULES)}"
         )
     jax.devices()  # starts JAX: where it cannot, that is not the file's fault
     try:
@@ -171,10 +172,13 @@ def _resolve(given: str | PathLike[str], address: str) -> Path:
 
 def _check_format(metadata: dict[str, str], where: str) -> None:
     if metadata.get("format") != FORMAT:
-        raise RuleFileError(f"{where}: not a rule file (its format is {metadata.get('format')!r})")
+        given = container.shown(metadata.get("format"))
+        raise RuleFileError(f"{where}: not a rule file (its format is {given})")
     version = metadata.get("format_version", "")
     if not (version.isascii() and version.isdigit() and len(version) < 6 and int(version) >= 1):
-        raise RuleFileError(f"{where}: its format version {version!r} is not a number")
+        raise RuleFileError(
+            f"{where}: its format version {container.shown(version)} is not a number"
+        )
     if int(version) > FORMAT_VERSION:
         raise RuleFileError(
             f"{where}: format version {version}, but this version of metaplastic reads up to "
