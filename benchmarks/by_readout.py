@@ -24,8 +24,8 @@ from benchmarks.by_source import SEED, SOURCES
 from metaplastic import PlasticEncoder
 from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
 from metaplastic.evaluation.named_rule import DEFAULT_BATCH_SIZE, inner_steps_of, named_rule
-from metaplastic.evaluation.readout import readout_accuracy
 from metaplastic.evaluation.results import mean_and_error, paired_difference
+from metaplastic.readout.ridge import readout_accuracy
 from metaplastic.tasks import Architecture, Augmentation, TaskConfig, load_sources
 from metaplastic.tasks.task import sample_task
 

@@ -9,11 +9,12 @@ from metaplastic import forks as forks  # watches for forks from now on
 from metaplastic._version import __version__
 
 if TYPE_CHECKING:
-    from metaplastic.encoder import PlasticEncoder
+    from metaplastic.encoder import PlasticClassifier, PlasticEncoder
     from metaplastic.hub import RuleCard, load_card, load_rule, save_rule
 
 # imported on first use, so that the command line's --help does not wait for JAX
 _HOMES = {
+    "PlasticClassifier": "metaplastic.encoder",
     "PlasticEncoder": "metaplastic.encoder",
     "RuleCard": "metaplastic.hub",
     "load_card": "metaplastic.hub",
@@ -32,4 +33,12 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-__all__ = ["PlasticEncoder", "RuleCard", "__version__", "load_card", "load_rule", "save_rule"]
+__all__ = [
+    "PlasticClassifier",
+    "PlasticEncoder",
+    "RuleCard",
+    "__version__",
+    "load_card",
+    "load_rule",
+    "save_rule",
+]

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from metaplastic import PlasticEncoder
 from metaplastic.evaluation.named_rule import named_rule
-from metaplastic.evaluation.readout import readout_accuracy
+from metaplastic.readout.ridge import readout_accuracy
 
 RESULTS = Path(__file__).parents[2] / "results"
 

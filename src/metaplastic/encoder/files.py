@@ -79,12 +79,17 @@ def save_encoder(encoder: PlasticEncoder, path: str | PathLike[str]) -> None:
     their minibatch are left out, with a warning. Raises scikit-learn's NotFittedError, and
     `ModelFileError` where the file cannot be written.
     """
+    container.write(Path(fspath(path)), *pack(encoder), ModelFileError)
+
+
+def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
+    """A fitted encoder as named arrays and metadata."""
     check_is_fitted(encoder, "network_")
     if encoder.n_rows_waiting_:
         warnings.warn(
             f"{encoder.n_rows_waiting_} rows given to partial_fit wait for their minibatch of "
             "batch_size rows; the file does not hold them",
-            stacklevel=3,
+            stacklevel=4,
         )
     parameters = encoder.get_params(deep=False)
     rule = parameters.pop("rule")
@@ -93,7 +98,7 @@ def save_encoder(encoder: PlasticEncoder, path: str | PathLike[str]) -> None:
     network, moments = encoder.network_, encoder._moments
     names = getattr(encoder, "feature_names_in_", None)
     facts = _Facts(
-        parameters={name: _plain(value) for name, value in parameters.items()},
+        parameters={name: plain(value) for name, value in parameters.items()},
         rule_given=None if isinstance(rule, Rule) else str(fspath(rule)),
         sizes=network.sizes,
         scale=encoder.scale_,  # pyright: ignore[reportArgumentType]
@@ -116,10 +121,10 @@ def save_encoder(encoder: PlasticEncoder, path: str | PathLike[str]) -> None:
         **rule_metadata(encoder.rule_),
         "encoder": facts.model_dump_json(),
     }
-    container.write(Path(fspath(path)), arrays, metadata, ModelFileError)
+    return arrays, metadata
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A parameter as JSON holds it: NumPy's scalars and arrays become Python's."""
     if isinstance(value, np.generic):
         return value.item()
@@ -127,7 +132,7 @@ def _plain(value: Any) -> Any:
         return value if isinstance(value, bool) else int(value)
     if isinstance(value, (str, float)) or value is None:
         return value
-    return [_plain(item) for item in value]
+    return [plain(item) for item in value]
 
 
 def _trees(encoder: PlasticEncoder) -> dict[str, Any]:
@@ -150,12 +155,21 @@ def load_encoder(path: str | PathLike[str], kind: type[E]) -> E:
     Nothing is run by JAX. Raises `ModelFileError` on a file that is missing, that cannot be read,
     that is damaged, written by a newer version, or of another kind.
     """
+    contents, where = read(path)
+    return unpack(contents, where, kind, version_of(contents, where, FORMAT, FORMAT_VERSION))
+
+
+def read(path: str | PathLike[str]) -> tuple[container.Contents, str]:
+    """What a file holds, and its path for messages. Raises `ModelFileError`."""
     try:
         where = os.fsdecode(path)
     except TypeError:
         raise ModelFileError(f"{path!r} is not the path of a file") from None
-    contents = container.read(Path(where), SIZE_LIMIT, ModelFileError)
-    version = _version(contents.metadata, where)
+    return container.read(Path(where), SIZE_LIMIT, ModelFileError), where
+
+
+def unpack(contents: container.Contents, where: str, kind: type[E], version: int) -> E:
+    """The encoder that `pack` gave these arrays and metadata of. Raises `ModelFileError`."""
     try:
         facts = _Facts.model_validate_json(contents.metadata.get("encoder", ""))
         encoder, phi = _unfitted(kind, facts, contents.arrays, version)
@@ -203,15 +217,17 @@ def load_encoder(path: str | PathLike[str], kind: type[E]) -> E:
     return encoder
 
 
-def _version(metadata: dict[str, str], where: str) -> int:
-    given = metadata.get("format"), metadata.get("format_version")
-    for version in range(1, FORMAT_VERSION + 1):
-        if given == (FORMAT, str(version)):
+def version_of(contents: container.Contents, where: str, form: str, newest: int) -> int:
+    """The version of a file of that format. Raises `ModelFileError` on others."""
+    given = contents.metadata.get("format"), contents.metadata.get("format_version")
+    for version in range(1, newest + 1):
+        if given == (form, str(version)):
             return version
+    hints = {FORMAT: "PlasticEncoder.load", "metaplastic-classifier": "PlasticClassifier.load"}
+    hint = f"; {hints[given[0]]} reads it" if given[0] in hints and given[0] != form else ""
     raise ModelFileError(
         f"{where}: format {container.shown(given[0])}, version {container.shown(given[1])}; this "
-        f"version of metaplastic reads "
-        f"{FORMAT!r}, versions 1 to {FORMAT_VERSION}"
+        f"reads {form!r}, versions 1 to {newest}{hint}"
     )
 
 

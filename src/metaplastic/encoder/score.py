@@ -10,7 +10,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import type_of_target
 
 from metaplastic.blas import one_thread_per_product
-from metaplastic.evaluation.readout import fold_of
+from metaplastic.readout.ridge import fold_of
 
 FOLDS = 5
 PENALTY = 0.01  # per example, of features with unit variance

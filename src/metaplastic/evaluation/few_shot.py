@@ -26,8 +26,8 @@ from metaplastic.evaluation.named_rule import NamedRule, named_rule
 from metaplastic.evaluation.problem import Problem, load_problem
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.protocol import FewShotConfig
-from metaplastic.evaluation.readout import readout_accuracy
 from metaplastic.evaluation.trials import Trial, draw_labelled, draw_unlabelled, make_trials
+from metaplastic.readout.ridge import readout_accuracy
 from metaplastic.rules import Rule
 
 DEFAULT_RIVALS = ("random", "raw")

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metaplastic.blas import one_thread_per_product
-from metaplastic.evaluation import logistic
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.readout import logistic
 
 
 class RawLogistic(LabelledBaseline):

@@ -18,8 +18,8 @@ from metaplastic.base_model import Phi, Statistics, features, initialise, popula
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.baselines.decoder import Linear, make_linear
 from metaplastic.evaluation.progress import Progress, silent
-from metaplastic.evaluation.readout import FOLDS, fold_of
 from metaplastic.evaluation.trials import Trial
+from metaplastic.readout.ridge import FOLDS, fold_of
 
 
 class SupervisedSettings(BaseModel):

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from metaplastic.blas import one_thread_per_product
 from metaplastic.errors import DataError, unknown_name
-from metaplastic.evaluation import logistic, results
+from metaplastic.evaluation import results
 from metaplastic.evaluation.baselines import (
     BASELINES,
     Baseline,
@@ -32,13 +32,14 @@ from metaplastic.evaluation.few_shot import (
 from metaplastic.evaluation.inner_loop import read_all_layers, run_inner_loop
 from metaplastic.evaluation.problem import Problem
 from metaplastic.evaluation.protocol import FewShotConfig
-from metaplastic.evaluation.readout import readout_accuracy
 from metaplastic.evaluation.search import Search
 from metaplastic.evaluation.significance import sampling_error
 from metaplastic.evaluation.standings import OWN, READOUTS, standings
 from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals, protocol_key
 from metaplastic.evaluation.tables import fingerprint, load_limited, load_table
 from metaplastic.evaluation.trials import Trial, draw_labelled, make_trials
+from metaplastic.readout import logistic
+from metaplastic.readout.ridge import readout_accuracy
 
 RULE = {"rule": "learned rule, last layer", "rule-all": "learned rule, all layers and inputs"}
 RIVALS = (

@@ -20,7 +20,6 @@ from metaplastic.evaluation.few_shot import (
 from metaplastic.evaluation.inner_loop import run_inner_loop
 from metaplastic.evaluation.problem import Problem
 from metaplastic.evaluation.protocol import FewShotConfig
-from metaplastic.evaluation.readout import readout_accuracy
 from metaplastic.evaluation.studies.study import (
     Study,
     StudySettings,
@@ -28,6 +27,7 @@ from metaplastic.evaluation.studies.study import (
     protocol_key,
 )
 from metaplastic.evaluation.trials import Trial, draw_labelled, draw_unlabelled, make_trials
+from metaplastic.readout.ridge import readout_accuracy
 
 
 class LabelsSettings(StudySettings):

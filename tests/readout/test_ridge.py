@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from metaplastic.evaluation.readout import (
+from metaplastic.readout.ridge import (
     DEFAULT_PENALTY,
     PENALTIES,
     fit_readout,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from metaplastic.evaluation.readout import FOLDS, fold_of
+from metaplastic.readout.ridge import FOLDS, fold_of
 
 INVERSE_PENALTIES = tuple(float(c) for c in np.logspace(-2, 4, 9))  # scikit-learn's C
 DEFAULT = 1.0  # where one label per class leaves nothing to choose by
@@ -28,9 +28,16 @@ class Scores(NamedTuple):
         return np.asarray(rows, np.float64) @ self.coefficients + self.intercept
 
 
-def fit(x: NDArray[np.floating], y: NDArray[np.integer], n_classes: int) -> Scores:
-    """Fit on labelled rows (k, d), the penalty as `choose_penalty` says."""
-    return _path(x, y, (choose_penalty(x, y, n_classes),), n_classes)[0]
+def fit(
+    x: NDArray[np.floating],
+    y: NDArray[np.integer],
+    n_classes: int,
+    penalty: float | None = None,
+) -> Scores:
+    """Fit on labelled rows (k, d); the penalty, scikit-learn's C, is that of `choose_penalty`
+    where none is given."""
+    chosen = choose_penalty(x, y, n_classes) if penalty is None else penalty
+    return _path(x, y, (chosen,), n_classes)[0]
 
 
 def choose_penalty(x: NDArray[np.floating], y: NDArray[np.integer], n_classes: int) -> float:

@@ -1,0 +1,1 @@
+"""Linear readouts of features, their penalties chosen by cross-validation on the labels alone."""
