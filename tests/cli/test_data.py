@@ -106,7 +106,7 @@ def test_mistakes_are_one_line(run: Run, data_dir: Path, tmp_path: Path) -> None
     _refused(run("info", "mnist", "--data-dir", str(data_dir)), "t10k-images", "truncated")
     _refused(run("show", "omniglot", "--out", "x.png"), "metaplastic data fetch omniglot")
     _refused(run("info", f"folder:{tmp_path / 'empty'}"), "no images")
-    _refused(run("info", f"csv:{tmp_path / 't.csv'}?label=y"), "row 2, column 'a'", "nan")
+    _refused(run("info", f"csv:{tmp_path / 't.csv'}?label=y"), "line 2, column 'a'", "nan")
     _refused(run("show", "digits", "--split", "dev"), "no split 'dev'")
     _refused(run("fetch", "glyphs"), "needs no download")
     _refused(run("verify", "folder:x"), "unknown data set 'folder:x'")

@@ -260,7 +260,7 @@ def test_all_rows_undoes_the_drawing_of_a_split() -> None:
 @pytest.mark.parametrize("missing", [None, float("nan"), "", "NA", np.nan])
 def test_a_missing_label_of_an_array_is_not_a_class(missing: object) -> None:
     labels = np.array(["a", missing, "b", missing], dtype=object)
-    with pytest.raises(DataError, match=r"2 of 4 labels are missing \(row 1, 3\)"):
+    with pytest.raises(DataError, match=r"2 of 4 labels are missing \(row 1, 3, counted from 0\)"):
         from_arrays(np.zeros((4, 2)), labels)
 
 

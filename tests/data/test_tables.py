@@ -198,12 +198,14 @@ def test_a_missing_label_is_not_a_class(tmp_path: Path, missing: str) -> None:
     labels = read_table(path, TableOptions(label="y")).labels
     assert labels is not None
     assert [i for i, label in enumerate(labels) if label is None] == [2, 5]
-    with pytest.raises(DataError, match=r"2 of 12 labels are missing \(row 3, 6\)"):
+    with pytest.raises(DataError, match=r"2 of 12 labels are missing \(row 3, 6, counted from 1\)"):
         load(f"csv:{path}?label=y")
 
 
 def test_many_missing_labels_are_counted() -> None:
-    with pytest.raises(DataError, match=r"7 of 8 labels are missing \(row 0, 1, 2, 3, 4, …\)"):
+    with pytest.raises(
+        DataError, match=r"7 of 8 labels are missing \(row 0, 1, 2, 3, 4, …, counted from 0\)"
+    ):
         refuse_missing([*[None] * 7, "a"], "where")
     refuse_missing(["a"], "where")
 

@@ -80,6 +80,6 @@ def refuse_missing(labels: Sequence[str | None], where: str, first: int = 0) -> 
     if rows:
         shown = ", ".join(map(str, rows[:5])) + (", …" if len(rows) > 5 else "")
         raise DataError(
-            f"{where}: {len(rows)} of {len(labels)} labels are missing (row {shown}); fill them "
-            "in, or remove those rows: a missing label is not a class"
+            f"{where}: {len(rows)} of {len(labels)} labels are missing (row {shown}, counted from "
+            f"{first}); fill them in, or remove those rows: a missing label is not a class"
         )
