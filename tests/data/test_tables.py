@@ -203,9 +203,7 @@ def test_a_missing_label_is_not_a_class(tmp_path: Path, missing: str) -> None:
 
 
 def test_many_missing_labels_are_counted() -> None:
-    with pytest.raises(
-        DataError, match=r"7 of 8 labels are missing \(row 0, 1, 2, 3, 4, …, counted from 0\)"
-    ):
+    with pytest.raises(DataError, match=r"7 of 8 labels .* 3, 4, …, counted from 0\)"):
         refuse_missing([*[None] * 7, "a"], "where")
     refuse_missing(["a"], "where")
 
