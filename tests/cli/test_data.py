@@ -84,6 +84,22 @@ def test_info(run: Run, data_dir: Path) -> None:
     assert "run 'metaplastic data fetch imdb'" in result.stdout
 
 
+def test_notes_are_printed(run: Run, tmp_path: Path) -> None:
+    for label in "ab":
+        folder = tmp_path / "set" / label
+        folder.mkdir(parents=True)
+        for index in range(5):
+            values = np.full((8, 8), 400 * index, np.uint16)
+            Image.fromarray(values).save(folder / f"{index}.png")
+    (tmp_path / "set" / "b" / "x.heic").write_bytes(b"x")
+    for command in ("info", "show"):
+        result = run(command, "folder:set")
+        assert result.returncode == 0, result.stderr
+        assert "note      1 file left out, not images: 1 .heic (b/x.heic)" in result.stdout
+        assert "values of 0 to 1600, the set's own range, become 0 to 255" in result.stdout
+    assert (tmp_path / "folder.png").is_file()
+
+
 def test_show_writes_a_png(run: Run, tmp_path: Path) -> None:
     result = run("show", "digits", "--out", str(tmp_path / "d.png"))
     assert result.returncode == 0

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from metaplastic.cli.app import main
@@ -30,6 +31,15 @@ def test_writes_numbers_and_prints_a_table(tmp_path):
     assert content["methods"]["rule"]["points"] == [0, 1, 2, 3, 4]
     assert f"{content['methods']['raw']['mean']:.3f}" in done.stdout
     assert "not meta-trained" in done.stdout
+
+
+def test_notes_on_the_data_are_printed(tmp_path):
+    path = tmp_path / "[x].npz"  # brackets are no markup
+    rng = np.random.default_rng(0)
+    np.savez(path, x=rng.normal(size=(60, 5)), y=np.arange(60) % 2)
+    done = run("evaluate", "hebbian", "--dataset", f"npz:{path}", *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert f"npz:{path}: no test split given: a seeded fifth of each class" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,8 @@ def show(
     with _progress() as progress:
         dataset = load(address, data_dir=data_dir, progress=progress)
     save_contact_sheet(dataset, path, split, seed)
+    for note in dataset.notes:
+        typer.echo(f"note      {note}")
     typer.echo(f"wrote {path}")
 
 

@@ -86,6 +86,8 @@ def evaluate(
     console().print(table(content))
     if given.caution:
         console().print(f"{given.label}: {given.caution}")
+    for note in content["dataset"]["notes"]:
+        typer.echo(f"{content['dataset']['address']}: {note}")
     if out is not None:
         write_json(out, content)
         console().print(f"written to {out}")
@@ -119,12 +121,13 @@ def baseline_names(text: str) -> tuple[str, ...]:
 
 def table(content: dict[str, Any]) -> Table:
     """Methods with mean accuracy, standard error and paired difference, best first."""
+    from rich.markup import escape
     from rich.table import Table
 
     config, data = content["settings"], content["dataset"]
     layers = "-".join(map(str, (*config["hidden"], config["n_features"])))
     drawn = Table(
-        title=f"{config['dataset']}: {config['labels_per_class']} labels per class, "
+        title=f"{escape(config['dataset'])}: {config['labels_per_class']} labels per class, "
         f"{data['test']:,} test examples, {config['seeds']} seeds, base model {layers}",
         title_justify="left",
     )

@@ -82,7 +82,7 @@ def _convert(request: Request, found: Any, datasets: Any) -> Dataset:
     class_names = getattr(features[label], "names", None)
     if column in images:
         inputs, notes = _images(request, found, parts, column, datasets)
-        test = (None, None) if second is None else (inputs[1], labels[1])
+        test = (inputs[1], labels[1]) if len(parts) > 1 else (None, None)
         dataset = from_arrays(
             inputs[0], labels[0], *test, name=name, origin=CARD.origin, class_names=class_names
         )
