@@ -32,11 +32,23 @@ def fit(
     ] = "default",
     hidden: Annotated[
         str, typer.Option(help="Units of each hidden layer, comma-separated; empty for none.")
-    ] = "128,128",
-    components: Annotated[int, typer.Option(min=1, help="Features to learn.")] = 32,
+    ] = "128,64",
+    components: Annotated[int, typer.Option(min=1, help="Units of the last layer.")] = 32,
+    scale: Annotated[
+        str,
+        typer.Option(
+            help="Standardise by one scale for all inputs (global), by one for each column "
+            "(columns), or as their spreads say (auto)."
+        ),
+    ] = "auto",
     activation: Annotated[str, typer.Option(help="Of every layer.")] = "relu",
-    max_iter: Annotated[int, typer.Option(min=0, help="Inner steps, one minibatch each.")] = 200,
-    batch_size: Annotated[int, typer.Option(min=2, help="Rows of a minibatch.")] = 256,
+    max_iter: Annotated[
+        int | None,
+        typer.Option(min=0, help="Inner steps, one minibatch each; left out: as the rule's card."),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=2, help="Rows of a minibatch; left out: as the rule's card.")
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="Draws the network and the minibatches.")
     ] = 0,
@@ -62,6 +74,7 @@ def fit(
     from metaplastic.cli.runtime import use_compilation_cache
     from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticEncoder
+    from metaplastic.encoder.scale import SCALES
     from metaplastic.errors import ConfigError, DataError, unknown_name
     from metaplastic.hub import load_rule
 
@@ -69,17 +82,20 @@ def fit(
         raise DataError(f"{out}: there is no folder {out.parent}")
     if activation not in ACTIVATIONS:
         raise unknown_name("activation", activation, ACTIVATIONS)
+    if scale not in SCALES:
+        raise unknown_name("scale", scale, SCALES)
     try:
         layers = tuple(int(n) for n in hidden.split(",") if n.strip())
     except ValueError:
         layers = (0,)
     if any(n < 1 for n in layers):
-        raise ConfigError(f"--hidden {hidden!r}: give integers of at least 1, as in 128,128")
+        raise ConfigError(f"--hidden {hidden!r}: give integers of at least 1, as in 128,64")
     use_compilation_cache()
     encoder = PlasticEncoder(
         rule=rule,
         hidden_layer_sizes=layers,
         n_components=components,
+        scale=scale,
         activation=activation,
         max_iter=max_iter,
         batch_size=batch_size,

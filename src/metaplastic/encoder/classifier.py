@@ -129,7 +129,8 @@ class PlasticClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each row (n_samples,). Raises as `predict_proba`."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        likely = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[likely]
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted classifier to a safetensors file. Raises ModelFileError where it cannot.

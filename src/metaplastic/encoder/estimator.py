@@ -5,22 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from numbers import Integral
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import (
-    BaseEstimator,
-    TransformerMixin,
     _fit_context,  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 )
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from metaplastic.base_model import ACTIVATIONS, Phi
+from metaplastic.base_model import Phi
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.buffer import Chunk
 from metaplastic.encoder.fitting import STATISTICS_ROWS, fitted_network, sample_rows
@@ -28,6 +24,13 @@ from metaplastic.encoder.learning import Learned, drawn, learn
 from metaplastic.encoder.moments import Moments, column_moments, take_rows
 from metaplastic.encoder.monitor import Monitor, ReadOut
 from metaplastic.encoder.network import Network
+from metaplastic.encoder.parameters import (
+    BATCH_SIZE,
+    INNER_STEPS,
+    Horizon,
+    Parameters,
+    horizon_of,
+)
 from metaplastic.encoder.reading import column_names, layers_read
 from metaplastic.encoder.scale import InputScale, decide, scale_of
 from metaplastic.encoder.score import Labels
@@ -37,8 +40,10 @@ from metaplastic.forks import refuse_after_fork
 from metaplastic.hub import load_rule
 from metaplastic.rules import Rule, RuleState
 
+FEW = 100  # rows below which `fit` warns
 
-class PlasticEncoder(TransformerMixin, BaseEstimator):
+
+class PlasticEncoder(Parameters):
     """Learn features from unlabelled rows with a meta-trained, neuron-local update rule.
 
     The base model is a multi-layer perceptron with batch norm; `fit` changes its weights by
@@ -68,11 +73,13 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
         (Σ v)² / (d Σ v²) is at least 0.45, else "columns".
     activation : str
         relu (most of meta-training's), leaky_relu, swish, tanh, sigmoid, gelu, sin or step.
-    max_iter : int
+    max_iter : int or None
         Inner steps: applications of the rule, one minibatch each (not passes over the data).
-        0 gives the random network.
-    batch_size : int
-        Rows of a minibatch; fewer where the data have fewer rows, or more than 8,192 columns.
+        0 gives the random network. None: as many as the rule was meta-trained for, as its card
+        says, or 200 for a rule without one.
+    batch_size : int or None
+        Rows of a minibatch; fewer where the data have fewer rows, or more than 8,192 columns. None:
+        those of the rule's card, or 256.
     early_stopping : bool
         Keep the network that scored best on `eval_set`, and stop when `n_iter_no_change`
         evaluations in a row were no better.
@@ -108,23 +115,6 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
     n_features_in_, feature_names_in_ : int, ndarray of str where the input had names
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "rule": [str, PathLike, Rule],
-        "hidden_layer_sizes": ["array-like", tuple, Interval(Integral, 1, None, closed="left")],
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "layers": [StrOptions({"all", "last"}), "array-like", tuple],
-        "scale": [StrOptions({"auto", "columns", "global"})],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "max_age": [Interval(Integral, 0, None, closed="left"), None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
-
     rule_: Rule
     phi_: Phi
     rule_state_: RuleState
@@ -136,45 +126,7 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
     feature_names_in_: NDArray[np.object_]
     _waiting: NDArray[np.float64] | None = None
     _rule_given: str | PathLike[str] | Rule | None = None
-
-    def __init__(
-        self,
-        rule: str | PathLike[str] | Rule = "default",
-        hidden_layer_sizes: int | Iterable[int] = (128, 128),
-        n_components: int = 32,
-        *,
-        layers: str | Iterable[int] = "all",
-        scale: str = "auto",
-        activation: str = "relu",
-        max_iter: int = 200,
-        batch_size: int = 256,
-        early_stopping: bool = False,
-        n_iter_no_change: int = 5,
-        warm_start: bool = False,
-        max_age: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int | bool = 0,
-    ) -> None:
-        self.rule = rule
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.n_components = n_components
-        self.layers = layers
-        self.scale = scale
-        self.activation = activation
-        self.max_iter = max_iter
-        self.batch_size = batch_size
-        self.early_stopping = early_stopping
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.max_age = max_age
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+    _horizon: Horizon = Horizon(INNER_STEPS, BATCH_SIZE)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, eval_set: tuple[Any, Any] | None = None) -> Self:
@@ -207,6 +159,7 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
         with self._all_or_nothing():
             going_on = self.warm_start and hasattr(self, "network_")
             X = validated(self, X, reset=not going_on)
+            _warn_of_few(X.shape[0])
             seed, rng = self._begin(going_on)
             moments = self._moments_of(X, going_on=False)
             monitor = self._monitor(eval_set)
@@ -215,8 +168,8 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
                 return fitted_network(phi, sample_rows(X, np.random.default_rng(seed)), scale)
 
             scale = self._input_scale(moments)
-            rows = inner_loop.minibatch_rows(self.batch_size, *X.shape)
-            batches = drawn(rng, X, scale, rows, self.max_iter)
+            rows = inner_loop.minibatch_rows(self._batch_size(), *X.shape)
+            batches = drawn(rng, X, scale, rows, self._inner_steps())
             self._learn(batches, monitor, network)
             self.score_curve_ = monitor.curve
             self.network_ = network(self.phi_)
@@ -244,7 +197,8 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
             _, rng = self._begin(going_on)
             moments = self._moments_of(X, going_on)
             scale = self._input_scale(moments)
-            batch = inner_loop.minibatch_rows(self.batch_size, self.batch_size, X.shape[1])
+            rows = self._batch_size()
+            batch = inner_loop.minibatch_rows(rows, rows, X.shape[1])
             chunk = Chunk(self._waiting if going_on else None, X, batch, rng)
             monitor = Monitor(None, 0, 1, bool(self.verbose))
             batches = (take_rows(rows, slice(None), scale) for rows in chunk.minibatches())
@@ -281,7 +235,7 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
         if self.n_rows_waiting_ and self.n_iter_ == 0:
             warnings.warn(
                 f"these are a random network's features: the {self.n_rows_waiting_} rows given to "
-                f"partial_fit do not fill a minibatch of batch_size={self.batch_size} rows yet",
+                f"partial_fit do not fill a minibatch of {self._batch_size()} rows yet",
                 stacklevel=2,
             )
         return self.network_.features(validated(self, X, reset=False), self._layers_read())
@@ -332,7 +286,7 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
         if not (going_on and same):  # a file is not read again for each chunk of a stream
             rule = self.rule if isinstance(self.rule, Rule) else load_rule(self.rule)
             self.rule_ = inner_loop.in_single_precision(rule)
-            self._rule_given = self.rule
+            self._rule_given, self._horizon = self.rule, horizon_of(self.rule)
         sizes = inner_loop.layer_sizes(
             self.n_features_in_, self.hidden_layer_sizes, self.n_components
         )
@@ -347,13 +301,19 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
             self.n_iter_ = 0
         return seed, np.random.default_rng([seed, self.n_iter_])
 
+    def _inner_steps(self) -> int:
+        return self._horizon.steps if self.max_iter is None else self.max_iter
+
+    def _batch_size(self) -> int:
+        return self._horizon.batch_size if self.batch_size is None else self.batch_size
+
     def _monitor(self, eval_set: tuple[Any, Any] | None) -> Monitor:
         labelled = None
         if eval_set is not None:
             X = validated(self, eval_set[0], reset=False)
             labelled = X, Labels(eval_set[1], X.shape[0])
         patience = self.n_iter_no_change if self.early_stopping else 0
-        every = max(1, self.max_iter // 20)
+        every = max(1, self._inner_steps() // 20)
         return Monitor(labelled, patience, every, bool(self.verbose), self._layers_read())
 
     def _learn(
@@ -390,3 +350,14 @@ class PlasticEncoder(TransformerMixin, BaseEstimator):
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
+
+
+def _warn_of_few(rows: int) -> None:
+    if rows < FEW:
+        warnings.warn(
+            f"PlasticEncoder.fit saw {rows} rows; features are learned from unlabelled rows, so "
+            "give it all that there are. A pipeline that is fitted on labelled rows fits the "
+            "encoder on those alone: fit the encoder first and put it in as "
+            "sklearn.frozen.FrozenEstimator(encoder), or use PlasticClassifier",
+            stacklevel=4,
+        )

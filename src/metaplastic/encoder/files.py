@@ -26,6 +26,7 @@ from metaplastic.base_model import Phi, Statistics, initialise
 from metaplastic.encoder.inner_loop import layer_sizes
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
+from metaplastic.encoder.parameters import BATCH_SIZE, INNER_STEPS, Horizon
 from metaplastic.encoder.scale import LIMIT, InputScale
 from metaplastic.errors import ModelFileError, RuleFileError
 from metaplastic.hub import container
@@ -64,6 +65,7 @@ class _Facts(BaseModel):
     n_seen: _Count
     n_iter: _Count
     feature_names: list[str] | None
+    horizon: tuple[_Count, _Count] = (INNER_STEPS, BATCH_SIZE)
 
     @model_validator(mode="after")
     def _one_name_per_input(self) -> _Facts:
@@ -105,6 +107,7 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
         moments=moments.count,
         n_seen=encoder._n_seen,
         n_iter=encoder.n_iter_,
+        horizon=encoder._horizon,
         feature_names=None if names is None else [*map(str, names)],
     )
     arrays: Arrays = {
@@ -210,7 +213,7 @@ def unpack(contents: container.Contents, where: str, kind: type[E], version: int
     encoder.scale_ = facts.scale if isinstance(facts.scale, str) else "global"
     encoder.score_curve_ = curve.astype(np.float64)
     encoder._moments, encoder._n_seen = moments, facts.n_seen
-    encoder._waiting = None
+    encoder._waiting, encoder._horizon = None, Horizon(*facts.horizon)
     encoder.n_iter_, encoder.n_features_in_ = facts.n_iter, facts.sizes[0]
     if facts.feature_names is not None:
         encoder.feature_names_in_ = np.array(facts.feature_names, object)

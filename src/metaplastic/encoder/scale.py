@@ -12,6 +12,7 @@ from metaplastic.encoder.moments import Moments
 
 Numbers: TypeAlias = float | NDArray[np.float64]
 
+SCALES = ("auto", "columns", "global")
 LIMIT = 10.0  # standard deviations; a value further out is taken to lie there
 EVEN = 0.45  # evenness of the columns' variances from which they share one scale
 

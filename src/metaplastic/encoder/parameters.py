@@ -1,0 +1,95 @@
+"""The parameters of `PlasticEncoder`, and what those that are not given come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Integral
+from os import PathLike
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from metaplastic.base_model import ACTIVATIONS
+from metaplastic.encoder.scale import SCALES
+from metaplastic.hub import load_card
+from metaplastic.rules import Rule
+
+INNER_STEPS = 200  # where no card says how many a rule was meta-trained for
+BATCH_SIZE = 256
+
+
+class Parameters(TransformerMixin, BaseEstimator):
+    """What `PlasticEncoder` takes; see there."""
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "rule": [str, PathLike, Rule],
+        "hidden_layer_sizes": ["array-like", tuple, Interval(Integral, 1, None, closed="left")],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "layers": [StrOptions({"all", "last"}), "array-like", tuple],
+        "scale": [StrOptions(set(SCALES))],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "max_iter": [Interval(Integral, 0, None, closed="left"), None],
+        "batch_size": [Interval(Integral, 2, None, closed="left"), None],
+        "early_stopping": ["boolean"],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "max_age": [Interval(Integral, 0, None, closed="left"), None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        rule: str | PathLike[str] | Rule = "default",
+        hidden_layer_sizes: int | Iterable[int] = (128, 64),
+        n_components: int = 32,
+        *,
+        layers: str | Iterable[int] = "all",
+        scale: str = "auto",
+        activation: str = "relu",
+        max_iter: int | None = None,
+        batch_size: int | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 5,
+        warm_start: bool = False,
+        max_age: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
+        self.rule = rule
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_components = n_components
+        self.layers = layers
+        self.scale = scale
+        self.activation = activation
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.max_age = max_age
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class Horizon(NamedTuple):
+    """How a rule was meta-trained to be applied: inner steps, and rows of a minibatch."""
+
+    steps: int
+    batch_size: int
+
+
+def horizon_of(rule: str | PathLike[str] | Rule) -> Horizon:
+    """What the rule's card says, or 200 and 256. Raises RuleFileError as `load_rule`."""
+    if isinstance(rule, Rule):
+        return Horizon(INNER_STEPS, BATCH_SIZE)
+    card = load_card(rule)
+    return Horizon(card.horizon or INNER_STEPS, card.batch_size or BATCH_SIZE)
