@@ -63,10 +63,10 @@ def fit(
     from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticEncoder
     from metaplastic.errors import ConfigError, DataError, unknown_name
+    from metaplastic.files import check_writable
     from metaplastic.hub import load_rule
 
-    if not out.parent.is_dir():
-        raise DataError(f"{out}: there is no folder {out.parent}")
+    check_writable(out, DataError)
     if activation not in ACTIVATIONS:
         raise unknown_name("activation", activation, ACTIVATIONS)
     try:
