@@ -53,7 +53,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def work(*_: object, **__: object) -> None:
         raise AssertionError("it works before it looks where the results go")
 
-    for name in ("evaluation.evaluate", "demo.run_demo", "data.load"):
+    for name in ("evaluation.evaluate", "demo.run_demo", "data.load", "data.rows.read_rows"):
         monkeypatch.setattr(f"metaplastic.{name}", work)
     monkeypatch.setattr("metaplastic.evaluation.studies.study.Study.run", work)
     monkeypatch.setattr("metaplastic.figures.report._section", work)
@@ -68,7 +68,11 @@ def test_no_work_is_done_for_a_file_that_cannot_be_written(bad: str, place: Path
         ["evaluate", "hebbian", f"--out={place / bad}"],
         ["report", f"--results={place}", f"--out={place / bad}"],
         ["data", "show", "two_moons", f"--out={place / bad}"],
+        ["fit", "two_moons", f"--out={place / bad}"],
+        ["transform", "m.safetensors", "two_moons", f"--out={place / bad}.csv"],
     ):
+        if bad == "folder" and command[0] == "transform":
+            continue  # another name, by its suffix
         if command[0] == "evaluate" and bad == "folder":
             continue  # refused by the option itself
         assert "cannot be written" in _refused(*command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +158,14 @@ def test_a_damaged_source_leaves_no_cache(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="t10k-images"):
         load("mnist", data_dir=tmp_path / "data")
     assert not list(cache.rglob("*.safetensors*"))
+
+
+def test_a_disk_that_fills_up_costs_only_time(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("METAPLASTIC_CACHE", str(tmp_path))
+    bounds = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, bounds[1]))
+    try:
+        _same(cached("full", make_key(["full"]), _parsed), _parsed())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, bounds)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

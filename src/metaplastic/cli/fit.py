@@ -76,10 +76,10 @@ def fit(
     from metaplastic.encoder import PlasticEncoder
     from metaplastic.encoder.scale import SCALES
     from metaplastic.errors import ConfigError, DataError, unknown_name
+    from metaplastic.files import check_writable
     from metaplastic.hub import load_rule
 
-    if not out.parent.is_dir():
-        raise DataError(f"{out}: there is no folder {out.parent}")
+    check_writable(out, DataError)
     if activation not in ACTIVATIONS:
         raise unknown_name("activation", activation, ACTIVATIONS)
     if scale not in SCALES:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from metaplastic import files
 from metaplastic.errors import DataError, MissingExtraError
 
 WRITTEN = (".npy", ".csv", ".parquet")
@@ -72,8 +73,8 @@ def check_output(path: Path) -> None:
             import pyarrow  # noqa: F401
         except ImportError:
             raise MissingExtraError("pyarrow", "parquet", "writing .parquet") from None
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: there is no folder {path.parent}")
+    for written in (path, names_file(path)) if path.suffix.lower() == ".npy" else (path,):
+        files.check_writable(written, DataError)
 
 
 def names_file(path: Path) -> Path:
@@ -90,8 +91,6 @@ def write_features(
     "name"; beside .npy they are a file of their own.
     """
     import numpy as np
-
-    from metaplastic import files
 
     columns = [str(column) for column in columns]
     rows = None if names is None else [_line(name) for name in names]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from scipy.sparse import csr_matrix
 
 from metaplastic import files
@@ -61,7 +62,7 @@ def cached(name: str, key: str, build: Callable[[], Parsed]) -> Parsed:
     if found is not None:
         return found
     parsed = build()
-    with suppress(DataError):
+    with suppress(DataError, SafetensorError):
         _write(path, key, parsed)
     return parsed
 
