@@ -56,20 +56,20 @@ def _copied(source: Path) -> Callable[[Path], Path]:
     return make
 
 
+def _saved(arrays: Arrays, metadata: dict[str, str]) -> bytes:
+    return save(arrays, {**metadata, "sha256": container.digest(arrays, metadata)})
+
+
 def _container(data: bytes, rng: Random) -> bytes:
     """Arrays or metadata of a rule file, an encoder or a checkpoint changed, with a new digest."""
     contents = container.parse(data, "whole", MetaplasticError)
-    arrays, metadata = arrays_and_metadata(contents.arrays, contents.metadata, rng)
-    return save(arrays, {**metadata, "sha256": container.digest(arrays, metadata)})
+    return _saved(*arrays_and_metadata(contents.arrays, contents.metadata, rng))
 
 
 def _card(data: bytes, rng: Random) -> bytes:
     contents = container.parse(data, "whole", MetaplasticError)
     text = as_json(contents.metadata["card"].encode(), rng).decode("utf-8", "replace")
-    metadata = {**contents.metadata, "card": text}
-    return save(
-        contents.arrays, {**metadata, "sha256": container.digest(contents.arrays, metadata)}
-    )
+    return _saved(contents.arrays, {**contents.metadata, "card": text})
 
 
 def _make_rule(name: str) -> Callable[[Path], Path]:
@@ -133,7 +133,7 @@ TREE = {
 
 def _make_checkpoint(folder: Path) -> Path:
     path = folder / "step-000000003.safetensors"
-    header = {"meta_step": 3}
+    header = checkpoint.Header(meta_step=3, seconds=1.5, validation={"0": 0.5})
     checkpoint.save_checkpoint(path, TREE, header)
     return path
 
