@@ -9,12 +9,23 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+_LONGEST = 1000  # characters of a message
+_ECHO = 100  # of a value that it repeats
+
+
 class MetaplasticError(Exception):
     """What was given, what is allowed and what to do, in one line."""
 
     def __str__(self) -> str:
-        # Names that come from files may hold line breaks.
-        return " ".join(super().__str__().splitlines())
+        # what comes from files may hold line breaks, what steers a terminal, or megabytes
+        text = " ".join(super().__str__().splitlines()).replace("\t", " ")
+        return _cut("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+
+
+def _cut(text: str, longest: int = _LONGEST) -> str:
+    """A text without its middle, where it is too long."""
+    end = longest // 4
+    return text if len(text) <= longest else f"{text[: longest - end - 3]} … {text[-end:]}"
 
 
 class ConfigError(MetaplasticError):
@@ -61,10 +72,14 @@ def config_error(error: ValidationError, what: str = "configuration") -> ConfigE
     """A validation error as one line: each field, what is wrong with it, what was given."""
     parts = []
     for e in error.errors(include_url=False):
-        where = ".".join(str(part) for part in e["loc"])
+        where = _cut(".".join(str(part) for part in e["loc"]), _ECHO)
         message = e["msg"].removeprefix("Value error, ")
         if e["type"] == "extra_forbidden":
             message = "there is no such setting"
-        given = "" if isinstance(e["input"], Mapping) or not where else f" (given {e['input']!r})"
+        given = (
+            ""
+            if isinstance(e["input"], Mapping) or not where
+            else f" (given {_cut(repr(e['input']), _ECHO)})"
+        )
         parts.append(f"{where}: {message}{given}" if where else message)
     return ConfigError(f"bad {what}: " + "; ".join(parts))

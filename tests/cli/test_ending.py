@@ -242,3 +242,20 @@ def test_a_card_takes_a_command_with_names_that_are_not_text(monkeypatch) -> Non
     card = RuleCard(command=runtime.command_line())
     assert card.command == "metaplastic info '?'"
     assert RuleCard.model_validate_json(card.model_dump_json()) == card
+
+
+def test_a_message_repeats_at_most_a_line_of_what_was_given() -> None:
+    from metaplastic.errors import ConfigError
+    from metaplastic.meta.config import parse_config
+
+    given = str(MetaplasticError("begin " + "x" * 10**6 + " end"))
+    assert len(given) == 1000
+    assert given.startswith("begin xxx")
+    assert given.endswith("xxx end")
+    assert str(MetaplasticError("a\tb\x00\u2028c")) == "a b\ufffd c"
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"seed": "x" * 10**6, "y" * 10**6: 1, "groups": 0})
+    told = str(caught.value)
+    assert len(told) < 600
+    for words in ("seed: Input should be a valid integer", "no such setting", "groups: "):
+        assert words in told

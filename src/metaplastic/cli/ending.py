@@ -42,9 +42,8 @@ def report(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):
         return CLOSED  # as by `| head`: nobody is there to be told
     line, status = _describe(error)
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
     with suppress(OSError):
-        print(f"metaplastic: {shown}", file=sys.stderr, flush=True)
+        print(f"metaplastic: {line}", file=sys.stderr, flush=True)
     return status
 
 
@@ -110,6 +109,5 @@ def _fault(error: Exception) -> str:
 
 
 def one_line(problem: object) -> str:
-    """A message of another library as one line of at most 300 characters."""
-    text = " ".join(str(problem).split())
-    return text if len(text) <= 300 else f"{text[:300]}…"
+    """A message of another library as one of ours: one line, cut where it is long."""
+    return str(MetaplasticError(" ".join(str(problem).split())))
