@@ -32,18 +32,23 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 LITTLE_MEMORY, MOST_MEMORY = 0.6e9, 1.0e9
 # they take longest, and are begun first so that none is left to one worker at the end
 LONGEST = (
-    "meta/test_trainer.py",
     "cli/test_meta_train.py",
     "cli/test_engines.py",
+    "meta/test_trainer.py",
     "meta/test_gradients.py",
-    "cli/test_stages.py",
     "meta/test_learning.py",
+    "cli/test_stages.py",
+    "meta/test_compiled_once.py",
     "evaluation/test_studies.py",
+    "encoder/test_scikit_learn.py",
     "docs/test_tutorials.py",
-    "meta/test_memory.py",
     "evaluation/test_baselines.py",
+    "meta/test_memory.py",
     "rules/test_widening.py",
     "rules/test_local.py",
+    "cli/test_study.py",
+    "benchmarks/test_rivals.py",
+    "encoder/test_estimator.py",
 )
 
 REAL_DATA = Path(

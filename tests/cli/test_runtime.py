@@ -1,9 +1,15 @@
-"""What every command sets up: interrupts that get through."""
+"""What every command sets up: interrupts that get through, and compiled programs kept on disk."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+from metaplastic.cli.runtime import use_compilation_cache
 
 DROPPED = """
 import gc, os, signal, threading, time
@@ -48,3 +54,29 @@ def test_other_dropped_exceptions_are_told_as_before():
     )
     assert done.returncode == 0
     assert "ValueError: told" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, {"jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"}),
+        ({"DIR": "/mine"}, {"jax_persistent_cache_min_compile_time_secs"}),
+        ({"DIR": "/mine", "TIME": "0.5"}, set()),
+    ],
+)
+def test_what_the_user_set_of_the_compilation_cache_stands(
+    given: dict[str, str], wanted: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {
+        "DIR": "JAX_COMPILATION_CACHE_DIR",
+        "TIME": "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS",
+    }
+    for short, name in names.items():
+        monkeypatch.delenv(name, raising=False)
+        if short in given:
+            monkeypatch.setenv(name, given[short])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    changed = {}
+    monkeypatch.setattr(jax.config, "update", changed.__setitem__)
+    use_compilation_cache()
+    assert set(changed) == wanted
