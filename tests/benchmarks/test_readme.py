@@ -36,9 +36,8 @@ def test_marks_and_bold_go_to_whoever_earned_them() -> None:
 
 def test_another_reading_of_the_rule_may_be_the_reference() -> None:
     content = _datasets(BAD, GOOD, CLOSE)
-    for entry in content["datasets"].values():
-        methods = entry["methods"]
-        methods["rule-all"] = methods.pop("raw")
+    methods = content["datasets"]["digits"]["methods"]  # both data sets' own
+    methods["rule-all"] = methods.pop("raw")
     text = table({**content, "reference": "rule-all"})
     assert "| rule | 0.516 ± 0.005 ▽" in text
 
@@ -64,7 +63,8 @@ def test_the_domains_table_shows_losses() -> None:
     }
     text = domains({**content, "standings": standings(content, "rule-all")})
     assert "Held-out sets" in text
-    assert "| the raw | 1.33 | " in text
+    assert "| the raw | 1.17 | " in text
+    assert text.count("the raw") == 1  # no table of classifiers where there is none
     assert " | 0 | 1 | 2 | 0 / 2 | 0.00 |" in text
     assert "3 of 4 sets measured; left out: d." in text
 
