@@ -7,7 +7,7 @@ import pytest
 
 from metaplastic.base_model import features, initialise, population_statistics
 from metaplastic.evaluation import inner_loop
-from metaplastic.evaluation.inner_loop import run_inner_loop, statistics_rows
+from metaplastic.evaluation.inner_loop import read_all_layers, run_inner_loop, statistics_rows
 from metaplastic.evaluation.trials import make_trials
 from metaplastic.rules import make_rule
 
@@ -80,3 +80,42 @@ def test_one_row_has_the_features_it_has_among_others(inputs):
 
 def test_statistics_come_from_all_rows_of_a_small_set(inputs):
     np.testing.assert_array_equal(statistics_rows(inputs), inputs)
+
+
+def test_every_layer_is_read_beside_the_inputs_on_one_footing():
+    """Against the base model written out, layer by layer, and the blocks' equation."""
+    rng = np.random.default_rng(0)
+    inputs = (rng.standard_normal((300, 6)) * 3).astype(np.float32)
+    trial = make_trials((0,), 6)[0]
+    loop = run_inner_loop(
+        make_rule("hebbian", jax.random.key(0)),
+        inputs,
+        [trial],
+        (3,),
+        hidden=(5,),
+        n_features=4,
+        batch_size=16,
+    )
+    network = next(networks[0] for _, networks, _ in loop)
+    found = read_all_layers(network, inputs)(inputs[:7])
+    assert found.shape == (7, 6 + 5 + 4)
+
+    def layers(x):
+        x = x[:, trial.permutation].astype(np.float64)
+        for layer, (w, b) in enumerate(zip(network.phi.weights, network.phi.biases, strict=True)):
+            mean, variance = (np.asarray(s, np.float64) for s in network.statistics[layer])
+            z = (x @ np.asarray(w) - mean) / np.sqrt(variance + 1e-5) + np.asarray(b)
+            x = np.maximum(z, 0)
+            yield x
+
+    start = 0
+    for every, some in (
+        (inputs, inputs[:7]),
+        *zip(layers(inputs), layers(inputs[:7]), strict=True),
+    ):
+        width = every.shape[1]
+        spread = np.sqrt(np.mean(np.var(every, axis=0, dtype=np.float64)))
+        expected = (some - every.mean(axis=0)) / (spread * np.sqrt(width))
+        np.testing.assert_allclose(found[:, start : start + width], expected, atol=1e-5)
+        start += width
+    np.testing.assert_allclose(network(inputs[:7]), network.layers(inputs[:7])[-1], rtol=1e-5)

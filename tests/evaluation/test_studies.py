@@ -28,6 +28,12 @@ COMMON = {"seeds": 2, "hidden": (8,), "n_features": 6, "inner_steps": 4}
 RIVALS = ("random", "raw", "pca")
 SMALL = {
     "datasets": {"datasets": ("digits",), "rivals": RIVALS},
+    "domains": {
+        "datasets": ("digits",),
+        "rivals": ("raw",),
+        "labels": (2, 10),
+        "readouts": ("ridge",),
+    },
     "text": {"dataset": "digits", "rivals": RIVALS, "rungs": 2},
     "architectures": {
         "dataset": "digits",
@@ -108,8 +114,10 @@ def test_figures_need_the_file_alone_and_name_their_axes(name, results):
 
 
 def test_paired_differences_are_seed_by_seed(results):
-    methods = read_json(results / "datasets.json")["datasets"]["digits"]["methods"]
-    difference = np.subtract(methods["rule"]["accuracy"], methods["raw"]["accuracy"])
+    content = read_json(results / "datasets.json")
+    methods = content["datasets"]["digits"]["methods"]
+    assert content["reference"] == "rule-all"
+    difference = np.subtract(methods["rule-all"]["accuracy"], methods["raw"]["accuracy"])
     assert methods["raw"]["paired"]["mean"] == pytest.approx(difference.mean())
     expected = difference.std(ddof=1) / math.sqrt(2)
     assert methods["raw"]["paired"]["standard_error"] == pytest.approx(expected)
@@ -134,7 +142,8 @@ def test_rivals_left_out_are_named(results, run_folder):
     chosen = {**COMMON, **SMALL["datasets"], "left_out": ("digits:pca", "mnist:raw")}
     study = make_study("datasets", context, **chosen)
     content = study.measure()
-    assert set(content["datasets"]["digits"]["methods"]) == {"rule", "random", "raw"}
+    found = set(content["datasets"]["digits"]["methods"])
+    assert found == {"rule", "rule-all", "random", "raw"}
     assert "digits: pca not measured" in context.notes[0]
     assert study.store.fresh == 0
 
@@ -150,7 +159,7 @@ def test_rivals_numbers_do_not_depend_on_the_rule(results, run_folder, tmp_path,
     chosen = {**COMMON, **SMALL["labels"], "inner_steps": None}
     study = make_study("labels", Context(rule, tmp_path), **chosen)
     study.run()
-    assert study.store.fresh == 2  # the rule's own, one a seed
+    assert study.store.fresh == 4  # the rule's own, one a seed and reading
     assert study.store.kept == 4
 
 

@@ -43,6 +43,9 @@ def evaluate(
     unlabelled: Annotated[
         int | None, typer.Option(min=2, help="Use only so many unlabelled examples.")
     ] = None,
+    layers: Annotated[
+        str, typer.Option(help="Layers read: last, or all (every layer and the inputs).")
+    ] = "last",
     rivals: Annotated[
         str, typer.Option(help="Baselines to set beside it, as random,raw; or all, or none.")
     ] = "random,raw",
@@ -76,6 +79,7 @@ def evaluate(
         inner_steps=steps,
         points=at,
         unlabelled=unlabelled,
+        layers=layers,
     )
     chosen = baseline_names(rivals)
     if out is not None:

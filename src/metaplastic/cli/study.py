@@ -18,7 +18,7 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help="datasets, text, architectures, filters, representation, mismatch, "
+            help="datasets, domains, text, architectures, filters, representation, mismatch, "
             "meta-training, labels, or all.",
             metavar="NAME",
         ),

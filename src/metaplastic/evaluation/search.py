@@ -74,7 +74,7 @@ class Search:
 
     def _best(self, name: str, sets: tuple[str, ...]) -> Choice:
         grid = BASELINES[name].grid
-        if len(grid) == 1:
+        if len(grid) == 1 or not sets:  # nothing to choose, or nothing to choose by
             return Choice(grid[0], {"settings": grid[0], "tried": []})
         tried = []
         for index, chosen in enumerate(grid):

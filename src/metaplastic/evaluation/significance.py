@@ -39,8 +39,8 @@ def paired_t_test(ours: Sequence[float], theirs: Sequence[float]) -> float:
     gap = gap[np.isfinite(gap)]
     if len(gap) < 2:
         return math.nan
-    if np.ptp(gap) == 0:  # no spread: t is infinite, or 0 / 0
-        return 1.0 if gap[0] == 0 else 0.0
+    if np.ptp(gap) < 1e-12:  # no spread but rounding: t is infinite, or 0 / 0
+        return 1.0 if abs(gap[0]) < 1e-12 else 0.0
     return float(ttest_1samp(gap, 0.0).pvalue)
 
 

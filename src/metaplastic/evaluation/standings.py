@@ -60,8 +60,9 @@ def standings(content: Mapping[str, Any], reference: str) -> list[dict[str, Any]
 def _entrants(methods: Mapping[str, Any], group: str, readouts: Sequence[str]) -> list[Entrant]:
     if group != CLASSIFIERS:
         return [(name, group) for name, entry in methods.items() if not entry["classifier"]]
+    own = [(name, OWN) for name, entry in methods.items() if entry["classifier"]]
     read = [(n, readout) for n in AMONG_CLASSIFIERS if n in methods for readout in readouts]
-    return read + [(name, OWN) for name, entry in methods.items() if entry["classifier"]]
+    return read + own if own else []
 
 
 def _ours(

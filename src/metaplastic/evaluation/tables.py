@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from metaplastic import data
 from metaplastic.data.locate import places, search_roots
 from metaplastic.data.parsers.npz import read_npz
 from metaplastic.errors import DataError
@@ -76,7 +77,11 @@ def load_table(
 
     Raises `DataError` where the file is missing or damaged, or fewer than two classes are left.
     """
-    table = read_table(find_table(name, data_dir))
+    return table_problem(name, read_table(find_table(name, data_dir)), for_search=for_search)
+
+
+def table_problem(name: str, table: Table, *, for_search: bool = False) -> Problem:
+    """As `load_table`, of arrays that are there."""
     notes: list[str] = []
     inside, outside = halves(table, np.arange(len(table.y)), notes)
     if for_search:
@@ -158,8 +163,16 @@ def _some(rows: Rows, limit: int) -> Rows:
 
 
 def load_limited(address: str, data_dir: Path | str | None = None) -> Problem:
-    """A data set by address with its published splits and its own standardisation, cut to as many
-    rows as a table may have."""
+    """A data set by address, cut to as many rows as a table may have.
+
+    Images and texts keep their published splits and are standardised as in every other study; rows
+    of numbers (`csv:`, `npz:`, `openml:`) are halved and standardised as tables are.
+    """
+    dataset = data.load(address, data_dir=data_dir)
+    if dataset.card.kind == "vector":
+        x = np.concatenate([data.to_matrix(split.inputs) for split in dataset.splits.values()])
+        y = np.concatenate([split.labels for split in dataset.splits.values()])
+        return table_problem(address, Table(x, y.astype(np.int64), None))
     problem = load_problem(address, data_dir)
     train = _some(np.arange(len(problem.train)), FIT_ROWS)
     test = _some(np.arange(len(problem.test)), TEST_ROWS)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from metaplastic.blas import one_thread_per_product
-from metaplastic.errors import DataError, unknown_name
+from metaplastic.errors import DataError, MetaplasticError, unknown_name
 from metaplastic.evaluation import results
 from metaplastic.evaluation.baselines import (
     BASELINES,
@@ -36,7 +36,7 @@ from metaplastic.evaluation.search import Search
 from metaplastic.evaluation.significance import sampling_error
 from metaplastic.evaluation.standings import OWN, READOUTS, standings
 from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals, protocol_key
-from metaplastic.evaluation.tables import fingerprint, load_limited, load_table
+from metaplastic.evaluation.tables import find_table, fingerprint, load_limited, load_table
 from metaplastic.evaluation.trials import Trial, draw_labelled, make_trials
 from metaplastic.readout import logistic
 from metaplastic.readout.ridge import readout_accuracy
@@ -81,10 +81,10 @@ def known_sets() -> dict[str, DomainSet]:
 
 
 class DomainsSettings(StudySettings):
-    """`datasets` by their names in `domains.toml`, none for all; a table of another name is taken
-    from `tables/NAME.npz` too, in the role `user`. `labels` are the labelled examples per class;
-    hyperparameters are searched at `labels_per_class`. `reference` is the method that the others
-    are set against."""
+    """`datasets` by their names in `domains.toml`, none for all; any other name is that of a file
+    `tables/NAME.npz`, or an address (`openml:`, `csv:`), in the role `user`. `labels` are numbers
+    of labelled examples per class; hyperparameters are searched at `labels_per_class`. `reference`
+    is the method that the others are compared with."""
 
     datasets: tuple[str, ...] = ()
     rivals: tuple[str, ...] = RIVALS
@@ -125,10 +125,7 @@ class Domains(Study):
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, DomainsSettings)
-        sets = [
-            known_sets().get(name, DomainSet(name, "user", "table"))
-            for name in own.datasets or known_sets()
-        ]
+        sets = [self._named(name) for name in own.datasets or known_sets()]
         methods = self._methods()
         search = self._search()
         found: dict[str, Any] = {}
@@ -137,7 +134,7 @@ class Domains(Study):
             self.context.progress("domains", done, len(sets), "data sets")
             try:
                 problem = self._load(each)
-            except DataError as error:
+            except MetaplasticError as error:
                 missing[each.name] = str(error)
                 self.context.notes.append(f"{each.name} left out: {error}")
                 continue
@@ -185,6 +182,16 @@ class Domains(Study):
         if own.reference not in found:
             raise unknown_name("method", own.reference, found)
         return found
+
+    def _named(self, name: str) -> DomainSet:
+        """A set of `domains.toml`; else a file among the tables; else a data set by address."""
+        if name in known_sets():
+            return known_sets()[name]
+        try:
+            find_table(name, self.context.data_dir)
+        except DataError:
+            return DomainSet(name, "user", "by address", is_address=True)
+        return DomainSet(name, "user", "table")
 
     def _load(self, each: DomainSet) -> Problem:
         load = load_limited if each.is_address else load_table
