@@ -58,7 +58,8 @@ def child():
     assert grandchild.exitcode == 0
 
 process = multiprocessing.get_context("fork").Process(target=child)
-process.start()
+with metaplastic.blas._lock:  # as another thread of the parent may hold it at that moment
+    process.start()
 process.join(100)
 print("hangs" if process.is_alive() else process.exitcode)
 process.kill()

@@ -37,7 +37,9 @@ def times_power(x: Any, exponent: Exponent) -> Any:
 def reduced(scale: Scale) -> Scale:
     """The scale of inputs times 2^-k."""
     k = exponent_of(scale)
-    return Scale(np.ldexp(scale.mean, -k), np.ldexp(scale.std, -k)) if k.any() else scale
+    if not k.any():
+        return scale
+    return Scale(np.ldexp(scale.mean, -k), np.ldexp(scale.std, -k))  # pyright: ignore
 
 
 def entered(x: Any, exponent: Exponent, centre: float, dtype: DTypeLike) -> Any:

@@ -76,6 +76,7 @@ def read(path: Path, limit: int, error: type[MetaplasticError]) -> Contents:
 
 def read_bytes(path: Path, limit: int, error: type[MetaplasticError]) -> bytes:
     """The bytes of a regular file no longer than `limit`; asks for as much memory as it is long."""
+    size = 0
     try:
         # a pipe or a device would block or never end
         if not stat.S_ISREG(path.stat().st_mode):
