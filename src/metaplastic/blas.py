@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,6 +15,16 @@ _inside = 0
 _allowed = 1
 _leave = Event()
 _keeper: Thread | None = None
+
+
+def _begin_anew() -> None:
+    """In a forked process: what other threads of its parent held at that moment, nobody lets go."""
+    global _lock, _inside, _keeper
+    _lock, _inside, _keeper = Lock(), 0, None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 @cache

@@ -162,6 +162,7 @@ def read_bytes(path: Path, error: Error, *, limit: int) -> bytes:
 
     Raises `error` where there is no such file, or it is longer or cannot be read.
     """
+    size = 0
     try:
         # a pipe or a device would block or never end
         if not stat.S_ISREG(path.stat().st_mode):

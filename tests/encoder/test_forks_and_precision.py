@@ -58,7 +58,8 @@ def child():
     assert grandchild.exitcode == 0
 
 process = multiprocessing.get_context("fork").Process(target=child)
-process.start()
+with metaplastic.blas._lock:  # as another thread of the parent may hold it at that moment
+    process.start()
 process.join(100)
 print("hangs" if process.is_alive() else process.exitcode)
 process.kill()
@@ -103,10 +104,9 @@ def x() -> np.ndarray:
     return load_digits().data[:300]
 
 
-@pytest.mark.parametrize(("name", "steps"), [("hebbian", 2), ("local", 0)])
-def test_jax_enable_x64_changes_nothing(name: str, steps: int, x: np.ndarray, tmp_path) -> None:
-    rule = make_rule(name, jax.random.key(0))
-    parameters = {**SMALL, "max_iter": steps, "batch_size": 512}
+def test_jax_enable_x64_changes_nothing(x: np.ndarray, tmp_path) -> None:
+    rule = make_rule("hebbian", jax.random.key(0))
+    parameters = {**SMALL, "batch_size": 512}
     narrow = PlasticEncoder(rule, **parameters).fit(x)
     with jax.enable_x64(True):
         wide = PlasticEncoder(rule, **parameters).fit(x)
@@ -116,7 +116,7 @@ def test_jax_enable_x64_changes_nothing(name: str, steps: int, x: np.ndarray, tm
             np.testing.assert_array_equal(encoder.transform(x), narrow.transform(x))
         assert loaded.partial_fit(x).n_rows_waiting_ == len(x)
         # a rule made here holds float64
-        made = make_rule(name, jax.random.key(0))
+        made = make_rule("hebbian", jax.random.key(0))
         encoder = PlasticEncoder(made, **parameters).fit(x, eval_set=(x, np.arange(len(x)) % 2))
         assert {leaf.dtype for leaf in jax.tree.leaves(encoder.phi_)} == {np.dtype("f4")}
         encoder.save(tmp_path / "made.safetensors")

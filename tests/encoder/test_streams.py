@@ -152,9 +152,9 @@ def test_a_long_stream_goes_on_learning_with_a_max_age(digits) -> None:
         return float(np.linalg.norm(encoder.phi_.weights[0] - before, axis=0).mean())
 
     forever, held = last_step(None), last_step(40)
-    # the inner step is 0.1 / (1 + age / 40)
-    assert held == pytest.approx(0.05, rel=0.3)
-    assert forever < held / 5
+    # the inner step, 0.1 / (1 + age / 40), bounds it: 0.05 at 40, 0.0048 at 800
+    assert 0.02 < held < 0.055
+    assert forever < 0.005
 
 
 def test_a_max_age_that_is_not_reached_changes_nothing(digits) -> None:

@@ -1,6 +1,7 @@
-"""The few PyTorch modules that PyTorch lacks. Imports torch: imported only by an export to it."""
+"""The few PyTorch modules that PyTorch lacks. Imports torch: imported only by an export to it.
 
-from __future__ import annotations
+No annotation may be a string here, as torch.jit.script reads them.
+"""
 
 import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
@@ -12,6 +13,10 @@ class Standardise(nn.Module):
     Where k is not 0, inputs are of a scale that float32 does not hold: what comes before `rest` is
     computed in float64.
     """
+
+    centre: torch.Tensor
+    rest: torch.Tensor
+    std: torch.Tensor
 
     def __init__(self, exponent: int, centre: float, rest: float, std: float) -> None:
         super().__init__()
