@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from metaplastic._version import __version__
+from metaplastic.cli.classify import classify
 from metaplastic.cli.data import app as data_app
 from metaplastic.cli.demo import demo
 from metaplastic.cli.ending import prepare_output, report
@@ -60,6 +61,7 @@ app.command()(info)
 app.command()(demo)
 app.command()(fit)
 app.command()(transform)
+app.command()(classify)
 
 
 def commands() -> Any:

@@ -64,10 +64,10 @@ def check_numbers(values: Any, where: str) -> None:
         raise DataError(f"{where}: {' '.join(str(problem).split())}") from None
 
 
-def check_output(path: Path) -> None:
-    """Raises `DataError` unless features can be written to a file of this kind, here."""
-    if path.suffix.lower() not in WRITTEN:
-        raise DataError(f"{path}: features are written as {', '.join(WRITTEN)}")
+def check_output(path: Path, suffixes: Sequence[str] = WRITTEN) -> None:
+    """Raises `DataError` unless a file of one of these kinds can be written here."""
+    if path.suffix.lower() not in suffixes:
+        raise DataError(f"{path}: what is written is one of {', '.join(suffixes)}")
     if path.suffix.lower() == ".parquet":
         try:
             import pyarrow  # noqa: F401
@@ -92,32 +92,41 @@ def write_features(
     """
     import numpy as np
 
-    columns = [str(column) for column in columns]
-    rows = None if names is None else [_line(name) for name in names]
-    buffer = io.BytesIO()
-    suffix = path.suffix.lower()
-    if suffix == ".npy":
-        if rows is not None:
-            text = "".join(f"{name}\n" for name in rows)
+    if path.suffix.lower() == ".npy":
+        if names is not None:
+            text = "".join(f"{_line(name)}\n" for name in names)
             files.write(names_file(path), text.encode(), DataError)
-        np.save(buffer, features, allow_pickle=False)
-    elif suffix == ".csv":
+        files.write(path, lambda file: np.save(file, features, allow_pickle=False), DataError)
+        return
+    rows: list[tuple[str, Any]] = [] if names is None else [("name", list(names))]
+    write_columns(path, rows + list(zip(map(str, columns), features.T, strict=True)))
+
+
+def write_columns(path: Path, columns: Sequence[tuple[str, Any]]) -> None:
+    """Columns with their names, lists of text or arrays of numbers, all or nothing, as .csv or
+    .parquet."""
+    import numpy as np
+
+    names = [name for name, _ in columns]
+    values = [
+        [_line(text) for text in column] if isinstance(column, list) else np.asarray(column)
+        for _, column in columns
+    ]
+    buffer = io.BytesIO()
+    if path.suffix.lower() == ".csv":
         text = io.TextIOWrapper(buffer, "utf-8", newline="", write_through=True)
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns if rows is None else ["name", *columns])
-        for i, row in enumerate(features):
-            numbers = [f"{number:.9g}" for number in row]
-            writer.writerow(numbers if rows is None else [rows[i], *numbers])
+        writer.writerow(names)
+        for row in zip(*values, strict=True):
+            writer.writerow(cell if isinstance(cell, str) else f"{cell:.9g}" for cell in row)
     else:
         import pyarrow
         import pyarrow.parquet as parquet
 
-        arrays: dict[str, Any] = {} if rows is None else {"name": rows}
-        arrays |= {
-            column: np.ascontiguousarray(values)
-            for column, values in zip(columns, features.T, strict=True)
-        }
-        parquet.write_table(pyarrow.table(arrays), buffer)
+        arrays = [
+            pyarrow.array(v if isinstance(v, list) else np.ascontiguousarray(v)) for v in values
+        ]
+        parquet.write_table(pyarrow.table(arrays, names=names), buffer)
     files.write(path, buffer.getvalue(), DataError)
 
 
