@@ -34,7 +34,9 @@ def test_a_wide_layer_does_not_collapse() -> None:
     x, y = load_digits(return_X_y=True)
     accuracy = {}
     for steps in (0, 40):
-        encoder = PlasticEncoder(hidden_layer_sizes=(2048,), max_iter=steps, random_state=0)
+        encoder = PlasticEncoder(
+            hidden_layer_sizes=(2048,), layers="last", max_iter=steps, random_state=0
+        )
         u = encoder.fit_transform(x)
         labelled = np.concatenate([np.flatnonzero(y == c)[:20] for c in range(10)])
         rest = np.setdiff1d(np.arange(len(y)), labelled)

@@ -16,6 +16,7 @@ from metaplastic.cli.matrices import (
     IndexOption,
     SplitOption,
 )
+from metaplastic.errors import ConfigError, DataError
 
 
 def transform(
@@ -34,6 +35,13 @@ def transform(
             "column, or for .npy a file NAME.names.txt."
         ),
     ],
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            help="What is written: all (the inputs and every layer, side by side), last, or "
+            "numbers of layers as 0,2, 0 being the inputs. Left out: as the model was fitted."
+        ),
+    ] = None,
     split: SplitOption = "auto",
     header: HeaderOption = None,
     index: IndexOption = None,
@@ -56,10 +64,12 @@ def transform(
     )
     from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticEncoder
-    from metaplastic.errors import DataError
 
     check_output(out)
     encoder = PlasticEncoder.load(model)
+    if layers is not None:
+        encoder.set_params(layers=_layers(layers))
+        encoder.get_feature_names_out()  # a layer that is not there costs no reading of data
     # Taken off the encoder, because the columns are put in its order here.
     known = vars(encoder).pop("feature_names_in_", None)
     columns = None if known is None else [str(name) for name in known]
@@ -91,3 +101,12 @@ def transform(
     if rows.names is not None and out.suffix.lower() == ".npy":
         written += f"; the names of the rows: {names_file(out)}"
     typer.echo(written)
+
+
+def _layers(given: str) -> str | tuple[int, ...]:
+    if given in ("all", "last"):
+        return given
+    try:
+        return tuple(int(number) for number in given.split(","))
+    except ValueError:
+        raise ConfigError(f"--layers {given!r}: give all, last, or numbers as 0,2") from None
