@@ -184,6 +184,8 @@ def test_texts_are_counted_by_the_words_of_the_model(folder: Path, monkeypatch) 
         (("transform", "none.safetensors", "x.npy", "--out", "f.npy"), "no such file"),
         (("transform", "none.safetensors", "x.npy", "--out", "f.txt"), "f.txt"),
         (("fit", "x.npy", "--out", "m.safetensors", "--activation", "foo"), "'foo'; known: gelu"),
+        (("fit", "x.npy", "--out", "."), "it is a folder"),
+        (("transform", "none.safetensors", "x.npy", "--out", "folder.npy"), "it is a folder"),
         (("fit", "x.npy", "--out", "m.safetensors", "--hidden", "0"), "--hidden '0'"),
         (("fit", "x.npy", "--out", "m.safetensors", "--hidden", "8,-1"), "--hidden '8,-1'"),
         (("fit", "x.npy", "--out", "m.safetensors", "--split", "test"), "--split test"),
@@ -200,6 +202,7 @@ def test_mistakes_are_one_line_and_status_2(
     Path("words.csv").write_text("a,b\n1,2\n3,four\n")
     np.save("object.npy", np.array([[1, "a"]], object), allow_pickle=True)
     Path("empty.csv").write_text("")
+    Path("folder.npy").mkdir()
     Path("semicolons.csv").write_text("a;b\n1,5;2\n")
     Path("torn.npz").write_bytes(Path("x.npz").read_bytes()[:200])
     np.save("nan.npy", np.full((4, 4), np.nan))
