@@ -60,8 +60,8 @@ class MetaTraining(Study):
 
 def read_loss(*runs: Path, warn: Callable[[str], None]) -> dict[str, list[float]]:
     """Meta-steps and losses of one run, or of stages one after another; averaged over equal
-    stretches where there are many. Losses that are not finite are left out; `warn` is told how
-    many lines could not be read. Raises `RunError` where there is no record."""
+    stretches where there are many. Losses that are not finite are left out; `warn` is called with
+    how many lines could not be read. Raises `RunError` where there is no record."""
     steps, losses, done = [], [], 0
     for run in runs:
         lines = read_metrics(run, warn)
