@@ -51,7 +51,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Fit features without labels, a readout on a few labels, and score the test split."""
-    from metaplastic.cli.showing import console, progress
+    from metaplastic.cli.showing import console, progress, say
     from metaplastic.errors import DataError
     from metaplastic.evaluation import FewShotConfig
     from metaplastic.evaluation import evaluate as run
@@ -85,10 +85,10 @@ def evaluate(
     content = found.to_json()
     console().print(table(content))
     if given.caution:
-        console().print(f"{given.label}: {given.caution}")
+        say(f"{given.label}: {given.caution}")
     if out is not None:
         write_json(out, content)
-        console().print(f"written to {out}")
+        say(f"written to {out}")
 
 
 def numbers(text: str, option: str) -> tuple[int, ...]:
