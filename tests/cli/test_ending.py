@@ -113,7 +113,9 @@ def test_what_is_printed_is_not_markup(capsys, monkeypatch) -> None:
     table.add_row("[bold]cell[/]")
     showing.console().print("folder:[b] :smile: [/x]")
     showing.console().print(table)
+    showing.say("written to " + "long/" * 40 + "a b.json")
     told = capsys.readouterr().out
+    assert "written to " + "long/" * 40 + "a b.json\n" in told
     for text in ("folder:[b] :smile: [/x]", "[title] :smile:", "[bold]cell[/]"):
         assert text in told
     monkeypatch.setattr(showing, "QUIET", 0.0)

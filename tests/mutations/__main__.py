@@ -17,11 +17,11 @@ def main() -> int:
     asked = parser.parse_args()
 
     from .attempts import attempt
-    from .kinds import KINDS
+    from .kinds import KINDS, MORE
 
     failed = 0
     print(f"{'file':<24} {'damage':<8} {'refused':>8} {'read':>8} {'wrong':>8}", flush=True)
-    for kind in KINDS:
+    for kind in (*KINDS, *MORE):
         for way in kind.ways if asked.only in kind.name else ():
             with tempfile.TemporaryDirectory() as folder:
                 tally = attempt(kind, way, asked.count, Path(folder), asked.seed)

@@ -258,7 +258,6 @@ def _results(name: str) -> Kind:
 JSON: dict[str, Mutate] = {"raw": raw, "json": as_json}
 KINDS = (
     Kind("rule file", _make_rule("hebbian"), _read_rule, {"raw": raw, "digest": _container}, True),
-    Kind("learned rule file", _make_rule("local"), _read_rule, {"raw": raw}, True),
     Kind("card", _make_rule("hebbian"), _read_rule, {"digest": _card}),
     Kind(
         "encoder",
@@ -276,6 +275,12 @@ KINDS = (
     Kind("stages.json", _make_stages, _read_stages, JSON),
     Kind("recipe in TOML", _make_recipe, _read_recipe, {"raw": raw}),
     Kind("recipe in JSON", _make_recipe_json, _read_recipe, JSON),
-    *map(_results, ("meta-training", "mismatch", "labels")),
+    _results("meta-training"),
     Kind("study cells", _make_cells, _read_cells, {**JSON, "digest": _cells}, True),
+)
+# for the command alone: more of the same kinds
+MORE = (
+    Kind("learned rule file", _make_rule("local"), _read_rule, {"raw": raw}, True),
+    _results("mismatch"),
+    _results("labels"),
 )

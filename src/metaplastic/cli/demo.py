@@ -21,7 +21,7 @@ def demo(
     """Use a meta-trained rule on handwritten digits it never saw, beside its rivals."""
     from metaplastic.cli.evaluate import table
     from metaplastic.cli.runtime import use_compilation_cache
-    from metaplastic.cli.showing import console, progress
+    from metaplastic.cli.showing import console, progress, say
     from metaplastic.demo import run_demo, shipped_rule
     from metaplastic.errors import DataError
     from metaplastic.evaluation.named_rule import named_rule
@@ -38,7 +38,7 @@ def demo(
     rule = shipped_rule()
     if rule is None:
         rule = named_rule(str(_meta_train_small(out / "run")))
-    console().print(
+    say(
         f"Rule {rule.label!r}, meta-trained on {', '.join(rule.training_data) or 'nothing'}, "
         "learns features of scikit-learn's digits at 14x14 without a label."
     )
@@ -47,7 +47,7 @@ def demo(
     console().print(table(content))
     write_json(numbers, content)
     write_figure(draw(content), picture, dpi=120)
-    console().print(f"picture: {picture}\nnumbers: {numbers}")
+    say(f"picture: {picture}\nnumbers: {numbers}")
 
 
 def _meta_train_small(folder: Path) -> Path:

@@ -54,7 +54,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Fit features without labels, a readout on a few labels, and score the test split."""
-    from metaplastic.cli.showing import console, progress
+    from metaplastic.cli.showing import console, progress, say
     from metaplastic.errors import DataError
     from metaplastic.evaluation import FewShotConfig
     from metaplastic.evaluation import evaluate as run
@@ -89,12 +89,12 @@ def evaluate(
     content = found.to_json()
     console().print(table(content))
     if given.caution:
-        console().print(f"{given.label}: {given.caution}")
+        say(f"{given.label}: {given.caution}")
     for note in content["dataset"]["notes"]:
-        typer.echo(f"{content['dataset']['address']}: {note}")
+        say(f"{content['dataset']['address']}: {note}")
     if out is not None:
         write_json(out, content)
-        console().print(f"written to {out}")
+        say(f"written to {out}")
 
 
 def numbers(text: str, option: str) -> tuple[int, ...]:

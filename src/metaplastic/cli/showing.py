@@ -51,6 +51,11 @@ class _Meter:
         return text
 
 
+def say(text: str) -> None:
+    """Print a line of text, never broken: a path in it can be copied."""
+    console().print(text, soft_wrap=True)
+
+
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int, str], None]]:
     """A function to be told (what, done, total, unit); shows nothing in the first two seconds."""
@@ -68,6 +73,6 @@ def progress() -> Iterator[Callable[[str, int, int, str], None]]:
         line = meter.line(label, done, total, unit)
         if time.monotonic() - shown >= EVERY:
             shown = time.monotonic()
-            console().print(line)
+            say(line)
 
     yield plain

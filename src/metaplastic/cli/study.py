@@ -49,7 +49,7 @@ def study(
     """
     from metaplastic.cli.evaluate import baseline_names
     from metaplastic.cli.runtime import use_compilation_cache
-    from metaplastic.cli.showing import console, progress
+    from metaplastic.cli.showing import progress, say
     from metaplastic.evaluation.named_rule import named_rule
     from metaplastic.evaluation.studies import STUDIES, Context, make_study
 
@@ -64,7 +64,7 @@ def study(
     _check_results(results, names)
     use_compilation_cache()
     if given.caution:
-        console().print(f"{given.label}: {given.caution}")
+        say(f"{given.label}: {given.caution}")
     chosen = {each: _settings_for(each, asked, names) for each in names}
     failed = []
     for each in names:
@@ -79,13 +79,13 @@ def study(
                     raise
                 failed.append(f"{each} left out: {error}")
             except KeyboardInterrupt:
-                console().print(
+                say(
                     f"interrupted: what was measured is kept in {context.cells(each)}; "
                     "the same command goes on from there"
                 )
                 raise typer.Exit(130) from None
     for line in failed:
-        console().print(line)
+        say(line)
     if failed and len(failed) == len(names):
         raise ConfigError("no study could be run; see above")
 
@@ -102,18 +102,16 @@ def _check_results(results: Path, names: list[str]) -> None:
 
 
 def _run(study: Study) -> None:
-    from metaplastic.cli.showing import console, duration
+    from metaplastic.cli.showing import duration, say
     from metaplastic.figures import save_figure
 
     start = time.monotonic()
     content = study.run()
     path = save_figure(content, study.path.with_suffix(".png"))
     kept = f", {study.store.kept} numbers kept from before" if study.store.kept else ""
-    console().print(
-        f"{study.name}: {duration(time.monotonic() - start)}{kept}; {study.path} and {path}"
-    )
+    say(f"{study.name}: {duration(time.monotonic() - start)}{kept}; {study.path} and {path}")
     for note in content["notes"]:
-        console().print(f"  {note}")
+        say(f"  {note}")
 
 
 def parse_changes(texts: list[str]) -> dict[str, Any]:
