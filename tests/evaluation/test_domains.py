@@ -12,7 +12,7 @@ from metaplastic.evaluation.named_rule import named_rule
 from metaplastic.evaluation.results import read_json
 from metaplastic.evaluation.standings import standings
 from metaplastic.evaluation.studies import Context, make_study
-from metaplastic.evaluation.studies.domains import SEARCHED_ON, known_sets
+from metaplastic.evaluation.studies.domain_sets import SEARCHED_ON, known_sets
 from metaplastic.figures import draw
 from metaplastic.figures.tables import tables
 
@@ -122,7 +122,7 @@ def test_resumed_it_computes_nothing_and_finds_the_same(run, folder, monkeypatch
         raise AssertionError("computed again")
 
     module = "metaplastic.evaluation.studies.domains"
-    for name in ("run_inner_loop", "fit_classifiers", "as_unlabelled"):
+    for name in ("run_inner_loop", "classified", "as_unlabelled"):
         monkeypatch.setattr(f"{module}.{name}", refuse)
     study = make_study("domains", context, **CHOSEN)
     assert study.run() == content
@@ -208,6 +208,16 @@ def test_a_classifier_built_on_the_rule_takes_part(folder, tmp_path):
     assert content["sets"]["segment"]["methods"]["constant"]["summary"]["own"][0][
         "mean"
     ] == pytest.approx(1 / 3, abs=0.03)
+
+
+def test_the_cost_is_told_before_the_run(folder, tmp_path):
+    context = Context(named_rule("hebbian"), tmp_path, data_dir=folder)
+    told = [
+        make_study("domains", context, **CHOSEN | {"seeds": seeds}).forecast() for seeds in (1, 10)
+    ]
+    assert "4 data sets, 10 seeds" in told[1]
+    hours = [float(text.partition("roughly ")[2].split()[0]) for text in told]
+    assert hours[1] > hours[0]
 
 
 def test_mistakes_are_named(folder, tmp_path):

@@ -105,6 +105,8 @@ def _run(study: Study) -> None:
     from metaplastic.cli.showing import duration, say
     from metaplastic.figures import save_figure
 
+    if expected := study.forecast():
+        console().print(f"{study.name}: {expected}")
     start = time.monotonic()
     content = study.run()
     path = save_figure(content, study.path.with_suffix(".png"))

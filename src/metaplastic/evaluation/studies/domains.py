@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from metaplastic.blas import one_thread_per_product
 from metaplastic.errors import DataError, MetaplasticError, unknown_name
 from metaplastic.evaluation import results
 from metaplastic.evaluation.baselines import (
     BASELINES,
-    Baseline,
-    Encoder,
     LabelledBaseline,
     make_baseline,
 )
+from metaplastic.evaluation.by_labels import classified, read
 from metaplastic.evaluation.few_shot import (
     as_unlabelled,
-    classifier_accuracy,
     describe_problem,
-    fit_classifiers,
 )
 from metaplastic.evaluation.inner_loop import read_all_layers, run_inner_loop
 from metaplastic.evaluation.problem import Problem
 from metaplastic.evaluation.protocol import FewShotConfig
-from metaplastic.evaluation.search import Search
 from metaplastic.evaluation.significance import sampling_error
-from metaplastic.evaluation.standings import OWN, READOUTS, standings
+from metaplastic.evaluation.standings import READOUTS, standings
+from metaplastic.evaluation.studies.domain_sets import (
+    DomainSet,
+    TableSearch,
+    forecast,
+    known_sets,
+)
 from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals, protocol_key
 from metaplastic.evaluation.tables import find_table, fingerprint, load_limited, load_table
-from metaplastic.evaluation.trials import Trial, draw_labelled, make_trials
-from metaplastic.readout import logistic
-from metaplastic.readout.ridge import readout_accuracy
+from metaplastic.evaluation.trials import make_trials
 
 RULE = {"rule": "learned rule, last layer", "rule-all": "learned rule, all layers and inputs"}
 RIVALS = (
@@ -60,24 +55,6 @@ RIVALS = (
     "self-training",
     "random-forest",
 )
-SEARCHED_ON = ("segment", "wall_following", "isolet_1560", "spambase")  # role: meta-train
-SEARCH_SETS = 3
-
-
-class DomainSet(NamedTuple):
-    """One data set of the study; see `domains.toml`."""
-
-    name: str
-    role: str
-    kind: str
-    is_address: bool = False
-
-
-@cache
-def known_sets() -> dict[str, DomainSet]:
-    """The sets of `domains.toml`, by name."""
-    text = files("metaplastic.evaluation.studies").joinpath("domains.toml").read_text("utf-8")
-    return {entry["name"]: DomainSet(**entry) for entry in tomllib.loads(text)["sets"]}
 
 
 class DomainsSettings(StudySettings):
@@ -93,26 +70,6 @@ class DomainsSettings(StudySettings):
     reference: str = "rule-all"
 
 
-class TableSearch(Search):
-    """Hyperparameters are searched on tables of the role `meta-train` alone."""
-
-    def sets_for(self, address: str) -> list[str]:
-        """The first three that are there and are not the set reported."""
-        there = [n for n in SEARCHED_ON if n != address and self._problem(n) is not None]
-        return there[:SEARCH_SETS]
-
-    def _problem(self, address: str) -> Problem | None:
-        if address not in self._problems:
-            try:
-                self._problems[address] = load_table(address, self._data_dir, for_search=True)
-            except DataError:  # its file is not here
-                self._problems[address] = None
-        return self._problems[address]
-
-    def trial_key(self, baseline: Baseline, address: str) -> dict[str, Any]:
-        return {**super().trial_key(baseline, address), "tables": 1}
-
-
 class Domains(Study):
     """Accuracy of every method on every set, for each readout, number of labels and seed; then
     ranks, paired tests, and processor seconds to fit (compilation among them; seeds that advance
@@ -121,6 +78,11 @@ class Domains(Study):
     name = "domains"
     title = "Tables, sensors, spectra, texts and images"
     Settings = DomainsSettings
+
+    def forecast(self) -> str:
+        own = self.settings
+        assert isinstance(own, DomainsSettings)
+        return forecast(own.rivals, len(own.datasets or known_sets()), own.seeds)
 
     def measure(self) -> dict[str, Any]:
         own = self.settings
@@ -253,7 +215,8 @@ class Domains(Study):
 
     def _rule(self, problem: Problem, counts: Sequence[int]) -> dict[str, Any]:
         """Both readings of the rule's networks, from one inner loop."""
-        rule = self.context.rule
+        own, rule = self.settings, self.context.rule
+        assert isinstance(own, DomainsSettings)
         config = self.config(problem.address)
         key = {
             "rule": rule.fingerprint,
@@ -280,9 +243,13 @@ class Domains(Study):
             return [
                 {
                     "seconds": seconds,
-                    "rule": self._read(network, problem, trial, counts),
-                    "rule-all": self._read(
-                        read_all_layers(network, problem.train), problem, trial, counts
+                    "rule": read(network, problem, trial, counts, own.readouts),
+                    "rule-all": read(
+                        read_all_layers(network, problem.train),
+                        problem,
+                        trial,
+                        counts,
+                        own.readouts,
                     ),
                 }
                 for network, trial in zip(networks, trials, strict=True)
@@ -297,6 +264,8 @@ class Domains(Study):
     def _rival(
         self, name: str, problem: Problem, counts: Sequence[int], search: TableSearch
     ) -> dict[str, Any]:
+        own = self.settings
+        assert isinstance(own, DomainsSettings)
         extra = {each.name: each for each in self.context.classifiers}
         if name in extra:
             baseline, record = extra[name], {"settings": {}, "tried": []}
@@ -316,72 +285,20 @@ class Domains(Study):
             self.context.progress(f"{problem.address}: {name}", 0, len(seeds), "seeds")
             trials = make_trials(seeds, problem.train.shape[1])
             if isinstance(baseline, LabelledBaseline):
-                return self._classify(baseline, problem, config, trials, counts)
+                return classified(baseline, problem, as_unlabelled(problem, config), trials, counts)
             start = time.process_time()
             encoders = baseline.fit(as_unlabelled(problem, config), trials)
             seconds = (time.process_time() - start) / len(trials)
             return [
-                {"seconds": seconds, "accuracy": self._read(encoder, problem, trial, counts)}
+                {
+                    "seconds": seconds,
+                    "accuracy": read(encoder, problem, trial, counts, own.readouts),
+                }
                 for encoder, trial in zip(encoders, trials, strict=True)
             ]
 
         cells = self.store.numbers(key, config.seed_list, compute)
         return _entry(cells, record)
-
-    def _classify(
-        self,
-        baseline: LabelledBaseline,
-        problem: Problem,
-        config: FewShotConfig,
-        trials: Sequence[Trial],
-        counts: Sequence[int],
-    ) -> list[dict[str, Any]]:
-        unlabelled = as_unlabelled(problem, config)
-        found = [{"seconds": 0.0, "accuracy": {OWN: []}} for _ in trials]
-        for count in counts:
-            rows = [draw_labelled(problem, trial.seed, count) for trial in trials]
-            start = time.process_time()
-            classifiers = fit_classifiers(baseline, problem, unlabelled, trials, rows)
-            seconds = (time.process_time() - start) / len(trials) / len(counts)
-            for cell, classifier in zip(found, classifiers, strict=True):
-                cell["seconds"] += seconds
-                cell["accuracy"][OWN].append(classifier_accuracy(classifier, problem))
-        return found
-
-    def _read(
-        self, encoder: Encoder, problem: Problem, trial: Trial, counts: Sequence[int]
-    ) -> dict[str, list[float]]:
-        """Accuracies by readout, in the order of `counts`; rows are encoded once."""
-        own = self.settings
-        assert isinstance(own, DomainsSettings)
-        drawn = [draw_labelled(problem, trial.seed, count) for count in counts]
-        union = np.unique(np.concatenate(drawn))
-        labelled, test = encoder(problem.train[union]), encoder(problem.test)
-        found: dict[str, list[float]] = {readout: [] for readout in own.readouts}
-        for rows in drawn:
-            features = labelled[np.searchsorted(union, rows)]
-            for readout, accuracies in found.items():
-                fit = readout_accuracy if readout == "ridge" else logistic_accuracy
-                labels = problem.train_labels[rows]
-                accuracies.append(
-                    fit(features, labels, test, problem.test_labels, problem.n_classes)
-                )
-        return found
-
-
-def logistic_accuracy(
-    labelled: NDArray[np.floating],
-    labels: NDArray[np.integer],
-    test: NDArray[np.floating],
-    test_labels: NDArray[np.integer],
-    n_classes: int,
-) -> float:
-    """As `readout_accuracy`, by logistic regression."""
-    if not (np.all(np.isfinite(labelled)) and np.all(np.isfinite(test))):
-        return float("nan")
-    with one_thread_per_product():  # tiny products: other threads cost more than they gain
-        scores = logistic.fit(labelled, labels, n_classes)(test)
-    return float(np.mean(np.argmax(scores, axis=1) == test_labels))
 
 
 def _entry(cells: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> dict[str, Any]:

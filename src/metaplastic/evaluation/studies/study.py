@@ -127,6 +127,10 @@ class Study(abc.ABC):
     def measure(self) -> dict[str, Any]:
         """The numbers, as JSON. Work done is kept in the store as it goes."""
 
+    def forecast(self) -> str:
+        """What a long study costs, before it begins; empty for the others."""
+        return ""
+
     def run(self) -> dict[str, Any]:
         """Measure, and write `results/NAME.json`."""
         self.context.notes.clear()
