@@ -15,10 +15,9 @@ from metaplastic.errors import MissingExtraError, ModelFileError
 from metaplastic.export import to_onnx, to_torch
 
 
-def fitted(activation: str, x: np.ndarray) -> PlasticEncoder:
-    return PlasticEncoder(
-        HEBBIAN, (16, 12), 8, activation=activation, max_iter=0, random_state=0
-    ).fit(x)
+def fitted(activation: str, x: np.ndarray, **changes: object) -> PlasticEncoder:
+    parameters = {"activation": activation, "max_iter": 0, "layers": "last", "random_state": 0}
+    return PlasticEncoder(HEBBIAN, (16, 12), 8, **{**parameters, **changes}).fit(x)
 
 
 def agree(got: np.ndarray, expected: np.ndarray, activation: str) -> None:
@@ -51,7 +50,7 @@ def test_torch_gives_the_same_features(activation: str, offset: float, digits) -
     x = digits[0] + np.float32(offset)
     encoder = fitted(activation, x)
     module = to_torch(encoder)
-    other = to_torch(PlasticEncoder(HEBBIAN, (16, 12), 8, activation=activation, max_iter=0).fit(x))
+    other = to_torch(fitted(activation, x, random_state=1))
     other.load_state_dict(module.state_dict())
     with torch.no_grad():
         for version in (module, torch.jit.script(module), other):
@@ -68,6 +67,38 @@ def test_the_torch_module_can_be_trained_and_its_layers_are_torchs_own(digits) -
     features = module(torch.from_numpy(digits[0]))
     features.sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+@pytest.mark.parametrize("scale", ["columns", "global"])
+@pytest.mark.parametrize("layers", ["all", "last", [2, 0], [1]])
+def test_layers_and_columns_of_any_scale(layers: object, scale: str, tmp_path) -> None:
+    torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
+    runtime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    plain = np.random.default_rng(0).normal(size=(120, 6))
+    plain[3, 2] = 40.0  # beyond the limit of a column
+    units = [1, 1e3, 1e-3, 1, 1e6, 1] if scale == "columns" else [1] * 6
+    means = [0, 0, 0, 1e3, 0, 1] if scale == "columns" else [0.5] * 6
+    for wide in (False, True):
+        x = plain * units + means
+        if wide:
+            x = x * ([1e-50, 1, 1e200, 1, 1, 1e-300] if scale == "columns" else 1e200)
+        encoder = fitted("relu", x, layers=layers, scale=scale)
+        expected = encoder.transform(x)
+        module = to_torch(encoder)
+        with torch.no_grad():
+            for version in (module, torch.jit.script(module)):
+                got = version(torch.from_numpy(x)).numpy()
+                np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+        session = runtime.InferenceSession(
+            to_onnx(encoder).SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        (given,) = session.get_inputs()
+        rows = x if given.type == "tensor(double)" else x.astype(np.float32)
+        (got,) = session.run(["features"], {"X": rows})
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=2e-3)
+        assert session.get_outputs()[0].shape[1] == expected.shape[1]
 
 
 @pytest.mark.parametrize(("package", "export"), [("onnx", to_onnx), ("torch", to_torch)])

@@ -132,11 +132,15 @@ class Network:
             )
         return self._folded[key]
 
-    def _fold(self, layer: int, dtype: DTypeLike) -> Affine:
+    def standardised_affine(self, layer: int) -> Affine:
+        """The affine map of a layer, counted from 0, in float64; of standardised inputs for 0."""
         mean, variance = (np.asarray(s, np.float64) for s in self.statistics[layer])
         gain = 1.0 / np.sqrt(variance + BN_EPSILON)
         matrix = self.weights[layer].astype(np.float64) * gain
-        offset = self.biases[layer] - mean * gain
+        return Affine(matrix, self.biases[layer] - mean * gain)
+
+    def _fold(self, layer: int, dtype: DTypeLike) -> Affine:
+        matrix, offset = self.standardised_affine(layer)
         if layer == 0:
             scale = reduced(self.scale)
             left = np.asarray(scale.mean - self.centre)

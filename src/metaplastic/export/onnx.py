@@ -1,8 +1,8 @@
 """A fitted encoder as an ONNX graph: standardisation, batch norm and all, folded into products.
 
-Input "X", float32 (rows, n_features_in_); output "features", float32 (rows, n_components). Where
-the encoder was fitted to inputs of so large or so small a scale that float32 does not hold them,
-"X" is float64.
+Input "X", float32 (rows, n_features_in_); output "features", float32, the columns of `transform`.
+Where the encoder was fitted to inputs of so large or so small a scale that float32 does not hold
+them, "X" is float64.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from sklearn.utils.validation import check_is_fitted
 from metaplastic import files
 from metaplastic._version import __version__
 from metaplastic.encoder import PlasticEncoder
+from metaplastic.encoder.reading import layers_read
 from metaplastic.errors import ConfigError, MissingExtraError, ModelFileError
+from metaplastic.export.standardisation import Columns, Standardisation
 
 if TYPE_CHECKING:
     import onnx
@@ -50,24 +52,40 @@ def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) ->
         nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
-    exponent = int(network.exponent)
-    kind, dtype = (TensorProto.DOUBLE, np.float64) if exponent else (TensorProto.FLOAT, np.float32)
+    scale = Standardisation.of(network)
+    kind, dtype = (
+        (TensorProto.DOUBLE, np.float64) if scale.wide else (TensorProto.FLOAT, np.float32)
+    )
     x = "X"
-    if exponent:  # two factors, as 2^-k alone may be beyond float64
-        for name, power in (("half_scaled", exponent // 2), ("scaled", exponent - exponent // 2)):
-            x = node("Mul", [x, constant(f"{name}_by", 2.0**-power, dtype)], name)
-    if network.centre != 0.0:
-        x = node("Sub", [x, constant("centre", network.centre, dtype)], "centred")
-    if exponent:
+    if scale.wide:
+        x = node("Mul", [x, constant("first", scale.first, dtype)], "half_scaled")
+        x = node("Mul", [x, constant("second", scale.second, dtype)], "scaled")
+    x = node("Sub", [x, constant("centre", scale.centre, dtype)], "centred")
+    if scale.wide:
         x = node("Cast", [x], "single", to=TensorProto.FLOAT)
-    layers = network.folded(np.float32)
-    for index, (matrix, offset) in enumerate(layers, start=1):
+    x = node("Sub", [x, constant("rest", scale.rest)], "less_rest")
+    x = node("Div", [x, constant("std", scale.std)], "unclipped")
+    bounds = [constant("least", -scale.limit), constant("greatest", scale.limit)]
+    blocks = [x := node("Clip", [x, *bounds], "x0")]
+
+    layers = layers_read(encoder.layers, len(network.weights))
+    columns = None if layers is None else Columns.of(network, layers)
+    depth = len(network.weights) if columns is None else columns.deepest
+    for index in range(1, depth + 1):
+        matrix, offset = network.standardised_affine(index - 1)
         operands = [constant(f"A{index}", matrix), constant(f"c{index}", offset)]
         z = node("Gemm", [x, *operands], f"z{index}")
-        x = "features" if index == len(layers) else f"x{index}"
+        x = "features" if columns is None and index == depth else f"x{index}"
         _activate(node, constant, network.activation, z, x)
+        blocks.append(x)
+    if columns is not None:
+        x = node("Concat", blocks, "all_layers", axis=1)
+        x = node("Gather", [x, constant("index", columns.index, np.int64)], "read", axis=1)
+        x = node("Sub", [x, constant("block_centre", columns.centre)], "read_centred")
+        node("Mul", [x, constant("block_gain", columns.gain)], "features")
 
-    rows, (n_in, *_, n_out) = "rows", network.sizes
+    rows, n_in = "rows", network.sizes[0]
+    n_out = network.sizes[-1] if columns is None else len(columns.index)
     graph = helper.make_graph(
         nodes,
         "PlasticEncoder",

@@ -13,30 +13,32 @@ from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.base_model import BN_EPSILON
 from metaplastic.encoder import PlasticEncoder
-from metaplastic.encoder.float_range import reduced
+from metaplastic.encoder.reading import layers_read
 from metaplastic.errors import ConfigError, MissingExtraError
+from metaplastic.export.standardisation import Columns, Standardisation
 
 if TYPE_CHECKING:
     import torch  # pyright: ignore[reportMissingImports]
 
 
-def to_torch(encoder: PlasticEncoder) -> torch.nn.Sequential:
-    """A `torch.nn.Sequential` in evaluation mode: rows of inputs, float32 or float64, to rows of
-    features, float32, those of `transform`.
+def to_torch(encoder: PlasticEncoder) -> torch.nn.Module:
+    """A module in evaluation mode: rows of inputs, float32 or float64, to rows of features,
+    float32, the columns of `transform`.
 
-    Its first module standardises the inputs, in float64 where the encoder was fitted to inputs of
-    so large or so small a scale that float32 does not hold them. `torch.jit.script` takes the
-    module, and its `state_dict` holds all numbers. To load a module that was pickled whole,
-    metaplastic must be installed. In training mode, batch norm uses the minibatch's statistics and
-    updates its own. Raises MissingExtraError without PyTorch, scikit-learn's NotFittedError,
-    ConfigError for an activation that has no module here.
+    It is a `torch.nn.Sequential` where the last layer is read alone. Its first module standardises
+    the inputs, in float64 where the encoder was fitted to inputs of so large or so small a scale
+    that float32 does not hold them. `torch.jit.script` takes the module, and its `state_dict` holds
+    all numbers. To load a module that was pickled whole, metaplastic must be installed. In training
+    mode, batch norm uses the minibatch's statistics and updates its own. Raises MissingExtraError
+    without PyTorch, scikit-learn's NotFittedError, ConfigError for an activation that has no module
+    here.
     """
     try:
         import torch  # pyright: ignore[reportMissingImports]
         from torch import nn  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise MissingExtraError("torch", "torch", "export to PyTorch") from None
-    from metaplastic.export.torch_modules import Standardise
+    from metaplastic.export.torch_modules import SideBySide, Standardise
 
     check_is_fitted(encoder, "network_")
     network = encoder.network_
@@ -44,10 +46,7 @@ def to_torch(encoder: PlasticEncoder) -> torch.nn.Sequential:
     def tensor(values: Any) -> torch.Tensor:
         return torch.from_numpy(np.array(values, np.float32))
 
-    scale, centre = reduced(network.scale), network.centre
-    modules: list[nn.Module] = [
-        Standardise(int(network.exponent), centre, float(scale.mean) - centre, float(scale.std))
-    ]
+    modules: list[list[nn.Module]] = [[Standardise(Standardisation.of(network))]]
     for weight, bias, statistics in zip(
         network.weights, network.biases, network.statistics, strict=True
     ):
@@ -59,8 +58,13 @@ def to_torch(encoder: PlasticEncoder) -> torch.nn.Sequential:
             norm.bias.copy_(tensor(bias))
         norm.running_mean = tensor(statistics.mean)
         norm.running_var = tensor(statistics.variance)
-        modules += [linear, norm, _activation(network.activation)]
-    return nn.Sequential(*modules).eval()
+        modules.append([linear, norm, _activation(network.activation)])
+    layers = layers_read(encoder.layers, len(network.weights))
+    if layers is None:
+        return nn.Sequential(*(module for layer in modules for module in layer)).eval()
+    columns = Columns.of(network, layers)
+    needed = modules[: columns.deepest + 1]
+    return SideBySide([nn.Sequential(*layer) for layer in needed], columns).eval()
 
 
 def _activation(name: str) -> Any:

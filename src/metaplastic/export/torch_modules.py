@@ -3,36 +3,67 @@
 No annotation may be a string here, as torch.jit.script reads them.
 """
 
+from typing import Any
+
 import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 
+from metaplastic.export.standardisation import Columns, Standardisation
+
 
 class Standardise(nn.Module):
-    """(2^-k x − centre − rest) / std, with the centre taken away first, which keeps digits.
+    """Inputs less their mean, over their standard deviation: `metaplastic.export.standardisation`.
 
-    Where k is not 0, inputs are of a scale that float32 does not hold: what comes before `rest` is
-    computed in float64.
+    Where inputs are of a scale that float32 does not hold, the mean is taken away in float64.
     """
 
+    first: torch.Tensor
+    second: torch.Tensor
     centre: torch.Tensor
     rest: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, exponent: int, centre: float, rest: float, std: float) -> None:
+    def __init__(self, numbers: Standardisation) -> None:
         super().__init__()
-        wide = torch.float32 if exponent == 0 else torch.float64
-        # two factors, as 2^-k alone may be beyond float64
-        half = exponent // 2
-        self.wide = exponent != 0
-        self.first, self.second = 2.0**-half, 2.0 ** (half - exponent)
-        self.register_buffer("centre", torch.tensor(centre, dtype=wide))
-        self.register_buffer("rest", torch.tensor(rest, dtype=torch.float32))
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
+        self.wide = numbers.wide
+        self.limit = float(numbers.limit)
+        early = torch.float64 if numbers.wide else torch.float32
+        for name, dtype in [
+            ("first", early),
+            ("second", early),
+            ("centre", early),
+            ("rest", torch.float32),
+            ("std", torch.float32),
+        ]:
+            self.register_buffer(name, torch.tensor(getattr(numbers, name), dtype=dtype))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.wide:
             x = x.to(torch.float64) * self.first * self.second
-        return ((x - self.centre).to(self.std.dtype) - self.rest) / self.std
+        x = ((x - self.centre).to(self.std.dtype) - self.rest) / self.std
+        return torch.clamp(x, -self.limit, self.limit)
+
+
+class SideBySide(nn.Module):
+    """Several layers read side by side, each centred and scaled."""
+
+    index: torch.Tensor
+    centre: torch.Tensor
+    gain: torch.Tensor
+
+    def __init__(self, layers: Any, columns: Columns) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.register_buffer("index", torch.tensor(columns.index))
+        self.register_buffer("centre", torch.tensor(columns.centre, dtype=torch.float32))
+        self.register_buffer("gain", torch.tensor(columns.gain, dtype=torch.float32))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        blocks: list[torch.Tensor] = []
+        for layer in self.layers:
+            x = layer(x)
+            blocks.append(x)
+        return (torch.cat(blocks, dim=1)[:, self.index] - self.centre) * self.gain
 
 
 class Sin(nn.Module):

@@ -1,0 +1,69 @@
+"""How a fitted network standardises its inputs, in numbers that an export can hold.
+
+x ↦ clip(((x · first · second − centre) − rest) / std, −limit, limit). Each is a number or one for
+each column. `first` and `second` are 1 but for inputs of a scale that float32 does not hold; what
+comes before `rest` then is for float64. Taking away `centre` first keeps digits where means are
+large.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic.encoder.float_range import reduced
+from metaplastic.encoder.network import Network
+
+
+class Standardisation(NamedTuple):
+    """See above; `wide`: whether what comes before `rest` is for float64."""
+
+    wide: bool
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    rest: NDArray[np.float64]
+    std: NDArray[np.float64]
+    limit: float
+
+    @classmethod
+    def of(cls, network: Network) -> Standardisation:
+        """That of a network."""
+        k, scale = network.exponent, reduced(network.scale)
+        half = k // 2  # two factors, as 2^-k alone may be beyond float64
+        centre = np.asarray(network.centre, np.float64)
+        return cls(
+            wide=bool(np.any(k)),
+            first=np.exp2(-half.astype(np.float64)),
+            second=np.exp2((half - k).astype(np.float64)),
+            centre=centre,
+            rest=np.asarray(scale.mean - centre),
+            std=np.asarray(scale.std, np.float64),
+            limit=scale.limit,
+        )
+
+
+class Columns(NamedTuple):
+    """Which columns of all layers side by side, the inputs first, are features, and their
+    (x − centre) · gain; `deepest` is the last layer that is needed."""
+
+    index: NDArray[np.int64]
+    centre: NDArray[np.float64]
+    gain: NDArray[np.float64]
+    deepest: int
+
+    @classmethod
+    def of(cls, network: Network, layers: tuple[int, ...]) -> Columns:
+        """Those of the layers read. Raises ConfigError as `Network.blocks`."""
+        blocks = network.blocks(layers)
+        starts = np.concatenate([[0], np.cumsum(network.sizes)])
+        spans: list[Any] = [np.arange(starts[layer], starts[layer + 1]) for layer in layers]
+        gains = [np.full(len(span), gain) for span, gain in zip(spans, blocks.gains, strict=True)]
+        return cls(
+            np.concatenate(spans),
+            np.concatenate(blocks.centres),
+            np.concatenate(gains),
+            max(layers),
+        )
