@@ -54,6 +54,8 @@ def test_lines_are_appended_and_read(tmp_path: Path) -> None:
         json.dumps(_line(5) | {"loss": [1]}),
         json.dumps(_line(5) | {"dropped": 0.5}),
         json.dumps(_line(5) | {"seconds": {}}),
+        json.dumps(_line(5) | {"seconds": float("inf")}),
+        json.dumps(_line(5) | {"seconds": float("nan")}),
         json.dumps(_line(5) | {"validation_accuracy": [0.5]}),
         json.dumps(_line(5) | {"validation_accuracy": {"0": "x"}}),
         json.dumps(_line(5)).replace("loss", "lors"),

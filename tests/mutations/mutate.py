@@ -91,7 +91,7 @@ def change(tree: Any, rng: Random) -> Any:
         if not holders:
             return rng.choice(_ODD)
         holder = rng.choice(holders)
-        key = rng.choice([*holder] if isinstance(holder, dict) else range(len(holder)))
+        key: Any = rng.choice([*holder] if isinstance(holder, dict) else range(len(holder)))
         match rng.randrange(8):
             case 0:
                 del holder[key]
@@ -101,7 +101,7 @@ def change(tree: Any, rng: Random) -> Any:
                 holder[key] = json.loads(_dump(part)) if not _holds_text(part) else None
             case 2 if isinstance(holder, dict):
                 holder[rng.choice(["", "x", "\ud800", key + "_", "9" * 30])] = holder.pop(key)
-            case 2:
+            case 2 if isinstance(holder, list):
                 holder.append(rng.choice(_ODD))
             case 3 if isinstance(holder[key], (int, float)) and not isinstance(holder[key], bool):
                 holder[key] = rng.choice([-holder[key], float(holder[key]), str(holder[key])])

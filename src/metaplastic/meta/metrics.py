@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def _parse(text: str) -> dict[str, Any] | None:
     if not isinstance(metrics, dict) or not all(_is_number(metrics.get(k)) for k in REQUIRED):
         return None
     whole = all(isinstance(metrics[key], int) for key in ("meta_step", "dropped"))
-    if not whole or metrics["meta_step"] < 1:
+    if not whole or metrics["meta_step"] < 1 or not math.isfinite(metrics["seconds"]):
         return None
     for table in (metrics.get(key, {}) for key in BY_AGE):
         if not isinstance(table, dict) or not all(map(_is_number, table.values())):
