@@ -38,6 +38,10 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return code if isinstance(code, int) else 0
 
 
+def columns_of(model: str) -> list[str]:
+    return [str(name) for name in PlasticEncoder.load(model).get_feature_names_out()]
+
+
 FIT = ("--rule", "rule.safetensors", "--max-iter", "3", "--hidden", "8", "--components", "4")
 
 
@@ -49,7 +53,7 @@ def test_files_in_and_files_out(folder: Path, monkeypatch) -> None:
         np.testing.assert_allclose(np.load("f.npy"), expected, atol=1e-4)
     assert run(monkeypatch, "transform", "m.safetensors", "x.npy", "--out", "f.csv") == 0
     lines = Path("f.csv").read_text().splitlines()
-    assert lines[0] == ",".join(f"plasticencoder{i}" for i in range(4))
+    assert lines[0] == ",".join(columns_of("m.safetensors"))
     np.testing.assert_allclose(np.loadtxt(lines[1:], delimiter=","), expected, rtol=1e-6)
 
 
@@ -58,17 +62,18 @@ def test_parquet(folder: Path, monkeypatch) -> None:
     assert run(monkeypatch, "fit", "x.npy", "--out", "m.safetensors", *FIT) == 0
     assert run(monkeypatch, "transform", "m.safetensors", "x.npy", "--out", "f.parquet") == 0
     table = parquet.read_table("f.parquet")
-    assert table.column_names == [f"plasticencoder{i}" for i in range(4)]
+    assert table.column_names == columns_of("m.safetensors")
     assert run(monkeypatch, "fit", "f.parquet", "--out", "n.safetensors", "-q", *FIT) == 0
-    assert PlasticEncoder.load("n.safetensors").n_features_in_ == 4
+    assert PlasticEncoder.load("n.safetensors").n_features_in_ == len(table.column_names)
 
 
 def test_a_data_set_by_its_address(folder: Path, monkeypatch, capsys) -> None:
     assert run(monkeypatch, "fit", "digits", "--out", "m.safetensors", *FIT) == 0
-    assert "64 inputs, 4 features" in capsys.readouterr().out
+    count = len(columns_of("m.safetensors"))
+    assert f"64 inputs, {count} features" in capsys.readouterr().out
     arguments = ("transform", "m.safetensors", "digits", "--split", "test", "--out", "f.npy")
     assert run(monkeypatch, *arguments) == 0
-    assert np.load("f.npy").shape[1] == 4
+    assert np.load("f.npy").shape == (360, count)
 
 
 def test_no_mistake_of_an_option_blames_the_data(folder: Path, monkeypatch, capsys) -> None:
@@ -93,6 +98,8 @@ def test_columns_are_known_by_name(folder: Path, monkeypatch, capsys) -> None:
         assert run(monkeypatch, *arguments) == 0
     assert "columns put in the order of m.safetensors" in capsys.readouterr().err
     np.testing.assert_array_equal(np.load("abcd.npy"), np.load("dcba.npy"))
+    assert run(monkeypatch, "transform", "m.safetensors", "dcba.csv", "--out", "f.csv") == 0
+    assert Path("f.csv").read_text().startswith("input_a,input_b,input_c,input_d,")
     assert run(monkeypatch, "transform", "m.safetensors", "more.csv", "--out", "f.npy") == 2
     assert "too many: e (leave out by --drop)" in capsys.readouterr().err
     arguments = ("transform", "m.safetensors", "more.csv", "--drop", "e", "--out", "f.npy")
@@ -127,17 +134,18 @@ def test_every_file_of_a_folder_has_its_row(folder: Path, monkeypatch, capsys) -
     features = np.load("f.npy")
     assert len(features) == 20
     first, *lines = [line.split(",") for line in Path("f.csv").read_text().splitlines()]
-    assert first == ["name", *(f"plasticencoder{i}" for i in range(4))]
+    columns = columns_of("m.safetensors")
+    assert first == ["name", *columns]
     assert [line[0] for line in lines] == expected
     np.testing.assert_allclose(np.array([line[1:] for line in lines], float), features, rtol=1e-6)
     import pyarrow.parquet as parquet
 
     table = parquet.read_table("f.parquet")
     assert table.column("name").to_pylist() == expected
-    assert table.column_names[1] == "plasticencoder0"
+    assert table.column_names[1:] == columns
     # What was written is read again, its names as names.
     assert run(monkeypatch, "fit", "f.csv", "--index", "name", "--out", "n.safetensors", *FIT) == 0
-    assert PlasticEncoder.load("n.safetensors").n_features_in_ == 4
+    assert PlasticEncoder.load("n.safetensors").n_features_in_ == len(columns)
 
 
 def test_names_that_no_file_can_hold_are_escaped(tmp_path: Path) -> None:

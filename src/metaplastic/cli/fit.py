@@ -124,4 +124,5 @@ def fit(
         encoder.feature_names_in_ = np.array(rows.columns, dtype=object)
     encoder.save(out)
     if not quiet:
-        typer.echo(f"{out}: {encoder.n_features_in_} inputs, {components} features")
+        features = len(encoder.get_feature_names_out())
+        typer.echo(f"{out}: {encoder.n_features_in_} inputs, {features} features")

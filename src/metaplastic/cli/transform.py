@@ -69,7 +69,8 @@ def transform(
     encoder = PlasticEncoder.load(model)
     if layers is not None:
         encoder.set_params(layers=_layers(layers))
-        encoder.get_feature_names_out()  # a layer that is not there costs no reading of data
+    # Before any data are read: a layer that is not there is a mistake.
+    names = [str(name) for name in encoder.get_feature_names_out()]
     # Taken off the encoder, because the columns are put in its order here.
     known = vars(encoder).pop("feature_names_in_", None)
     columns = None if known is None else [str(name) for name in known]
@@ -94,7 +95,7 @@ def transform(
         features = encoder.transform(rows.values)
     except ValueError as problem:
         raise DataError(f"{data}: {' '.join(str(problem).split())}") from None
-    write_features(out, features, [*encoder.get_feature_names_out()], rows.names)
+    write_features(out, features, names, rows.names)
     if rows.names is None and out.suffix.lower() == ".npy" and names_file(out).exists():
         typer.echo(f"{names_file(out)} is not of this output: its rows have no names", err=True)
     written = f"{out}: {features.shape[0]:,} rows, {features.shape[1]} features"
