@@ -135,7 +135,8 @@ def test_any_other_description_is_refused_or_works(saved, tmp_path_factory, data
         names = [*facts["parameters"], "rule", "rule__x", "bogus", "self"]
         facts["parameters"][data.draw(st.sampled_from(names))] = data.draw(VALUES)
     elif part == "item":
-        items = facts[data.draw(st.sampled_from(["sizes", "scale", "moments"]))]
+        lists = sorted(name for name, value in facts.items() if isinstance(value, list))
+        items = facts[data.draw(st.sampled_from(lists))]
         items[data.draw(st.integers(0, len(items) - 1))] = data.draw(VALUES)
     else:
         facts[data.draw(st.sampled_from(sorted(facts)))] = data.draw(VALUES)

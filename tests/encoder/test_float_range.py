@@ -12,12 +12,13 @@ from scipy.sparse import csr_matrix
 from tests.encoder.conftest import HEBBIAN
 
 from metaplastic import PlasticEncoder
-from metaplastic.data.views import Scale
+from metaplastic.encoder.fitting import fitted_network
 from metaplastic.encoder.float_range import exponent_of, reduced
-from metaplastic.encoder.moments import Moments, moments_of, take_rows
-from metaplastic.encoder.network import fitted_network
+from metaplastic.encoder.moments import Moments, column_moments, take_rows
+from metaplastic.encoder.scale import InputScale, scale_of
 from metaplastic.export import to_onnx, to_torch
 
+pytestmark = pytest.mark.filterwarnings("ignore:PlasticEncoder.fit saw:UserWarning")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 5)) * (RNG.random((60, 5)) < 0.5)  # float64's largest is 2^1024
 
@@ -26,9 +27,10 @@ POWERS = st.integers(-1000, 1020)
 
 
 def fitted(x: object) -> PlasticEncoder:
-    return PlasticEncoder(HEBBIAN, (16,), 8, max_iter=2, random_state=0).fit(x)
+    return PlasticEncoder(HEBBIAN, (16,), 8, max_iter=2, **ONE_SCALE).fit(x)
 
 
+ONE_SCALE = {"layers": "last", "scale": "global", "random_state": 0}
 EXPECTED = None
 
 
@@ -77,7 +79,7 @@ def test_constants_of_any_size(value: float) -> None:
 
 
 def test_chunks_of_very_different_sizes() -> None:
-    encoder = PlasticEncoder(HEBBIAN, (16,), 8, batch_size=60, random_state=0)
+    encoder = PlasticEncoder(HEBBIAN, (16,), 8, batch_size=60, **ONE_SCALE)
     for power in (-900, 0, 900):
         encoder.partial_fit(np.ldexp(X, power))
     both = np.concatenate([np.zeros_like(X), np.zeros_like(X), X])
@@ -105,15 +107,15 @@ def test_moments_merge_without_overflow(
 
 def test_all_of_float64s_range_at_once() -> None:
     x = np.array([[1.7e308, -1.7e308], [1e-300, 0.0]])
-    found = moments_of(x)
+    found = column_moments(x).pooled()
     assert found.std == pytest.approx(1.7e308 / 2**0.5)
     np.testing.assert_allclose(
-        take_rows(x, slice(None), found.scale), [[2**0.5, -(2**0.5)], [0, 0]], atol=1e-6
+        take_rows(x, slice(None), scale_of(found)), [[2**0.5, -(2**0.5)], [0, 0]], atol=1e-6
     )
 
 
 def test_an_ordinary_scale_is_left_alone() -> None:
-    scale = Scale(1e12, 1e-15)
+    scale = InputScale(1e12, 1e-15)
     assert exponent_of(scale) == 0
     assert reduced(scale) is scale
 
@@ -146,7 +148,7 @@ def test_bytes_are_never_copied_whole(tmp_path, monkeypatch) -> None:
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     import tracemalloc
 
-    PlasticEncoder(HEBBIAN, (16,), 8, max_iter=2, random_state=0).fit(mapped[:300])  # compiled
+    fitted(mapped[:300])  # compiled
     tracemalloc.start()
     try:
         encoder = fitted(mapped).partial_fit(mapped[:20_000])

@@ -16,7 +16,13 @@ from tests.encoder.conftest import HEBBIAN, RULE
 from metaplastic import PlasticEncoder
 from metaplastic.encoder.buffer import Chunk
 
-SMALL = {"hidden_layer_sizes": (16,), "n_components": 8, "random_state": 0}
+SMALL = {
+    "hidden_layer_sizes": (16,),
+    "n_components": 8,
+    "layers": "last",
+    "scale": "global",
+    "random_state": 0,
+}
 # a test of the warning itself says so
 pytestmark = pytest.mark.filterwarnings("ignore:these are a random:UserWarning")
 

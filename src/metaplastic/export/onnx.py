@@ -80,12 +80,12 @@ def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) ->
         blocks.append(x)
     if columns is not None:
         x = node("Concat", blocks, "all_layers", axis=1)
-        x = node("Gather", [x, constant("index", columns.index, np.int64)], "read", axis=1)
+        x = node("Gather", [x, constant("index", columns.chosen, np.int64)], "read", axis=1)
         x = node("Sub", [x, constant("block_centre", columns.centre)], "read_centred")
         node("Mul", [x, constant("block_gain", columns.gain)], "features")
 
     rows, n_in = "rows", network.sizes[0]
-    n_out = network.sizes[-1] if columns is None else len(columns.index)
+    n_out = network.sizes[-1] if columns is None else len(columns.chosen)
     graph = helper.make_graph(
         nodes,
         "PlasticEncoder",

@@ -49,7 +49,7 @@ class Columns(NamedTuple):
     """Which columns of all layers side by side, the inputs first, are features, and their
     (x − centre) · gain; `deepest` is the last layer that is needed."""
 
-    index: NDArray[np.int64]
+    chosen: NDArray[np.int64]
     centre: NDArray[np.float64]
     gain: NDArray[np.float64]
     deepest: int

@@ -54,7 +54,7 @@ class SideBySide(nn.Module):
     def __init__(self, layers: Any, columns: Columns) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        self.register_buffer("index", torch.tensor(columns.index))
+        self.register_buffer("index", torch.tensor(columns.chosen))
         self.register_buffer("centre", torch.tensor(columns.centre, dtype=torch.float32))
         self.register_buffer("gain", torch.tensor(columns.gain, dtype=torch.float32))
 
