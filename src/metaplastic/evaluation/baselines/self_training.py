@@ -68,7 +68,6 @@ class SelfTraining(LabelledBaseline):
             with warnings.catch_warnings(), one_thread_per_product():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 machine.fit(((mixed - mean) / size).astype(np.float32), known)
-            scores = scores_of(machine, n_classes)
             fitted.append(_scaled(scores_of(machine, n_classes), mean, size))
         return fitted
 
