@@ -215,9 +215,9 @@ def test_the_cost_is_told_before_the_run(folder, tmp_path):
     told = [
         make_study("domains", context, **CHOSEN | {"seeds": seeds}).forecast() for seeds in (1, 10)
     ]
-    assert "4 data sets, 10 seeds" in told[1]
-    hours = [float(text.partition("roughly ")[2].split()[0]) for text in told]
-    assert hours[1] > hours[0]
+    assert "data sets: 4, seeds: 10;" in told[1]
+    minutes = [int(text.partition("roughly ")[2].partition(" minutes")[0]) for text in told]
+    assert minutes[1] > minutes[0]
 
 
 def test_mistakes_are_named(folder, tmp_path):

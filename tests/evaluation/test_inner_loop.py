@@ -115,7 +115,8 @@ def test_every_layer_is_read_beside_the_inputs_on_one_footing():
     ):
         width = every.shape[1]
         spread = np.sqrt(np.mean(np.var(every, axis=0, dtype=np.float64)))
-        expected = (some - every.mean(axis=0)) / (spread * np.sqrt(width))
+        gain = np.sqrt((6 + 5 + 4) / 3) / (spread * np.sqrt(width))
+        expected = (some - every.mean(axis=0)) * gain
         np.testing.assert_allclose(found[:, start : start + width], expected, atol=1e-5)
         start += width
     np.testing.assert_allclose(network(inputs[:7]), network.layers(inputs[:7])[-1], rtol=1e-5)

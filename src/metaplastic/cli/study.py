@@ -106,7 +106,7 @@ def _run(study: Study) -> None:
     from metaplastic.figures import save_figure
 
     if expected := study.forecast():
-        console().print(f"{study.name}: {expected}")
+        say(f"{study.name}: {expected}")
     start = time.monotonic()
     content = study.run()
     path = save_figure(content, study.path.with_suffix(".png"))

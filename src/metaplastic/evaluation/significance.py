@@ -41,7 +41,7 @@ def paired_t_test(ours: Sequence[float], theirs: Sequence[float]) -> float:
         return math.nan
     if np.ptp(gap) < 1e-12:  # no spread but rounding: t is infinite, or 0 / 0
         return 1.0 if abs(gap[0]) < 1e-12 else 0.0
-    return float(ttest_1samp(gap, 0.0).pvalue)
+    return float(ttest_1samp(gap, 0.0).pvalue)  # pyright: ignore
 
 
 def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:

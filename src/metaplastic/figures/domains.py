@@ -16,7 +16,6 @@ from metaplastic.figures.style import (
     OTHERS,
     VERMILION,
     new_figure,
-    seeds_note,
 )
 
 AGAINST = ("raw", "pca", "umap", "random-all")  # columns of the differences, where measured
@@ -28,7 +27,7 @@ def draw(content: dict[str, Any]) -> Figure:
     first = tables[0]
     title = (
         f"{content['title']}\n{first['labels']} labels per class, {first['readout']} readout, "
-        f"{seeds_note(content)}"
+        f"{len(content['seeds'])} seeds"
     )
     methods = len(first["rows"])
     sets = sum(len(table["data_sets"]) + len(table["without_a_number"]) for table in tables)
@@ -137,4 +136,4 @@ def _differences(axes: Axes, tables: list[dict[str, Any]]) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_ylim(-0.7, len(names) - 0.3)
     axes.set_xlabel(f"accuracy: {reference}, less the method (filled: p < 0.05 after Holm)")
-    axes.legend(loc="lower right", fontsize=7.5)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(named), fontsize=7.5)

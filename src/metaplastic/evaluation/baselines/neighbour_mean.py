@@ -30,12 +30,12 @@ class Averaged(NamedTuple):
 
     neighbours: Neighbours
     levels: tuple[NDArray[np.float32], ...]
-    count: int
+    k: int
     kept: float
 
     def __call__(self, rows: NDArray[np.floating]) -> NDArray[np.float32]:
         """(n, d) rows, averaged as often as there are levels."""
-        places, _ = self.neighbours.others(rows, self.count)
+        places, _ = self.neighbours.others(rows, self.k)
         rows = np.asarray(rows, np.float32)
         for level in self.levels:
             rows = lazy_round(rows, level, places, self.kept)

@@ -52,7 +52,7 @@ class RandomForest(LabelledBaseline):
             progress("random forest", done, len(trials), "seeds")
             machine = RandomForestClassifier(
                 settings.trees,
-                max_features=settings.inputs or "sqrt",
+                max_features=settings.inputs or "sqrt",  # pyright: ignore[reportArgumentType]
                 min_samples_leaf=settings.leaf,
                 random_state=trial.seed,
             )

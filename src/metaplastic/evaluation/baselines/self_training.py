@@ -67,7 +67,11 @@ class SelfTraining(LabelledBaseline):
             )
             with warnings.catch_warnings(), one_thread_per_product():
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                machine.fit((mixed - mean) / size, known)
-            scores = scores_of(machine, n_classes)
-            fitted.append(lambda x, scores=scores, mean=mean, size=size: scores((x - mean) / size))
+                machine.fit(((mixed - mean) / size).astype(np.float32), known)
+            fitted.append(_scaled(scores_of(machine, n_classes), mean, size))
         return fitted
+
+
+def _scaled(scores: Encoder, mean: NDArray[np.float64], size: float) -> Encoder:
+    """Scores of rows that were scaled as those fitted on."""
+    return lambda rows: scores(((rows - mean) / size).astype(np.float32))

@@ -37,11 +37,11 @@ class Diffusion(NamedTuple):
     neighbours: Neighbours
     widths: Distances
     coordinates: Matrix
-    count: int
+    k: int
 
     def __call__(self, rows: NDArray[np.floating]) -> Matrix:
         """λ^t ψ of any rows (n, d) to (n, F): the mean of λ^{t-1} ψ by the kernel's weights."""
-        places, distances = self.neighbours.others(rows, self.count)
+        places, distances = self.neighbours.others(rows, self.k)
         weights = kernel(distances, distances[:, -1:], self.widths[places])
         weights /= weights.sum(axis=1, keepdims=True)
         return np.einsum("nk,nkf->nf", weights, self.coordinates[places])
@@ -71,11 +71,13 @@ def diffusion_map(
     root = np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
     normal = sparse.diags_array(1 / root) @ graph @ sparse.diags_array(1 / root)
     constant = root / np.linalg.norm(root)  # the eigenvector of eigenvalue 1 that tells nothing
-    deflated = LinearOperator(
-        (n, n), matvec=lambda v: normal @ v - constant * (constant @ v), dtype=np.float64
+    deflated = LinearOperator(  # scipy's stubs take __init__ of a subclass for this one's
+        (n, n),  # pyright: ignore
+        matvec=lambda v: normal @ v - constant * (constant @ v),  # pyright: ignore
+        dtype=np.float64,  # pyright: ignore
     )
     start = np.random.default_rng(seed).standard_normal(n)
-    values, vectors = eigsh(deflated, min(features, n - 2), which="LA", v0=start, tol=1e-5)
+    values, vectors = eigsh(deflated, min(features, n - 2), which="LA", v0=start, tol=1e-5)  # pyright: ignore
     order = np.argsort(-values)
     psi = vectors[:, order] / root[:, None] * np.linalg.norm(root)
     return widths, psi * np.maximum(values[order], 0.0) ** (time - 1)

@@ -64,15 +64,16 @@ SECONDS = {
     "label-spreading": 3.0,
     "random-forest": 3.0,
 }
-OTHERS = 2.0
+OTHERS = 3.0
 COMPILED = 20.0  # once a set, for the rule
 
 
 def forecast(methods: Iterable[str], sets: int, seeds: int) -> str:
     """What to expect of a run that finds nothing kept, in a sentence."""
     each = SECONDS["rule"] + sum(SECONDS.get(name, OTHERS) for name in methods)
-    hours = sets * (COMPILED + seeds * each) / 3600
+    minutes = sets * (COMPILED + seeds * each) / 60
+    long = f"{minutes / 60:.0f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
     return (
-        f"{sets} data sets, {seeds} seeds: roughly {hours:.1f} processor hours where nothing is "
+        f"data sets: {sets}, seeds: {seeds}; very roughly {long} of one core where nothing is "
         "kept from before; interrupt it whenever you like, it goes on where it stopped"
     )
