@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import traceback
+import warnings
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -27,13 +28,20 @@ CLOSED = 1
 
 
 def prepare_output() -> None:
-    """Have characters that the terminal's code page lacks replaced, instead of an error."""
+    """Have characters that the terminal's code page lacks replaced, instead of an error, and
+    warnings shown as one line, without the line of code that they come from."""
+    warnings.showwarning = _show_warning
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by whoever started the command
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
         elif isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    with suppress(OSError):
+        print(f"metaplastic: warning: {one_line(message)}", file=sys.stderr)
 
 
 def report(error: Exception) -> int:
