@@ -106,8 +106,10 @@ class PlasticClassifier(ClassifierMixin, BaseEstimator):
         X = validated(self, X, reset=True)
         y, labelled = split_labels(y, X.shape[0])
         classes, codes = encode(y[labelled])
-        base = PlasticEncoder(random_state=self.random_state)
-        encoder = base if self.encoder is None else clone(self.encoder)
+        given = self.encoder
+        encoder = PlasticEncoder(random_state=self.random_state)
+        if given is not None:
+            encoder = PlasticEncoder(**clone(given).get_params(deep=False))  # pyright: ignore
         encoder.set_params(layers="all")
         if self.readout == "inputs":
             encoder.set_params(max_iter=0)

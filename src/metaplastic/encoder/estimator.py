@@ -248,8 +248,8 @@ class PlasticEncoder(Parameters):
         where these are other names than those fitted, or not as many.
         """
         check_is_fitted(self, "network_")
-        inputs = _check_feature_names_in(self, input_features)
-        names = column_names(self._layers_read(), self.network_.sizes, inputs)
+        inputs: Any = _check_feature_names_in(self, input_features)
+        names = column_names(self._layers_read(), self.network_.sizes, [str(n) for n in inputs])
         return np.array(names, object)
 
     def _layers_read(self) -> tuple[int, ...] | None:

@@ -103,7 +103,9 @@ class Network:
                 "several layers by; use layers='last', or fit it again"
             )
         chosen = [self.activity[layer] for layer in layers]
-        return Blocks.of([s.mean for s in chosen], [s.variance for s in chosen])
+        return Blocks.of(
+            [np.asarray(s.mean) for s in chosen], [np.asarray(s.variance) for s in chosen]
+        )
 
     @property
     def exponent(self) -> Exponent:
