@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,11 +106,10 @@ class PlasticClassifier(ClassifierMixin, BaseEstimator):
         X = validated(self, X, reset=True)
         y, labelled = split_labels(y, X.shape[0])
         classes, codes = encode(y[labelled])
-        given = self.encoder
-        encoder = PlasticEncoder(random_state=self.random_state)
-        if given is not None:
-            encoder = PlasticEncoder(**clone(given).get_params(deep=False))  # pyright: ignore
-        encoder.set_params(layers="all")
+        given = (
+            PlasticEncoder(random_state=self.random_state) if self.encoder is None else self.encoder
+        )
+        encoder = cast(PlasticEncoder, clone(given)).set_params(layers="all")
         if self.readout == "inputs":
             encoder.set_params(max_iter=0)
         encoder.fit(X)
