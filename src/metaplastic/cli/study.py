@@ -50,6 +50,7 @@ def study(
     from metaplastic.cli.evaluate import baseline_names
     from metaplastic.cli.runtime import use_compilation_cache
     from metaplastic.cli.showing import progress, say
+    from metaplastic.encoder.as_baseline import ClassifierBaseline
     from metaplastic.evaluation.named_rule import named_rule
     from metaplastic.evaluation.studies import STUDIES, Context, make_study
 
@@ -69,7 +70,13 @@ def study(
     failed = []
     for each in names:
         with progress() as report:
-            context = Context(given, results, data_dir=data_dir, progress=report)
+            context = Context(
+                given,
+                results,
+                data_dir=data_dir,
+                progress=report,
+                classifiers=(ClassifierBaseline(given),),
+            )
             if fresh:
                 context.cells(each).unlink(missing_ok=True)
             try:
