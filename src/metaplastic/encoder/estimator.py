@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from os import PathLike
 from typing import Any, Self
 
@@ -13,37 +11,25 @@ from numpy.typing import NDArray
 from sklearn.base import (
     _fit_context,  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 )
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from metaplastic.base_model import Phi
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.buffer import Chunk
+from metaplastic.encoder.fitted import Fitted
 from metaplastic.encoder.fitting import STATISTICS_ROWS, fitted_network, sample_rows
-from metaplastic.encoder.learning import Learned, drawn, learn
-from metaplastic.encoder.moments import Moments, column_moments, take_rows
-from metaplastic.encoder.monitor import Monitor, ReadOut
+from metaplastic.encoder.learning import drawn
+from metaplastic.encoder.moments import take_rows
+from metaplastic.encoder.monitor import Monitor
 from metaplastic.encoder.network import Network
-from metaplastic.encoder.parameters import (
-    BATCH_SIZE,
-    INNER_STEPS,
-    Horizon,
-    Parameters,
-    horizon_of,
-)
-from metaplastic.encoder.reading import column_names, layers_read
-from metaplastic.encoder.scale import InputScale, decide, scale_of
-from metaplastic.encoder.score import Labels
+from metaplastic.encoder.reading import column_names
 from metaplastic.encoder.validation import validated
 from metaplastic.errors import ConfigError
-from metaplastic.forks import refuse_after_fork
-from metaplastic.hub import load_rule
-from metaplastic.rules import Rule, RuleState
 
 FEW = 100  # rows below which `fit` warns
 
 
-class PlasticEncoder(Parameters):
+class PlasticEncoder(Fitted):
     """Learn features from unlabelled rows with a meta-trained, neuron-local update rule.
 
     The base model is a multi-layer perceptron with batch norm; `fit` changes its weights by
@@ -114,19 +100,6 @@ class PlasticEncoder(Parameters):
         "columns" or "global": what `scale` came to.
     n_features_in_, feature_names_in_ : int, ndarray of str where the input had names
     """
-
-    rule_: Rule
-    phi_: Phi
-    rule_state_: RuleState
-    network_: Network
-    n_iter_: int
-    score_curve_: NDArray[np.float64]
-    scale_: str
-    n_features_in_: int
-    feature_names_in_: NDArray[np.object_]
-    _waiting: NDArray[np.float64] | None = None
-    _rule_given: str | PathLike[str] | Rule | None = None
-    _horizon: Horizon = Horizon(INNER_STEPS, BATCH_SIZE)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, eval_set: tuple[Any, Any] | None = None) -> Self:
@@ -252,9 +225,6 @@ class PlasticEncoder(Parameters):
         names = column_names(self._layers_read(), self.network_.sizes, [str(n) for n in inputs])
         return np.array(names, object)
 
-    def _layers_read(self) -> tuple[int, ...] | None:
-        return layers_read(self.layers, len(self.phi_.weights))
-
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted encoder to a safetensors file. Raises ModelFileError where it cannot.
 
@@ -274,82 +244,6 @@ class PlasticEncoder(Parameters):
         from metaplastic.encoder.files import load_encoder
 
         return load_encoder(path, cls)
-
-    def _begin(self, going_on: bool) -> tuple[int, np.random.Generator]:
-        """φ and the rule's state to start from, and what draws minibatches."""
-        refuse_after_fork()
-        seed = int(check_random_state(self.random_state).randint(2**31))
-        given = self._rule_given, self.rule
-        same = given[0] is given[1] or (
-            not any(isinstance(rule, Rule) for rule in given) and given[0] == given[1]
-        )
-        if not (going_on and same):  # a file is not read again for each chunk of a stream
-            rule = self.rule if isinstance(self.rule, Rule) else load_rule(self.rule)
-            self.rule_ = inner_loop.in_single_precision(rule)
-            self._rule_given, self._horizon = self.rule, horizon_of(self.rule)
-        sizes = inner_loop.layer_sizes(
-            self.n_features_in_, self.hidden_layer_sizes, self.n_components
-        )
-        if going_on and (self.phi_.sizes, self.phi_.activation) != (sizes, self.activation):
-            raise ConfigError(
-                f"the network fitted so far has sizes {self.phi_.sizes} and activation "
-                f"{self.phi_.activation!r}, not {sizes} and {self.activation!r}; "
-                "to begin anew, call fit with warm_start=False"
-            )
-        if not going_on:
-            self.phi_, self.rule_state_ = inner_loop.begin(self.rule_, seed, sizes, self.activation)
-            self.n_iter_ = 0
-        return seed, np.random.default_rng([seed, self.n_iter_])
-
-    def _inner_steps(self) -> int:
-        return self._horizon.steps if self.max_iter is None else self.max_iter
-
-    def _batch_size(self) -> int:
-        return self._horizon.batch_size if self.batch_size is None else self.batch_size
-
-    def _monitor(self, eval_set: tuple[Any, Any] | None) -> Monitor:
-        labelled = None
-        if eval_set is not None:
-            X = validated(self, eval_set[0], reset=False)
-            labelled = X, Labels(eval_set[1], X.shape[0])
-        patience = self.n_iter_no_change if self.early_stopping else 0
-        every = max(1, self._inner_steps() // 20)
-        return Monitor(labelled, patience, every, bool(self.verbose), self._layers_read())
-
-    def _learn(
-        self,
-        batches: Iterable[NDArray[np.float32]],
-        monitor: Monitor,
-        network: ReadOut | None = None,
-    ) -> None:
-        begin = Learned(self.phi_, self.rule_state_, self.n_iter_)
-        learned = learn(self.rule_, begin, batches, monitor, network, self.max_age)
-        self.phi_, self.rule_state_, self.n_iter_ = learned
-
-    def _moments_of(self, X: Any, going_on: bool) -> Moments:
-        """Moments of the rows, merged with those of earlier chunks where `going_on`; as long as no
-        inner step was taken they decide what `scale` comes to."""
-        moments = column_moments(X)
-        if going_on and hasattr(self, "_moments"):
-            by_column = np.ndim(self._moments.mean) > 0
-            moments = self._moments.merge(moments if by_column else moments.pooled())
-        if self.n_iter_ == 0:
-            self.scale_ = decide(self.scale, moments)
-        return moments
-
-    def _input_scale(self, moments: Moments) -> InputScale:
-        return scale_of(moments if self.scale_ == "columns" else moments.pooled())
-
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """Whatever ends a fit early, an interrupt too, leaves the encoder as it was."""
-        before = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
 
 
 def _warn_of_few(rows: int) -> None:

@@ -1,0 +1,132 @@
+"""What a `PlasticEncoder` holds once fitted, and how a fit begins, learns, and ends early."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from metaplastic.base_model import Phi
+from metaplastic.encoder import inner_loop
+from metaplastic.encoder.learning import Learned, learn
+from metaplastic.encoder.moments import Moments, column_moments
+from metaplastic.encoder.monitor import Monitor, ReadOut
+from metaplastic.encoder.network import Network
+from metaplastic.encoder.parameters import (
+    BATCH_SIZE,
+    INNER_STEPS,
+    Horizon,
+    Parameters,
+    horizon_of,
+)
+from metaplastic.encoder.reading import layers_read
+from metaplastic.encoder.scale import InputScale, decide, scale_of
+from metaplastic.encoder.score import Labels
+from metaplastic.encoder.validation import validated
+from metaplastic.errors import ConfigError
+from metaplastic.forks import refuse_after_fork
+from metaplastic.hub import load_rule
+from metaplastic.rules import Rule, RuleState
+
+
+class Fitted(Parameters):
+    """The state behind `PlasticEncoder`, where its attributes are described."""
+
+    rule_: Rule
+    phi_: Phi
+    rule_state_: RuleState
+    network_: Network
+    n_iter_: int
+    score_curve_: NDArray[np.float64]
+    scale_: str
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    _moments: Moments
+    _n_seen: int
+    _waiting: NDArray[np.float64] | None = None
+    _rule_given: str | PathLike[str] | Rule | None = None
+    _horizon: Horizon = Horizon(INNER_STEPS, BATCH_SIZE)
+
+    def _begin(self, going_on: bool) -> tuple[int, np.random.Generator]:
+        """φ and the rule's state to start from, and what draws minibatches."""
+        refuse_after_fork()
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        given = self._rule_given, self.rule
+        same = given[0] is given[1] or (
+            not any(isinstance(rule, Rule) for rule in given) and given[0] == given[1]
+        )
+        if not (going_on and same):  # a file is not read again for each chunk of a stream
+            rule = self.rule if isinstance(self.rule, Rule) else load_rule(self.rule)
+            self.rule_ = inner_loop.in_single_precision(rule)
+            self._rule_given, self._horizon = self.rule, horizon_of(self.rule)
+        sizes = inner_loop.layer_sizes(
+            self.n_features_in_, self.hidden_layer_sizes, self.n_components
+        )
+        if going_on and (self.phi_.sizes, self.phi_.activation) != (sizes, self.activation):
+            raise ConfigError(
+                f"the network fitted so far has sizes {self.phi_.sizes} and activation "
+                f"{self.phi_.activation!r}, not {sizes} and {self.activation!r}; "
+                "to begin anew, call fit with warm_start=False"
+            )
+        if not going_on:
+            self.phi_, self.rule_state_ = inner_loop.begin(self.rule_, seed, sizes, self.activation)
+            self.n_iter_ = 0
+        return seed, np.random.default_rng([seed, self.n_iter_])
+
+    def _inner_steps(self) -> int:
+        return self._horizon.steps if self.max_iter is None else self.max_iter
+
+    def _batch_size(self) -> int:
+        return self._horizon.batch_size if self.batch_size is None else self.batch_size
+
+    def _monitor(self, eval_set: tuple[Any, Any] | None) -> Monitor:
+        labelled = None
+        if eval_set is not None:
+            X = validated(self, eval_set[0], reset=False)
+            labelled = X, Labels(eval_set[1], X.shape[0])
+        patience = self.n_iter_no_change if self.early_stopping else 0
+        every = max(1, self._inner_steps() // 20)
+        return Monitor(labelled, patience, every, bool(self.verbose), self._layers_read())
+
+    def _learn(
+        self,
+        batches: Iterable[NDArray[np.float32]],
+        monitor: Monitor,
+        network: ReadOut | None = None,
+    ) -> None:
+        begin = Learned(self.phi_, self.rule_state_, self.n_iter_)
+        learned = learn(self.rule_, begin, batches, monitor, network, self.max_age)
+        self.phi_, self.rule_state_, self.n_iter_ = learned
+
+    def _moments_of(self, X: Any, going_on: bool) -> Moments:
+        """Moments of the rows, merged with those of earlier chunks where `going_on`; as long as no
+        inner step was taken they decide what `scale` comes to."""
+        moments = column_moments(X)
+        if going_on and hasattr(self, "_moments"):
+            by_column = np.ndim(self._moments.mean) > 0
+            moments = self._moments.merge(moments if by_column else moments.pooled())
+        if self.n_iter_ == 0:
+            self.scale_ = decide(self.scale, moments)
+        return moments
+
+    def _input_scale(self, moments: Moments) -> InputScale:
+        return scale_of(moments if self.scale_ == "columns" else moments.pooled())
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Whatever ends a fit early, an interrupt too, leaves the encoder as it was."""
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _layers_read(self) -> tuple[int, ...] | None:
+        return layers_read(self.layers, len(self.phi_.weights))
