@@ -8,7 +8,7 @@ import pytest
 
 from metaplastic.base_model import features, initialise, population_statistics
 from metaplastic.errors import ConfigError, MissingExtraError
-from metaplastic.evaluation import FewShotConfig, logistic
+from metaplastic.evaluation import FewShotConfig
 from metaplastic.evaluation.baselines import (
     BASELINES,
     LabelledBaseline,
@@ -20,6 +20,7 @@ from metaplastic.evaluation.baselines.supervised import Supervised, _initial, _v
 from metaplastic.evaluation.few_shot import baseline_accuracies
 from metaplastic.evaluation.problem import load_problem
 from metaplastic.evaluation.trials import make_trials
+from metaplastic.readout import logistic
 
 FAST = {
     "vae": {"steps": 30},
