@@ -109,7 +109,7 @@ def test_no_work_is_done_where_a_folder_is_in_the_way(tmp_path: Path) -> None:
 def test_a_disk_that_fills_up_is_one_line(tmp_path: Path, monkeypatch) -> None:
     class Found:
         def to_json(self) -> dict[str, object]:
-            return {"numbers": [0.5] * 100}
+            return {"numbers": [0.5] * 100, "dataset": {"address": "digits", "notes": []}}
 
     monkeypatch.setattr("metaplastic.evaluation.evaluate", lambda *_, **__: Found())
     monkeypatch.setattr("metaplastic.cli.evaluate.table", lambda content: "")

@@ -84,7 +84,7 @@ def test_data_frames_in_and_out(library: str, fitted: PlasticEncoder, digits) ->
     assert list(out.columns) == [
         *(f"input_pixel{i}" for i in range(64)),
         *(f"layer1_{i}" for i in range(128)),
-        *(f"layer2_{i}" for i in range(128)),
+        *(f"layer2_{i}" for i in range(64)),
         *(f"layer3_{i}" for i in range(32)),
     ]
     assert list(encoder.feature_names_in_) == names

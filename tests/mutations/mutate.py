@@ -41,7 +41,7 @@ def raw(data: bytes, rng: Random) -> bytes:
                     found[at : at + length], found[other : other + length] = two, one
             case 7:  # lengths and offsets stand at the beginning
                 at = rng.choice([0, 0, at])
-                number = rng.choice([*_NUMBERS, len(data), len(data) - 8])
+                number = rng.choice([*_NUMBERS, len(data), max(0, len(data) - 8)])
                 found[at : at + 8] = number.to_bytes(8, rng.choice(["little", "big"]))
             case 8:
                 found[at:at] = rng.choice(_TEXTS)

@@ -43,9 +43,7 @@ def classify(
             "the inputs alone. Or one of logistic, ridge, inputs."
         ),
     ] = "auto",
-    seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Draws the network and the minibatches.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the network and the minibatches.")] = 0,
     header: HeaderOption = None,
     index: IndexOption = None,
     delimiter: DelimiterOption = None,
@@ -62,6 +60,7 @@ def classify(
     from metaplastic.cli.matrices import (
         check_numbers,
         check_output,
+        check_seed,
         given_options,
         print_notes,
         write_columns,
@@ -78,6 +77,7 @@ def classify(
         files.check_writable(model, ModelFileError)
     if readout not in VOTERS:
         raise unknown_name("readout", readout, VOTERS)
+    check_seed(seed)
     load_rule(rule)  # a mistake in its name costs no reading of data
     options = given_options(
         label=label,

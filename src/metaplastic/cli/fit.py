@@ -49,9 +49,7 @@ def fit(
     batch_size: Annotated[
         int | None, typer.Option(min=2, help="Rows of a minibatch; left out: as the rule's card.")
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Draws the network and the minibatches.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the network and the minibatches.")] = 0,
     split: SplitOption = "auto",
     header: HeaderOption = None,
     index: IndexOption = None,
@@ -67,13 +65,16 @@ def fit(
     ] = False,
 ) -> None:
     """Learn features from unlabelled rows; `transform` then applies the model."""
+    import warnings
+
     import numpy as np
 
     from metaplastic.base_model import ACTIVATIONS
-    from metaplastic.cli.matrices import check_numbers, given_options, print_notes
+    from metaplastic.cli.matrices import check_numbers, check_seed, given_options, print_notes
     from metaplastic.cli.runtime import use_compilation_cache
     from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticEncoder
+    from metaplastic.encoder.estimator import FEW
     from metaplastic.encoder.scale import SCALES
     from metaplastic.errors import ConfigError, DataError, unknown_name
     from metaplastic.files import check_writable
@@ -110,11 +111,14 @@ def fit(
         decimal=decimal,
         encoding=encoding,
     )
+    check_seed(seed)
     load_rule(rule)  # a mistake in its name costs no reading of data
     rows = read_rows(data, split=split, options=options, data_dir=data_dir)
     check_numbers(rows.values, data)
     if not quiet:
-        print_notes(data, rows.notes)
+        few = ("few rows to learn features from",) if rows.values.shape[0] < FEW else ()
+        print_notes(data, (*rows.notes, *few))
+    warnings.filterwarnings("ignore", "PlasticEncoder.fit saw")  # it speaks of pipelines
     try:
         encoder.fit(rows.values)
     except ValueError as problem:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from metaplastic import files
-from metaplastic.errors import DataError, MissingExtraError
+from metaplastic.errors import ConfigError, DataError, MissingExtraError
 
 WRITTEN = (".npy", ".csv", ".parquet")
 
@@ -47,6 +47,12 @@ EncodingOption = Annotated[
 def given_options(**options: str | None) -> dict[str, str]:
     """The options that were given."""
     return {key: value for key, value in options.items() if value is not None}
+
+
+def check_seed(seed: int) -> None:
+    """Raises `ConfigError` for a seed that NumPy's generators do not take."""
+    if seed >= 2**32:
+        raise ConfigError(f"--seed {seed}: give a number below 2^32 = {2**32}")
 
 
 def print_notes(data: str, notes: Sequence[str]) -> None:
