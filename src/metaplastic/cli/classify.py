@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from metaplastic.cli.matrices import (
     HeaderOption,
     IndexOption,
 )
+from metaplastic.errors import DataError
 
 
 def classify(
@@ -54,6 +56,8 @@ def classify(
     ] = False,
 ) -> None:
     """Learn features from all rows and classes from the labelled ones, and classify every row."""
+    import warnings
+
     import numpy as np
 
     from metaplastic import files
@@ -68,8 +72,9 @@ def classify(
     from metaplastic.cli.runtime import use_compilation_cache
     from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticClassifier, PlasticEncoder
+    from metaplastic.encoder.estimator import FEW
     from metaplastic.encoder.readouts import VOTERS
-    from metaplastic.errors import DataError, ModelFileError, unknown_name
+    from metaplastic.errors import ModelFileError, unknown_name
     from metaplastic.hub import load_rule
 
     check_output(out, (".csv", ".parquet"))
@@ -90,9 +95,12 @@ def classify(
     )
     rows = read_rows(data, split="all", options=options)
     check_numbers(rows.values, data)
-    if not quiet:
-        print_notes(data, rows.notes)
     assert rows.labels is not None
+    _check_classes(rows.labels, f"{data}, column {label!r}")
+    if not quiet:
+        few = ("few rows to learn features from",) if rows.values.shape[0] < FEW else ()
+        print_notes(data, (*rows.notes, *few))
+    warnings.filterwarnings("ignore", "PlasticEncoder.fit saw")  # it speaks of pipelines
     use_compilation_cache()
     encoder = PlasticEncoder(rule, random_state=seed, verbose=int(not quiet))
     classifier = PlasticClassifier(encoder, readout=readout)
@@ -134,3 +142,18 @@ def classify(
             typer.echo(f"cross-validated accuracy on those labels, {read}: {vote.accuracy:.3f}")
         else:
             typer.echo(f"{read}: accuracy not known, as some class has one label alone")
+
+
+def _check_classes(labels: Sequence[str | None], where: str) -> None:
+    """Raises `DataError` for labels that are measurements rather than classes."""
+    given = [text for text in labels if text is not None]
+    try:
+        numbers = [float(text) for text in given]
+    except ValueError:
+        return  # text
+    fraction = next((t for t, n in zip(given, numbers, strict=True) if n != round(n)), None)
+    if fraction is not None:
+        raise DataError(
+            f"{where}: {fraction} is a number with a fraction, not a class; name the column of "
+            "classes by --label"
+        )
