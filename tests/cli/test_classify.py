@@ -38,6 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for i in range(120):
             writer.writerow([f"r{i}", *x[i], ["cat", "dog"][kind[i]] if i < 10 else ""])
     np.save("kind.npy", kind)
+    Path("inf.csv").write_text("a,kind\n" + "0.5,1\n0.7,inf\n" * 9)
     return tmp_path
 
 
@@ -85,6 +86,7 @@ def test_a_column_may_be_ignored_and_parquet_written(folder: Path, monkeypatch) 
         ((*ARGUMENTS, "--out", "c.csv", "--readout", "foo"), "unknown readout 'foo'"),
         ((*ARGUMENTS, "--out", "c.csv", "--seed", "4294967296"), "below 2^32"),
         (("t.csv", "--label", "a", "--ignore", "id,kind", "--out", "c.csv"), "not a class"),
+        (("inf.csv", "--label", "kind", "--out", "c.csv"), "inf is not a whole number"),
         (("none.csv", "--label", "kind", "--out", "c.csv"), "no such file"),
     ],
 )

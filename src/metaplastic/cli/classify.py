@@ -151,9 +151,9 @@ def _check_classes(labels: Sequence[str | None], where: str) -> None:
         numbers = [float(text) for text in given]
     except ValueError:
         return  # text
-    fraction = next((t for t, n in zip(given, numbers, strict=True) if n != round(n)), None)
+    fraction = next((t for t, n in zip(given, numbers, strict=True) if not n.is_integer()), None)
     if fraction is not None:
         raise DataError(
-            f"{where}: {fraction} is a number with a fraction, not a class; name the column of "
-            "classes by --label"
+            f"{where}: {fraction} is not a whole number, so not a class; name the column of classes "
+            "by --label"
         )

@@ -56,8 +56,8 @@ def evenness(columns: Moments) -> float:
     """How alike the variances v of those columns are that vary: (Σ v)² / (d Σ v²).
 
     It is 1 where all d are equal, and 1/d where one column has all of the variance. Columns of one
-    unit, as pixels, samples of a signal or answers coded 0 and 1, are at 0.47 to 1 (pictures of
-    digits 0.5 to 0.65); columns of different units mostly below 0.3.
+    unit, as pixels, samples of a signal or answers coded 0 and 1, come near 1; columns of different
+    units come near 1/d.
     """
     mean, std = np.abs(columns.mean), np.asarray(columns.std)
     varying = std[std > 1e-12 * mean]
