@@ -154,6 +154,6 @@ def _check_classes(labels: Sequence[str | None], where: str) -> None:
     fraction = next((t for t, n in zip(given, numbers, strict=True) if not n.is_integer()), None)
     if fraction is not None:
         raise DataError(
-            f"{where}: {fraction} is not a whole number, so not a class; name the column of classes "
-            "by --label"
+            f"{where}: {fraction} is not a whole number, so not a class; name the column of "
+            "classes by --label"
         )
