@@ -44,7 +44,7 @@ LONGEST = (
     "docs/test_tutorials.py",
     "evaluation/test_baselines.py",
     "meta/test_memory.py",
-    "rules/test_widening.py",
+    "rules/test_grow.py",
     "rules/test_local.py",
     "cli/test_study.py",
     "benchmarks/test_rivals.py",

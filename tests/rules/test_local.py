@@ -41,8 +41,7 @@ def _problem(seed: int, backward: bool = False) -> tuple[Phi, jax.Array]:
         0.3 * jax.random.normal(jax.random.fold_in(b_key, i), b.shape)
         for i, b in enumerate(phi.biases)
     )
-    phi = eqx.tree_at(lambda p: p.biases, phi, biases)
-    return phi, jax.random.normal(x_key, (BATCH, SIZES[0]))
+    return phi.replaced(biases=biases), jax.random.normal(x_key, (BATCH, SIZES[0]))
 
 
 @eqx.filter_jit
@@ -88,7 +87,7 @@ def _permuted(phi: Phi, orders: list[np.ndarray]) -> Phi:
         return tuple(w[orders[i]][:, orders[i + 1]] for i, w in enumerate(matrices))
 
     biases = tuple(b[orders[i + 1]] for i, b in enumerate(phi.biases))
-    return Phi(reorder(phi.weights), biases, reorder(phi.backward), phi.activation)
+    return phi.replaced(reorder(phi.weights), biases, reorder(phi.backward))
 
 
 @settings(max_examples=25, deadline=None)

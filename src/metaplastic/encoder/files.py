@@ -27,6 +27,7 @@ from metaplastic.encoder.inner_loop import layer_sizes
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
 from metaplastic.encoder.parameters import BATCH_SIZE, INNER_STEPS, Horizon
+from metaplastic.encoder.reading import layers_read
 from metaplastic.encoder.scale import LIMIT, InputScale
 from metaplastic.errors import ModelFileError, RuleFileError
 from metaplastic.hub import container
@@ -141,7 +142,7 @@ def plain(value: Any) -> Any:
 def _trees(encoder: PlasticEncoder) -> dict[str, Any]:
     statistics = encoder.network_.statistics
     return {
-        "phi": encoder.phi_,
+        "phi": _names_of(encoder.phi_),
         "rule": encoder.rule_,
         "state": encoder.rule_state_,
         "mean": [s.mean for s in statistics],
@@ -150,6 +151,11 @@ def _trees(encoder: PlasticEncoder) -> dict[str, Any]:
         f"activity.{part}": [getattr(s, part) for s in encoder.network_.activity or ()]
         for part in Statistics._fields
     }
+
+
+def _names_of(phi: Phi) -> dict[str, Any]:
+    """φ's arrays as files name them: weights.0, biases.0, backward.0 and so on."""
+    return {"weights": phi.weights, "biases": phi.biases, "backward": phi.backward}
 
 
 def load_encoder(path: str | PathLike[str], kind: type[E]) -> E:
@@ -189,7 +195,7 @@ def unpack(contents: container.Contents, where: str, kind: type[E], version: int
         raise ModelFileError(str(problem)) from None
     with jax.enable_x64(False):
         skeletons = {
-            "phi": phi,
+            "phi": _names_of(phi),
             "state": eqx.filter_eval_shape(rule.init, phi),
             "mean": [*phi.biases],
             "variance": [*phi.biases],
@@ -208,7 +214,8 @@ def unpack(contents: container.Contents, where: str, kind: type[E], version: int
     activity = [*map(Statistics, parts["activity.mean"], parts["activity.variance"])]
     scale, moments = _scale(facts, contents.arrays, where), _moments(facts, contents.arrays, where)
     encoder.rule = encoder._rule_given = rule if facts.rule_given is None else facts.rule_given
-    encoder.rule_, encoder.phi_, encoder.rule_state_ = rule, parts["phi"], parts["state"]
+    encoder.rule_, encoder.rule_state_ = rule, parts["state"]
+    encoder.phi_ = phi.replaced(**parts["phi"])
     encoder.network_ = network_of(encoder.phi_, statistics, scale, activity or None)
     encoder.scale_ = facts.scale if isinstance(facts.scale, str) else "global"
     encoder.score_curve_ = curve.astype(np.float64)
@@ -243,6 +250,7 @@ def _unfitted(kind: type[E], facts: _Facts, arrays: Arrays, version: int) -> tup
             setattr(encoder, name, tuple(given))
     encoder._validate_params()
     layer_sizes(1, encoder.hidden_layer_sizes, encoder.n_components)
+    layers_read(encoder.layers, len(facts.sizes) - 1)
     backward = any(name.startswith("phi.backward.") for name in arrays)
     with jax.enable_x64(False):
         phi = eqx.filter_eval_shape(

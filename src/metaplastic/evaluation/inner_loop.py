@@ -18,6 +18,7 @@ from metaplastic.base_model import (
     Statistics,
     features,
     initialise,
+    layer_features,
     population_statistics,
 )
 from metaplastic.blocks import Blocks
@@ -97,12 +98,8 @@ def _transform(network: Network, rows: Float[Array, "rows inputs"]) -> Float[Arr
 def _every_layer(
     network: Network, rows: Float[Array, "rows inputs"]
 ) -> tuple[Float[Array, "rows units"], ...]:
-    """x^1 to x^L; what they have in common is computed once."""
-    phi, statistics, x = network.phi, network.statistics, rows[:, network.permutation]
-    return tuple(
-        features(Phi(phi.weights[:n], phi.biases[:n], (), phi.activation), x, statistics[:n])
-        for n in range(1, len(phi.weights) + 1)
-    )
+    """x^1 to x^L."""
+    return layer_features(network.phi, rows[:, network.permutation], network.statistics)[1:]
 
 
 @eqx.filter_jit

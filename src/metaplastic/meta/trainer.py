@@ -24,7 +24,7 @@ from metaplastic.meta.reporter import Reporter
 from metaplastic.meta.run_dir import RunDir, on_ladder
 from metaplastic.meta.validation import Validator
 from metaplastic.objectives import make_objective
-from metaplastic.rules import Rule, make_rule, widen
+from metaplastic.rules import Rule, make_rule
 
 HOPELESS = 10  # meta-steps in a row without one finite gradient
 VALIDATION_SEED = 2**31
@@ -218,7 +218,7 @@ def _starting_rule(config: MetaTrainConfig) -> Rule:
         return fresh
     rule = hub.load_rule(config.rule.start)
     try:
-        return widen(rule, fresh)
+        return rule.grow(fresh)
     except ConfigError as error:
         raise ConfigError(f"rule.start {config.rule.start!r}: {error}") from None
 

@@ -10,7 +10,6 @@ from metaplastic.errors import unknown_name
 from metaplastic.rules.hebbian import Hebbian
 from metaplastic.rules.local import Local
 from metaplastic.rules.rule import Rule, RuleState
-from metaplastic.rules.widening import widen
 
 RULES: dict[str, type[Rule]] = {rule.name: rule for rule in (Local, Hebbian)}
 
@@ -22,4 +21,4 @@ def make_rule(name: str, key: PRNGKeyArray, **settings: Any) -> Rule:
     return RULES[name].create(key, **settings)
 
 
-__all__ = ["RULES", "Hebbian", "Local", "Rule", "RuleState", "make_rule", "widen"]
+__all__ = ["RULES", "Hebbian", "Local", "Rule", "RuleState", "make_rule"]

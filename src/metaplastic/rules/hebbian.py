@@ -8,6 +8,7 @@ It proves the interface and serves as a baseline.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from metaplastic.base_model import Phi, forward, unit_norm
+from metaplastic.base_model import Phi, fold, forward, unit_norm
 from metaplastic.rules.lateral import correlation, standardise_units
 from metaplastic.rules.rule import Rule, RuleState, validated
 
@@ -56,15 +57,16 @@ class Hebbian(Rule):
     ) -> tuple[Phi, RuleState]:
         activity = forward(phi, x)
         rate = self.config.inner_step / (1.0 + state.age.astype(x.dtype) / self.config.half_life)
-        weights = []
-        for layer, w in enumerate(phi.weights):
-            below = standardise_units(activity.x[layer])
-            above = standardise_units(below @ w)
-            explained = (above @ w.T) / w.shape[1] ** 0.5
-            change = (below - self.subspace * explained).T @ above / x.shape[0]
-            lateral = correlation(above).after(w)
-            change = change - self.decorrelation * lateral
+        layers = []
+        for layer, x_below in zip(phi.layers, activity.x, strict=False):
+            below = standardise_units(fold(x_below))
+            above = standardise_units(fold(layer.linear(below.reshape(x_below.shape))))
+            explained = layer.send_back(above[None])[0] / layer.fan_out**0.5
+            change = layer.correlate((below - self.subspace * explained)[None], above[None])
+            lateral = correlation(above).after(layer.weight)
+            change = change / above.shape[0] - self.decorrelation * lateral
             size = jnp.sqrt(jnp.sum(change * change, axis=0, keepdims=True) + 1e-6)
-            weights.append(unit_norm(w + rate * change / size))
-        phi = Phi(tuple(weights), phi.biases, phi.backward, phi.activation)
+            weight = unit_norm(layer.weight + rate * change / size)
+            layers.append(dataclasses.replace(layer, weight=weight))
+        phi = dataclasses.replace(phi, layers=tuple(layers))
         return phi, RuleState(age=state.age + 1)

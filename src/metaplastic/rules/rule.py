@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from pydantic import BaseModel, ValidationError
 
 from metaplastic.base_model import Phi
-from metaplastic.errors import config_error
+from metaplastic.errors import ConfigError, config_error
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -62,6 +62,17 @@ class Rule(eqx.Module):
         """The state at the start of an unroll."""
         del phi
         return RuleState(age=jnp.zeros((), jnp.int32))
+
+    def grow(self, fresh: Rule) -> Rule:
+        """This rule with the larger settings of `fresh`, whose θ is freshly drawn, its updates as
+        they were; of its very settings, the rule itself. Raises `ConfigError` on a difference that
+        a rule of this kind cannot grow over."""
+        if (self.name, self.settings) == (fresh.name, fresh.settings):
+            return self
+        raise ConfigError(
+            f"a rule of kind {self.name!r} with settings {self.settings} can't become one of kind "
+            f"{fresh.name!r} with {fresh.settings}; give rule.name and rule.settings as they are"
+        )
 
     @abc.abstractmethod
     def update(

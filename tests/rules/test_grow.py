@@ -12,7 +12,7 @@ import pytest
 
 from metaplastic.base_model import Phi, initialise
 from metaplastic.errors import ConfigError
-from metaplastic.rules import Rule, make_rule, widen
+from metaplastic.rules import Rule, make_rule
 
 SIZES = (7, 6, 5, 4)
 FEW = (7, 5, 4)  # where no middle layer is needed
@@ -47,7 +47,7 @@ def _weights(rule: Rule, sizes: tuple[int, ...] = FEW) -> jax.Array:
 def test_a_widened_rule_makes_the_same_updates_and_its_new_units_learn() -> None:
     small = _drawn(make_rule("local", jax.random.key(0), **SETTINGS), 1)
     fresh = make_rule("local", jax.random.key(3), **{**SETTINGS, "hidden": 7})
-    wide = widen(small, fresh)
+    wide = small.grow(fresh)
     assert wide.settings == fresh.settings
     (_, made), gradient = _gradient(wide, FEW)
     np.testing.assert_allclose(made, _weights(small), atol=2e-6)
@@ -61,14 +61,14 @@ def test_a_widened_rule_makes_the_same_updates_and_its_new_units_learn() -> None
 def test_a_rule_given_the_subspace_term_makes_the_same_updates_where_that_weighs_nothing() -> None:
     plain = _drawn(make_rule("local", jax.random.key(0), **SETTINGS), 1)
     fresh = make_rule("local", jax.random.key(3), **SETTINGS, subspace=True)
-    grown = widen(plain, fresh)
+    grown = plain.grow(fresh)
     assert grown.settings == fresh.settings
     np.testing.assert_array_equal(grown.term_weights[:, 3], [0.0, 0.0, 1.0])
     without = dataclasses.replace(grown, term_weights=grown.term_weights.at[:, 3].set(0.0))
     np.testing.assert_allclose(_weights(without), _weights(plain), atol=2e-6)
     assert float(jnp.max(jnp.abs(_weights(grown) - _weights(plain)))) > 1e-3
     with pytest.raises(ConfigError, match="subspace = true"):
-        widen(grown, make_rule("local", jax.random.key(3), **SETTINGS))
+        grown.grow(make_rule("local", jax.random.key(3), **SETTINGS))
 
 
 @jax.jit
@@ -81,7 +81,7 @@ def _first_step(rule: Rule) -> Phi:
 def test_a_rule_given_resting_biases_begins_with_middle_layers_as_the_top_one() -> None:
     plain = _drawn(make_rule("local", jax.random.key(0), **SETTINGS, subspace=True), 1)
     fresh = make_rule("local", jax.random.key(3), **SETTINGS, subspace=True, resting_bias=True)
-    grown = widen(plain, fresh)
+    grown = plain.grow(fresh)
     assert grown.settings == fresh.settings
     np.testing.assert_array_equal(grown.term_weights[1], plain.term_weights[2])
     # the weights of the first and the top layer, whose terms stay
@@ -98,7 +98,7 @@ def test_a_rule_given_resting_biases_begins_with_middle_layers_as_the_top_one() 
 
 def test_a_rule_of_the_very_settings_stays_as_it_is() -> None:
     rule = make_rule("local", jax.random.key(0), **SETTINGS)
-    assert widen(rule, make_rule("local", jax.random.key(1), **SETTINGS)) is rule
+    assert rule.grow(make_rule("local", jax.random.key(1), **SETTINGS)) is rule
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,7 @@ def test_a_rule_of_the_very_settings_stays_as_it_is() -> None:
 def test_nothing_else_may_differ(fresh: Rule) -> None:
     rule = make_rule("local", jax.random.key(0), **SETTINGS)
     with pytest.raises(
-        ConfigError, match="larger hidden, subspace = true or resting_bias = true, and all else"
+        ConfigError,
+        match=r"larger hidden, subspace = true or resting_bias = true, more parts, and all else",
     ):
-        widen(rule, fresh)
+        rule.grow(fresh)

@@ -1,0 +1,68 @@
+"""Layer kind `dense`: every unit reads all that is below."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from pydantic import Field
+
+from metaplastic.base_model.connection import Connection, Shape
+
+
+class Dense(Connection):
+    """`a = x W`, W (N_{l-1}, N_l). A map below is flattened, position by position.
+
+    With `pool`, a map below is first averaged over a grid of `pool` × `pool` regions.
+    """
+
+    kind: ClassVar[str] = "dense"
+
+    pool: int | None = Field(
+        default=None,
+        ge=1,
+        description="average a map below over a grid of so many regions a side; none: every "
+        "position is read",
+    )
+
+    def above(self, below: Shape) -> Shape:
+        return (self.units,)
+
+    def fan_in(self, below: Shape) -> int:
+        return math.prod(pooled_shape(below, self.pool))
+
+    def linear(
+        self, x: Float[Array, "batch *below"], w: Float[Array, "fan_in units"]
+    ) -> Float[Array, "batch units"]:
+        if self.pool is not None:
+            x = pool(x, self.pool)
+        return x.reshape(x.shape[0], -1) @ w
+
+
+def pool(x: Float[Array, "batch *shape"], grid: int) -> Float[Array, "batch *pooled"]:
+    """The mean of a map (batch, height, width, units) over each of grid × grid regions, which
+    overlap by a row where they do not divide it. Vectors are returned as they are."""
+    if x.ndim != 4:
+        return x
+    rows, columns = (jnp.asarray(_regions(n, grid), x.dtype) for n in x.shape[1:3])
+    return jnp.einsum("gh,bhwc,kw->bgkc", rows, x, columns)
+
+
+def pooled_shape(shape: Shape, grid: int | None) -> Shape:
+    """The shape of one example once it is pooled; as it is without a grid."""
+    if grid is None or len(shape) != 3:
+        return shape
+    return (min(grid, shape[0]), min(grid, shape[1]), shape[2])
+
+
+def _regions(length: int, grid: int) -> np.ndarray:
+    """Means over regions of a side, (grid, length)."""
+    grid = min(grid, length)
+    weights = np.zeros((grid, length))
+    for i in range(grid):
+        region = slice(i * length // grid, -(-(i + 1) * length // grid))
+        weights[i, region] = 1.0 / (region.stop - region.start)
+    return weights

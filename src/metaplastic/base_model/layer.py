@@ -1,0 +1,98 @@
+"""A layer of φ: its weights, and what rules need of its linear map.
+
+All of it follows from linearity, by the transposes of `Connection.linear` in its two arguments, so
+that a rule is written once for every kind of layer. Planes are stacks (channels, batch · positions,
+units) of one number per unit, example and position.
+"""
+
+from __future__ import annotations
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from metaplastic.base_model.connection import Connection, Shape
+
+
+class Layer(eqx.Module):
+    """W^l, b^l and, where the rule sends its errors back through weights of their own, V^l."""
+
+    weight: Float[Array, "fan_in units"]
+    bias: Float[Array, " units"]
+    backward: Float[Array, "fan_in units"] | None
+    connection: Connection = eqx.field(static=True)
+    below: Shape = eqx.field(static=True)
+
+    @property
+    def above(self) -> Shape:
+        """The shape of one example's activity."""
+        return self.connection.above(self.below)
+
+    @property
+    def fan_in(self) -> int:
+        """Weights of one receptive field."""
+        return self.connection.fan_in(self.below)
+
+    @property
+    def fan_out(self) -> float:
+        """Weights that leave one unit below at one position, on average."""
+        weights = self.fan_in * math.prod(self.above)
+        return weights / math.prod(self.below)
+
+    @property
+    def units_below(self) -> int:
+        """N_{l-1}: units of the layer that this one reads."""
+        return self.below[-1]
+
+    def linear(
+        self, x: Float[Array, "batch *below"], w: Float[Array, "fan_in units"] | None = None
+    ) -> Float[Array, "batch *above"]:
+        """`x W`, by the layer's own weights or by those given."""
+        return self.connection.linear(x, self.weight if w is None else w)
+
+    def correlate(
+        self,
+        pre: Float[Array, "channels cells_below units_below"],
+        post: Float[Array, "channels cells_above units"],
+    ) -> Float[Array, "fan_in units"]:
+        """Σ_{c,b} pre_{cbi} post_{cbj} for every weight (i, j): the transpose of `linear` in W.
+
+        A weight that many positions share gathers their products.
+        """
+        x, a = self._unfold(pre, self.below), self._unfold(post, self.above)
+        (w,) = jax.linear_transpose(lambda w: self.linear(x, w), self.weight)(a)
+        return w
+
+    def send_back(
+        self,
+        planes: Float[Array, "channels cells_above units"],
+        w: Float[Array, "fan_in units"] | None = None,
+    ) -> Float[Array, "channels cells_below units_below"]:
+        """`planes W^T`: the transpose of `linear` in x, by the layer's own weights or others."""
+        a = self._unfold(planes, self.above)
+        like = jax.ShapeDtypeStruct((a.shape[0], *self.below), a.dtype)
+        (x,) = jax.linear_transpose(lambda x: self.linear(x, w), like)(a)
+        return x.reshape(planes.shape[0], -1, self.units_below)
+
+    def outgoing(self, w: Float[Array, "fan_in units"]) -> Float[Array, "kernel below above"]:
+        """Weights by the unit below that they leave; kernel counts positions of a receptive
+        field."""
+        return w.reshape(-1, self.units_below, w.shape[-1])
+
+    def _unfold(
+        self, planes: Float[Array, "channels cells units"], shape: Shape
+    ) -> Float[Array, "examples *shape"]:
+        return planes.reshape(-1, *shape)
+
+
+def fold(x: Float[Array, "batch *shape"]) -> Float[Array, "cells units"]:
+    """Activity with its positions among its examples: a unit's values on everything it saw."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def unit_norm(w: Float[Array, "fan_in units"]) -> Float[Array, "fan_in units"]:
+    """`w` with every receptive field (column) scaled to norm one."""
+    return w * jax.lax.rsqrt(jnp.sum(w * w, axis=-2, keepdims=True) + 1e-12)

@@ -1,0 +1,168 @@
+"""The base model φ: layers with batch norm, as a pytree (paper A.1).
+
+`z^l = BN(x^{l-1} W^l) + b^l` and `x^l = act(z^l)`, plus x^{l-s} in a residual layer; the features
+are `x^L`. Batch norm comes before the bias and uses the minibatch's own statistics; a fitted model
+keeps statistics of its own (`population_statistics`), so that one row gives the same features alone
+as in a batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from metaplastic.base_model.activations import get_activation
+from metaplastic.base_model.batch_norm import Statistics, normalise, statistics_of
+from metaplastic.base_model.dense import pool
+from metaplastic.base_model.layer import Layer, unit_norm
+from metaplastic.base_model.spec import ModelSpec, perceptron
+
+
+class Phi(eqx.Module):
+    """The base model's parameters, changed by the inner loop: `layers[l]` holds W^{l+1}, b^{l+1}
+    and, where the rule needs it, V^{l+1}. `spec` describes its shape."""
+
+    layers: tuple[Layer, ...]
+    spec: ModelSpec = eqx.field(static=True)
+
+    @property
+    def weights(self) -> tuple[Float[Array, "fan_in units"], ...]:
+        """W^1 to W^L."""
+        return tuple(layer.weight for layer in self.layers)
+
+    @property
+    def biases(self) -> tuple[Float[Array, " units"], ...]:
+        """b^1 to b^L."""
+        return tuple(layer.bias for layer in self.layers)
+
+    @property
+    def backward(self) -> tuple[Float[Array, "fan_in units"], ...]:
+        """V^1 to V^L; empty where errors go back through W^T."""
+        return tuple(layer.backward for layer in self.layers if layer.backward is not None)
+
+    @property
+    def activation(self) -> str:
+        """The activation of every layer."""
+        return self.spec.activation
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """(N_0, ..., N_L): numbers that each layer is read as."""
+        return self.spec.widths
+
+    def replaced(
+        self,
+        weights: Sequence[Array] | None = None,
+        biases: Sequence[Array] | None = None,
+        backward: Sequence[Array] | None = None,
+    ) -> Phi:
+        """φ with other weights, biases or backward weights, layer by layer."""
+        given = {"weight": weights, "bias": biases, "backward": backward or None}
+        layers = tuple(
+            dataclasses.replace(
+                layer, **{name: of[i] for name, of in given.items() if of is not None}
+            )
+            for i, layer in enumerate(self.layers)
+        )
+        return dataclasses.replace(self, layers=layers)
+
+
+class Activity(NamedTuple):
+    """Post- and pre-activations of every layer, (batch, *shape); x[0] and z[0] are the input."""
+
+    x: tuple[Float[Array, "batch *shape"], ...]
+    z: tuple[Float[Array, "batch *shape"], ...]
+
+
+def initialise(
+    key: PRNGKeyArray,
+    model: ModelSpec | Iterable[int],
+    activation: str = "relu",
+    *,
+    backward: bool = False,
+) -> Phi:
+    """A random φ with receptive fields of unit norm and zero biases.
+
+    Batch norm makes the scale of a receptive field irrelevant to the features, so unit norm loses
+    nothing. `model` describes the base model; sizes (N_0, ..., N_L) stand for a perceptron of that
+    `activation`. Raises `ConfigError` on sizes that make none, or an unknown activation.
+    """
+    spec = model if isinstance(model, ModelSpec) else perceptron(model, activation)
+    shapes = spec.shapes
+
+    def receptive_fields(key: PRNGKeyArray) -> list[Array]:
+        keys = jax.random.split(key, len(spec.layers))
+        return [
+            unit_norm(jax.random.normal(k, (layer.fan_in(below), layer.units)))
+            for k, layer, below in zip(keys, spec.layers, shapes, strict=False)
+        ]
+
+    forward_key, backward_key = jax.random.split(key)
+    weights = receptive_fields(forward_key)
+    others = receptive_fields(backward_key) if backward else [None] * len(weights)
+    layers = [
+        Layer(w, jnp.zeros(connection.units), v, connection, below)
+        for w, v, connection, below in zip(weights, others, spec.layers, shapes, strict=False)
+    ]
+    return Phi(tuple(layers), spec)
+
+
+def forward(phi: Phi, x: Float[Array, "batch inputs"]) -> Activity:
+    """Every x^l and z^l, with batch norm over the minibatch `x`, whose rows are flat."""
+    return _run(phi, x, None)[0]
+
+
+def features(
+    phi: Phi,
+    x: Float[Array, "batch inputs"],
+    statistics: Sequence[Statistics] | None = None,
+) -> Float[Array, "batch features"]:
+    """x^L as a matrix. Batch norm over `x` itself, or by the `statistics` given (one per layer)."""
+    return read(phi, _run(phi, x, statistics)[0].x[-1])
+
+
+def layer_features(
+    phi: Phi,
+    x: Float[Array, "batch inputs"],
+    statistics: Sequence[Statistics] | None = None,
+) -> tuple[Float[Array, "batch width"], ...]:
+    """The inputs and x^1 to x^L, a matrix each. Batch norm as in `features`."""
+    _, *above = _run(phi, x, statistics)[0].x
+    return (x, *(read(phi, of_layer) for of_layer in above))
+
+
+def read(phi: Phi, x: Float[Array, "batch *shape"]) -> Float[Array, "batch width"]:
+    """A layer's activity as a matrix; a map is averaged over the regions that φ's spec names."""
+    if phi.spec.pool is not None:
+        x = pool(x, phi.spec.pool)
+    return x.reshape(x.shape[0], -1)
+
+
+def population_statistics(phi: Phi, x: Float[Array, "batch inputs"]) -> tuple[Statistics, ...]:
+    """The batch-norm statistics of every layer over `x`, layer by layer."""
+    return _run(phi, x, None)[1]
+
+
+def _run(
+    phi: Phi, x: Array, statistics: Sequence[Statistics] | None
+) -> tuple[Activity, tuple[Statistics, ...]]:
+    """Every layer's activity, and the batch-norm statistics used."""
+    act = get_activation(phi.activation)
+    x = x.reshape(x.shape[0], *phi.spec.inputs)
+    xs, zs, used = [x], [x], []
+    for number, layer in enumerate(phi.layers):
+        a = layer.linear(xs[-1])
+        used.append(statistics_of(a) if statistics is None else statistics[number])
+        z = normalise(a, used[-1]) + layer.bias.reshape((1,) * (a.ndim - 1) + (-1,))
+        post = act(z)
+        if layer.connection.skip:
+            post = post + xs[number + 1 - layer.connection.skip]
+        xs.append(post)
+        zs.append(z)
+    return Activity(tuple(xs), tuple(zs)), tuple(used)

@@ -1,0 +1,139 @@
+"""The description of a base model: typed, JSON-able, and all there is to its shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+
+from metaplastic.base_model.activations import get_activation
+from metaplastic.base_model.connection import Connection, Shape
+from metaplastic.base_model.conv import Conv
+from metaplastic.base_model.dense import Dense, pooled_shape
+from metaplastic.errors import ConfigError, config_error, unknown_name
+
+LAYERS: dict[str, type[Connection]] = {kind.kind: kind for kind in (Dense, Conv)}
+
+
+def _connection(given: Any) -> Connection:
+    if isinstance(given, Connection):
+        return given
+    if not isinstance(given, Mapping):
+        raise ValueError("a layer is a table with a kind and units, as {kind: dense, units: 64}")
+    kind = given.get("kind", "dense")
+    if kind not in LAYERS:
+        raise ValueError(str(unknown_name("layer kind", str(kind), LAYERS)))
+    return LAYERS[kind](**{name: value for name, value in given.items() if name != "kind"})
+
+
+def _table(layer: Connection) -> dict[str, Any]:
+    return {"kind": layer.kind, **layer.model_dump(exclude_defaults=True)}
+
+
+LayerSpec = Annotated[Connection, BeforeValidator(_connection), PlainSerializer(_table)]
+
+
+class ModelSpec(BaseModel):
+    """A base model: the shape of its inputs, its layers from below, and how it is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inputs: tuple[int, ...] = Field(description="(N_0,), or (height, width, channels) of images")
+    layers: tuple[LayerSpec, ...] = Field(min_length=1, description="from the first to the top")
+    activation: str = Field(default="relu", description="of every layer")
+    pool: int | None = Field(
+        default=None,
+        ge=1,
+        description="maps are read as means over a grid of so many regions a side; none: every "
+        "position is a feature",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> ModelSpec:
+        try:
+            get_activation(self.activation)
+            if len(self.inputs) not in (1, 3) or min(self.inputs) < 1:
+                raise ConfigError(
+                    f"inputs {self.inputs}: need (inputs,) or (height, width, channels), all >= 1"
+                )
+            shapes = self.shapes
+            for number, layer in enumerate(self.layers, start=1):
+                if layer.skip > number or (
+                    layer.skip and shapes[number - layer.skip] != shapes[number]
+                ):
+                    raise ConfigError(
+                        f"layer {number}: skip {layer.skip} needs a layer of shape "
+                        f"{shapes[number]} so many layers below; shapes are {shapes}"
+                    )
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Shapes of one example's x^0 to x^L."""
+        shapes = [tuple(self.inputs)]
+        for layer in self.layers:
+            shapes.append(layer.above(shapes[-1]))
+        return tuple(shapes)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Numbers that each of x^0 to x^L is read as: units, times regions of a map."""
+        of_inputs, *shapes = self.shapes
+        return (math.prod(of_inputs), *(math.prod(pooled_shape(s, self.pool)) for s in shapes))
+
+    def __str__(self) -> str:
+        names = ["x".join(map(str, self.inputs))]
+        for layer in self.layers:
+            name = str(layer.units)
+            if isinstance(layer, Conv):
+                name = f"{layer.kernel}x{layer.kernel}x{name}" + (
+                    f"/{layer.stride}" if layer.stride > 1 else ""
+                )
+            names.append(name + (f"+{layer.skip}" if layer.skip else ""))
+        text = "-".join(names)
+        return text if self.activation == "relu" else f"{text} {self.activation}"
+
+
+def perceptron(sizes: Iterable[int], activation: str = "relu") -> ModelSpec:
+    """A multi-layer perceptron of `sizes` (N_0, ..., N_L). Raises `ConfigError` on fewer than two
+    sizes, a size below one, or an unknown activation."""
+    sizes = tuple(sizes)
+    get_activation(activation)
+    if len(sizes) < 2 or any(n < 1 for n in sizes):
+        raise ConfigError(
+            f"layer sizes {sizes}: need an input size and at least one layer, all >= 1"
+        )
+    return ModelSpec(
+        inputs=sizes[:1], layers=tuple(Dense(units=n) for n in sizes[1:]), activation=activation
+    )
+
+
+def residual_perceptron(
+    n_inputs: int, width: int, blocks: int, n_features: int, activation: str = "relu"
+) -> ModelSpec:
+    """A perceptron whose middle layers each add to the one below: `width` units in the first layer
+    and in `blocks` residual layers, then `n_features` units."""
+    middle = (Dense(units=width, skip=1),) * blocks
+    layers = (Dense(units=width), *middle, Dense(units=n_features))
+    return ModelSpec(inputs=(n_inputs,), layers=layers, activation=activation)
+
+
+def parse_model(table: Mapping[str, Any]) -> ModelSpec:
+    """A model from nested tables, as JSON or TOML give them; raises `ConfigError` that names every
+    wrong field."""
+    try:
+        return ModelSpec.model_validate(table)
+    except ValidationError as error:
+        raise config_error(error, "base model") from None

@@ -1,0 +1,204 @@
+"""The terms of a weight change. To add one: a class, and a line in `TERMS`.
+
+A term is a matrix (fan-in, units) like the weights, in units of the receptive fields' rms. All but
+`subspace` are bounded, then mixed with weights that θ holds (see `weight_change`). W below has
+receptive fields of unit norm, `w = √n W` their entries in units of rms, n being the fan-in.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from metaplastic.base_model import Layer, fold
+from metaplastic.rules import lateral
+from metaplastic.rules.local.step import PLACES
+
+
+class Link(NamedTuple):
+    """A layer's weights, and what the units at their two ends say.
+
+    `pre` (C channels) is centred over cells. `x` is the activity below, (batch, *below);
+    `x_hat` the standardised activity above, `correlation` that of the units above.
+    """
+
+    layer: Layer
+    x: Float[Array, "batch *below"]
+    pre: Float[Array, "C cells_below units_below"]
+    post: Float[Array, "C cells units"]
+    x_hat: Float[Array, "cells units"]
+    correlation: lateral.Correlation
+
+    @property
+    def w(self) -> Float[Array, "fan_in units"]:
+        """Weights in units of their receptive field's rms."""
+        return self.layer.weight * self.layer.fan_in**0.5
+
+
+class Term(abc.ABC):
+    """One named change of a layer's weights."""
+
+    name: ClassVar[str]
+    optional: ClassVar[bool] = False  # off unless a rule's settings ask for it
+    bounded: ClassVar[bool] = True
+    first_weight: ClassVar[float] = 0.0  # in a fresh rule
+
+    @abc.abstractmethod
+    def __call__(self, link: Link) -> Float[Array, "fan_in units"]:
+        """The change, in units of rms."""
+
+
+class LowRank(Term):
+    """`n^¼ Σ_cb pre_cbi post_cbj / (B √C)`: what the update networks at both ends say
+    (paper A.2)."""
+
+    name = "low_rank"
+    first_weight = 1.0
+
+    def __call__(self, link: Link) -> Float[Array, "fan_in units"]:
+        channels, cells, _ = link.post.shape
+        change = link.layer.correlate(link.pre, link.post) / (cells * channels**0.5)
+        return change * link.layer.fan_in**0.25
+
+
+class Decorrelation(Term):
+    """`-w corr(x^l)`, correlations between different units of a group."""
+
+    name = "decorrelation"
+    first_weight = 0.03
+
+    def __call__(self, link: Link) -> Float[Array, "fan_in units"]:
+        return -link.correlation.after(link.w)
+
+
+class Decay(Term):
+    """`-w |w|`: large weights shrink."""
+
+    name = "decay"
+
+    def __call__(self, link: Link) -> Float[Array, "fan_in units"]:
+        w = link.w
+        return -w * jnp.abs(w)
+
+
+class Subspace(Term):
+    """Oja's subspace rule (see `subspace`)."""
+
+    name = "subspace"
+    optional = True
+    # near its fixed point it must be as small as it is
+    bounded = False
+    first_weight = 1.0
+
+    def __call__(self, link: Link) -> Float[Array, "fan_in units"]:
+        return subspace(link.layer, link.x)
+
+
+class Hebbian(Term):
+    """`corr(x^{l-1}, x^l)`: plain Hebbian learning (released variant)."""
+
+    name = "hebbian"
+    optional = True
+
+    def __call__(self, link: Link) -> Float[Array, "fan_in units"]:
+        below = lateral.standardise_units(fold(link.x))
+        change = link.layer.correlate(below[None], link.x_hat[None]) / link.x_hat.shape[0]
+        return change * link.layer.fan_in**0.25
+
+
+class Growth(Term):
+    """`w`: a receptive field keeps, or with a negative weight gives up, what it has (released
+    variant)."""
+
+    name = "growth"
+    optional = True
+
+    def __call__(self, link: Link) -> Float[Array, "fan_in units"]:
+        return link.w
+
+
+class GatedLowRank(Term):
+    """`low_rank · exp(-w²)`: weights that are small already change most (released variant)."""
+
+    name = "gated_low_rank"
+    optional = True
+
+    def __call__(self, link: Link) -> Float[Array, "fan_in units"]:
+        return LowRank()(link) * jnp.exp(-(link.w**2))
+
+
+class ScaledLowRank(Term):
+    """`low_rank · w`: multiplicative change (released variant)."""
+
+    name = "scaled_low_rank"
+    optional = True
+
+    def __call__(self, link: Link) -> Float[Array, "fan_in units"]:
+        return LowRank()(link) * link.w
+
+
+# in the order of θ's term weights
+TERMS: dict[str, Term] = {
+    term.name: term
+    for term in (
+        LowRank(),
+        Decorrelation(),
+        Decay(),
+        Subspace(),
+        Hebbian(),
+        Growth(),
+        GatedLowRank(),
+        ScaledLowRank(),
+    )
+}
+
+
+def first_weights(
+    terms: Sequence[Term], *, by_place: bool, middle_as_top: bool
+) -> Float[Array, "*places terms"]:
+    """Term weights of a fresh rule; by place, the subspace term begins in the top layer, and in
+    middle layers if these begin as the top one."""
+    mixture = np.array([term.first_weight for term in terms], np.float32)
+    if not by_place:
+        return jnp.array(mixture)
+    mixture = np.tile(mixture, (PLACES, 1))
+    for column, term in enumerate(terms):
+        if isinstance(term, Subspace):
+            mixture[:, column] = [0.0, float(middle_as_top), 1.0]
+    return jnp.array(mixture)
+
+
+def weight_change(
+    link: Link, terms: Sequence[Term], weights: Float[Array, " terms"]
+) -> Float[Array, "fan_in units"]:
+    """`bound(Σ_t weights_t bound(term_t))`, its rms below 1 over each receptive field."""
+    changes = [_bounded(term(link)) if term.bounded else term(link) for term in terms]
+    return _bounded(jnp.einsum("t,tmn->mn", weights, jnp.stack(changes)))
+
+
+def subspace(layer: Layer, x: Float[Array, "batch *below"]) -> Float[Array, "fan_in units"]:
+    """Oja's subspace rule, `(cov(x, y) - W cov(y)) √n / mean var(y)` with `y = x W`, which keeps in
+    a layer as much as it can of the variance below it (Oja, 1989, "Neural networks, principal
+    components, and subspaces").
+
+    Zero where W spans an invariant subspace of cov(x) with orthonormal columns. Covariances
+    between units above count within groups only, as every lateral term.
+    """
+    axes = tuple(range(x.ndim - 1))
+    centred = x - jnp.mean(x, axis=axes, keepdims=True)
+    y = fold(layer.linear(centred))
+    spread = jnp.mean(y * y) + 1e-6
+    towards = layer.correlate(fold(centred)[None], y[None]) / y.shape[0]
+    w = layer.weight
+    return (towards - lateral.covariance(y).after(w)) * (layer.fan_in**0.5 / spread)
+
+
+def _bounded(change: Float[Array, "fan_in units"]) -> Float[Array, "fan_in units"]:
+    """Keeps small changes as they are and holds the rms over a receptive field below 1."""
+    return change * jax.lax.rsqrt(1.0 + jnp.mean(change * change, axis=0, keepdims=True))

@@ -1,0 +1,182 @@
+"""Parts of rule `local`: each can be left out, switched off and added, by name.
+
+Nothing here is compiled as a whole: variants share the small operations they are made of.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metaplastic import hub
+from metaplastic.base_model import Phi, fold, forward, initialise
+from metaplastic.errors import ConfigError
+from metaplastic.rules import RuleState, make_rule
+from metaplastic.rules.lateral import standardise_units
+from metaplastic.rules.local import Local
+from metaplastic.rules.local.senses import SENSES, view_of
+from metaplastic.rules.local.settings import NETWORK_PARTS
+from metaplastic.rules.local.terms import TERMS, Link
+from metaplastic.rules.local.update_network import AXES, labels
+
+SIZES = (5, 4, 3)
+SETTINGS = {"hidden": 4, "error_channels": 2, "readout_channels": 2}
+WHOLE = {**SETTINGS, "subspace": True, "resting_bias": True}
+OPTIONAL = [
+    name
+    for registry in (SENSES, TERMS)
+    for name, part in registry.items()
+    if part.optional and name not in ("first", "subspace")
+]
+PARTS = [name for name in (*SENSES, *TERMS, *NETWORK_PARTS) if name != "activity"]
+
+
+def _drawn(rule: Local, seed: int = 1) -> Local:
+    """θ drawn anew, also where it starts at zero."""
+    keys = iter(jax.random.split(jax.random.key(seed), 100))
+    return jax.tree.map(lambda a: a + 0.3 * jax.random.normal(next(keys), a.shape), rule)
+
+
+@functools.cache
+def _everything() -> Local:
+    """A rule of all parts there are, at random."""
+    rule = make_rule("local", jax.random.key(0), **WHOLE, extra=OPTIONAL)
+    assert isinstance(rule, Local)
+    return _drawn(rule)
+
+
+@functools.cache
+def _problem() -> tuple[Phi, jax.Array]:
+    phi = initialise(jax.random.key(2), SIZES)
+    phi = phi.replaced(biases=[0.3 * jnp.arange(1.0, n + 1) for n in SIZES[1:]])
+    return phi, jax.random.normal(jax.random.key(3), (6, SIZES[0]))
+
+
+def _after(rule: Local) -> np.ndarray:
+    phi, x = _problem()
+    new, _ = rule.update(phi, RuleState(age=jnp.array(7)), x)
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(new)])
+
+
+def _silenced(rule: Local, part: str) -> Local:
+    """The rule with zeros in all the rows and columns of θ that belong to a part."""
+    changed = {}
+    for name, axes in AXES.items():
+        array = getattr(rule, name)
+        for axis, of in zip(range(array.ndim)[-len(axes) :], axes, strict=True):
+            mine = [
+                i
+                for i, label in enumerate(labels(rule.config)[of])
+                if (of != "readouts" and part in label)
+                or (part == "statistics" and of == "statistics" and label[0] != "context")
+            ]
+            array = array.at[(slice(None),) * axis + (np.array(mine, int),)].set(0.0)
+        changed[name] = array
+    if part == "pooling":
+        changed["w_pooled"] = 0.0 * rule.w_pooled
+        changed["w_layer"] = 0.0 * rule.w_layer
+    return dataclasses.replace(rule, **changed)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_switched_off_is_as_if_its_theta_were_zero(part: str) -> None:
+    rule = _everything()
+    without = rule.ablated(part)
+    assert part in without.config.without or part in OPTIONAL
+    off = _after(without)
+    if part != "error":  # its readouts still drive the layers below
+        np.testing.assert_allclose(off, _after(_silenced(rule, part)), atol=2e-6)
+    assert np.abs(off - _after(rule)).max() > 1e-6
+    # and a rule that is created so has the same shape
+    fresh = make_rule("local", jax.random.key(5), **without.settings)
+    shapes = [leaf.shape for leaf in jax.tree.leaves(fresh)]
+    assert shapes == [leaf.shape for leaf in jax.tree.leaves(without)]
+
+
+@pytest.mark.parametrize("part", OPTIONAL)
+def test_a_part_that_is_added_changes_nothing_at_first_and_can_learn(part: str) -> None:
+    rule = _everything().ablated(*OPTIONAL)
+    fresh = make_rule("local", jax.random.key(6), **WHOLE, extra=[part])
+    grown = rule.grow(fresh)
+    np.testing.assert_allclose(_after(grown), _after(rule), atol=2e-6)
+    assert grown.settings == fresh.settings
+    assert np.abs(_after(_drawn(grown)) - _after(_drawn(grown).ablated(part))).max() > 1e-6
+
+
+def test_settings_name_only_what_is_not_as_usual_and_files_keep_parts(tmp_path) -> None:
+    plain = make_rule("local", jax.random.key(0), **SETTINGS)
+    assert not {"extra", "without", "learns"} & set(plain.settings)
+    rule = _everything().ablated("lateral", "decay")
+    hub.save_rule(rule, tmp_path / "rule.safetensors")
+    loaded = hub.load_rule(tmp_path / "rule.safetensors")
+    assert loaded.settings == rule.settings
+    np.testing.assert_array_equal(_after(loaded), _after(rule))
+
+
+def test_the_first_layer_alone() -> None:
+    phi, x = _problem()
+    rule = make_rule("local", jax.random.key(0), **SETTINGS, learns="first")
+    after = rule.update(phi, rule.init(phi), x)[0]
+    np.testing.assert_array_equal(after.weights[1], phi.weights[1])
+    whole = make_rule("local", jax.random.key(0), **SETTINGS).update(phi, rule.init(phi), x)[0]
+    np.testing.assert_array_equal(after.weights[0], whole.weights[0])
+
+
+def test_terms_of_the_released_variant_are_their_equations() -> None:
+    phi, x = _problem()
+    layer = phi.layers[0]
+    above = layer.linear(x)
+    pre, post = (jax.random.normal(jax.random.key(i), (2, 6, n)) for i, n in ((8, 5), (9, 4)))
+    link = Link(layer, x, pre, post, standardise_units(fold(above)), None)  # pyright: ignore
+    w = np.asarray(layer.weight) * 5**0.5
+    low_rank = sum(np.outer(pre[c, b], post[c, b]) for c in range(2) for b in range(6))
+    low_rank = low_rank / (6 * 2**0.5) * 5**0.25
+    x_hat, y_hat = (np.asarray(standardise_units(a), np.float64) for a in (x, above))
+    wanted = {
+        "low_rank": low_rank,
+        "hebbian": x_hat.T @ y_hat / 6 * 5**0.25,
+        "growth": w,
+        "gated_low_rank": low_rank * np.exp(-(w**2)),
+        "scaled_low_rank": low_rank * w,
+        "decay": -w * np.abs(w),
+    }
+    for name, value in wanted.items():
+        np.testing.assert_allclose(TERMS[name](link), value, atol=1e-5, err_msg=name)
+
+
+def test_neighbours_see_their_own_kind() -> None:
+    """Two clusters far apart: the mean of an example's neighbours is that of its cluster."""
+    rng = np.random.default_rng(0)
+    centres = np.repeat(np.array([[0.0] * 5, [9.0] * 5]), 4, axis=0)
+    x = jnp.asarray(centres + 0.1 * rng.standard_normal((8, 5)), jnp.float32)
+    phi = initialise(jax.random.key(2), SIZES)
+    view = view_of(phi, forward(phi, x), 1, None, jnp.array(0))
+    seen = np.asarray(SENSES["neighbours"](view))[0]
+    for first in (0, 4):
+        own = np.asarray(view.x)[first : first + 4]
+        # an example's own activity is left out
+        assert np.abs(seen[first] - own[1:].mean(axis=0)).max() < 0.2
+    assert np.abs(seen[0] - seen[4]).max() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"without": ["laterla"]}, "Did you mean 'lateral'"),
+        ({"without": ["activity"]}, "must stay"),
+        ({"without": ["subspace"]}, "cannot be named here"),
+        ({"without": ["low_rank", "decorrelation", "decay"]}, "at least one term"),
+        ({"without": ["error", "error"]}, "twice"),
+        ({"extra": ["lateral"]}, "cannot be named here"),
+        ({"extra": ["first"]}, "cannot be named here"),
+        ({"learns": "last"}, "learns"),
+    ],
+)
+def test_wrong_parts_are_named(settings: dict, named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        make_rule("local", jax.random.key(0), **SETTINGS, **settings)
