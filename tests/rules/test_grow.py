@@ -115,6 +115,7 @@ def test_nothing_else_may_differ(fresh: Rule) -> None:
     rule = make_rule("local", jax.random.key(0), **SETTINGS)
     with pytest.raises(
         ConfigError,
+        match="larger hidden, subspace = true or resting_bias = true, more parts, and all else",
         match=r"larger hidden, subspace = true or resting_bias = true, more parts, and all else",
     ):
         rule.grow(fresh)
