@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.base_model import Phi, forward, unit_norm
@@ -52,10 +52,10 @@ class Hebbian(Rule):
         return self.config.model_dump()
 
     def update(
-        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"]
+        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"], t: Int[Array, ""]
     ) -> tuple[Phi, RuleState]:
         activity = forward(phi, x)
-        rate = self.config.inner_step / (1.0 + state.age.astype(x.dtype) / self.config.half_life)
+        rate = self.config.inner_step / (1.0 + jnp.asarray(t, x.dtype) / self.config.half_life)
         weights = []
         for layer, w in enumerate(phi.weights):
             below = standardise_units(activity.x[layer])
@@ -66,5 +66,4 @@ class Hebbian(Rule):
             change = change - self.decorrelation * lateral
             size = jnp.sqrt(jnp.sum(change * change, axis=0, keepdims=True) + 1e-6)
             weights.append(unit_norm(w + rate * change / size))
-        phi = Phi(tuple(weights), phi.biases, phi.backward, phi.activation)
-        return phi, RuleState(age=state.age + 1)
+        return Phi(tuple(weights), phi.biases, phi.backward, phi.activation), state

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.base_model import Phi, forward
@@ -137,12 +137,12 @@ class Local(Rule):
         return self.config.backward == "separate"
 
     def update(
-        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"]
+        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"], t: Int[Array, ""]
     ) -> tuple[Phi, RuleState]:
         activity = forward(phi, x)
         layers = len(phi.weights)
-        rate_w, rate_b = self._inner_steps(state.age)
-        age = jnp.log1p(state.age.astype(x.dtype) / 10.0) / 4.0
+        rate_w, rate_b = self._inner_steps(t)
+        age = jnp.log1p(jnp.asarray(t, x.dtype) / 10.0) / 4.0
 
         error = None  # channels of e^l: what comes from above, (K, batch, units)
         post = corr_above = None
@@ -192,20 +192,19 @@ class Local(Rule):
                 biases[layer - 1] = phi.biases[layer - 1] + rate_b * (
                     drive - 0.5 * phi.biases[layer - 1]
                 )
-        phi = Phi(tuple(weights), tuple(biases), tuple(backward), phi.activation)
-        return phi, RuleState(age=state.age + 1)
+        return Phi(tuple(weights), tuple(biases), tuple(backward), phi.activation), state
 
     def _mixture(self, layer: int, layers: int) -> Float[Array, " terms"]:
         if not self.config.subspace:
             return self.term_weights
         return self.term_weights[terms.place(layer, layers)]
 
-    def _inner_steps(self, age: Array) -> tuple[Array, Array]:
+    def _inner_steps(self, t: Array) -> tuple[Array, Array]:
         config = self.config
         # 2^(1/p) - 1 makes the step fall to one half at `half_life` for every power
         power = config.decay_power
         stretch = (2.0 ** (1.0 / power) - 1.0) if power > 0 else 0.0
-        fall = (1.0 + stretch * age.astype(self.log_rate.dtype) / config.half_life) ** -power
+        fall = (1.0 + stretch * jnp.asarray(t, self.log_rate.dtype) / config.half_life) ** -power
         factor = jnp.exp(RATE_RANGE * jnp.tanh(self.log_rate))
         rates = config.inner_step * fall * factor
         return rates[0], rates[1]

@@ -14,7 +14,8 @@ from metaplastic.base_model import Phi, features, initialise, population_statist
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
 from metaplastic.evaluation.baselines.decoder import Decoder, make_decoder
 from metaplastic.evaluation.baselines.gradient import train
-from metaplastic.evaluation.inner_loop import Network, statistics_rows
+from metaplastic.evaluation.inner_loop import Network
+from metaplastic.inner_loop import statistics_rows
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
 
