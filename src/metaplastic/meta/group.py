@@ -33,7 +33,7 @@ class Pool(eqx.Module):
 class GroupState(eqx.Module):
     """Everything a group of T tasks carries from one truncation to the next.
 
-    All arrays lead with T. `age` counts the inner steps that each task has taken, `serial` the tasks
+    All arrays lead with T. `age` counts the inner steps of each task so far, `serial` the tasks
     that each slot has begun; with the run's seed, the group's number and the slot's it determines
     the task, so that pools need not be stored.
     """
