@@ -50,7 +50,7 @@ def _step(
 
 
 @eqx.filter_jit
-def _rows(seed: Array, first: Array, batch_size: int, n_rows: Array) -> Int[Array, "block batch"]:
+def _rows(seed: Any, first: Any, batch_size: int, n_rows: Any) -> Int[Array, "block batch"]:
     key = minibatch_key(seed)
     return jax.vmap(lambda t: inner_loop.rows_of_step(key, t, batch_size, n_rows))(
         first + jnp.arange(BLOCK, dtype=jnp.int32)
@@ -102,9 +102,7 @@ def drawn_rows(
     """The rows (B,) of each of `steps` minibatches, after `first` inner steps."""
     for start in range(first, first + steps, BLOCK):
         with jax.enable_x64(False):
-            block = _rows(  # pyright: ignore
-                np.uint32(seed), np.int32(start), batch_size, np.int32(n_rows)
-            )
+            block = _rows(np.uint32(seed), np.int32(start), batch_size, np.int32(n_rows))
         yield from np.asarray(block)[: first + steps - start]
 
 

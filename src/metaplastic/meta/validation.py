@@ -72,8 +72,10 @@ def _run(
         score = jax.tree.map(jnp.mean, jax.vmap(judge)(draws))
         return end.phi, end.rule_state, end.age, score
 
-    *end, score = jax.vmap(one)(group.phi, group.rule_state, group.age, group.pool, group.keys)
-    return group.moved(*end), score
+    phi, rule_state, age, score = jax.vmap(one)(
+        group.phi, group.rule_state, group.age, group.pool, group.keys
+    )
+    return group.moved(phi, rule_state, age), score
 
 
 class Validator:
