@@ -19,7 +19,8 @@ import optax
 
 from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
 from metaplastic.evaluation.named_rule import named_rule
-from metaplastic.meta.group import TaskStream, initial_phi
+from metaplastic.inner_loop import step
+from metaplastic.meta.group import TaskStream, begin_task
 from metaplastic.meta.unroll import draw_labelled, draw_minibatch, read_objective
 from metaplastic.objectives import Ridge
 from metaplastic.tasks import Architecture, TaskConfig, load_sources
@@ -32,24 +33,25 @@ SEED = 7
 
 
 @eqx.filter_jit
-def norms(rule: Any, phi: Any, pool: Any, key: Any) -> jax.Array:
+def norms(rule: Any, phi: Any, state: Any, pool: Any, key: Any) -> jax.Array:
     """|dL/dφ_t| after each step t, of the loss weighted as in meta-training."""
     batch_keys = jax.random.split(key, STEPS)
     xs = jax.vmap(lambda k: draw_minibatch(pool, BATCH, k))(batch_keys)
     fit, test = draw_labelled(pool, TASKS.labels_per_class, key)
     weight = (jnp.arange(1, STEPS + 1) / STEPS) ** LATE_WEIGHT
     weight = weight / jnp.sum(weight)
-    _, states = jax.lax.scan(lambda c, x: (rule.update(*c, x), c), (phi, rule.init(phi)), xs)
+    ts = jnp.arange(STEPS)
+    _, states = jax.lax.scan(lambda c, at: (step(rule, *c, *at), c), (phi, state), (xs, ts))
 
     def back(later: Any, at: Any) -> tuple[Any, jax.Array]:
-        (before, state), x, share = at
-        after, pull = jax.vjp(lambda p: rule.update(p, state, x)[0], before)
+        (before, state), x, t, share = at
+        after, pull = jax.vjp(lambda p: step(rule, p, state, x, t)[0], before)
         own = jax.grad(lambda p: read_objective(p, fit, test, Ridge()))(after)
         whole = jax.tree.map(lambda a, b: a + share * b, later, own)
         return pull(whole)[0], optax.tree.norm(whole)
 
     return jax.lax.scan(
-        back, jax.tree.map(jnp.zeros_like, phi), (states, xs, weight), reverse=True
+        back, jax.tree.map(jnp.zeros_like, phi), (states, xs, ts, weight), reverse=True
     )[1]
 
 
@@ -82,8 +84,8 @@ def main() -> None:
             rows = []
             for serial in range(args.tasks):
                 key = stream.key(0, serial)
-                phi = initial_phi(rule, key, stream.architecture)
-                rows.append(np.asarray(norms(rule, phi, stream.pool(0, serial), key)).tolist())
+                begun = begin_task(rule, key, stream.architecture)
+                rows.append(np.asarray(norms(rule, *begun, stream.pool(0, serial), key)).tolist())
             found[name][source] = rows
             at = (49, 40, 30, 20, 10, 5, 0)
             for row in rows:

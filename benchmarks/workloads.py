@@ -100,6 +100,7 @@ def draw_group(workload: Workload, rule: Rule, seed: int = 0) -> GroupState:
     return GroupState(
         phi=phi,
         rule_state=jax.vmap(rule.init)(phi),
+        age=jnp.zeros((workload.tasks,), jnp.int32),
         pool=Pool(jnp.asarray(inputs, jnp.float32), jnp.asarray(targets)),
         keys=keys,
         horizon=jnp.full((workload.tasks,), 10**6, jnp.int32),
@@ -124,15 +125,15 @@ class Batches(NamedTuple):
 def draw_batches(workload: Workload, group: GroupState) -> Batches:
     """The very minibatches and labelled batches that the product's unroll draws."""
 
-    def of_step(pool: Pool, key: Any, age: Any) -> Batches:
-        batch_key, label_key = jax.random.split(jax.random.fold_in(key, age + 1))
+    def of_step(pool: Pool, key: Any, t: Any) -> Batches:
+        batch_key, label_key = jax.random.split(jax.random.fold_in(key, t + 1))
         fit, test = draw_labelled(pool, workload.estimator.per_class, label_key)
         x = draw_minibatch(pool, workload.batch, batch_key)
         return Batches(x, fit.inputs, fit.targets, test.inputs, test.targets)
 
     of_task = jax.vmap(of_step, in_axes=(None, None, 0))
-    ages = jnp.arange(workload.steps)
-    return jax.jit(jax.vmap(of_task, in_axes=(0, 0, None)))(group.pool, group.keys, ages)
+    steps = jnp.arange(workload.steps)
+    return jax.jit(jax.vmap(of_task, in_axes=(0, 0, None)))(group.pool, group.keys, steps)
 
 
 def lower(workload: Workload, rule: Rule, group: GroupState) -> tuple[Any, tuple[Any, ...]]:

@@ -183,8 +183,8 @@ def apply_only(workload: Workload, rule: Any) -> float:
 
     def job() -> None:
         p, s = phi, state
-        for _ in range(steps):
-            p, s = inner_loop.inner_step(rule, p, s, x)
+        for t in range(steps):
+            p, s = inner_loop.inner_step(rule, p, s, x, t)
         inner_loop.wait(p)
 
     return steps / best_seconds(job, rounds=5)

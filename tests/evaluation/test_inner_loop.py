@@ -7,8 +7,9 @@ import pytest
 
 from metaplastic.base_model import features, initialise, population_statistics
 from metaplastic.evaluation import inner_loop
-from metaplastic.evaluation.inner_loop import read_all_layers, run_inner_loop, statistics_rows
+from metaplastic.evaluation.inner_loop import read_all_layers, run_inner_loop
 from metaplastic.evaluation.trials import make_trials
+from metaplastic.inner_loop import statistics_rows
 from metaplastic.rules import make_rule
 
 HIDDEN, FEATURES, BATCH = (7,), 4, 8
@@ -51,7 +52,7 @@ def test_agrees_with_a_plain_loop(inputs):
                 np.testing.assert_allclose(found[trial.seed, step], expected, rtol=2e-4, atol=2e-5)
             key = jax.random.fold_in(trial.batch_key, step)
             rows = jax.random.randint(key, (BATCH,), 0, len(inputs))
-            phi, state = rule.update(phi, state, permuted[rows])
+            phi, state = rule.update(phi, state, permuted[rows], jnp.array(step))
 
 
 def test_neither_points_blocks_nor_chunks_change_the_features(inputs, monkeypatch):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +16,7 @@ from safetensors.numpy import save
 from metaplastic.errors import RunError
 from metaplastic.hub import container
 from metaplastic.meta.checkpoint import FORMAT, LARGEST, Header, load_checkpoint, save_checkpoint
+from metaplastic.rules import RuleState
 
 HEADER = Header(meta_step=7, seconds=1.5, validation={"0": 0.25, "10": 0.5})
 
@@ -82,6 +84,26 @@ def test_no_flipped_bit_is_taken_for_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
+def test_ages_that_rules_counted_are_the_tasks_own_now(version: str, tmp_path: Path) -> None:
+    """Up to version 2 `rule_state` held the inner steps of each task."""
+
+    class Counted(eqx.Module):
+        age: jax.Array
+
+    age = jnp.array([4, 9], jnp.int32)
+    old = {**_tree(), "engine": {"group0": {"rule_state": Counted(age), "serial": jnp.ones(2)}}}
+    new = {**_tree(), "engine": {"group0": {"rule_state": RuleState(), "age": jnp.zeros_like(age),
+                                            "serial": jnp.zeros(2)}}}  # fmt: skip
+    _write(tmp_path / "old", HEADER.model_dump(), version=version, tree=old)
+    tree, _ = load_checkpoint(tmp_path / "old", new)
+    assert tree["engine"]["group0"]["age"].tolist() == [4, 9]
+    assert tree["engine"]["group0"]["serial"].tolist() == [1, 1]
+    save_checkpoint(tmp_path / "again", tree, HEADER)
+    again, _ = load_checkpoint(tmp_path / "again", new)
+    assert again["engine"]["group0"]["age"].tolist() == [4, 9]
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
 @pytest.mark.parametrize("cut", [0, 1, 8, 100, -1])
 def test_a_file_cut_short_is_damaged(version: str, cut: int, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
@@ -144,8 +166,8 @@ def test_what_is_no_checkpoint_of_this_run_is_named(tmp_path: Path) -> None:
     for name in ("names", "shapes"):
         with pytest.raises(RunError, match="does not fit this configuration"):
             load_checkpoint(tmp_path / name, _tree())
-    _write(tmp_path / "newer", HEADER.model_dump(), version="3")
-    with pytest.raises(RunError, match="version '3'"):
+    _write(tmp_path / "newer", HEADER.model_dump(), version="4")
+    with pytest.raises(RunError, match="version '4'"):
         load_checkpoint(tmp_path / "newer", _tree())
     (tmp_path / "rule").write_bytes(save({}, {"format": "metaplastic-rule"}))
     with pytest.raises(RunError, match="not a checkpoint"):

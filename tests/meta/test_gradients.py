@@ -46,6 +46,7 @@ def _group(seed: int = 0, tasks: int = TASKS) -> GroupState:
     return GroupState(
         phi=phi,
         rule_state=rule_state,
+        age=jnp.zeros((tasks,), jnp.int32),
         pool=Pool(
             jnp.asarray(inputs, phi.weights[0].dtype), jnp.asarray(targets, phi.weights[0].dtype)
         ),
@@ -146,7 +147,7 @@ def test_cutting_an_unroll_changes_nothing_but_the_gradient() -> None:
     first = _estimate(_estimator(), rule, group, jnp.array(1)).group
     cut = _estimate(_estimator(), rule, first, jnp.array(3)).group
     np.testing.assert_allclose(_flat(whole.phi), _flat(cut.phi), atol=1e-6)
-    assert whole.rule_state.age.tolist() == cut.rule_state.age.tolist() == [4, 4]
+    assert whole.age.tolist() == cut.age.tolist() == [4, 4]
 
 
 def test_full_backprop_is_one_truncation_of_the_whole_horizon() -> None:
@@ -169,7 +170,7 @@ def test_late_backprop_is_a_truncation_at_the_end_of_the_horizon() -> None:
     np.testing.assert_allclose(_flat(found.gradient), _flat(wanted.gradient), rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(found.loss, wanted.loss, rtol=1e-5)
     np.testing.assert_allclose(_flat(found.group.phi), _flat(wanted.group.phi), atol=1e-6)
-    assert found.group.rule_state.age.tolist() == [4, 4]
+    assert found.group.age.tolist() == [4, 4]
 
 
 def test_late_backprop_over_all_steps_is_full() -> None:
@@ -269,6 +270,7 @@ def test_steps_past_the_length_are_not_taken() -> None:
         rule,
         one.phi,
         one.rule_state,
+        one.age,
         one.pool,
         one.keys,
         jnp.array(2),
@@ -277,6 +279,6 @@ def test_steps_past_the_length_are_not_taken() -> None:
         per_class=PER_CLASS,
         objective=Ridge(),
     )
-    assert int(end.rule_state.age) == 2
+    assert int(end.age) == 2
     assert (end.losses[2:] == 0).all()
     assert (end.losses[:2] > 0).all()

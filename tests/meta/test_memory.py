@@ -36,7 +36,7 @@ def _group(rule, architecture: Architecture, n_tasks: int) -> GroupState:
     shape = (n_tasks, TASKS.n_classes, TASKS.examples_per_class)
     pool = Pool(jnp.ones((*shape, architecture.n_inputs)), jnp.ones((*shape, n_targets(TASKS))))
     zeros = jnp.zeros((n_tasks,), jnp.int32)
-    return GroupState(phi, jax.vmap(rule.init)(phi), pool, keys, zeros, zeros)
+    return GroupState(phi, jax.vmap(rule.init)(phi), zeros, pool, keys, zeros, zeros)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ def _learn(rule: Rule, sizes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
     phi = initialise(jax.random.key(2), sizes)
     x = jax.random.normal(jax.random.key(0), (2, 9, sizes[0]))
     # a scan, which compiles one step
-    phi = jax.lax.scan(lambda c, x: (rule.update(*c, x), None), (phi, rule.init(phi)), x)[0][0]
+    phi = jax.lax.scan(
+        lambda c, at: (rule.update(*c, *at), None), (phi, rule.init(phi)), (x, jnp.arange(len(x)))
+    )[0][0]
     flat = jnp.concatenate([a.ravel() for a in jax.tree.leaves(phi)])
     return jnp.sum(flat**3), flat
 
@@ -75,7 +77,7 @@ def test_a_rule_given_the_subspace_term_makes_the_same_updates_where_that_weighs
 def _first_step(rule: Rule) -> Phi:
     phi = initialise(jax.random.key(2), SIZES)
     x = jax.random.normal(jax.random.key(0), (9, SIZES[0]))
-    return rule.update(phi, rule.init(phi), x)[0]
+    return rule.update(phi, rule.init(phi), x, jnp.array(0))[0]
 
 
 def test_a_rule_given_resting_biases_begins_with_middle_layers_as_the_top_one() -> None:

@@ -46,7 +46,7 @@ def _problem(seed: int, backward: bool = False) -> tuple[Phi, jax.Array]:
 
 @eqx.filter_jit
 def _step(rule, phi, age, x):
-    return rule.update(phi, RuleState(age=age), x)[0]
+    return rule.update(phi, RuleState(), x, age)[0]
 
 
 @pytest.mark.parametrize("backward", ["tied", "separate"])

@@ -59,7 +59,7 @@ def _problem() -> tuple[Phi, jax.Array]:
 
 def _after(rule: Local) -> np.ndarray:
     phi, x = _problem()
-    new, _ = rule.update(phi, RuleState(age=jnp.array(7)), x)
+    new, _ = rule.update(phi, RuleState(), x, jnp.array(7))
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(new)])
 
 
@@ -121,7 +121,7 @@ def test_settings_name_only_what_is_not_as_usual_and_files_keep_parts(tmp_path) 
 def test_the_first_layer_alone() -> None:
     phi, x = _problem()
     rule = make_rule("local", jax.random.key(0), **SETTINGS, learns="first")
-    after = rule.update(phi, rule.init(phi), x)[0]
+    after = rule.update(phi, rule.init(phi), x, jnp.array(0))[0]
     np.testing.assert_array_equal(after.weights[1], phi.weights[1])
     whole = make_rule("local", jax.random.key(0), **SETTINGS).update(phi, rule.init(phi), x)[0]
     np.testing.assert_array_equal(after.weights[0], whole.weights[0])

@@ -41,7 +41,7 @@ def _rule(name: str) -> Rule:
 
 @eqx.filter_jit
 def _step(rule: Rule, phi: Phi, x: jax.Array) -> Phi:
-    return rule.update(phi, rule.init(phi), x)[0]
+    return rule.update(phi, rule.init(phi), x, jnp.array(3))[0]
 
 
 @pytest.mark.parametrize("name", RULES)

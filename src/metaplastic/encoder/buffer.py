@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from metaplastic.encoder.fitting import sample_rows
 from metaplastic.encoder.moments import Matrix
+
+MEMORY_ROWS = 10_000  # rows of a stream that its batch-norm statistics remember
 
 
 class Chunk:
@@ -51,7 +52,7 @@ class Chunk:
         """Rows for batch-norm statistics: those of the new chunk, at most 10,000, and where they
         would not fill a minibatch the kept ones too."""
         if len(self.kept) == 0 or len(self.order) >= self.batch:
-            return sample_rows(self.x, rng)
+            return _sample(self.x, rng)
         return self._between(0, self.rows)
 
     def _between(self, start: int, end: int) -> Matrix:
@@ -59,6 +60,14 @@ class Chunk:
         first = max(0, start - len(self.kept))
         taken = self.x[self.order[first : max(0, end - len(self.kept))]]
         return np.concatenate([kept, _dense(taken)]) if len(kept) else taken
+
+
+def _sample(x: Matrix, rng: np.random.Generator) -> Matrix:
+    """All rows, or 10,000 of them drawn without repeats."""
+    count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
+    if count <= MEMORY_ROWS:
+        return x
+    return x[np.sort(rng.choice(count, MEMORY_ROWS, replace=False))]
 
 
 def _dense(x: Matrix) -> NDArray[np.float64]:

@@ -15,9 +15,9 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from metaplastic.base_model import Phi
 from metaplastic.encoder import inner_loop
-from metaplastic.encoder.buffer import Chunk
+from metaplastic.encoder.buffer import MEMORY_ROWS, Chunk
 from metaplastic.encoder.fitted import Fitted
-from metaplastic.encoder.fitting import STATISTICS_ROWS, fitted_network, sample_rows
+from metaplastic.encoder.fitting import fitted_network
 from metaplastic.encoder.learning import drawn
 from metaplastic.encoder.moments import take_rows
 from metaplastic.encoder.monitor import Monitor
@@ -25,6 +25,7 @@ from metaplastic.encoder.network import Network
 from metaplastic.encoder.reading import column_names
 from metaplastic.encoder.validation import validated
 from metaplastic.errors import ConfigError
+from metaplastic.inner_loop import statistics_rows
 
 FEW = 100  # rows below which `fit` warns
 
@@ -64,8 +65,8 @@ class PlasticEncoder(Fitted):
         0 gives the random network. None: as many as the rule was meta-trained for, as its card
         says, or 200 for a rule without one.
     batch_size : int or None
-        Rows of a minibatch; fewer where the data have fewer rows, or more than 8,192 columns. None:
-        those of the rule's card, or 256.
+        Rows of a minibatch, drawn evenly, with replacement; fewer where the data have more than
+        8,192 columns. None: those of the rule's card, or 256.
     early_stopping : bool
         Keep the network that scored best on `eval_set`, and stop when `n_iter_no_change`
         evaluations in a row were no better.
@@ -133,16 +134,16 @@ class PlasticEncoder(Fitted):
             going_on = self.warm_start and hasattr(self, "network_")
             X = validated(self, X, reset=not going_on)
             _warn_of_few(X.shape[0])
-            seed, rng = self._begin(going_on)
+            seed = self._begin(going_on)
             moments = self._moments_of(X, going_on=False)
             monitor = self._monitor(eval_set)
 
             def network(phi: Phi) -> Network:
-                return fitted_network(phi, sample_rows(X, np.random.default_rng(seed)), scale)
+                return fitted_network(phi, statistics_rows(X), scale)
 
             scale = self._input_scale(moments)
-            rows = inner_loop.minibatch_rows(self._batch_size(), *X.shape)
-            batches = drawn(rng, X, scale, rows, self._inner_steps())
+            size = inner_loop.minibatch_size(self._batch_size(), X.shape[1])
+            batches = drawn(seed, self.n_iter_, X, scale, size, self._inner_steps())
             self._learn(batches, monitor, network)
             self.score_curve_ = monitor.curve
             self.network_ = network(self.phi_)
@@ -167,11 +168,10 @@ class PlasticEncoder(Fitted):
         with self._all_or_nothing():
             going_on = hasattr(self, "network_")
             X = validated(self, X, reset=not going_on)
-            _, rng = self._begin(going_on)
+            rng = np.random.default_rng([self._begin(going_on), self.n_iter_])
             moments = self._moments_of(X, going_on)
             scale = self._input_scale(moments)
-            rows = self._batch_size()
-            batch = inner_loop.minibatch_rows(rows, rows, X.shape[1])
+            batch = inner_loop.minibatch_size(self._batch_size(), X.shape[1])
             chunk = Chunk(self._waiting if going_on else None, X, batch, rng)
             monitor = Monitor(None, 0, 1, bool(self.verbose))
             batches = (take_rows(rows, slice(None), scale) for rows in chunk.minibatches())
@@ -183,7 +183,7 @@ class PlasticEncoder(Fitted):
             if chunk.full or not seen:
                 network = fitted_network(self.phi_, chunk.sample(rng), scale)
                 used = chunk.full * batch or chunk.rows
-                if seen := min(seen, STATISTICS_ROWS):
+                if seen := min(seen, MEMORY_ROWS):
                     new = used / (seen + used)
                     network = self.network_.merged(network, new)
                 self.network_, self._n_seen = network, seen + used

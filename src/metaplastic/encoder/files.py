@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.base_model import Phi, Statistics, initialise
-from metaplastic.encoder.inner_loop import layer_sizes
+from metaplastic.encoder.inner_loop import LAST, layer_sizes
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
 from metaplastic.encoder.parameters import BATCH_SIZE, INNER_STEPS, Horizon
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 FORMAT = "metaplastic-encoder"
 FORMAT_VERSION = 2  # version 1 had one scale for all inputs, and read the last layer alone
 SIZE_LIMIT = 16 * 2**30
+AGE = "state.age"
 
 E = TypeVar("E", bound="PlasticEncoder")
 Arrays = dict[str, NDArray[np.generic]]
@@ -119,6 +120,7 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
     arrays = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
     for prefix, tree in _trees(encoder).items():
         arrays |= {f"{prefix}.{name}": array for name, array in arrays_of(tree).items()}
+    arrays[AGE] = np.asarray(min(encoder.n_iter_, LAST), np.int32)
     metadata = {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
@@ -204,8 +206,12 @@ def unpack(contents: container.Contents, where: str, kind: type[E], version: int
         has_activity = any(name.startswith("activity.") for name in contents.arrays)
         for part in Statistics._fields:
             skeletons[f"activity.{part}"] = [inputs, *phi.biases] if has_activity else []
+    arrays = dict(contents.arrays)
+    # written for versions in which rules counted the inner steps; `n_iter` says them too
+    age = {name: arrays.pop(name) for name in [AGE] if name in arrays}
+    fill({AGE: jax.ShapeDtypeStruct((), np.int32)}, age, where, ModelFileError, np.array)
     parts = {
-        prefix: fill(skeleton, _part(contents.arrays, prefix), where, ModelFileError, np.array)
+        prefix: fill(skeleton, _part(arrays, prefix), where, ModelFileError, np.array)
         for prefix, skeleton in skeletons.items()
     }
     if any((v < 0).any() for v in (*parts["variance"], *parts["activity.variance"])):

@@ -52,8 +52,8 @@ class Fitted(Parameters):
     _rule_given: str | PathLike[str] | Rule | None = None
     _horizon: Horizon = Horizon(INNER_STEPS, BATCH_SIZE)
 
-    def _begin(self, going_on: bool) -> tuple[int, np.random.Generator]:
-        """φ and the rule's state to start from, and what draws minibatches."""
+    def _begin(self, going_on: bool) -> int:
+        """Set φ and the rule's state to start from; the seed that minibatches are drawn by."""
         refuse_after_fork()
         seed = int(check_random_state(self.random_state).randint(2**31))
         given = self._rule_given, self.rule
@@ -76,7 +76,7 @@ class Fitted(Parameters):
         if not going_on:
             self.phi_, self.rule_state_ = inner_loop.begin(self.rule_, seed, sizes, self.activation)
             self.n_iter_ = 0
-        return seed, np.random.default_rng([seed, self.n_iter_])
+        return seed
 
     def _inner_steps(self) -> int:
         return self._horizon.steps if self.max_iter is None else self.max_iter

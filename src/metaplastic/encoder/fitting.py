@@ -14,16 +14,6 @@ from metaplastic.encoder.network import CHUNK, Network, feature_dtype, network_o
 from metaplastic.encoder.scale import InputScale
 from metaplastic.encoder.threads import over_blocks
 
-STATISTICS_ROWS = 10_000  # rows that give the statistics kept with a fitted model
-
-
-def sample_rows(x: Matrix, rng: np.random.Generator) -> Matrix:
-    """All rows, or 10,000 of them drawn without repeats."""
-    count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
-    if count <= STATISTICS_ROWS:
-        return x
-    return x[np.sort(rng.choice(count, STATISTICS_ROWS, replace=False))]
-
 
 def fitted_network(phi: Phi, sample: Matrix, scale: InputScale) -> Network:
     """φ with the statistics it has on `sample` (rows not yet standardised).

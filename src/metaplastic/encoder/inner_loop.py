@@ -1,4 +1,6 @@
-"""Inner steps on minibatches that come from the host, one compiled program per shape.
+"""The inner loop on minibatches that come from the host, one compiled program per shape.
+
+What is stepped and drawn is `metaplastic.inner_loop`'s.
 
 The compiled functions live at module level with θ, φ and the rule's state as arguments: a second
 fit of the same shapes, with whatever θ, compiles nothing.
@@ -6,7 +8,7 @@ fit of the same shapes, with whatever θ, compiles nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from numbers import Integral
 from typing import Any, TypeVar
 
@@ -14,10 +16,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from numpy.typing import NDArray
 
-from metaplastic.base_model import Phi, initialise
+from metaplastic import inner_loop
+from metaplastic.base_model import Phi
 from metaplastic.errors import ConfigError
 from metaplastic.forks import refuse_after_fork
 from metaplastic.rules import Rule, RuleState
@@ -26,13 +29,13 @@ from metaplastic.rules import Rule, RuleState
 # values per number, so this bounds memory by about a gigabyte
 MINIBATCH_NUMBERS = 2**21
 SMALLEST_BATCH = 16
-NO_LIMIT = 2**31 - 1  # of the age
+LAST = 2**31 - 1  # the largest t
+BLOCK = 25  # minibatches whose rows are drawn together
 
 
 @eqx.filter_jit
 def _begin(rule: Rule, seed: Array, sizes: tuple[int, ...], activation: str) -> tuple:
-    phi = initialise(jax.random.key(seed), sizes, activation, backward=rule.needs_backward)
-    return phi, rule.init(phi)
+    return inner_loop.begin(rule, jax.random.key(seed), sizes, activation)
 
 
 @eqx.filter_jit
@@ -41,10 +44,17 @@ def _step(
     phi: Phi,
     state: RuleState,
     x: Float[Array, "batch inputs"],
-    max_age: Int[Array, ""],
+    t: Int[Array, ""],
 ) -> tuple[Phi, RuleState]:
-    age = jnp.minimum(state.age, max_age)
-    return rule.update(phi, eqx.tree_at(lambda s: s.age, state, age), x)
+    return inner_loop.step(rule, phi, state, x, t)
+
+
+@eqx.filter_jit
+def _rows(seed: Any, first: Any, batch_size: int, n_rows: Any) -> Int[Array, "block batch"]:
+    key = minibatch_key(seed)
+    return jax.vmap(lambda t: inner_loop.rows_of_step(key, t, batch_size, n_rows))(
+        first + jnp.arange(BLOCK, dtype=jnp.int32)
+    )
 
 
 def layer_sizes(n_inputs: int, hidden: int | Iterable[int], n_features: int) -> tuple[int, ...]:
@@ -64,16 +74,36 @@ def begin(rule: Rule, seed: int, sizes: tuple[int, ...], activation: str) -> tup
 
 
 def inner_step(
-    rule: Rule, phi: Phi, state: RuleState, x: NDArray[np.float32], max_age: int | None = None
+    rule: Rule,
+    phi: Phi,
+    state: RuleState,
+    x: NDArray[np.float32],
+    t: int,
+    max_age: int | None = None,
 ) -> tuple[Phi, RuleState]:
-    """One application of the rule to a minibatch (B, N_0); returns before it is done.
+    """One inner step, after `t` others, on a minibatch (B, N_0); returns before it is done.
 
-    The rule works as at the age of `max_age` inner steps where it is older than that.
+    The rule works as after `max_age` inner steps where there were more.
     """
     refuse_after_fork()
-    limit = NO_LIMIT if max_age is None else min(max_age, NO_LIMIT)
+    t = min(t, LAST if max_age is None else max_age, LAST)
     with jax.enable_x64(False):
-        return _step(rule, phi, state, x, np.int32(limit))  # pyright: ignore
+        return _step(rule, phi, state, x, np.int32(t))  # pyright: ignore
+
+
+def minibatch_key(seed: Array | int) -> PRNGKeyArray:
+    """The key that minibatches of an encoder of this seed are drawn by; φ's is the seed's own."""
+    return jax.random.fold_in(jax.random.key(seed), 1)
+
+
+def drawn_rows(
+    seed: int, first: int, steps: int, batch_size: int, n_rows: int
+) -> Iterator[NDArray[np.int32]]:
+    """The rows (B,) of each of `steps` minibatches, after `first` inner steps."""
+    for start in range(first, first + steps, BLOCK):
+        with jax.enable_x64(False):
+            block = _rows(np.uint32(seed), np.int32(start), batch_size, np.int32(n_rows))
+        yield from np.asarray(block)[: first + steps - start]
 
 
 def in_single_precision(rule: Rule) -> Rule:
@@ -90,11 +120,9 @@ def in_single_precision(rule: Rule) -> Rule:
     return jax.tree.map(narrow, rule)
 
 
-def minibatch_rows(batch_size: int, n_rows: int, n_inputs: int) -> int:
-    """Rows of a minibatch: `batch_size`, fewer where there are not as many rows or where so many
-    inputs would not fit in memory."""
-    fitting = max(SMALLEST_BATCH, MINIBATCH_NUMBERS // n_inputs)
-    return max(1, min(batch_size, n_rows, fitting))
+def minibatch_size(batch_size: int, n_inputs: int) -> int:
+    """Rows of a minibatch: `batch_size`, fewer where so many inputs would not fit in memory."""
+    return min(batch_size, max(SMALLEST_BATCH, MINIBATCH_NUMBERS // n_inputs))
 
 
 T = TypeVar("T")

@@ -27,11 +27,13 @@ class Learned(NamedTuple):
 
 
 def drawn(
-    rng: np.random.Generator, x: Matrix, scale: InputScale, batch: int, steps: int
+    seed: int, first: int, x: Matrix, scale: InputScale, batch: int, steps: int
 ) -> Iterator[NDArray[np.float32]]:
-    """`steps` minibatches of standardised rows of `x`, none twice in one."""
-    for _ in range(steps):
-        yield take_rows(x, rng.choice(x.shape[0], batch, replace=False), scale)  # pyright: ignore
+    """`steps` minibatches of standardised rows of `x`, drawn as `metaplastic.inner_loop` does, for
+    the inner steps t = `first` and on."""
+    count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
+    for rows in inner_loop.drawn_rows(seed, first, steps, batch, count):
+        yield take_rows(x, rows, scale)
 
 
 def learn(
@@ -51,7 +53,7 @@ def learn(
     monitor.start(first, phi, state, network)
     begun = time.perf_counter()
     for steps, batch in enumerate(batches, start=first + 1):
-        phi, state = inner_loop.inner_step(rule, phi, state, batch, max_age)
+        phi, state = inner_loop.inner_step(rule, phi, state, batch, steps - 1, max_age)
         if steps == first + 1 and monitor.verbose:
             inner_loop.wait(phi)
             passed = time.perf_counter() - begun

@@ -13,20 +13,20 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from numpy.typing import NDArray
 
+from metaplastic import inner_loop
 from metaplastic.base_model import (
     Phi,
     Statistics,
     features,
-    initialise,
     layer_features,
     population_statistics,
 )
 from metaplastic.blocks import Blocks
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.inner_loop import statistics_rows
 from metaplastic.rules import Rule, RuleState
 
-STATISTICS_ROWS = 4096  # rows that give a fitted model's batch-norm statistics
 BLOCK = 25  # inner steps between two reports of progress
 ROWS = 2048  # rows transformed at once
 ROOM = 3e8  # bytes of one array of the update network, all seeds of a chunk together
@@ -111,11 +111,7 @@ def _begin(
     sizes: tuple[int, ...],
     activation: str,
 ) -> Seeds:
-    def begin(key: PRNGKeyArray) -> tuple[Phi, RuleState]:
-        phi = initialise(key, sizes, activation, backward=rule.needs_backward)
-        return phi, rule.init(phi)
-
-    phi, state = jax.vmap(begin)(init_keys)
+    phi, state = jax.vmap(lambda key: inner_loop.begin(rule, key, sizes, activation))(init_keys)
     return Seeds(phi, state, batch_keys, permutations)
 
 
@@ -128,17 +124,16 @@ def _advance(
     stop: Int[Array, ""],
     batch_size: int,
 ) -> Seeds:
-    """Inner steps `start` to `stop`; minibatches depend on the step alone, so that cutting an
-    unroll into blocks changes nothing."""
+    """Inner steps `start` to `stop`."""
 
     def one(
         phi: Phi, state: RuleState, key: PRNGKeyArray, permutation: Array
     ) -> tuple[Phi, RuleState]:
-        def step(t: Array, carry: tuple[Phi, RuleState]) -> tuple[Phi, RuleState]:
-            rows = jax.random.randint(jax.random.fold_in(key, t), (batch_size,), 0, inputs.shape[0])
-            return rule.update(*carry, inputs[rows][:, permutation])
+        def minibatch(t: Array) -> Array:
+            rows = inner_loop.rows_of_step(key, t, batch_size, inputs.shape[0])
+            return inputs[rows][:, permutation]
 
-        return jax.lax.fori_loop(start, stop, step, (phi, state))
+        return inner_loop.run(rule, phi, state, minibatch, start, stop)
 
     phi, state = jax.vmap(one)(seeds.phi, seeds.state, seeds.keys, seeds.permutations)
     return Seeds(phi, state, seeds.keys, seeds.permutations)
@@ -155,12 +150,6 @@ def _statistics(seeds: Seeds, inputs: Float[Array, "n inputs"]) -> tuple[Statist
 def _networks(seeds: Seeds, inputs: Array, count: int) -> list[Network]:
     fitted = Network(seeds.phi, _statistics(seeds, inputs), seeds.permutations)
     return [jax.tree.map(lambda a, i=i: a[i], fitted) for i in range(count)]
-
-
-def statistics_rows(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The rows that give batch-norm statistics: all, or a fixed choice of 4,096."""
-    some = np.random.default_rng(0).permutation(len(inputs))[:STATISTICS_ROWS]
-    return inputs[np.sort(some)]
 
 
 def seeds_at_once(sizes: Sequence[int], batch_size: int, wanted: int) -> int:
@@ -204,13 +193,13 @@ def run_inner_loop(
             sizes,
             activation,
         )
-        age = 0
+        t = 0
         for point in steps:
-            while age < point:
-                stop = min(point, age + BLOCK)
-                seeds = _advance(rule, seeds, pool, jnp.asarray(age), jnp.asarray(stop), batch_size)
-                jax.block_until_ready(seeds.phi.biases[0])
-                done += (stop - age) * len(now)
-                age = stop
+            while t < point:
+                stop = min(point, t + BLOCK)
+                seeds = _advance(rule, seeds, pool, jnp.asarray(t), jnp.asarray(stop), batch_size)
+                jax.block_until_ready(seeds.phi)
+                done += (stop - t) * len(now)
+                t = stop
                 progress("inner loop", done, total, "inner steps")
             yield point, _networks(seeds, reference, len(now)), now

@@ -1,7 +1,7 @@
 """Checkpoints: the full state of a run, to go on from to the bit. safetensors, never pickle.
 
 Arrays by their paths in the tree. Metadata, all strings: `format`, `version`, `header` (JSON) and,
-from version 2 on, `sha256` over everything else, as rule files have.
+from version 2 on, `sha256` over everything else, as rule files have. Older versions are read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from metaplastic.errors import RunError
 from metaplastic.hub import container
 
 FORMAT = "metaplastic-checkpoint"
-VERSION = 2
+VERSION = 3  # up to 2 a task's inner steps were counted in its rule's state
 SIZE_LIMIT = 1 << 36  # bytes
 LARGEST = 1e9  # no rule has use for a larger meta-parameter
 
@@ -62,6 +62,7 @@ def load_checkpoint(path: Path, like: Tree) -> tuple[Tree, Header]:
     entries "rule" and "optimizer" of the tree) that is not finite or absurdly large.
     """
     arrays, metadata = _read(path)
+    arrays = _renamed(arrays) if metadata["version"] in ("1", "2") else arrays
     try:
         header = Header.model_validate_json(metadata.get("header", ""))
     except ValidationError as error:
@@ -98,13 +99,18 @@ def _read(path: Path) -> container.Contents:
                 return container.Contents(arrays, metadata)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"damaged checkpoint {str(path)!r}: {files.show(error)}") from None
-    if version != str(VERSION):
+    if version not in ("2", str(VERSION)):
         raise RunError(
             f"{str(path)!r} is of version {files.show(version)!r}; this version of metaplastic "
             f"reads up to {VERSION}: it is damaged, or needs a newer metaplastic"
         )
     content = files.read_bytes(path, RunError, limit=SIZE_LIMIT)
     return container.parse(content, str(path), RunError)
+
+
+def _renamed(arrays: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+    """The arrays of a checkpoint of version 1 or 2 by today's names."""
+    return {name.replace("['rule_state'].age", "['age']"): a for name, a in arrays.items()}
 
 
 def _check_theta(arrays: dict[str, NDArray[np.generic]], path: Path) -> None:

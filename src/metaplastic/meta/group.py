@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from metaplastic.base_model import Phi, initialise
+from metaplastic import inner_loop
+from metaplastic.base_model import Phi
 from metaplastic.rules import Rule, RuleState
 from metaplastic.tasks import Architecture, Source, TaskConfig, sample_task
 
@@ -31,12 +33,14 @@ class Pool(eqx.Module):
 class GroupState(eqx.Module):
     """Everything a group of T tasks carries from one truncation to the next.
 
-    All arrays lead with T. `serial` tells how many tasks each slot has begun; with the run's seed,
-    the group's number and the slot's it determines the task, so that pools need not be stored.
+    All arrays lead with T. `age` counts the inner steps of each task so far, `serial` the tasks
+    that each slot has begun; with the run's seed, the group's number and the slot's it determines
+    the task, so that pools need not be stored.
     """
 
     phi: Phi
     rule_state: RuleState
+    age: Int[Array, " tasks"]
     pool: Pool
     keys: PRNGKeyArray
     horizon: Int[Array, " tasks"]
@@ -46,6 +50,10 @@ class GroupState(eqx.Module):
     def n_tasks(self) -> int:
         """T."""
         return self.horizon.shape[0]
+
+    def moved(self, phi: Phi, rule_state: RuleState, age: Int[Array, " tasks"]) -> GroupState:
+        """The same tasks further on."""
+        return dataclasses.replace(self, phi=phi, rule_state=rule_state, age=age)
 
 
 class TaskStream:
@@ -95,21 +103,15 @@ class TaskStream:
         )
 
 
-def initial_phi(rule: Rule, key: PRNGKeyArray, architecture: Architecture) -> Phi:
-    """The φ a task starts from."""
+def begin_task(rule: Rule, key: PRNGKeyArray, architecture: Architecture) -> tuple[Phi, RuleState]:
+    """The φ a task starts from, and the rule's state."""
     key = jax.random.fold_in(key, 0)
-    return initialise(
-        key, architecture.sizes, architecture.activation, backward=rule.needs_backward
-    )
+    return inner_loop.begin(rule, key, architecture.sizes, architecture.activation)
 
 
 @eqx.filter_jit
 def _begin(rule: Rule, keys: PRNGKeyArray, architecture: Architecture) -> tuple[Phi, RuleState]:
-    def one(key: PRNGKeyArray) -> tuple[Phi, RuleState]:
-        phi = initial_phi(rule, key, architecture)
-        return phi, rule.init(phi)
-
-    return jax.vmap(one)(keys)
+    return jax.vmap(lambda key: begin_task(rule, key, architecture))(keys)
 
 
 def begin_group(
@@ -126,6 +128,7 @@ def begin_group(
     return GroupState(
         phi=phi,
         rule_state=rule_state,
+        age=jnp.zeros((len(serials),), jnp.int32),
         pool=jax.tree.map(lambda *leaves: jnp.stack(leaves), *pools),
         keys=keys,
         horizon=jnp.array(
@@ -159,6 +162,7 @@ def renew(
         new = GroupState(
             phi=phi,
             rule_state=rule_state,
+            age=jnp.zeros((), jnp.int32),
             pool=stream.pool(slot, serial),
             keys=key,
             horizon=jnp.array(stream.horizon(slot, serial), jnp.int32),

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from metaplastic.base_model import initialise
+from metaplastic import inner_loop
 from metaplastic.meta.estimators import Estimator
 from metaplastic.meta.group import Pool
 from metaplastic.meta.plan import Plan
@@ -62,12 +62,12 @@ def _residual_bytes(
     """Bytes that the forward pass of one task's unroll keeps for its backward pass."""
     theta, static = eqx.partition(rule, eqx.is_inexact_array)
 
-    def loss(theta: PyTree, phi: PyTree, pool: Pool, key: Any) -> Any:
-        whole = eqx.combine(theta, static)
+    def loss(theta: PyTree, phi: PyTree, state: PyTree, pool: Pool, key: Any) -> Any:
         end = unroll(
-            whole,
+            eqx.combine(theta, static),
             phi,
-            whole.init(phi),
+            state,
+            jnp.zeros((), jnp.int32),
             pool,
             key,
             jnp.array(steps, jnp.int32),
@@ -79,13 +79,8 @@ def _residual_bytes(
         return weigh(end.losses, jnp.array(steps), estimator.config.late_weight)
 
     def residuals(theta: PyTree, key: Any, pool: Pool) -> Any:
-        phi = initialise(
-            key,
-            architecture.sizes,
-            architecture.activation,
-            backward=rule.needs_backward,
-        )
-        return jax.vjp(lambda t: loss(t, phi, pool, key), theta)[1]
+        phi, state = inner_loop.begin(rule, key, architecture.sizes, architecture.activation)
+        return jax.vjp(lambda t: loss(t, phi, state, pool, key), theta)[1]
 
     examples = (tasks.n_classes, tasks.drawn_per_class)
     pool = Pool(

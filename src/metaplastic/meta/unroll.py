@@ -16,6 +16,7 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from metaplastic import inner_loop
 from metaplastic.base_model import Phi, features
 from metaplastic.meta.group import Pool
 from metaplastic.objectives import Objective
@@ -63,6 +64,7 @@ class Trajectory(NamedTuple):
 
     phi: Phi
     rule_state: RuleState
+    age: Int[Array, ""]
     losses: Float[Array, " steps"]
 
 
@@ -70,7 +72,7 @@ def draw_minibatch(pool: Pool, batch_size: int, key: PRNGKeyArray) -> Float[Arra
     """Examples of the pool, drawn evenly with replacement; of none that are kept apart."""
     classes, examples = pool.inputs.shape[:2]
     seen = examples - pool.apart
-    drawn = jax.random.randint(key, (batch_size,), 0, classes * seen)
+    drawn = inner_loop.draw_rows(key, batch_size, classes * seen)
     return pool.inputs[drawn // seen, drawn % seen]
 
 
@@ -121,6 +123,7 @@ def unroll(
     rule: Rule,
     phi: Phi,
     rule_state: RuleState,
+    age: Int[Array, ""],
     pool: Pool,
     key: PRNGKeyArray,
     n_steps: Int[Array, ""],
@@ -131,19 +134,19 @@ def unroll(
     objective: Objective,
     read: bool = True,
 ) -> Trajectory:
-    """`n_steps` <= `max_steps` inner steps of one task; the key is the task's own.
+    """`n_steps` <= `max_steps` inner steps of one task, after `age` others; the key is its own.
 
-    Keys of a step are folded from the age of the unroll, so that cutting an unroll into
-    truncations of whatever lengths changes nothing.
+    Keys of inner step t are folded from t + 1 (0 is φ's at the start), so that cutting an unroll
+    into truncations of whatever lengths changes nothing.
     """
 
     def take(
-        carry: tuple[Phi, RuleState], x: Array, labelled: tuple[Pool, Pool] | None
+        carry: tuple[Phi, RuleState], x: Array, t: Array, labelled: tuple[Pool, Pool] | None
     ) -> tuple[tuple[Phi, RuleState], Array]:
         phi, state = carry
         if config.cotangent_limit is not None:
             phi = bound_cotangent(phi, config.cotangent_limit)
-        phi, state = rule.update(phi, state, x)
+        phi, state = inner_loop.step(rule, phi, state, x, t)
         if labelled is None:
             return (phi, state), jnp.zeros(())
         return (phi, state), read_objective(phi, *labelled, objective)
@@ -152,17 +155,19 @@ def unroll(
         take = jax.checkpoint(take)
 
     def step(
-        carry: tuple[Phi, RuleState], t: Int[Array, ""]
+        carry: tuple[Phi, RuleState], done: Int[Array, ""]
     ) -> tuple[tuple[Phi, RuleState], Array]:
         # drawn outside of the `cond`, which would keep the whole pool for every step's backward
-        batch_key, label_key = jax.random.split(jax.random.fold_in(key, carry[1].age + 1))
+        t = age + done
+        batch_key, label_key = jax.random.split(jax.random.fold_in(key, t + 1))
         x = draw_minibatch(pool, config.batch_size, batch_key)
         labelled = draw_labelled(pool, per_class, label_key) if read else None
         stay: Callable = lambda c, *_: (c, jnp.zeros(()))  # noqa: E731
-        return jax.lax.cond(t < n_steps, take, stay, carry, x, labelled)
+        return jax.lax.cond(done < n_steps, take, stay, carry, x, t, labelled)
 
     (phi, rule_state), losses = jax.lax.scan(step, (phi, rule_state), jnp.arange(max_steps))
-    return Trajectory(phi, rule_state, losses)
+    taken = jnp.minimum(n_steps, max_steps).astype(age.dtype)
+    return Trajectory(phi, rule_state, age + taken, losses)
 
 
 def weigh(

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from metaplastic.base_model import features, population_statistics
+from metaplastic.inner_loop import statistics_rows
 from metaplastic.meta.group import GroupState, Pool, TaskStream, begin_group
 from metaplastic.meta.unroll import UnrollConfig, draw_labelled, unroll
 from metaplastic.objectives import Objective
@@ -40,11 +41,12 @@ def _run(
     n_classes: int,
     objective: Objective,
 ) -> tuple[GroupState, Score]:
-    def one(phi, rule_state, pool: Pool, key):
+    def one(phi, rule_state, age, pool: Pool, key):
         end = unroll(
             rule,
             phi,
             rule_state,
+            age,
             pool,
             key,
             n_steps,
@@ -54,7 +56,9 @@ def _run(
             objective=objective,
             read=False,
         )
-        statistics = population_statistics(end.phi, pool.inputs.reshape(-1, pool.inputs.shape[-1]))
+        statistics = population_statistics(
+            end.phi, statistics_rows(pool.inputs.reshape(-1, pool.inputs.shape[-1]))
+        )
 
         def judge(key):
             fit, test = draw_labelled(pool, per_class, key)
@@ -66,10 +70,12 @@ def _run(
 
         draws = jax.random.split(jax.random.fold_in(key, 0), DRAWS)
         score = jax.tree.map(jnp.mean, jax.vmap(judge)(draws))
-        return end.phi, end.rule_state, score
+        return end.phi, end.rule_state, end.age, score
 
-    phi, rule_state, score = jax.vmap(one)(group.phi, group.rule_state, group.pool, group.keys)
-    return eqx.tree_at(lambda g: (g.phi, g.rule_state), group, (phi, rule_state)), score
+    phi, rule_state, age, score = jax.vmap(one)(
+        group.phi, group.rule_state, group.age, group.pool, group.keys
+    )
+    return group.moved(phi, rule_state, age), score
 
 
 class Validator:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.base_model import Phi, fold, forward, unit_norm
@@ -53,10 +53,10 @@ class Hebbian(Rule):
         return self.config.model_dump()
 
     def update(
-        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"]
+        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"], t: Int[Array, ""]
     ) -> tuple[Phi, RuleState]:
         activity = forward(phi, x)
-        rate = self.config.inner_step / (1.0 + state.age.astype(x.dtype) / self.config.half_life)
+        rate = self.config.inner_step / (1.0 + jnp.asarray(t, x.dtype) / self.config.half_life)
         layers = []
         for layer, x_below in zip(phi.layers, activity.x, strict=False):
             below = standardise_units(fold(x_below))
@@ -68,5 +68,4 @@ class Hebbian(Rule):
             size = jnp.sqrt(jnp.sum(change * change, axis=0, keepdims=True) + 1e-6)
             weight = unit_norm(layer.weight + rate * change / size)
             layers.append(dataclasses.replace(layer, weight=weight))
-        phi = dataclasses.replace(phi, layers=tuple(layers))
-        return phi, RuleState(age=state.age + 1)
+        return dataclasses.replace(phi, layers=tuple(layers)), state

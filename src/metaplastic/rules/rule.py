@@ -6,7 +6,6 @@ import abc
 from typing import Any, ClassVar, TypeVar
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from pydantic import BaseModel, ValidationError
 
@@ -25,13 +24,11 @@ def validated(model: type[Settings], settings: dict[str, Any]) -> Settings:
 
 
 class RuleState(eqx.Module):
-    """What a rule carries along an unroll besides φ.
+    """What a rule carries from one inner step to the next besides φ: nothing.
 
-    `age` counts the inner steps taken so far. A rule that needs more (momentum, running
-    statistics) extends this class.
+    A rule that needs more (momentum, running statistics) extends this class. The step counter is
+    no part of it: `metaplastic.inner_loop` owns that one.
     """
-
-    age: Int[Array, ""]
 
 
 class Rule(eqx.Module):
@@ -61,7 +58,7 @@ class Rule(eqx.Module):
     def init(self, phi: Phi) -> RuleState:
         """The state at the start of an unroll."""
         del phi
-        return RuleState(age=jnp.zeros((), jnp.int32))
+        return RuleState()
 
     def grow(self, fresh: Rule) -> Rule:
         """This rule with the larger settings of `fresh`, whose θ is freshly drawn, its updates as
@@ -76,6 +73,9 @@ class Rule(eqx.Module):
 
     @abc.abstractmethod
     def update(
-        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"]
+        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"], t: Int[Array, ""]
     ) -> tuple[Phi, RuleState]:
-        """One inner step on the minibatch `x`: the next φ and the next state."""
+        """One inner step on the minibatch `x`: the next φ and the next state.
+
+        `t` is the number of inner steps taken before this one, 0 at the first.
+        """

@@ -14,9 +14,10 @@ from metaplastic.base_model import Phi, features, initialise, population_statist
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
 from metaplastic.evaluation.baselines.decoder import Decoder, make_decoder
 from metaplastic.evaluation.baselines.gradient import train
-from metaplastic.evaluation.inner_loop import Network, statistics_rows
+from metaplastic.evaluation.inner_loop import Network
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.inner_loop import statistics_rows
 
 
 class DenoisingSettings(BaseModel):

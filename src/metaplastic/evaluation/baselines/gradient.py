@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.inner_loop import draw_rows
 
 BLOCK = 100  # steps between two reports of progress
 
@@ -42,7 +43,7 @@ def _advance(
         def step(t: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
             params, moments = carry
             batch_key, noise_key = jax.random.split(jax.random.fold_in(key, t))
-            rows = jax.random.randint(batch_key, (batch_size,), 0, pool.shape[0])
+            rows = draw_rows(batch_key, batch_size, pool.shape[0])
             batch = pool[rows][:, permutation]
             gradient = jax.grad(loss)(params, batch, hyper, noise_key)
             change, moments = optimizer.update(gradient, moments)

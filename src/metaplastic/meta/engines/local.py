@@ -146,7 +146,7 @@ class LocalEngine(Engine):
             self._estimate(i, rule, group, lengths[i]) for i, group in enumerate(self._groups)
         ]
         read = jax.device_get(
-            [(e.loss, e.norm, e.finite, e.group.rule_state.age, e.group.horizon) for e in estimates]
+            [(e.loss, e.norm, e.finite, e.group.age, e.group.horizon) for e in estimates]
         )
         begun = 0
         for i, (estimate, (_, _, finite, age, horizon)) in enumerate(
@@ -172,6 +172,7 @@ class LocalEngine(Engine):
             f"group{i}": {
                 "phi": group.phi,
                 "rule_state": group.rule_state,
+                "age": group.age,
                 "serial": group.serial,
             }
             for i, group in enumerate(self._groups)
@@ -182,9 +183,7 @@ class LocalEngine(Engine):
         for i, stream in enumerate(self._streams):
             saved = state[f"group{i}"]
             group = self._begin(rule, stream, [int(n) for n in saved["serial"]])
-            group = eqx.tree_at(
-                lambda g: (g.phi, g.rule_state), group, (saved["phi"], saved["rule_state"])
-            )
+            group = group.moved(saved["phi"], saved["rule_state"], saved["age"])
             groups.append(self._place(group))
         self._groups = groups
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
@@ -36,6 +35,7 @@ class LateBackprop(FullBackprop):
                 rule,
                 task.phi,
                 task.rule_state,
+                task.age,
                 task.pool,
                 task.keys,
                 n_steps - k,
@@ -45,7 +45,7 @@ class LateBackprop(FullBackprop):
                 objective=self.objective,
                 read=False,
             )
-            return eqx.tree_at(lambda g: (g.phi, g.rule_state), task, (end.phi, end.rule_state))
+            return task.moved(end.phi, end.rule_state, end.age)
 
         settled = jax.lax.map(settle, group, batch_size=self.tasks_at_once or group.n_tasks)
         return super().__call__(rule, settled, jnp.array(k))

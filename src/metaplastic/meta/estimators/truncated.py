@@ -27,11 +27,12 @@ class TruncatedBackprop(Estimator):
     def __call__(self, rule: Rule, group: GroupState, n_steps: Int[Array, ""]) -> Estimate:
         theta, static = eqx.partition(rule, eqx.is_inexact_array)
 
-        def loss(theta, phi, rule_state, pool, key):
+        def loss(theta, phi, rule_state, age, pool, key):
             end = unroll(
                 eqx.combine(theta, static),
                 phi,
                 rule_state,
+                age,
                 pool,
                 key,
                 n_steps,
@@ -45,9 +46,9 @@ class TruncatedBackprop(Estimator):
         of_task = jax.value_and_grad(loss, has_aux=True)
         (losses, end), gradients = jax.lax.map(
             lambda task: of_task(theta, *task),
-            (group.phi, group.rule_state, group.pool, group.keys),
+            (group.phi, group.rule_state, group.age, group.pool, group.keys),
             batch_size=self.tasks_at_once or group.n_tasks,
         )
         gradient, norm, finite = gather(gradients, losses, self.clip_task, self.norm_limit)
-        group = eqx.tree_at(lambda g: (g.phi, g.rule_state), group, (end.phi, end.rule_state))
+        group = group.moved(end.phi, end.rule_state, end.age)
         return Estimate(gradient, group, losses, norm, finite)

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from metaplastic.base_model import Layer, Phi, forward
 from metaplastic.rules.local import grow, step, terms
@@ -125,15 +125,15 @@ class Local(Rule):
         return grow.ablated(self, parts)
 
     def update(
-        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"]
+        self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"], t: Int[Array, ""]
     ) -> tuple[Phi, RuleState]:
         activity, top = forward(phi, x), len(phi.layers)
-        rates = step.inner_steps(self.config, self.log_rate, state.age)
+        rates = step.inner_steps(self.config, self.log_rate, t)
         layers = list(phi.layers)
         errors: dict[int, Array] = {}  # what has come down to a layer, from all that read it
         above: tuple[View, Readout] | None = None
         for number in range(top, -1, -1):
-            view = view_of(phi, activity, number, errors.get(number), state.age)
+            view = view_of(phi, activity, number, errors.get(number), t)
             if number == top:
                 view = view._replace(error=self._top_error(view))
             readout = self._read(view)
@@ -143,7 +143,7 @@ class Local(Rule):
                 layers[number - 1] = self._biased(layers[number - 1], view, readout, rates.biases)
                 self._send_back(phi.layers[number - 1], view, readout, errors)
             above = view, readout
-        return dataclasses.replace(phi, layers=tuple(layers)), RuleState(age=state.age + 1)
+        return dataclasses.replace(phi, layers=tuple(layers)), state
 
     def _read(self, view: View) -> Readout:
         """What the neurons of a layer say of what they sense."""

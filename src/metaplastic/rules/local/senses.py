@@ -250,7 +250,7 @@ class Age(Sense):
         return 1
 
     def __call__(self, view: View) -> Float[Array, "1 units"]:
-        age = jnp.log1p(view.t.astype(view.x.dtype) / 10.0) / 4.0
+        age = jnp.log1p(jnp.asarray(view.t, view.x.dtype) / 10.0) / 4.0
         return jnp.broadcast_to(age, (1, view.x.shape[-1]))
 
 

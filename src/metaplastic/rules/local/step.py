@@ -28,7 +28,7 @@ def inner_steps(settings: LocalSettings, log_rate: Float[Array, " 2"], t: Int[Ar
     has halved at the half-life t½."""
     power = settings.decay_power
     stretch = (2.0 ** (1.0 / power) - 1.0) if power > 0 else 0.0
-    fall = (1.0 + stretch * t.astype(log_rate.dtype) / settings.half_life) ** -power
+    fall = (1.0 + stretch * jnp.asarray(t, log_rate.dtype) / settings.half_life) ** -power
     factor = jnp.exp(RATE_RANGE * jnp.tanh(log_rate))
     rates = settings.inner_step * fall * factor
     return Rates(rates[0], rates[1])
