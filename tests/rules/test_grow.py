@@ -118,6 +118,5 @@ def test_nothing_else_may_differ(fresh: Rule) -> None:
     with pytest.raises(
         ConfigError,
         match="larger hidden, subspace = true or resting_bias = true, more parts, and all else",
-        match=r"larger hidden, subspace = true or resting_bias = true, more parts, and all else",
     ):
         rule.grow(fresh)

@@ -123,7 +123,9 @@ def test_the_first_layer_alone() -> None:
     rule = make_rule("local", jax.random.key(0), **SETTINGS, learns="first")
     after = rule.update(phi, rule.init(phi), x, jnp.array(0))[0]
     np.testing.assert_array_equal(after.weights[1], phi.weights[1])
-    whole = make_rule("local", jax.random.key(0), **SETTINGS).update(phi, rule.init(phi), x)[0]
+    whole = make_rule("local", jax.random.key(0), **SETTINGS).update(
+        phi, rule.init(phi), x, jnp.array(0)
+    )[0]
     np.testing.assert_array_equal(after.weights[0], whole.weights[0])
 
 
