@@ -7,6 +7,7 @@ from version 2 on, `sha256` over everything else, as rule files have. Older vers
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,9 @@ FORMAT = "metaplastic-checkpoint"
 VERSION = 3  # up to 2 a task's inner steps were counted in its rule's state
 SIZE_LIMIT = 1 << 36  # bytes
 LARGEST = 1e9  # no rule has use for a larger meta-parameter
+
+_OF_LAYER = re.compile(r"\['phi'\]\.(weights|biases|backward)\[(\d+)\]")
+_PARTS = {"weights": "weight", "biases": "bias", "backward": "backward"}
 
 Tree = TypeVar("Tree", bound=PyTree)
 
@@ -110,7 +114,12 @@ def _read(path: Path) -> container.Contents:
 
 def _renamed(arrays: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
     """The arrays of a checkpoint of version 1 or 2 by today's names."""
-    return {name.replace("['rule_state'].age", "['age']"): a for name, a in arrays.items()}
+
+    def today(name: str) -> str:
+        name = name.replace("['rule_state'].age", "['age']")
+        return _OF_LAYER.sub(lambda m: f"['phi'].layers[{m[2]}].{_PARTS[m[1]]}", name)
+
+    return {today(name): array for name, array in arrays.items()}
 
 
 def _check_theta(arrays: dict[str, NDArray[np.generic]], path: Path) -> None:
