@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from metaplastic.base_model import Phi, initialise
+from metaplastic.base_model import ModelSpec, Phi, initialise
 from metaplastic.rules import Rule, RuleState
 
 STATISTICS_ROWS = 4096  # rows that give batch-norm statistics
@@ -32,10 +32,11 @@ Rows = TypeVar("Rows", bound=Any)
 
 
 def begin(
-    rule: Rule, key: PRNGKeyArray, sizes: Iterable[int], activation: str = "relu"
+    rule: Rule, key: PRNGKeyArray, model: ModelSpec | Iterable[int], activation: str = "relu"
 ) -> tuple[Phi, RuleState]:
-    """A random φ of those sizes, (N_0, ..., N_L), and the rule's state before the first step."""
-    phi = initialise(key, sizes, activation, backward=rule.needs_backward)
+    """A random φ and the rule's state before the first step. `model` describes the base model, or
+    gives the sizes (N_0, ..., N_L) of a perceptron of that activation."""
+    phi = initialise(key, model, activation, backward=rule.needs_backward)
     return phi, rule.init(phi)
 
 

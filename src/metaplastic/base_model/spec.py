@@ -88,6 +88,11 @@ class ModelSpec(BaseModel):
         return tuple(shapes)
 
     @property
+    def wired(self) -> tuple[tuple[Shape, Connection], ...]:
+        """Each layer with the shape of what is below it."""
+        return tuple(zip(self.shapes, self.layers, strict=False))
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Numbers that each of x^0 to x^L is read as: units, times regions of a map."""
         of_inputs, *shapes = self.shapes

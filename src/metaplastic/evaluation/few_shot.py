@@ -143,7 +143,7 @@ def rule_accuracies(
 
     seeds: those to run, where not all of the config's.
     """
-    trials = make_trials(config.seed_list if seeds is None else seeds, problem.train.shape[1])
+    trials = _trials(problem, config, seeds)
     place = {trial.seed: i for i, trial in enumerate(trials)}
     steps = config.steps
     curve = np.full((len(trials), len(steps)), np.nan)
@@ -157,6 +157,7 @@ def rule_accuracies(
         hidden=config.hidden,
         n_features=config.n_features,
         activation=config.activation,
+        model=config.model,
         batch_size=config.batch_size,
         progress=progress,
     )
@@ -185,7 +186,7 @@ def baseline_accuracies(
 
     seeds: those to run, where not all of the config's.
     """
-    trials = make_trials(config.seed_list if seeds is None else seeds, problem.train.shape[1])
+    trials = _trials(problem, config, seeds)
     labelled = _labelled_rows(problem, trials, config.labels_per_class)
     unlabelled = as_unlabelled(problem, config)
     if isinstance(baseline, LabelledBaseline):
@@ -205,6 +206,7 @@ def as_unlabelled(problem: Problem, config: FewShotConfig) -> Unlabelled:
         config.n_features,
         config.activation,
         config.batch_size,
+        problem.shape,
     )
 
 
@@ -239,6 +241,11 @@ def classifier_accuracy(classifier: Encoder, problem: Problem) -> float:
     if not np.all(np.isfinite(scores)):
         return float("nan")
     return float(np.mean(np.argmax(scores, axis=1) == problem.test_labels))
+
+
+def _trials(problem: Problem, config: FewShotConfig, seeds: Sequence[int] | None) -> list[Trial]:
+    seeds = config.seed_list if seeds is None else seeds
+    return make_trials(seeds, problem.train.shape[1], permuted=config.permuted)
 
 
 def _labelled_rows(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import equinox as eqx
@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from metaplastic import inner_loop
 from metaplastic.base_model import (
+    ModelSpec,
     Phi,
     Statistics,
     features,
     layer_features,
+    perceptron,
     population_statistics,
 )
 from metaplastic.blocks import Blocks
@@ -50,12 +52,14 @@ class Network(NamedTuple):
 
     def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features (n, F) of rows (n, d), by the population's batch-norm statistics."""
-        parts = [np.asarray(_transform(self, block)) for block in _padded_blocks(inputs)]
+        blocks = _padded_blocks(inputs, self.phi.spec)
+        parts = [np.asarray(_transform(self, block)) for block in blocks]
         return np.concatenate(parts)[: len(inputs)]
 
     def layers(self, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """x^1 to x^L of rows (n, d): (n, N_1) to (n, N_L)."""
-        parts = [_every_layer(self, block) for block in _padded_blocks(inputs)]
+        blocks = _padded_blocks(inputs, self.phi.spec)
+        parts = [_every_layer(self, block) for block in blocks]
         return [
             np.concatenate([np.asarray(part) for part in layer])[: len(inputs)]
             for layer in zip(*parts, strict=True)
@@ -82,11 +86,14 @@ def read_all_layers(network: Network, inputs: NDArray[np.float32]) -> AllLayers:
     return AllLayers(network, Blocks.fit([rows, *network.layers(rows)]))
 
 
-def _padded_blocks(inputs: NDArray[np.float32]) -> Iterator[Array]:
+def _padded_blocks(inputs: NDArray[np.float32], model: ModelSpec) -> Iterator[Array]:
     """Blocks of one size, the last filled up, so that each shape of network compiles once."""
-    for start in range(0, len(inputs), ROWS):
-        rows = inputs[start : start + ROWS]
-        yield jnp.asarray(np.pad(rows, ((0, ROWS - len(rows)), (0, 0))))
+    # a convolution lays its patches side by side
+    largest = max(layer.fan_in(b) * math.prod(layer.above(b)[:-1]) for b, layer in model.wired)
+    size = max(64, min(ROWS, int(ROOM / (4 * largest))))
+    for start in range(0, len(inputs), size):
+        rows = inputs[start : start + size]
+        yield jnp.asarray(np.pad(rows, ((0, size - len(rows)), (0, 0))))
 
 
 @eqx.filter_jit
@@ -108,10 +115,9 @@ def _begin(
     init_keys: PRNGKeyArray,
     batch_keys: PRNGKeyArray,
     permutations: Int[Array, "seeds inputs"],
-    sizes: tuple[int, ...],
-    activation: str,
+    model: ModelSpec,
 ) -> Seeds:
-    phi, state = jax.vmap(lambda key: inner_loop.begin(rule, key, sizes, activation))(init_keys)
+    phi, state = jax.vmap(lambda key: inner_loop.begin(rule, key, model))(init_keys)
     return Seeds(phi, state, batch_keys, permutations)
 
 
@@ -152,9 +158,11 @@ def _networks(seeds: Seeds, inputs: Array, count: int) -> list[Network]:
     return [jax.tree.map(lambda a, i=i: a[i], fitted) for i in range(count)]
 
 
-def seeds_at_once(sizes: Sequence[int], batch_size: int, wanted: int) -> int:
+def seeds_at_once(model: ModelSpec, batch_size: int, wanted: int) -> int:
     """How many seeds advance together, so that an update network's arrays fit in memory."""
-    per_seed = 4.0 * 32 * batch_size * sum(sizes) + 4.0 * sum(a * b for a, b in pairwise(sizes))
+    numbers = sum(math.prod(shape) for shape in model.shapes)
+    weights = sum(layer.fan_in(b) * layer.units for b, layer in model.wired)
+    per_seed = 4.0 * 32 * batch_size * numbers + 4.0 * weights
     return max(1, min(wanted, int(ROOM / per_seed)))
 
 
@@ -167,16 +175,19 @@ def run_inner_loop(
     hidden: Sequence[int] = (128, 64),
     n_features: int = 32,
     activation: str = "relu",
+    model: ModelSpec | None = None,
     batch_size: int = 64,
     progress: Progress = silent,
 ) -> Iterator[tuple[int, list[Network], Sequence[Trial]]]:
-    """Apply the rule to unlabelled `inputs` (n, d), standardised, for every trial.
+    """Apply the rule to unlabelled `inputs` (n, d), standardised, for every trial: to `model`, or
+    to the perceptron that `hidden`, `n_features` and `activation` describe.
 
     Yields (inner steps taken, the fitted networks, their trials) at each of the rising `steps`,
     chunk of trials by chunk. `rule` is a traced argument: rules of one shape share one program.
     """
-    sizes = (inputs.shape[1], *hidden, n_features)
-    chunk = seeds_at_once(sizes, batch_size, len(trials))
+    if model is None:
+        model = perceptron((inputs.shape[1], *hidden, n_features), activation)
+    chunk = seeds_at_once(model, batch_size, len(trials))
     pool = jnp.asarray(inputs)
     reference = jnp.asarray(statistics_rows(inputs))
     total = max(steps) * len(trials)
@@ -190,8 +201,7 @@ def run_inner_loop(
             jnp.stack([trial.init_key for trial in filled]),
             jnp.stack([trial.batch_key for trial in filled]),
             jnp.asarray(np.stack([trial.permutation for trial in filled])),
-            sizes,
-            activation,
+            model,
         )
         t = 0
         for point in steps:

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metaplastic.base_model import get_activation
+from metaplastic.base_model import ModelSpec, get_activation
 from metaplastic.errors import config_error
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -40,6 +40,14 @@ class FewShotConfig(BaseModel):
     unlabelled: int | None = Field(
         None, ge=2, description="how many unlabelled examples are used; none: all"
     )
+    model: ModelSpec | None = Field(
+        None,
+        description="base model, in place of hidden, n_features and activation, which then "
+        "describe those of rivals alone",
+    )
+    permuted: bool = Field(
+        True, description="reorder the inputs in each seed, so that neighbours in space are lost"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> FewShotConfig:
@@ -48,6 +56,8 @@ class FewShotConfig(BaseModel):
         if any(point < 0 for point in self.points):
             raise ValueError(f"points {self.points}: inner steps are counted from 0")
         get_activation(self.activation)
+        if self.permuted and self.model is not None and len(self.model.inputs) > 1:
+            raise ValueError("permuted: a model that reads maps needs permuted = false")
         return self
 
     @property

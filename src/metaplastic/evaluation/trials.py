@@ -35,11 +35,13 @@ def _generator(seed: int, purpose: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, purpose]))
 
 
-def make_trials(seeds: Iterable[int], n_inputs: int) -> list[Trial]:
-    """A trial for every seed."""
-    return [
-        Trial(seed, _generator(seed, 0).permutation(n_inputs).astype(np.int32)) for seed in seeds
-    ]
+def make_trials(seeds: Iterable[int], n_inputs: int, *, permuted: bool = True) -> list[Trial]:
+    """A trial for every seed, with a permutation of its own unless the inputs keep their order."""
+    trials = []
+    for seed in seeds:
+        order = np.arange(n_inputs, dtype=np.int32)
+        trials.append(Trial(seed, _generator(seed, 0).permutation(order) if permuted else order))
+    return trials
 
 
 def draw_labelled(problem: Problem, seed: int, per_class: int) -> NDArray[np.int64]:

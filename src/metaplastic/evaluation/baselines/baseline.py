@@ -25,7 +25,8 @@ Encoder = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 class Unlabelled:
     """All that a baseline sees of a data set: training rows (n, d), standardised, no label.
 
-    `hidden`, `n_features` and `activation` are those of the base model.
+    `hidden`, `n_features` and `activation` are those of the base model; `shape` is that of one
+    example, (height, width, channels) of an image.
     """
 
     inputs: NDArray[np.float32]
@@ -33,6 +34,7 @@ class Unlabelled:
     n_features: int
     activation: str
     batch_size: int = 64
+    shape: tuple[int, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -52,7 +54,9 @@ class Baseline(abc.ABC):
     `grid` lists the settings that a hyperparameter search tries, as keywords; the first are the
     defaults. Settings are fixed at construction. `requires` names an optional package: module,
     distribution, and the extra that brings it; without it, construction raises
-    `MissingExtraError`. `row_by_row` is false where a row's features depend on those beside it.
+    `MissingExtraError`. `row_by_row` is false where a row's features depend on those beside it;
+    `spatial` is true where a baseline sees where the pixels of an image lie, which the protocol of
+    permuted inputs hides from the rule.
     """
 
     name: ClassVar[str]
@@ -60,6 +64,7 @@ class Baseline(abc.ABC):
     uses_labels: ClassVar[bool] = False
     requires: ClassVar[tuple[str, str, str] | None] = None
     row_by_row: ClassVar[bool] = True
+    spatial: ClassVar[bool] = False
     Settings: ClassVar[type[BaseModel]] = NoSettings
     grid: ClassVar[tuple[dict[str, Any], ...]] = ({},)
 

@@ -32,6 +32,7 @@ from metaplastic.evaluation.protocol import FewShotConfig, settings
 from metaplastic.evaluation.search import Search
 from metaplastic.evaluation.store import Store
 
+LATER = {"layers": "last", "model": None, "permuted": True}  # settings that came later
 PROTOCOL = 1  # raised when the protocol changes, so that numbers of an older one are not reused
 
 
@@ -224,7 +225,7 @@ class Study(abc.ABC):
     def for_rivals(self, config: FewShotConfig) -> FewShotConfig:
         """The protocol with nothing in it that depends on the rule, which rivals never see."""
         batch_size = self.settings.batch_size or DEFAULT_BATCH_SIZE
-        return config.model_copy(update={"batch_size": batch_size, "layers": "last"})
+        return config.model_copy(update={"batch_size": batch_size, "layers": "last", "model": None})
 
     def search(self, config: FewShotConfig) -> Search:
         """The hyperparameter search of all baselines, shared by all studies."""
@@ -245,14 +246,17 @@ class Study(abc.ABC):
 def protocol_key(config: FewShotConfig) -> dict[str, Any]:
     """What of a protocol determines a seed's number: everything but how many seeds there are."""
     varied = {"seeds", "first_seed", "inner_steps", "points"}
-    if config.layers == "last":  # as before there was a choice: numbers kept then stay good
-        varied.add("layers")
+    # as before there was a choice: numbers kept then stay good
+    varied |= {name for name, usual in LATER.items() if getattr(config, name) == usual}
     return {"protocol": PROTOCOL, **config.model_dump(mode="json", exclude=varied)}
 
 
 def known_rivals(names: Sequence[str]) -> tuple[str, ...]:
-    """The baselines asked for; none named: all whose packages are installed."""
+    """The baselines asked for; none named: all whose packages are installed, but for those that
+    see what permuted inputs hide from the rule."""
     for name in names:
         if name not in BASELINES:
             raise unknown_name("baseline", name, BASELINES)
-    return tuple(names) or tuple(name for name, b in BASELINES.items() if b.installed())
+    return tuple(names) or tuple(
+        name for name, b in BASELINES.items() if b.installed() and not b.spatial
+    )

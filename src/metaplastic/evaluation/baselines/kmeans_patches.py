@@ -1,0 +1,141 @@
+"""Baseline `kmeans-patches`: k-means of image patches, pooled over quadrants (Coates and Ng, 2012,
+"Learning feature representations with k-means")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from threadpoolctl import ThreadpoolController
+
+from metaplastic.errors import DataError
+from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
+from metaplastic.evaluation.baselines.kmeans import triangle, whitening
+from metaplastic.evaluation.progress import Progress, silent
+from metaplastic.evaluation.trials import Trial
+
+QUADRANTS = 2  # a side
+ROWS = 256  # images whose patches are held at once
+
+
+class KMeansPatchesSettings(BaseModel):
+    """What the search chooses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    side: int = Field(6, ge=2, description="side of a patch, pixels")
+    whiten: float | None = Field(
+        0.1, gt=0, description="regularisation of ZCA whitening, in input variances; none: no ZCA"
+    )
+    contrast: bool = Field(True, description="each patch to zero mean and unit variance first")
+    patches: int = Field(40_000, ge=100, description="patches that centroids are fitted on")
+
+
+class KMeansPatches(Baseline):
+    """A quarter as many centroids as the base model has features; each is read in four quadrants.
+
+    Sees where pixels lie: a rival of base models that do, not of those whose inputs are permuted.
+    """
+
+    name = "kmeans-patches"
+    title = "k-means of patches, quadrants"
+    spatial = True
+    Settings = KMeansPatchesSettings
+    grid = ({}, {"whiten": None}, {"whiten": 1.0}, {"contrast": False})
+
+    def fit(
+        self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
+    ) -> list[Encoder]:
+        from sklearn.cluster import KMeans
+
+        settings = self.settings
+        assert isinstance(settings, KMeansPatchesSettings)
+        if len(data.shape) < 2 or min(data.shape[:2]) <= settings.side:
+            raise DataError(
+                f"baseline {self.name} reads patches of {settings.side} pixels a side; examples of "
+                f"shape {data.shape} have none"
+            )
+        shape = (*data.shape[:2], data.shape[2] if len(data.shape) > 2 else 1)
+        threads = ThreadpoolController()
+        encoders: list[Encoder] = []
+        for done, trial in enumerate(trials):
+            progress("k-means of patches", done, len(trials), "seeds")
+            rng = np.random.default_rng(trial.seed)
+            some = _some_patches(data.inputs, shape, settings, rng)
+            mean, zca = whitening(some, settings.whiten)
+            lloyd = KMeans(
+                max(1, data.n_features // QUADRANTS**2),
+                n_init=1,  # pyright: ignore[reportArgumentType]
+                random_state=trial.seed,
+            )
+            with threads.limit(limits=1):
+                centroids = lloyd.fit(_whitened(some, mean, zca)).cluster_centers_
+            centroids = centroids.astype(np.float32)
+            encoders.append(partial(_encode, shape, settings, mean, zca, centroids))
+        return encoders
+
+
+def _patches(
+    rows: NDArray[np.float32], shape: tuple[int, ...], settings: KMeansPatchesSettings
+) -> NDArray[np.float32]:
+    """Every patch of every image: (n, positions down, positions across, side² channels)."""
+    images = rows.reshape(-1, *shape)
+    windows = sliding_window_view(images, (settings.side, settings.side), (1, 2))  # pyright: ignore
+    patches = windows.reshape(*windows.shape[:3], -1)
+    if settings.contrast:
+        patches = patches - patches.mean(axis=-1, keepdims=True)
+        patches = patches / np.sqrt(patches.var(axis=-1, keepdims=True) + 0.01)
+    return patches
+
+
+def _some_patches(
+    rows: NDArray[np.float32],
+    shape: tuple[int, ...],
+    settings: KMeansPatchesSettings,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Patches drawn evenly over images and positions, (patches, side² channels)."""
+    each = 8
+    images = rows[rng.choice(len(rows), min(len(rows), -(-settings.patches // each)))]
+    parts = []
+    for start in range(0, len(images), ROWS):
+        patches = _patches(images[start : start + ROWS], shape, settings)
+        flat = patches.reshape(len(patches), -1, patches.shape[-1])
+        chosen = rng.integers(0, flat.shape[1], (len(flat), each))
+        parts.append(np.take_along_axis(flat, chosen[..., None], axis=1).reshape(-1, flat.shape[2]))
+    return np.concatenate(parts)
+
+
+def _whitened(
+    patches: NDArray[np.float32], mean: NDArray[np.float32], zca: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    return patches - mean if zca is None else (patches - mean) @ zca
+
+
+def _encode(
+    shape: tuple[int, ...],
+    settings: KMeansPatchesSettings,
+    mean: NDArray[np.float32],
+    zca: NDArray[np.float32] | None,
+    centroids: NDArray[np.float32],
+    rows: NDArray[np.float32],
+) -> NDArray[np.floating]:
+    """Triangle features, averaged over each quadrant: (n, 4 centroids)."""
+    parts = []
+    for start in range(0, len(rows), ROWS):
+        patches = _patches(rows[start : start + ROWS], shape, settings)
+        n, down, across, width = patches.shape
+        flat = _whitened(patches.reshape(-1, width), mean, zca)
+        maps = triangle(flat, centroids).reshape(n, down, across, -1)
+        halves = [slice(0, (down + 1) // 2), slice(down // 2, down)]
+        sides = [slice(0, (across + 1) // 2), slice(across // 2, across)]
+        parts.append(
+            np.concatenate(
+                [maps[:, tall, wide].mean(axis=(1, 2)) for tall in halves for wide in sides], axis=1
+            )
+        )
+    return np.concatenate(parts)
