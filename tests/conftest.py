@@ -32,6 +32,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 LITTLE_MEMORY, MOST_MEMORY = 0.6e9, 1.0e9
 # they take longest, and are begun first so that none is left to one worker at the end
 LONGEST = (
+    "test_registries.py",
     "cli/test_meta_train.py",
     "cli/test_engines.py",
     "meta/test_trainer.py",

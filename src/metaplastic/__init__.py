@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metaplastic import forks as forks  # watches for forks from now on
+from metaplastic import lazy
 from metaplastic._version import __version__
 
 if TYPE_CHECKING:
@@ -13,20 +13,17 @@ if TYPE_CHECKING:
     from metaplastic.hub import RuleCard, load_card, load_rule, save_rule
 
 # imported on first use, so that the command line's --help does not wait for JAX
-_HOMES = {
-    "PlasticClassifier": "metaplastic.encoder",
-    "PlasticEncoder": "metaplastic.encoder",
-    "RuleCard": "metaplastic.hub",
-    "load_card": "metaplastic.hub",
-    "load_rule": "metaplastic.hub",
-    "save_rule": "metaplastic.hub",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'metaplastic' has no attribute {name!r}")
+__getattr__ = lazy.exports(
+    __name__,
+    {
+        "PlasticClassifier": "metaplastic.encoder.classifier",
+        "PlasticEncoder": "metaplastic.encoder.estimator",
+        "RuleCard": "metaplastic.hub.card",
+        "load_card": "metaplastic.hub.rule_file",
+        "load_rule": "metaplastic.hub.rule_file",
+        "save_rule": "metaplastic.hub.rule_file",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,7 @@ PAGES = sorted((Path(__file__).parents[2] / "docs" / "tutorials").glob("*.md"))
 def test_tutorial(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # what a tutorial registers is taken away again
-    monkeypatch.setitem(RULES, "competitive", RULES.get("competitive"))
+    monkeypatch.setitem(RULES, "competitive", RULES.get("competitive", None))
     if "default" not in shipped_rules():
         stand_in = make_rule("hebbian", jax.random.key(0))
         monkeypatch.setattr("metaplastic.encoder.fitted.load_rule", lambda _: stand_in)

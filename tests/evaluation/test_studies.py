@@ -18,36 +18,12 @@ from metaplastic.evaluation.studies import STUDIES, Context, make_study
 from metaplastic.evaluation.studies.filters import coded
 from metaplastic.evaluation.studies.meta_training import read_loss
 from metaplastic.evaluation.studies.representation import principal
-from metaplastic.figures import DRAWN_BY, draw
 from metaplastic.figures.filters import decoded
 from metaplastic.figures.report import write_report
 from metaplastic.hub import RuleCard, save_rule
 from metaplastic.rules import make_rule
 
 COMMON = {"seeds": 2, "hidden": (8,), "n_features": 6, "inner_steps": 4}
-RIVALS = ("random", "raw", "pca")
-SMALL = {
-    "datasets": {"datasets": ("digits",), "rivals": RIVALS},
-    "domains": {
-        "datasets": ("digits",),
-        "rivals": ("raw",),
-        "labels": (2, 10),
-        "readouts": ("ridge",),
-    },
-    "text": {"dataset": "digits", "rivals": RIVALS, "rungs": 2},
-    "architectures": {
-        "dataset": "digits",
-        "depths": (1,),
-        "depth_units": 8,
-        "widths": (8, 12),
-        "activations": ("relu", "step"),
-    },
-    "filters": {"datasets": ("digits",), "seeds": 1, "shown": 3, "rungs": 2},
-    "representation": {"datasets": ("two_moons",), "shown": 40},
-    "mismatch": {"datasets": ("digits",), "points": (0, 5, 10)},
-    "meta-training": {"datasets": ("digits",), "rungs": 3},
-    "labels": {"dataset": "digits", "labels": (1, 3), "rivals": ("random", "supervised")},
-}
 
 
 @pytest.fixture(scope="module")
@@ -72,45 +48,17 @@ def run_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(run_folder, tmp_path_factory):
-    """Every study's results, from one context."""
+    """Those studies' results that are looked into here, from one context."""
     folder = tmp_path_factory.mktemp("results")
     grids = {name: baseline.grid for name, baseline in search.BASELINES.items()}
     for baseline in search.BASELINES.values():
         baseline.grid = baseline.grid[:1]  # no search in a test of studies
     context = Context(named_rule(run_folder), folder)
-    for name, chosen in SMALL.items():
-        make_study(name, context, **(COMMON | chosen)).run()
+    for name in ("datasets", "architectures", "filters", "labels"):
+        make_study(name, context, **(COMMON | STUDIES[name].example)).run()
     for name, grid in grids.items():
         search.BASELINES[name].grid = grid
     return folder
-
-
-def test_every_study_is_tested_and_drawn():
-    assert set(SMALL) == set(STUDIES) == set(DRAWN_BY)
-
-
-@pytest.mark.parametrize("name", STUDIES)
-def test_results_hold_settings_seeds_versions_and_every_number(name, results):
-    content = read_json(results / f"{name}.json")
-    assert content["study"] == name
-    assert content["settings"]["seeds"] == len(content["seeds"])
-    assert content["versions"]["jax"] == jax.__version__
-    assert content["rule"]["meta_steps"] == 10
-    assert "meta-steps only" in content["rule"]["caution"]
-
-
-@pytest.mark.parametrize("name", STUDIES)
-def test_figures_need_the_file_alone_and_name_their_axes(name, results):
-    figure = draw(read_json(results / f"{name}.json"))
-    figure.canvas.draw()
-    for axes in figure.get_axes():
-        if not axes.axison or name == "filters":
-            continue
-        shared = axes.get_xlabel() or any(
-            other.get_xlabel() for other in axes.get_figure().get_axes()
-        )
-        assert shared, name
-        assert axes.get_ylabel() or axes.get_yticklabels(), name
 
 
 def test_paired_differences_are_seed_by_seed(results):
@@ -131,7 +79,7 @@ def test_a_second_run_computes_nothing(results, run_folder, monkeypatch):
     monkeypatch.setattr(f"{module}.rule_accuracies", refuse)
     before = (results / "architectures.json").read_text()
     context = Context(named_rule(run_folder), results)
-    again = make_study("architectures", context, **(COMMON | SMALL["architectures"]))
+    again = make_study("architectures", context, **(COMMON | STUDIES["architectures"].example))
     again.run()
     assert again.store.fresh == 0
     assert (results / "architectures.json").read_text() == before
@@ -139,7 +87,7 @@ def test_a_second_run_computes_nothing(results, run_folder, monkeypatch):
 
 def test_rivals_left_out_are_named(results, run_folder):
     context = Context(named_rule(run_folder), results)
-    chosen = {**COMMON, **SMALL["datasets"], "left_out": ("digits:pca", "mnist:raw")}
+    chosen = {**COMMON, **STUDIES["datasets"].example, "left_out": ("digits:pca", "mnist:raw")}
     study = make_study("datasets", context, **chosen)
     content = study.measure()
     found = set(content["datasets"]["digits"]["methods"])
@@ -156,7 +104,7 @@ def test_rivals_numbers_do_not_depend_on_the_rule(results, run_folder, tmp_path,
     rule = named_rule(run_folder)._replace(batch_size=8, horizon=3)
     for baseline in search.BASELINES.values():
         monkeypatch.setattr(baseline, "grid", baseline.grid[:1])
-    chosen = {**COMMON, **SMALL["labels"], "inner_steps": None}
+    chosen = {**COMMON, **STUDIES["labels"].example, "inner_steps": None}
     study = make_study("labels", Context(rule, tmp_path), **chosen)
     study.run()
     assert study.store.fresh == 4  # the rule's own, one a seed and reading
@@ -238,17 +186,6 @@ def test_principal_components_agree_with_scikit_learn():
     np.testing.assert_allclose(explained, np.cumsum(oracle.explained_variance_ratio_), atol=1e-4)
     np.testing.assert_allclose(np.abs(points), np.abs(oracle.transform(rows)[:, :2]), atol=1e-3)
     assert (principal(np.ones((5, 3)))[1] == 1).all()
-
-
-def test_the_report_holds_everything_and_calls_nothing(results):
-    path, found = write_report(results, results / "deep" / "report.html")
-    page = path.read_text()
-    assert found == list(STUDIES)
-    assert page.count("data:image/png;base64,") == len(STUDIES)
-    for outside in ("http://", "https://", 'src="/', "<script", "url("):
-        assert outside not in page
-    methods = read_json(results / "datasets.json")["datasets"]["digits"]["methods"]
-    assert f"{methods['raw']['mean']:.3f} ±" in page
 
 
 def test_a_report_without_results_says_what_to_do(tmp_path):

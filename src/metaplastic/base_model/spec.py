@@ -20,9 +20,10 @@ from metaplastic.base_model.activations import get_activation
 from metaplastic.base_model.connection import Connection, Shape
 from metaplastic.base_model.conv import Conv
 from metaplastic.base_model.dense import Dense, pooled_shape
-from metaplastic.errors import ConfigError, config_error, unknown_name
+from metaplastic.errors import ConfigError, config_error
+from metaplastic.registry import Registry
 
-LAYERS: dict[str, type[Connection]] = {kind.kind: kind for kind in (Dense, Conv)}
+LAYERS: Registry[type[Connection]] = Registry("layer kind", {"dense": Dense, "conv": Conv})
 
 
 def _connection(given: Any) -> Connection:
@@ -31,8 +32,10 @@ def _connection(given: Any) -> Connection:
     if not isinstance(given, Mapping):
         raise ValueError("a layer is a table with a kind and units, as {kind: dense, units: 64}")
     kind = given.get("kind", "dense")
-    if kind not in LAYERS:
-        raise ValueError(str(unknown_name("layer kind", str(kind), LAYERS)))
+    try:
+        LAYERS.check(str(kind))
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
     return LAYERS[kind](**{name: value for name, value in given.items() if name != "kind"})
 
 

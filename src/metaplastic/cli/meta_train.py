@@ -121,7 +121,7 @@ def meta_train(
     from metaplastic.cli.mesh import joined, start_local_processes, take_part
     from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
     from metaplastic.meta.config import parse_override
-    from metaplastic.meta.engines import EngineOptions, get_engine
+    from metaplastic.meta.engines import ENGINES, EngineOptions
     from metaplastic.meta.engines.cluster import Meeting
     from metaplastic.meta.stages import make_stages
 
@@ -130,7 +130,7 @@ def meta_train(
     if engine is None and (local_processes is not None or coordinator is not None):
         engine = "mesh"
     if engine is not None:
-        get_engine(engine)
+        ENGINES.check(engine)
     if local_processes is not None:
         if engine != "mesh" or coordinator is not None:
             raise ConfigError("--local-processes is of engine mesh, and without --coordinator")

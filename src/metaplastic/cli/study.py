@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaplastic.errors import ConfigError, MetaplasticError, unknown_name
+from metaplastic.evaluation.studies import STUDIES
 
 if TYPE_CHECKING:
     from metaplastic.evaluation.studies import Study
@@ -18,8 +19,7 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help="datasets, domains, text, architectures, filters, representation, mismatch, "
-            "meta-training, labels, or all.",
+            help=f"{', '.join(STUDIES)}, or all.",
             metavar="NAME",
         ),
     ],
@@ -52,7 +52,7 @@ def study(
     from metaplastic.cli.showing import progress, say
     from metaplastic.encoder.as_baseline import ClassifierBaseline
     from metaplastic.evaluation.named_rule import named_rule
-    from metaplastic.evaluation.studies import STUDIES, Context, make_study
+    from metaplastic.evaluation.studies import Context, make_study
 
     if name != "all" and name not in STUDIES:
         raise unknown_name("study", name, [*STUDIES, "all"])
@@ -140,8 +140,6 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _settings_for(name: str, asked: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """What of the settings asked for this study has; one that no study has is refused."""
-    from metaplastic.evaluation.studies import STUDIES
-
     found: dict[str, Any] = {}
     for key, value in asked.items():
         having = [each for each in names if _field(each, key) is not None]
@@ -164,7 +162,9 @@ def _settings_for(name: str, asked: dict[str, Any], names: list[str]) -> dict[st
             if len(value) != 1:
                 raise ConfigError(f"study {name} takes one data set, not {', '.join(value)}")
             value = value[0]
-        if field == "seeds" and name == "filters":
+        if field == "seeds" and STUDIES[name].one_seed:
+            if len(names) == 1:
+                raise ConfigError(f"study {name} shows one seed; leave --seeds out")
             continue
         found[field] = value
     return found
@@ -173,8 +173,6 @@ def _settings_for(name: str, asked: dict[str, Any], names: list[str]) -> dict[st
 def _field(name: str, key: str) -> str | None:
     """The field of a study's settings that `key` means: `datasets` is `dataset` where the study
     takes one."""
-    from metaplastic.evaluation.studies import STUDIES
-
     fields = STUDIES[name].Settings.model_fields
     if key in fields:
         return key

@@ -1,7 +1,24 @@
 """`PlasticEncoder` and `PlasticClassifier`, scikit-learn estimators: a rule and unlabelled rows."""
 
-from metaplastic.encoder.classifier import PlasticClassifier
-from metaplastic.encoder.estimator import PlasticEncoder
-from metaplastic.encoder.network import Affine, Network
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaplastic import lazy
+
+if TYPE_CHECKING:
+    from metaplastic.encoder.classifier import PlasticClassifier
+    from metaplastic.encoder.estimator import PlasticEncoder
+    from metaplastic.encoder.network import Affine, Network
+
+__getattr__ = lazy.exports(
+    __name__,
+    {
+        "Affine": "metaplastic.encoder.network",
+        "Network": "metaplastic.encoder.network",
+        "PlasticClassifier": "metaplastic.encoder.classifier",
+        "PlasticEncoder": "metaplastic.encoder.estimator",
+    },
+)
 
 __all__ = ["Affine", "Network", "PlasticClassifier", "PlasticEncoder"]

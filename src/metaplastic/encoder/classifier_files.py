@@ -8,23 +8,25 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.encoder import files
-from metaplastic.encoder.classifier import PlasticClassifier
 from metaplastic.encoder.estimator import PlasticEncoder
 from metaplastic.encoder.readouts import VOTERS, Readout
 from metaplastic.errors import ModelFileError
 from metaplastic.hub import container
 
+if TYPE_CHECKING:
+    from metaplastic.encoder.classifier import PlasticClassifier
+
 FORMAT = "metaplastic-classifier"
 FORMAT_VERSION = 1
 
-C = TypeVar("C", bound=PlasticClassifier)
+C = TypeVar("C", bound="PlasticClassifier")
 
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 

@@ -1,44 +1,41 @@
-"""Figures: each is a function of a results file and nothing else. To add one: a file, a line."""
+"""Figures and tables: each is a function of a results file and nothing else.
+
+A study names the module of its figure (`Study.figure`): a function `draw(content)` and, where there
+is something to tabulate, `tables(content)`, which gives HTML.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from metaplastic import files
-from metaplastic.errors import DataError, unknown_name
+from metaplastic.errors import DataError
+from metaplastic.evaluation.studies import STUDIES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DRAWN_BY = {
-    "datasets": "datasets",
-    "domains": "domains",
-    "text": "text",
-    "architectures": "architectures",
-    "filters": "filters",
-    "representation": "representation",
-    "mismatch": "mismatch",
-    "meta-training": "meta_training",
-    "labels": "labels",
-}
-
 
 def draw(content: dict[str, Any]) -> Figure:
     """The figure of a study's results. Raises `ConfigError` for results of an unknown study."""
-    from importlib import import_module
-
     from metaplastic.figures.style import styled
 
-    name = str(content.get("study"))
-    if name not in DRAWN_BY:
-        raise unknown_name("study", name, DRAWN_BY)
-    function: Callable[[dict[str, Any]], Figure] = import_module(
-        f"metaplastic.figures.{DRAWN_BY[name]}"
-    ).draw
+    module = _module(content)
     with styled():
-        return function(content)
+        return module.draw(content)
+
+
+def tables(content: dict[str, Any]) -> str:
+    """The tables of a study's results as HTML; empty for one whose figure says it all."""
+    make = getattr(_module(content), "tables", None)
+    return "" if make is None else make(content)
+
+
+def _module(content: dict[str, Any]) -> ModuleType:
+    return import_module(STUDIES.get(str(content.get("study"))).figure)
 
 
 def save_figure(content: dict[str, Any], path: Path) -> Path:

@@ -19,6 +19,7 @@ from metaplastic.figures.style import (
     seeds_note,
     shades,
 )
+from metaplastic.figures.tables import shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
@@ -72,3 +73,16 @@ def _ends(axes: Axes, curves: list[dict[str, Any]]) -> None:
     axes.set_ylim(-1.7, len(curves) - 0.4)  # room for the legend
     axes.set_xlabel(ACCURACY)
     axes.legend(fontsize=7.5, loc="lower right")
+
+
+def tables(content: dict[str, Any]) -> str:
+    """A row a base model: accuracy before and after the inner loop."""
+    rows = []
+    for group in ("depths", "widths", "activations"):
+        for curve in content[group]:
+            layers = "-".join(map(str, curve["layers"]))
+            first, last = curve["summary"][0], curve["summary"][-1]
+            cells = (layers, curve["activation"], str(len(curve["curve"])), shown(first))
+            rows.append(((*cells, shown(last)), ""))
+    head = ("layers", "activation", "seeds", "random network", "after the last inner step")
+    return table("Base models", head, rows)

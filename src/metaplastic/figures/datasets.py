@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from metaplastic.evaluation.significance import Comparison, sampling_error
+from metaplastic.figures.marks import compared
 from metaplastic.figures.style import (
     ACCURACY,
     BLUE,
@@ -17,9 +19,9 @@ from metaplastic.figures.style import (
     numbers,
     protocol_note,
 )
+from metaplastic.figures.tables import OURS, chosen, ranked, shown, table
 
 COLUMNS = 3
-OURS = ("rule", "rule-all")
 
 
 def draw(content: dict[str, Any]) -> Figure:
@@ -71,3 +73,36 @@ def _panel(axes: Axes, address: str, entry: dict[str, Any]) -> None:
 
 def _mean(method: dict[str, Any]) -> float:
     return float("nan") if method["mean"] is None else float(method["mean"])
+
+
+def tables(content: dict[str, Any]) -> str:
+    """A table a data set, best method first, with the tests that `marks` explains."""
+    parts = []
+    marks = compared(content["datasets"], content.get("reference", "rule"))
+    for address, entry in content["datasets"].items():
+        rows = [
+            (
+                (
+                    method["title"],
+                    shown(method),
+                    _with_mark(method.get("paired"), marks.get((address, name))),
+                    "" if name in OURS else chosen(method),
+                ),
+                row,
+            )
+            for name, method, row in ranked(entry["methods"])
+        ]
+        head = ("method", "accuracy", "rule minus it", "chosen by the search (else defaults)")
+        notes = "; ".join(entry["data"]["notes"])
+        rule = entry["methods"].get(content.get("reference", "rule"), {"mean": None})
+        caption = f"{address}: {entry['data']['test']:,} test examples"
+        if rule["mean"] is not None:
+            error = sampling_error(rule["mean"], entry["data"]["test"])
+            caption += f", which leave the rule's accuracy an error of ±{error:.3f}"
+        parts.append(table(caption + (f" ({notes})" if notes else ""), head, rows))
+    return "".join(parts)
+
+
+def _with_mark(paired: dict[str, Any] | None, found: Comparison | None) -> str:
+    mark = found.mark if found is not None else ""
+    return f"{shown(paired, sign=True)} {mark}".strip()

@@ -17,35 +17,38 @@ from metaplastic.figures.style import (
     VERMILION,
     new_figure,
 )
+from metaplastic.figures.tables import OURS, table
 
 AGAINST = ("raw", "pca", "umap", "random-all")  # columns of the differences, where measured
 
 
 def draw(content: dict[str, Any]) -> Figure:
     """Above, a diagram for each role; below, the reference less others on each set."""
-    tables = shown_standings(content)
-    first = tables[0]
+    standings = shown_standings(content)
+    first = standings[0]
     title = (
         f"{content['title']}\n{first['labels']} labels per class, {first['readout']} readout, "
         f"{len(content['seeds'])} seeds"
     )
     methods = len(first["rows"])
-    sets = sum(len(table["data_sets"]) + len(table["without_a_number"]) for table in tables)
+    sets = sum(
+        len(standing["data_sets"]) + len(standing["without_a_number"]) for standing in standings
+    )
     above = 1.0 + 0.17 * methods
     below = 1.6 + 0.2 * sets
-    figure = new_figure(10.5, 0.8 + above * len(tables) + below, title)
+    figure = new_figure(10.5, 0.8 + above * len(standings) + below, title)
     parts = figure.subfigures(
-        len(tables) + 1, 1, squeeze=False, height_ratios=[above] * len(tables) + [below]
+        len(standings) + 1, 1, squeeze=False, height_ratios=[above] * len(standings) + [below]
     )
-    for part, table in zip(parts.flat, tables, strict=False):
-        _diagram(part.subplots(), table)
-    _differences(parts.flat[-1].subplots(), tables)
+    for part, standing in zip(parts.flat, standings, strict=False):
+        _diagram(part.subplots(), standing)
+    _differences(parts.flat[-1].subplots(), standings)
     return figure
 
 
 def shown_standings(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """The tables of the first readout at ten labels per class, or at the most there are below it:
-    one a role. Raises `KeyError` where there is none."""
+    """Those of the first readout at ten labels per class, or at the most there are below it: one
+    a role. Raises `KeyError` where there is none."""
     features = [t for t in content["standings"] if t["readout"] != "classifiers"]
     if not features:
         raise KeyError("standings")
@@ -56,13 +59,13 @@ def shown_standings(content: dict[str, Any]) -> list[dict[str, Any]]:
     return [t for t in own if t["labels"] == counts[0]]
 
 
-def _diagram(axes: Axes, table: dict[str, Any]) -> None:
+def _diagram(axes: Axes, standing: dict[str, Any]) -> None:
     """Mean ranks on a line, best at the left; bars join what the test does not tell apart."""
-    rows = table["rows"]
+    rows = standing["rows"]
     ranks = [row["mean_rank"] for row in rows]
     count = len(rows)
     half = -(-count // 2)
-    difference = table["critical_difference"]
+    difference = standing["critical_difference"]
     bars = cliques(ranks, difference) if difference is not None else []
     top = 0.6 + 0.35 * len(bars)
     axes.set_xlim(1 - 0.55 * count, count + 0.55 * count)
@@ -92,32 +95,32 @@ def _diagram(axes: Axes, table: dict[str, Any]) -> None:
         y = -0.35 - 0.35 * level
         low, high = min(ranks[m] for m in members), max(ranks[m] for m in members)
         axes.plot([low - 0.05, high + 0.05], [y, y], color=GREY, linewidth=2.5)
-    sets = len(table["data_sets"])
+    sets = len(standing["data_sets"])
     note = f"{sets} data set{'s' if sets != 1 else ''}"
     if difference is not None:
         axes.plot([1, 1 + difference], [1.25, 1.25], color="black", linewidth=1.2)
         axes.text(1 + difference / 2, 1.35, f"CD {difference:.2f}", ha="center", fontsize=7)
-    axes.set_title(f"mean rank on the {table['role']} sets ({note}), 1 is best", fontsize=9)
+    axes.set_title(f"mean rank on the {standing['role']} sets ({note}), 1 is best", fontsize=9)
     axes.set_axis_off()
 
 
-def _differences(axes: Axes, tables: list[dict[str, Any]]) -> None:
+def _differences(axes: Axes, standings: list[dict[str, Any]]) -> None:
     """A row a set, a mark a method; filled where the difference is significant."""
     reference = next(
         row["title"].partition(";")[0]
-        for row in tables[0]["rows"]
-        if row["method"] == tables[0]["reference"]["method"]
+        for row in standings[0]["rows"]
+        if row["method"] == standings[0]["reference"]["method"]
     )
-    methods = {row["method"]: row for row in tables[0]["rows"] if "paired" in row}
+    methods = {row["method"]: row for row in standings[0]["rows"] if "paired" in row}
     named = [name for name in AGAINST if name in methods] or list(methods)[:4]
     names: list[str] = []
-    for table in tables:
-        rows = {row["method"]: row for row in table["rows"]}
+    for standing in standings:
+        rows = {row["method"]: row for row in standing["rows"]}
         base = rows[named[0]]["paired"]
         order = sorted(base, key=lambda name: base[name]["difference"] or 0.0)
         for index, method in enumerate(named):
             colour, marker = METHODS.get(method, (OTHERS[index % len(OTHERS)], "o"))
-            label = rows[method]["title"].partition(";")[0] if table is tables[0] else None
+            label = rows[method]["title"].partition(";")[0] if standing is standings[0] else None
             for place, name in enumerate(order):
                 found = rows[method]["paired"][name]
                 axes.plot(
@@ -130,10 +133,40 @@ def _differences(axes: Axes, tables: list[dict[str, Any]]) -> None:
                     markersize=5,
                     label=label if place == 0 else None,
                 )
-        names += [f"{name} ({table['role']})" for name in order]
+        names += [f"{name} ({standing['role']})" for name in order]
     axes.axvline(0, color="black", linewidth=0.8)
     axes.axvline(-0.03, color=VERMILION, linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_ylim(-0.7, len(names) - 0.3)
     axes.set_xlabel(f"accuracy: {reference}, less the method (filled: p < 0.05 after Holm)")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(named), fontsize=7.5)
+
+
+def tables(content: dict[str, Any]) -> str:
+    """A table a standing: ranks, wins, ties and losses."""
+    parts = []
+    for standing in content["standings"]:
+        rows = [
+            (
+                (
+                    row["title"],
+                    f"{row['mean_rank']:.2f}",
+                    "" if row["mean_accuracy"] is None else f"{row['mean_accuracy']:.3f}",
+                    "" if "wins" not in row else f"{row['wins']} / {row['ties']} / {row['losses']}",
+                    "" if "wins" not in row else f"{row['far_above']} / {row['far_below']}",
+                    f"{content['sets_seconds'][row['method']]:.1f}",
+                ),
+                "rule" if row["method"] in OURS else "",
+            )
+            for row in standing["rows"]
+        ]
+        cd = standing["critical_difference"]
+        caption = (
+            f"{standing['role']} sets, {standing['labels']} labels per class, "
+            f"{standing['readout']}: {len(standing['data_sets'])} data sets"
+            + ("" if cd is None else f", critical difference {cd:.2f}")
+        )
+        head = ("method", "mean rank", "mean accuracy", "wins / ties / losses of the rule")
+        head += ("rule more than 0.03 above / below", "processor seconds to fit")
+        parts.append(table(caption, head, rows))
+    return "".join(parts)

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from metaplastic.figures.style import ACCURACY, DASHED, METHODS, line, new_figure, seeds_note
+from metaplastic.figures.tables import OURS, level, shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
@@ -41,3 +42,18 @@ def draw(content: dict[str, Any]) -> Figure:
     axes.set_ylabel(ACCURACY)
     axes.legend(title=f"best at {counts[place]} first", loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def tables(content: dict[str, Any]) -> str:
+    """A row a method, a column a number of labels."""
+    counts, methods = content["labels"], content["methods"]
+    best = [max(level(m["summary"][i]) for m in methods.values()) for i in range(len(counts))]
+    rows = []
+    for name, method in methods.items():
+        cells = [
+            shown(entry) + (" *" if level(entry) == best[i] else "")
+            for i, entry in enumerate(method["summary"])
+        ]
+        rows.append(((method["title"], *cells), "rule" if name in OURS else ""))
+    head = ("method", *(f"{count} per class" for count in counts))
+    return table("Accuracy by labelled examples per class; * the best of a column", head, rows)

@@ -15,7 +15,9 @@ from metaplastic.figures.style import (
     line,
     new_figure,
     protocol_note,
+    rung,
 )
+from metaplastic.figures.tables import shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
@@ -52,3 +54,21 @@ def draw(content: dict[str, Any]) -> Figure:
     right.set_title(f"held out, after {content['inner_steps']} inner steps; dotted: before them")
     right.legend(fontsize=8, frameon=True, edgecolor="none", framealpha=0.85)
     return figure
+
+
+def tables(content: dict[str, Any]) -> str:
+    """Accuracy after the inner loop, a row a rule of the ladder."""
+    addresses = list(content["datasets"])
+    first = content["datasets"][addresses[0]]["curves"]
+    rows = [
+        (
+            (
+                rung(first[i]),
+                *(shown(content["datasets"][a]["curves"][i]["summary"][-1]) for a in addresses),
+            ),
+            "",
+        )
+        for i in range(len(first))
+    ]
+    head = ("rule after", *addresses)
+    return table(f"Accuracy after {content['inner_steps']} inner steps", head, rows)

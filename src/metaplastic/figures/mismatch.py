@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from metaplastic.figures.style import ACCURACY, BLUE, ORANGE, line, new_figure, protocol_note
+from metaplastic.figures.tables import shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
@@ -46,3 +47,19 @@ def _objective(panel: Any, vae: dict[str, Any], address: str) -> None:
     # the start lies far below and would flatten the rest
     low, high = (f(entry["mean"] for entry in summary[1:]) for f in (min, max))
     panel.set_ylim(low - 0.15 * (high - low), high + 0.1 * (high - low))
+
+
+def tables(content: dict[str, Any]) -> str:
+    """Accuracy and objective of the VAE along its training."""
+    parts = []
+    for address, entry in content["datasets"].items():
+        vae = entry["vae"]
+        rows = [
+            ((f"{point:,}", shown(level), f"{elbo['mean']:.1f} ± {elbo['standard_error']:.1f}"), "")
+            for point, level, elbo in zip(
+                vae["points"], vae["accuracy_summary"], vae["elbo_summary"], strict=True
+            )
+        ]
+        head = ("updates", "accuracy", "ELBO, nats per example")
+        parts.append(table(f"VAE on {address}", head, rows))
+    return "".join(parts)

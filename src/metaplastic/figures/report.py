@@ -11,8 +11,8 @@ from typing import Any
 
 from metaplastic import files
 from metaplastic.errors import DataError
-from metaplastic.figures import DRAWN_BY, draw
-from metaplastic.figures.tables import tables
+from metaplastic.evaluation.studies import STUDIES
+from metaplastic.figures import draw, tables
 
 STYLE = """
 :root { color-scheme: light; }
@@ -38,7 +38,7 @@ def write_report(results: Path, out: Path) -> tuple[Path, list[str]]:
     """
     from metaplastic.evaluation.results import read_json
 
-    paths = {name: results / f"{name}.json" for name in DRAWN_BY}
+    paths = {name: results / f"{name}.json" for name in STUDIES}
     paths = {name: path for name, path in paths.items() if path.is_file()}
     if not paths:
         raise DataError(f"no results in {results}; run `metaplastic study all` first")

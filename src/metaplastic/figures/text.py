@@ -18,6 +18,7 @@ from metaplastic.figures.style import (
     rung,
     shades,
 )
+from metaplastic.figures.tables import chosen, ranked, shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
@@ -80,3 +81,25 @@ def _rivals(axes: Axes, rivals: dict[str, Any], far: float) -> None:
                 "shrinkA": 2,
             },
         )
+
+
+def tables(content: dict[str, Any]) -> str:
+    """Accuracy along the inner loop for every rule of the ladder, and the baselines."""
+    ladder = content["curves"]
+    curves = table(
+        "The learned rule: accuracy along the inner loop, by the length of its meta-training",
+        ("inner steps", *(rung(curve) for curve in ladder)),
+        [
+            ((f"{point:,}", *(shown(curve["summary"][i]) for curve in ladder)), "rule")
+            for i, point in enumerate(ladder[0]["points"])
+        ],
+    )
+    rivals = table(
+        "Rivals",
+        ("method", "accuracy", "chosen by the search (else defaults)"),
+        [
+            ((method["title"], shown(method), chosen(method)), row)
+            for _, method, row in ranked(content["rivals"])
+        ],
+    )
+    return curves + (rivals if content["rivals"] else "")

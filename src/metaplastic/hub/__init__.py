@@ -1,8 +1,37 @@
 """Rules as files: saved, loaded, described by a card, shared. No pickle is ever read."""
 
-from metaplastic.hub.card import RuleCard, card_markdown
-from metaplastic.hub.remote import push_to_hub
-from metaplastic.hub.rule_file import load_card, load_rule, rule_page, save_rule, shipped_rules
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaplastic import lazy
+
+if TYPE_CHECKING:
+    from metaplastic.hub.card import RuleCard, card_markdown
+    from metaplastic.hub.push import push_to_hub
+    from metaplastic.hub.rule_file import (
+        load_card,
+        load_rule,
+        rule_page,
+        save_rule,
+        shipped_rules,
+    )
+
+_FILE = "metaplastic.hub.rule_file"
+
+__getattr__ = lazy.exports(
+    __name__,
+    {
+        "RuleCard": "metaplastic.hub.card",
+        "card_markdown": "metaplastic.hub.card",
+        "push_to_hub": "metaplastic.hub.push",
+        "load_card": _FILE,
+        "load_rule": _FILE,
+        "rule_page": _FILE,
+        "save_rule": _FILE,
+        "shipped_rules": _FILE,
+    },
+)
 
 __all__ = [
     "RuleCard",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ FILE_NAME = "rule.safetensors"
 _ADDRESS = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
 
 
-def _client() -> Any:
+def client() -> Any:
+    """The package `huggingface_hub`. Raises `MissingExtraError` without it."""
     try:
         import huggingface_hub
     except ImportError:
@@ -27,7 +27,8 @@ def _client() -> Any:
     return huggingface_hub
 
 
-def _parse(address: str) -> tuple[str, str | None]:
+def parse(address: str) -> tuple[str, str | None]:
+    """The repository and the revision that an address names."""
     match = _ADDRESS.fullmatch(address)
     if match is None:
         raise RuleFileError(
@@ -36,7 +37,8 @@ def _parse(address: str) -> tuple[str, str | None]:
     return match[1], match[2]
 
 
-def _reason(problem: Exception) -> str:
+def reason(problem: Exception) -> str:
+    """An error of the client in one line."""
     text = " ".join(str(problem).split())
     return f"{type(problem).__name__}: {text}"[:250]
 
@@ -46,47 +48,12 @@ def fetch(address: str) -> Path:
 
     Raises `RuleFileError` where it cannot be had, MissingExtraError without the client.
     """
-    repository, revision = _parse(address)
-    client = _client()
+    repository, revision = parse(address)
+    hub = client()
     try:
-        found = client.hf_hub_download(
+        found = hub.hf_hub_download(
             repository, FILE_NAME, revision=revision, endpoint=os.environ.get("HF_ENDPOINT")
         )
     except Exception as problem:
-        raise RuleFileError(f"{address}: cannot be fetched ({_reason(problem)})") from None
+        raise RuleFileError(f"{address}: cannot be fetched ({reason(problem)})") from None
     return Path(found)
-
-
-def push_to_hub(
-    path: str | PathLike[str],
-    repository: str,
-    *,
-    private: bool = False,
-    token: str | None = None,
-    message: str = "Upload rule",
-) -> str:
-    """Put a rule file and its card into "owner/name", made where it does not exist, as one commit.
-
-    Returns the address to load it from. The file is read and checked first. Raises `RuleFileError`
-    on a damaged file or where the hub refuses, MissingExtraError without the client.
-    """
-    from metaplastic.hub.rule_file import rule_page
-
-    address = SCHEME + repository.removeprefix(SCHEME)
-    repository, _ = _parse(address)
-    page = rule_page(path, address)
-    client = _client()
-    api = client.HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=token)
-    try:
-        api.create_repo(repository, private=private, exist_ok=True)
-        api.create_commit(
-            repository,
-            [
-                client.CommitOperationAdd(FILE_NAME, Path(path).read_bytes()),
-                client.CommitOperationAdd("README.md", page.encode()),
-            ],
-            commit_message=message,
-        )
-    except Exception as problem:
-        raise RuleFileError(f"{address}: cannot be uploaded ({_reason(problem)})") from None
-    return address

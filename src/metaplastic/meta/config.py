@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from metaplastic import files
 from metaplastic.errors import ConfigError, config_error, unknown_name
-from metaplastic.meta.engines import get_engine
-from metaplastic.meta.estimators import get_estimator
+from metaplastic.meta.engines import ENGINES
+from metaplastic.meta.estimators import ESTIMATORS
 from metaplastic.meta.optimizer import OptimizerConfig
 from metaplastic.meta.unroll import UnrollConfig
 from metaplastic.objectives import OBJECTIVES
@@ -36,9 +36,10 @@ class RuleConfig(BaseModel):
     @field_validator("name")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in RULES:
-            raise ValueError(str(unknown_name("rule", name, RULES)))
-        return name
+        try:
+            return RULES.check(name)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
 
 
 class ValidationConfig(BaseModel):
@@ -95,10 +96,9 @@ class MetaTrainConfig(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> MetaTrainConfig:
         try:
-            get_estimator(self.estimator)
-            get_engine(self.engine)
-            if self.objective not in OBJECTIVES:
-                raise unknown_name("meta-objective", self.objective, OBJECTIVES)
+            ESTIMATORS.check(self.estimator)
+            ENGINES.check(self.engine)
+            OBJECTIVES.check(self.objective)
         except ConfigError as error:
             raise ValueError(str(error)) from None
         needed = 2 * self.tasks.labels_per_class
@@ -239,7 +239,7 @@ def engine_to_go_on(saved: str, asked: str | None) -> str:
     Raises `ConfigError` where it would give other results.
     """
     asked = asked or saved
-    if get_engine(asked).synchronous != get_engine(saved).synchronous:
+    if ENGINES.get(asked).synchronous != ENGINES.get(saved).synchronous:
         raise ConfigError(
             f"a run of engine {saved!r} cannot go on with engine {asked!r}: its results would be "
             "of another kind; leave --engine out, or start a new run in another directory"

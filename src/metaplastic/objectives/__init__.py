@@ -7,22 +7,37 @@ scalar that is differentiable in the features. To add one: a new file, and a lin
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metaplastic.errors import unknown_name
-from metaplastic.objectives.ridge import Ridge
-from metaplastic.objectives.tuned_ridge import TunedRidge
+from metaplastic import lazy
+from metaplastic.registry import Registry
+
+if TYPE_CHECKING:
+    from metaplastic.objectives.ridge import Ridge
+    from metaplastic.objectives.tuned_ridge import TunedRidge
 
 Objective = Callable[..., Any]
 
-OBJECTIVES: dict[str, Callable[..., Objective]] = {"ridge": Ridge, "tuned-ridge": TunedRidge}
+OBJECTIVES: Registry[Callable[..., Objective]] = Registry(
+    "meta-objective",
+    {
+        "ridge": "metaplastic.objectives.ridge:Ridge",
+        "tuned-ridge": "metaplastic.objectives.tuned_ridge:TunedRidge",
+    },
+)
+
+__getattr__ = lazy.exports(
+    __name__,
+    {
+        "Ridge": "metaplastic.objectives.ridge",
+        "TunedRidge": "metaplastic.objectives.tuned_ridge",
+    },
+)
 
 
 def make_objective(name: str, **settings: Any) -> Objective:
     """The meta-objective of that name; raises `ConfigError` on an unknown one."""
-    if name not in OBJECTIVES:
-        raise unknown_name("meta-objective", name, OBJECTIVES)
-    return OBJECTIVES[name](**settings)
+    return OBJECTIVES.get(name)(**settings)
 
 
 __all__ = ["OBJECTIVES", "Objective", "Ridge", "TunedRidge", "make_objective"]

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxtyping import PRNGKeyArray
 
-from metaplastic.errors import unknown_name
-from metaplastic.rules.hebbian import Hebbian
-from metaplastic.rules.local import Local
+from metaplastic import lazy
+from metaplastic.registry import Registry
 from metaplastic.rules.rule import Rule, RuleState
 
-RULES: dict[str, type[Rule]] = {rule.name: rule for rule in (Local, Hebbian)}
+if TYPE_CHECKING:
+    from metaplastic.rules.hebbian import Hebbian
+    from metaplastic.rules.local import Local
+
+RULES: Registry[type[Rule]] = Registry(
+    "rule",
+    {
+        "local": "metaplastic.rules.local:Local",
+        "hebbian": "metaplastic.rules.hebbian:Hebbian",
+    },
+)
+
+__getattr__ = lazy.exports(
+    __name__,
+    {
+        "Hebbian": "metaplastic.rules.hebbian",
+        "Local": "metaplastic.rules.local",
+    },
+)
 
 
 def make_rule(name: str, key: PRNGKeyArray, **settings: Any) -> Rule:
     """A rule of that name with freshly drawn θ; raises `ConfigError` on an unknown one."""
-    if name not in RULES:
-        raise unknown_name("rule", name, RULES)
-    return RULES[name].create(key, **settings)
+    return RULES.get(name).create(key, **settings)
 
 
 __all__ = ["RULES", "Hebbian", "Local", "Rule", "RuleState", "make_rule"]

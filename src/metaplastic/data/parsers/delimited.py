@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from metaplastic.data.parsers.cells import describe, is_missing, to_number, to_numbers
 from metaplastic.data.parsers.columns import Columns, assign, column_names, is_index
 from metaplastic.data.parsers.header import Header, find_header
+from metaplastic.data.parsers.table import Table, joined, make_table
 from metaplastic.data.parsers.table_options import TableOptions
-from metaplastic.data.parsers.tables import Table, joined, make_table
 from metaplastic.errors import DataError
 
 _BLOCK = 1 << 20  # cells that are held as text at once

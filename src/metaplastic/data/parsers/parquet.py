@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from metaplastic.data.parsers.cells import is_missing
 from metaplastic.data.parsers.columns import assign
+from metaplastic.data.parsers.table import Table, joined, make_table
 from metaplastic.data.parsers.table_options import TableOptions
-from metaplastic.data.parsers.tables import Table, joined, make_table
 from metaplastic.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:

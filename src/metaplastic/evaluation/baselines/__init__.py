@@ -1,70 +1,61 @@
-"""Rivals of the learned rule, one a file. To add one: a new file, and a line in `_ALL`."""
+"""Baselines that the learned rule is compared with, one a file. To add one: a new file, and a line
+in `BASELINES`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metaplastic.errors import unknown_name
-from metaplastic.evaluation.baselines.baseline import (
-    Baseline,
-    Encoder,
-    LabelledBaseline,
-    Unlabelled,
-)
-from metaplastic.evaluation.baselines.denoising import Denoising
-from metaplastic.evaluation.baselines.hebbian import HebbianBaseline
-from metaplastic.evaluation.baselines.kmeans import KMeans
-from metaplastic.evaluation.baselines.kmeans_512 import KMeans512
-from metaplastic.evaluation.baselines.label_spreading import LabelSpreading
-from metaplastic.evaluation.baselines.neighbour_mean import NeighbourMean
-from metaplastic.evaluation.baselines.own_width import PcaOwn, SpectralOwn, UmapOwn
-from metaplastic.evaluation.baselines.pca import Pca
-from metaplastic.evaluation.baselines.pca_whitened import PcaWhitened
-from metaplastic.evaluation.baselines.random_forest import RandomForest
-from metaplastic.evaluation.baselines.random_network import RandomNetwork
-from metaplastic.evaluation.baselines.random_network_all import RandomNetworkAll
-from metaplastic.evaluation.baselines.raw import Raw
-from metaplastic.evaluation.baselines.raw_logistic import RawLogistic
-from metaplastic.evaluation.baselines.rbm import Rbm
-from metaplastic.evaluation.baselines.self_training import SelfTraining
-from metaplastic.evaluation.baselines.spectral import Spectral
-from metaplastic.evaluation.baselines.supervised import Supervised
-from metaplastic.evaluation.baselines.umap import Umap
-from metaplastic.evaluation.baselines.vae import Vae
+from metaplastic import lazy
+from metaplastic.registry import Registry
 
-_ALL: tuple[type[Baseline], ...] = (
-    RandomNetwork,
-    RandomNetworkAll,
-    Raw,
-    RawLogistic,
-    RandomForest,
-    Supervised,
-    LabelSpreading,
-    SelfTraining,
-    NeighbourMean,
-    Vae,
-    Denoising,
-    Pca,
-    PcaOwn,
-    PcaWhitened,
-    Spectral,
-    SpectralOwn,
-    Umap,
-    UmapOwn,
-    KMeans,
-    KMeans512,
-    Rbm,
-    HebbianBaseline,
+if TYPE_CHECKING:
+    from metaplastic.evaluation.baselines.baseline import (
+        Baseline,
+        Encoder,
+        LabelledBaseline,
+        Unlabelled,
+    )
+
+_ROOM = "metaplastic.evaluation.baselines"
+
+BASELINES: Registry[type[Baseline]] = Registry(
+    "baseline",
+    {
+        "random": f"{_ROOM}.random_network:RandomNetwork",
+        "random-all": f"{_ROOM}.random_network_all:RandomNetworkAll",
+        "raw": f"{_ROOM}.raw:Raw",
+        "raw-logistic": f"{_ROOM}.raw_logistic:RawLogistic",
+        "random-forest": f"{_ROOM}.random_forest:RandomForest",
+        "supervised": f"{_ROOM}.supervised:Supervised",
+        "label-spreading": f"{_ROOM}.label_spreading:LabelSpreading",
+        "self-training": f"{_ROOM}.self_training:SelfTraining",
+        "neighbour-mean": f"{_ROOM}.neighbour_mean:NeighbourMean",
+        "vae": f"{_ROOM}.vae:Vae",
+        "dae": f"{_ROOM}.denoising:Denoising",
+        "pca": f"{_ROOM}.pca:Pca",
+        "pca-own": f"{_ROOM}.own_width:PcaOwn",
+        "pca-white": f"{_ROOM}.pca_whitened:PcaWhitened",
+        "spectral": f"{_ROOM}.spectral:Spectral",
+        "spectral-own": f"{_ROOM}.own_width:SpectralOwn",
+        "umap": f"{_ROOM}.umap:Umap",
+        "umap-own": f"{_ROOM}.own_width:UmapOwn",
+        "kmeans": f"{_ROOM}.kmeans:KMeans",
+        "kmeans-512": f"{_ROOM}.kmeans_512:KMeans512",
+        "kmeans-patches": f"{_ROOM}.kmeans_patches:KMeansPatches",
+        "rbm": f"{_ROOM}.rbm:Rbm",
+        "hebbian": f"{_ROOM}.hebbian:HebbianBaseline",
+    },
 )
 
-BASELINES: dict[str, type[Baseline]] = {baseline.name: baseline for baseline in _ALL}
+__getattr__ = lazy.exports(
+    __name__,
+    dict.fromkeys(("Baseline", "Encoder", "LabelledBaseline", "Unlabelled"), f"{_ROOM}.baseline"),
+)
 
 
 def make_baseline(name: str, **settings: Any) -> Baseline:
     """The baseline of that name; raises `ConfigError` on an unknown one."""
-    if name not in BASELINES:
-        raise unknown_name("baseline", name, BASELINES)
-    return BASELINES[name](**settings)
+    return BASELINES.get(name)(**settings)
 
 
 __all__ = [

@@ -1,41 +1,41 @@
-"""Studies, one a file. To add one: a new file, a line in `_ALL`, and its figure in `figures/`."""
+"""Studies, one a file. To add one: a new file, and a line in `STUDIES`.
+
+A study names the module of its figure, or has the plain one; see `Study`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metaplastic.errors import unknown_name
-from metaplastic.evaluation.studies.architectures import Architectures
-from metaplastic.evaluation.studies.datasets import Datasets
-from metaplastic.evaluation.studies.domains import Domains
-from metaplastic.evaluation.studies.filters import Filters
-from metaplastic.evaluation.studies.labels import Labels
-from metaplastic.evaluation.studies.meta_training import MetaTraining
-from metaplastic.evaluation.studies.mismatch import Mismatch
-from metaplastic.evaluation.studies.representation import Representation
-from metaplastic.evaluation.studies.study import Context, Study
-from metaplastic.evaluation.studies.text import Text
+from metaplastic import lazy
+from metaplastic.registry import Registry
 
-_ALL: tuple[type[Study], ...] = (
-    Datasets,
-    Domains,
-    Text,
-    Architectures,
-    Filters,
-    Representation,
-    Mismatch,
-    MetaTraining,
-    Labels,
+if TYPE_CHECKING:
+    from metaplastic.evaluation.studies.study import Context, Study
+
+_ROOM = "metaplastic.evaluation.studies"
+
+STUDIES: Registry[type[Study]] = Registry(
+    "study",
+    {
+        "datasets": f"{_ROOM}.datasets:Datasets",
+        "domains": f"{_ROOM}.domains:Domains",
+        "text": f"{_ROOM}.text:Text",
+        "architectures": f"{_ROOM}.architectures:Architectures",
+        "filters": f"{_ROOM}.filters:Filters",
+        "representation": f"{_ROOM}.representation:Representation",
+        "mismatch": f"{_ROOM}.mismatch:Mismatch",
+        "meta-training": f"{_ROOM}.meta_training:MetaTraining",
+        "labels": f"{_ROOM}.labels:Labels",
+    },
 )
 
-STUDIES: dict[str, type[Study]] = {study.name: study for study in _ALL}
+__getattr__ = lazy.exports(__name__, {"Context": f"{_ROOM}.study", "Study": f"{_ROOM}.study"})
 
 
 def make_study(name: str, context: Context, **settings: Any) -> Study:
     """The study of that name; raises `ConfigError` on an unknown one or a setting not allowed."""
-    if name not in STUDIES:
-        raise unknown_name("study", name, STUDIES)
-    return STUDIES[name](context, **settings)
+    return STUDIES.get(name)(context, **settings)
 
 
 __all__ = ["STUDIES", "Context", "Study", "make_study"]

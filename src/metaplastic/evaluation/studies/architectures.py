@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -35,6 +35,14 @@ class Architectures(Study):
 
     name = "architectures"
     title = "Other depths, widths and activations"
+    figure = "metaplastic.figures.architectures"
+    example: ClassVar[dict[str, Any]] = {
+        "dataset": "digits",
+        "depths": (1,),
+        "depth_units": 8,
+        "widths": (8, 12),
+        "activations": ("relu", "step"),
+    }
     Settings = ArchitecturesSettings
 
     def measure(self) -> dict[str, Any]:

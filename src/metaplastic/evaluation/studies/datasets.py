@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -53,6 +53,11 @@ class Datasets(Study):
 
     name = "datasets"
     title = "Few-shot accuracy on held-out data sets"
+    figure = "metaplastic.figures.datasets"
+    example: ClassVar[dict[str, Any]] = {
+        "datasets": ("digits",),
+        "rivals": ("random", "raw", "pca"),
+    }
     Settings = DatasetsSettings
 
     def measure(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -77,6 +77,13 @@ class Domains(Study):
 
     name = "domains"
     title = "Tables, sensors, spectra, texts and images"
+    figure = "metaplastic.figures.domains"
+    example: ClassVar[dict[str, Any]] = {
+        "datasets": ("digits",),
+        "rivals": ("raw",),
+        "labels": (2, 10),
+        "readouts": ("ridge",),
+    }
     Settings = DomainsSettings
 
     def forecast(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,14 @@ class Filters(Study):
 
     name = "filters"
     title = "Receptive fields of the first layer"
+    figure = "metaplastic.figures.filters"
+    example: ClassVar[dict[str, Any]] = {
+        "datasets": ("digits",),
+        "seeds": 1,
+        "shown": 3,
+        "rungs": 2,
+    }
+    one_seed = True
     Settings = FiltersSettings
 
     def measure(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,12 @@ class Labels(Study):
 
     name = "labels"
     title = "Accuracy against labelled examples per class"
+    figure = "metaplastic.figures.labels"
+    example: ClassVar[dict[str, Any]] = {
+        "dataset": "digits",
+        "labels": (1, 3),
+        "rivals": ("random", "supervised"),
+    }
     Settings = LabelsSettings
 
     def measure(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -30,6 +30,8 @@ class MetaTraining(Study):
 
     name = "meta-training"
     title = "Along a run of meta-training"
+    figure = "metaplastic.figures.meta_training"
+    example: ClassVar[dict[str, Any]] = {"datasets": ("digits",), "rungs": 3}
     Settings = MetaTrainingSettings
     needs_run = True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -31,6 +31,8 @@ class Mismatch(Study):
 
     name = "mismatch"
     title = "A VAE's objective is not its few-shot accuracy"
+    figure = "metaplastic.figures.mismatch"
+    example: ClassVar[dict[str, Any]] = {"datasets": ("digits",), "points": (0, 5, 10)}
     Settings = MismatchSettings
 
     def measure(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ class Representation(Study):
 
     name = "representation"
     title = "What the features look like, before and after"
+    figure = "metaplastic.figures.representation"
+    example: ClassVar[dict[str, Any]] = {"datasets": ("two_moons",), "shown": 40}
     Settings = RepresentationSettings
 
     def measure(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from metaplastic.errors import DataError, unknown_name
+from metaplastic.errors import DataError
 from metaplastic.evaluation import results
 from metaplastic.evaluation.baselines import BASELINES, Baseline, LabelledBaseline
 from metaplastic.evaluation.few_shot import (
@@ -112,10 +112,19 @@ class Context:
 
 
 class Study(abc.ABC):
-    """One question, one results file, one figure."""
+    """One question, one results file, one figure.
+
+    `figure` is the module that draws it: see `metaplastic.figures`. The plain one draws results
+    that hold `methods`. `example` are settings with which the study is done in seconds on data that
+    come with the package, to try it by. `one_seed` marks a study that shows a single seed, for
+    which `--seeds` is not meant.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    figure: ClassVar[str] = "metaplastic.figures.plain"
+    example: ClassVar[dict[str, Any]] = {}
+    one_seed: ClassVar[bool] = False
     Settings: ClassVar[type[StudySettings]] = StudySettings
     needs_run: ClassVar[bool] = False
 
@@ -255,8 +264,7 @@ def known_rivals(names: Sequence[str]) -> tuple[str, ...]:
     """The baselines asked for; none named: all whose packages are installed, but for those that
     see what permuted inputs hide from the rule."""
     for name in names:
-        if name not in BASELINES:
-            raise unknown_name("baseline", name, BASELINES)
+        BASELINES.check(name)
     return tuple(names) or tuple(
         name for name, b in BASELINES.items() if b.installed() and not b.spatial
     )

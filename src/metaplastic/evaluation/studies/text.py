@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -25,6 +25,12 @@ class Text(Study):
 
     name = "text"
     title = "Transfer to text: IMDB reviews as a bag of 1,000 words"
+    figure = "metaplastic.figures.text"
+    example: ClassVar[dict[str, Any]] = {
+        "dataset": "digits",
+        "rivals": ("random", "raw", "pca"),
+        "rungs": 2,
+    }
     Settings = TextSettings
 
     def measure(self) -> dict[str, Any]:

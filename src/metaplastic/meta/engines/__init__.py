@@ -1,19 +1,43 @@
 """Engines: who computes gradients, one a file. To add one: a new file, and a line in `ENGINES`."""
 
-from metaplastic.errors import unknown_name
-from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
-from metaplastic.meta.engines.local import LocalEngine
-from metaplastic.meta.engines.mesh import MeshEngine
-from metaplastic.meta.engines.ray_engine import RayEngine
+from __future__ import annotations
 
-ENGINES: dict[str, type[Engine]] = {"local": LocalEngine, "mesh": MeshEngine, "ray": RayEngine}
+from typing import TYPE_CHECKING
+
+from metaplastic import lazy
+from metaplastic.registry import Registry
+
+if TYPE_CHECKING:
+    from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
+    from metaplastic.meta.engines.local import LocalEngine
+    from metaplastic.meta.engines.mesh import MeshEngine
+    from metaplastic.meta.engines.ray_engine import RayEngine
+
+ENGINES: Registry[type[Engine]] = Registry(
+    "engine",
+    {
+        "local": "metaplastic.meta.engines.local:LocalEngine",
+        "mesh": "metaplastic.meta.engines.mesh:MeshEngine",
+        "ray": "metaplastic.meta.engines.ray_engine:RayEngine",
+    },
+)
+
+__getattr__ = lazy.exports(
+    __name__,
+    {
+        "Engine": "metaplastic.meta.engines.engine",
+        "EngineOptions": "metaplastic.meta.engines.engine",
+        "Gathered": "metaplastic.meta.engines.engine",
+        "LocalEngine": "metaplastic.meta.engines.local",
+        "MeshEngine": "metaplastic.meta.engines.mesh",
+        "RayEngine": "metaplastic.meta.engines.ray_engine",
+    },
+)
 
 
 def get_engine(name: str) -> type[Engine]:
     """The engine of that name; raises `ConfigError` on an unknown one."""
-    if name not in ENGINES:
-        raise unknown_name("engine", name, ENGINES)
-    return ENGINES[name]
+    return ENGINES.get(name)
 
 
 __all__ = [

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int
 
 from metaplastic.base_model import Activity as Activities
 from metaplastic.base_model import Layer, Phi, fold
+from metaplastic.registry import Registry
 from metaplastic.rules import lateral
 
 if TYPE_CHECKING:
@@ -275,18 +276,21 @@ def _constant(view: View, *flags: bool) -> Float[Array, "flags units"]:
 
 
 # in the order of θ's rows; senses of single examples first, those of inputs before the others
-SENSES: dict[str, Sense] = {
-    sense.name: sense
-    for sense in (
-        Activity(),
-        Error(),
-        Preactivation(),
-        Lateral(),
-        Neighbours(),
-        WeightStatistics(),
-        Bias(),
-        Place(),
-        Age(),
-        First(),
-    )
-}
+SENSES: Registry[Sense] = Registry(
+    "sense",
+    {
+        sense.name: sense
+        for sense in (
+            Activity(),
+            Error(),
+            Preactivation(),
+            Lateral(),
+            Neighbours(),
+            WeightStatistics(),
+            Bias(),
+            Place(),
+            Age(),
+            First(),
+        )
+    },
+)

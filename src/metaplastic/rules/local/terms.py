@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from metaplastic.base_model import Layer, fold
+from metaplastic.registry import Registry
 from metaplastic.rules import lateral
 from metaplastic.rules.local.step import PLACES
 
@@ -144,19 +145,22 @@ class ScaledLowRank(Term):
 
 
 # in the order of θ's term weights
-TERMS: dict[str, Term] = {
-    term.name: term
-    for term in (
-        LowRank(),
-        Decorrelation(),
-        Decay(),
-        Subspace(),
-        Hebbian(),
-        Growth(),
-        GatedLowRank(),
-        ScaledLowRank(),
-    )
-}
+TERMS: Registry[Term] = Registry(
+    "term",
+    {
+        term.name: term
+        for term in (
+            LowRank(),
+            Decorrelation(),
+            Decay(),
+            Subspace(),
+            Hebbian(),
+            Growth(),
+            GatedLowRank(),
+            ScaledLowRank(),
+        )
+    },
+)
 
 
 def first_weights(

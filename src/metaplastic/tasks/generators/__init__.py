@@ -1,10 +1,21 @@
 """Generators of tasks, one a file. To add one: a new file, and a line in `GENERATORS`."""
 
-from metaplastic.tasks.generators.reviews import Reviews
-from metaplastic.tasks.generators.shapes import Shapes
-from metaplastic.tasks.generators.topics import Topics
-from metaplastic.tasks.source import Source
+from __future__ import annotations
 
-GENERATORS: dict[str, type[Source]] = {"reviews": Reviews, "shapes": Shapes, "topics": Topics}
+from typing import TYPE_CHECKING
 
-__all__ = ["GENERATORS", "Reviews", "Shapes", "Topics"]
+from metaplastic.registry import Registry
+
+if TYPE_CHECKING:
+    from metaplastic.tasks.source import Source
+
+GENERATORS: Registry[type[Source]] = Registry(
+    "generator of tasks",
+    {
+        "reviews": "metaplastic.tasks.generators.reviews:Reviews",
+        "shapes": "metaplastic.tasks.generators.shapes:Shapes",
+        "topics": "metaplastic.tasks.generators.topics:Topics",
+    },
+)
+
+__all__ = ["GENERATORS"]

@@ -1,0 +1,78 @@
+"""A table as numbers, with the names of its columns and rows and its labels as text."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a file of a table holds.
+
+    values: (n, d) finite float64. columns: names of the d columns, None where the file has none or
+    two are the same. names: of the n rows, where a column names them. labels: as text, None where
+    missing; None as a whole where no column of labels was asked for. notes: what was decided.
+    """
+
+    values: NDArray[np.float64]
+    columns: tuple[str, ...] | None
+    names: tuple[str, ...] | None
+    labels: tuple[str | None, ...] | None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def make_table(
+    values: NDArray[np.float64],
+    columns: Sequence[str] | None,
+    index: Sequence[Sequence[str]] | None,
+    labels: Sequence[str | None] | None,
+    notes: tuple[str, ...],
+) -> Table:
+    """A table from its parts. index: for each row what its columns of names hold."""
+    if _counts_rows(values[:, 0]):
+        name = "0" if columns is None else columns[0]
+        notes += (
+            f"column {name!r} counts the rows and is used as a feature (--drop "
+            f"{shlex.quote(name)} to leave it out)",
+        )
+    if columns is not None and len(set(columns)) < len(columns):
+        twice = Counter(columns).most_common(1)[0][0]
+        notes += (f"two columns named {twice!r}: columns are known by position, not by name",)
+        columns = None
+    names = None if index is None else ["/".join(cells) for cells in index]
+    if names == [str(i) for i in range(len(values))]:  # says no more than the order of the rows
+        names = None
+    return Table(
+        values,
+        None if columns is None else tuple(columns),
+        None if names is None else tuple(names),
+        None if labels is None else tuple(labels),
+        notes,
+    )
+
+
+def joined(blocks: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Blocks of rows one below the other; each is let go once it is copied."""
+    result = np.empty((sum(map(len, blocks)), blocks[0].shape[1]))
+    start = 0
+    blocks.reverse()
+    while blocks:
+        block = blocks.pop()
+        result[start : start + len(block)] = block
+        start += len(block)
+    return result
+
+
+def _counts_rows(column: NDArray[np.float64]) -> bool:
+    """Whether a column is 0, 1, 2, … or 1, 2, 3, …, as an index or an identifier is."""
+    count = np.arange(len(column))
+    return len(column) > 2 and bool((column - column[0] == count).all() and column[0] in (0, 1))

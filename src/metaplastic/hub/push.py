@@ -1,0 +1,44 @@
+"""Rules put on the Hugging Face hub, with their cards."""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+from pathlib import Path
+
+from metaplastic.errors import RuleFileError
+from metaplastic.hub import remote
+from metaplastic.hub.rule_file import rule_page
+
+
+def push_to_hub(
+    path: str | PathLike[str],
+    repository: str,
+    *,
+    private: bool = False,
+    token: str | None = None,
+    message: str = "Upload rule",
+) -> str:
+    """Put a rule file and its card into "owner/name", made where it does not exist, as one commit.
+
+    Returns the address to load it from. The file is read and checked first. Raises `RuleFileError`
+    on a damaged file or where the hub refuses, MissingExtraError without the client.
+    """
+    address = remote.SCHEME + repository.removeprefix(remote.SCHEME)
+    repository, _ = remote.parse(address)
+    page = rule_page(path, address)
+    hub = remote.client()
+    api = hub.HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=token)
+    try:
+        api.create_repo(repository, private=private, exist_ok=True)
+        api.create_commit(
+            repository,
+            [
+                hub.CommitOperationAdd(remote.FILE_NAME, Path(path).read_bytes()),
+                hub.CommitOperationAdd("README.md", page.encode()),
+            ],
+            commit_message=message,
+        )
+    except Exception as problem:
+        raise RuleFileError(f"{address}: cannot be uploaded ({remote.reason(problem)})") from None
+    return address
