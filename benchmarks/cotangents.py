@@ -20,7 +20,8 @@ import optax
 from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
 from metaplastic.evaluation.named_rule import named_rule
 from metaplastic.meta.group import TaskStream, initial_phi
-from metaplastic.meta.unroll import draw_labelled, draw_minibatch, read_objective
+from metaplastic.meta.reading import read_objective
+from metaplastic.meta.unroll import draw_labelled, draw_minibatch
 from metaplastic.objectives import Ridge
 from metaplastic.tasks import Architecture, TaskConfig, load_sources
 

@@ -18,6 +18,7 @@ from metaplastic.data.sources import (
     npz,
     omniglot,
     openml,
+    table,
     text,
     two_moons,
 )
@@ -36,6 +37,7 @@ _ALL = (
     folder.SOURCE,
     npz.SOURCE,
     csv.SOURCE,
+    table.SOURCE,
     text.SOURCE,
     openml.SOURCE,
     hf.SOURCE,
