@@ -47,8 +47,6 @@ def scores(rule: Any, source: str, args: argparse.Namespace) -> dict[int, list[f
         args.tasks,
         ages=args.ages,
         config=UnrollConfig(),
-        per_class=TASKS.labels_per_class,
-        n_classes=TASKS.n_classes,
         objective=Ridge(),
     )
     return {age: score.accuracy.tolist() for age, score in validator(rule).items()}

@@ -21,7 +21,8 @@ from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_ca
 from metaplastic.evaluation.named_rule import named_rule
 from metaplastic.inner_loop import step
 from metaplastic.meta.group import TaskStream, begin_task
-from metaplastic.meta.unroll import draw_labelled, draw_minibatch, read_objective
+from metaplastic.meta.reading import read_objective
+from metaplastic.meta.unroll import draw_labelled, draw_minibatch
 from metaplastic.objectives import Ridge
 from metaplastic.tasks import Architecture, TaskConfig, load_sources
 

@@ -18,7 +18,7 @@ from metaplastic.meta.engines import EngineOptions, Gathered
 from metaplastic.meta.engines.asynchronous import Answer, Collector, Request
 from metaplastic.meta.engines.ray_engine import RayBackend
 from metaplastic.meta.engines.ray_worker import Worker
-from metaplastic.meta.plan import Plan, draw_architectures, make_plan
+from metaplastic.meta.plan import Plan, draw_architectures, draw_tasks, make_plan
 from metaplastic.rules import Rule, make_rule
 
 # of a paper-sized update network (H = 64), as long as nothing of it is compiled
@@ -71,14 +71,14 @@ def bytes_of_messages() -> dict[str, Any]:
         answer = Answer(request, Gathered(theta, 0.0, 0.0, 2, 100, 0, 2, 0.0), 1.0)
         sizes = [a.sizes for a in draw_architectures(config)]
         phi = [4 * sum(m * n + n for m, n in itertools.pairwise(s)) for s in sizes]
-        pool = config.tasks.n_classes * config.tasks.examples_per_class
+        pools = [t.n_classes * t.examples_per_class for t in draw_tasks(config)]
         found[preset] = {
             "meta_parameters": sum(a.size for a in jax.tree.leaves(theta)),
             "theta_bytes": len(dumps(theta, protocol=5)),
             "gradient_bytes": len(dumps(answer, protocol=5)),
             "request_bytes": len(dumps(request, protocol=5)),
             "phi_bytes_per_task": phi,
-            "pool_bytes_per_task": [4 * pool * s[0] for s in sizes],
+            "pool_bytes_per_task": [4 * n * s[0] for n, s in zip(pools, sizes, strict=True)],
         }
     return found
 

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from metaplastic.errors import ConfigError
-from metaplastic.meta.config import PRESETS, make_config, parse_override
+from metaplastic.meta.config import (
+    PRESETS,
+    differing_fields,
+    make_config,
+    parse_config,
+    parse_override,
+)
+from metaplastic.meta.plan import draw_tasks, make_plan
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -34,6 +41,13 @@ def test_later_settings_lie_on_earlier_ones(tmp_path: Path) -> None:
         ("estimator=pse", "unknown estimator 'pse'"),
         ("rule.name=locla", "Did you mean 'local'"),
         ("objective=x", "unknown meta-objective"),
+        ("objective.name=x", "unknown meta-objective"),
+        ("objective.settings.penalti=1", r"settings of 'ridge': penalti: there is no such"),
+        ("objective.settings.penalty=-1", r"penalty: .*greater than 0"),
+        ("objective.settings.layers=first", "'last', 'all' or 'inputs-and-all'"),
+        ("tasks.n_classes=[5,3]", r"n_classes \(5, 3\): need 2 <= fewest"),
+        ("tasks.labels_per_class=[1,50]", "at least 100"),
+        ("tasks.architectures.vector_groups=2", "need both"),
         ('tasks.architectures.activations=["relo"]', "Did you mean 'relu'"),
         ("tasks.labels_per_class=40", "at least 80"),
         ("tasks.labelled_apart=5", "labelled_apart 5: .* at least 20"),
@@ -57,3 +71,42 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text("[1]")
     with pytest.raises(ConfigError, match="table of settings"):
         make_config("tiny", tmp_path / "list.json")
+
+
+def test_settings_of_an_objective_leave_its_name_as_it_was() -> None:
+    """Recorded by its name alone, as before there were settings, until one differs."""
+    named = [parse_override("objective=tuned-ridge")]
+    assert make_config("tiny", None, named).model_dump(mode="json")["objective"] == "tuned-ridge"
+    config = make_config(
+        "tiny", None, [*named, parse_override("objective.settings.layers=inputs-and-all")]
+    )
+    record = config.model_dump(mode="json")
+    assert record["objective"] == {
+        "name": "tuned-ridge",
+        "settings": {"layers": "inputs-and-all"},
+    }
+    assert parse_config(record) == config
+    assert differing_fields(config, make_config("tiny", None, named)) != []
+    same = [*named, parse_override("objective.settings.layers=last")]
+    assert differing_fields(make_config("tiny", None, same), make_config("tiny", None, named)) == []
+
+
+def test_ranges_are_drawn_by_group_and_by_seed() -> None:
+    ranges = [parse_override(t) for t in ("tasks.n_classes=[2,30]", "groups=6")]
+    drawn = draw_tasks(make_config("tiny", None, ranges))
+    assert len({tasks.n_classes for tasks in drawn}) > 3
+    assert drawn == draw_tasks(make_config("tiny", None, ranges))
+    assert drawn != draw_tasks(make_config("tiny", None, [*ranges, parse_override("seed=1")]))
+
+
+@pytest.mark.parametrize(
+    ("sources", "more", "named"),
+    [
+        (["shapes"], {"columns": [16], "vector_groups": 1}, "no source fits group 1"),
+        (["shapes", "topics"], {"columns": [16], "vector_groups": 1}, "shapes: fits none"),
+    ],
+)
+def test_sources_that_fit_no_group_are_named(sources: list, more: dict, named: str) -> None:
+    over = {"tasks": {"sources": sources, "architectures": more}}
+    with pytest.raises(ConfigError, match=named):
+        make_plan(make_config("tiny", None, [over]))

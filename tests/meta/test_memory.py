@@ -13,7 +13,7 @@ from metaplastic.base_model import initialise
 from metaplastic.meta.estimators import TruncatedBackprop
 from metaplastic.meta.group import GroupState, Pool
 from metaplastic.meta.memory import memory_line, predict_unroll_bytes
-from metaplastic.meta.plan import Plan
+from metaplastic.meta.plan import Plan, draw_tasks
 from metaplastic.meta.unroll import UnrollConfig
 from metaplastic.objectives import Ridge
 from metaplastic.rules import make_rule
@@ -78,6 +78,6 @@ def test_the_line_names_the_largest_architecture() -> None:
     config = tiny_config(groups=2)
     small, large = Architecture(8, 1, (8,), 8), Architecture(8, 1, (16,), 8)
     rule = make_rule("hebbian", jax.random.key(0))
-    line = memory_line(Plan(config, (), (large, small)), rule)
+    line = memory_line(Plan(config, (), (large, small), draw_tasks(config)), rule)
     assert str(large) in line
     assert "MB" in line

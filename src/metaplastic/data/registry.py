@@ -24,6 +24,7 @@ SOURCES: Registry[Source] = Registry(
         "folder": f"{_ROOM}.folder:SOURCE",
         "npz": f"{_ROOM}.npz:SOURCE",
         "csv": f"{_ROOM}.csv:SOURCE",
+        "table": f"{_ROOM}.table:SOURCE",
         "text": f"{_ROOM}.text:SOURCE",
         "openml": f"{_ROOM}.openml:SOURCE",
         "hf": f"{_ROOM}.hf:SOURCE",

@@ -15,9 +15,9 @@ from metaplastic.meta.engines import ENGINES
 from metaplastic.meta.estimators import ESTIMATORS
 from metaplastic.meta.optimizer import OptimizerConfig
 from metaplastic.meta.unroll import UnrollConfig
-from metaplastic.objectives import OBJECTIVES
+from metaplastic.objectives import ObjectiveConfig
 from metaplastic.rules import RULES
-from metaplastic.tasks import TaskConfig
+from metaplastic.tasks import TaskSpace, ends
 
 
 class RuleConfig(BaseModel):
@@ -80,7 +80,7 @@ class MetaTrainConfig(BaseModel):
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     rule: RuleConfig = RuleConfig()
-    objective: str = "ridge"
+    objective: ObjectiveConfig = ObjectiveConfig()
     estimator: str = "truncated"
     engine: str = "local"
     asynchronous: AsynchronousConfig = AsynchronousConfig()
@@ -88,7 +88,7 @@ class MetaTrainConfig(BaseModel):
     tasks_per_group: int = Field(
         default=2, ge=1, description="tasks that advance together in a group"
     )
-    tasks: TaskConfig = TaskConfig()
+    tasks: TaskSpace = TaskSpace()
     unroll: UnrollConfig = UnrollConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -98,17 +98,28 @@ class MetaTrainConfig(BaseModel):
         try:
             ESTIMATORS.check(self.estimator)
             ENGINES.check(self.engine)
-            OBJECTIVES.check(self.objective)
         except ConfigError as error:
             raise ValueError(str(error)) from None
-        needed = 2 * self.tasks.labels_per_class
+        most = ends(self.tasks.labels_per_class)[1]
+        needed = 2 * most
         field = "labelled_apart" if self.tasks.labelled_apart else "examples_per_class"
         given = getattr(self.tasks, field)
         if given < needed:
             raise ValueError(
                 f"{field} {given}: the meta-objective needs "
-                f"two batches of labels_per_class {self.tasks.labels_per_class}: "
+                f"two batches of labels_per_class {most}: "
                 f"at least {needed}"
+            )
+        vectors = self.tasks.architectures.vector_groups
+        if vectors > self.groups:
+            raise ValueError(
+                f"tasks.architectures.vector_groups {vectors}: there are {self.groups} groups"
+            )
+        regression = self.tasks.augmentation.regression_weight
+        if self.objective.name == "regression" and regression == 0:
+            raise ValueError(
+                "objective 'regression' needs targets to regress on: set "
+                "tasks.augmentation.regression_weight above 0"
             )
         return self
 
@@ -159,10 +170,13 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, tables merged key by key."""
+    """`over` laid on `base`, tables merged key by key. A name below a table, as of an objective
+    without settings, is the table's `name`."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, str):
+            below = {"name": below}
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             merged[key] = merge(below, value)
         else:

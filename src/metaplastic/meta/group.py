@@ -69,8 +69,9 @@ class TaskStream:
         seed: int,
         group: int,
     ) -> None:
+        """`sources` must all fit the architecture."""
         self._sources = sources
-        self._config = config
+        self.config = config
         self.architecture = architecture
         self._horizon = horizon
         self._seed, self._group = seed, group
@@ -96,11 +97,9 @@ class TaskStream:
     def pool(self, slot: int, serial: int) -> Pool:
         """The task's examples."""
         task = sample_task(
-            self._sources, self._config, self.architecture, [*self._entropy(slot, serial), 2]
+            self._sources, self.config, self.architecture, [*self._entropy(slot, serial), 2]
         )
-        return Pool(
-            jnp.asarray(task.inputs), jnp.asarray(task.targets), self._config.labelled_apart
-        )
+        return Pool(jnp.asarray(task.inputs), jnp.asarray(task.targets), self.config.labelled_apart)
 
 
 def begin_task(rule: Rule, key: PRNGKeyArray, architecture: Architecture) -> tuple[Phi, RuleState]:

@@ -28,11 +28,11 @@ from metaplastic.tasks.task import n_targets
 
 def memory_line(plan: Plan, rule: Rule) -> str:
     """What a run tells before it compiles: the memory of its largest group's unroll."""
-    architecture = max(plan.architectures, key=lambda a: sum(a.sizes))
+    group = max(range(len(plan.architectures)), key=lambda i: sum(plan.architectures[i].sizes))
+    architecture, tasks = plan.architectures[group], plan.tasks[group]
+    estimator = dataclasses.replace(plan.estimator(), per_class=tasks.labels_per_class)
     on_a_device = max(1, plan.config.tasks_per_group // len(jax.devices()))
-    predicted = predict_unroll_bytes(
-        rule, plan.estimator(), architecture, plan.config.tasks, on_a_device
-    )
+    predicted = predict_unroll_bytes(rule, estimator, architecture, tasks, on_a_device)
     return f"the unroll of {architecture} will take about {predicted / 1e6:.0f} MB a device"
 
 

@@ -8,38 +8,55 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from metaplastic.errors import ConfigError
 from metaplastic.meta.config import MetaTrainConfig
 from metaplastic.meta.estimators import Estimator, get_estimator
 from metaplastic.meta.group import TaskStream
-from metaplastic.objectives import make_objective
-from metaplastic.tasks import Architecture, Source, load_sources
+from metaplastic.tasks import Architecture, Source, TaskConfig, ends, fitting, load_sources
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run's work, as every process that takes part in it needs it."""
+    """A run's work, as every process that takes part in it needs it.
+
+    Each group has an architecture, and its own numbers of classes and labels in `tasks`.
+    """
 
     config: MetaTrainConfig
     sources: tuple[Source, ...]
     architectures: tuple[Architecture, ...]
+    tasks: tuple[TaskConfig, ...]
 
     def estimator(self) -> Estimator:
-        """The gradient estimator, arranged for this process's devices."""
+        """The gradient estimator, arranged for this process's devices; each group gives it its own
+        number of labels."""
         config = self.config
         return get_estimator(config.estimator)(
             config.unroll,
-            config.tasks.labels_per_class,
-            make_objective(config.objective),
+            ends(config.tasks.labels_per_class)[1],
+            config.objective.make(),
             config.optimizer.clip_task,
             tasks_at_once=1 if jax.local_devices()[0].platform == "cpu" else None,
             norm_limit=config.optimizer.norm_limit,
         )
 
+    def sources_of(self, group: int) -> tuple[Source, ...]:
+        """The sources that can draw a group's tasks."""
+        tasks = self.tasks[group]
+        return fitting(
+            self.sources, self.architectures[group], tasks.n_classes, tasks.labelled_apart
+        )
+
+    def unused(self) -> list[Source]:
+        """The sources that no group's tasks can be drawn from."""
+        used = {id(s) for group in range(len(self.tasks)) for s in self.sources_of(group)}
+        return [source for source in self.sources if id(source) not in used]
+
     def stream(self, group: int, *, seed: int | None = None, incarnation: int = 0) -> TaskStream:
         """The tasks of one group. No two incarnations share a task."""
         return TaskStream(
-            self.sources,
-            self.config.tasks,
+            self.sources_of(group),
+            self.tasks[group],
             self.architectures[group],
             self.config.unroll.horizon,
             seed=self.config.seed if seed is None else seed,
@@ -54,18 +71,42 @@ class Plan:
 def make_plan(
     config: MetaTrainConfig, *, portion: str = "meta-train", data_dir: Path | None = None
 ) -> Plan:
-    """Loads the data. Raises `ConfigError` and `DataError` as `load_sources` does."""
+    """Loads the data. Raises `ConfigError` and `DataError` as `load_sources` does, and
+    `ConfigError` where a group is left without a source, or a source to meta-train on without a
+    group."""
     sources = load_sources(
         config.tasks.sources,
         portion,
-        n_classes=config.tasks.n_classes,
+        n_classes=ends(config.tasks.n_classes)[0],
         held_out=config.tasks.held_out,
         data_dir=data_dir,
     )
-    return Plan(config, sources, draw_architectures(config))
+    plan = Plan(config, sources, draw_architectures(config), draw_tasks(config))
+    for group, (architecture, tasks) in enumerate(zip(plan.architectures, plan.tasks, strict=True)):
+        if not plan.sources_of(group):
+            raise ConfigError(
+                f"no source fits group {group + 1}, {architecture} with {tasks.n_classes} classes, "
+                f"in its {portion} portion; add one that does to tasks.sources, or change "
+                "tasks.architectures, n_classes or labelled_apart"
+            )
+    if portion == "meta-train" and (unused := plan.unused()):
+        raise ConfigError(
+            f"{', '.join(source.address for source in unused)}: fits none of the groups "
+            f"({', '.join(map(str, plan.architectures))}): images need groups of images "
+            "(tasks.architectures.vector_groups below groups), tables need a quarter of a group's "
+            "columns, as many classes, and labelled_apart rows in each; change these, or leave it "
+            "out"
+        )
+    return plan
 
 
 def draw_architectures(config: MetaTrainConfig) -> tuple[Architecture, ...]:
     """One architecture per group, all different where the space allows."""
     rng = np.random.default_rng(np.random.SeedSequence([config.seed, 4]))
     return config.tasks.architectures.draw_distinct(rng, config.groups)
+
+
+def draw_tasks(config: MetaTrainConfig) -> tuple[TaskConfig, ...]:
+    """The numbers of classes and labels of each group."""
+    rng = np.random.default_rng(np.random.SeedSequence([config.seed, 5]))
+    return tuple(config.tasks.draw(rng) for _ in range(config.groups))

@@ -28,7 +28,7 @@ from metaplastic.meta.config import (
 from metaplastic.meta.engines.mesh import share_of
 from metaplastic.meta.metrics import NAME as METRICS
 from metaplastic.meta.run_dir import RULE, read_config, write_config
-from metaplastic.tasks import load_sources
+from metaplastic.tasks import ends, load_sources
 
 RECORD = "stages.json"
 _RULE_LIMIT = 1 << 28  # bytes
@@ -197,13 +197,14 @@ def check_ahead(
     for config in configs:
         share_of(config.tasks_per_group, n_processes)
         for source in config.tasks.sources:
-            needed = (source, config.tasks.n_classes, config.tasks.held_out)
+            fewest = ends(config.tasks.n_classes)[0]
+            needed = (source, fewest, config.tasks.held_out)
             if needed not in seen:
                 seen.add(needed)
                 load_sources(
                     [source],
                     "meta-train",
-                    n_classes=config.tasks.n_classes,
+                    n_classes=fewest,
                     held_out=config.tasks.held_out,
                     data_dir=data_dir,
                 )

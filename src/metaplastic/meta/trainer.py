@@ -23,7 +23,6 @@ from metaplastic.meta.plan import make_plan
 from metaplastic.meta.reporter import Reporter
 from metaplastic.meta.run_dir import RunDir, on_ladder
 from metaplastic.meta.validation import Validator
-from metaplastic.objectives import make_objective
 from metaplastic.rules import Rule, make_rule
 
 HOPELESS = 10  # meta-steps in a row without one finite gradient
@@ -56,6 +55,10 @@ class Trainer:
         self._reporter.message(f"loading {', '.join(config.tasks.sources)}")
         plan = make_plan(config, data_dir=data_dir)
         held_back = make_plan(config, portion="meta-validation", data_dir=data_dir)
+        if left_out := [s.address for s in held_back.unused()]:
+            self._reporter.message(
+                f"not validated on, for too few examples or classes: {', '.join(left_out)}"
+            )
         self.architectures = plan.architectures
         self._engine = get_engine(engine or config.engine).make(
             plan, options or EngineOptions(), self._reporter
@@ -65,9 +68,7 @@ class Trainer:
             config.validation.tasks,
             ages=[round(h * config.unroll.horizon[1]) for h in config.validation.horizons],
             config=config.unroll,
-            per_class=config.tasks.labels_per_class,
-            n_classes=config.tasks.n_classes,
-            objective=make_objective(config.objective),
+            objective=config.objective.make(),
         )
         self._rule = _starting_rule(config)
         self._training_data = _training_data(config)

@@ -17,8 +17,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metaplastic import inner_loop
-from metaplastic.base_model import Phi, features
+from metaplastic.base_model import Phi
 from metaplastic.meta.group import Pool
+from metaplastic.meta.reading import read_objective
 from metaplastic.objectives import Objective
 from metaplastic.rules import Rule, RuleState
 
@@ -93,13 +94,6 @@ def draw_labelled(pool: Pool, per_class: int, key: PRNGKeyArray) -> tuple[Pool, 
     return fit, test
 
 
-def read_objective(phi: Phi, fit: Pool, test: Pool, objective: Objective) -> Float[Array, ""]:
-    """The meta-objective at φ on two labelled batches."""
-    return objective(
-        features(phi, fit.inputs), fit.targets, features(phi, test.inputs), test.targets
-    )
-
-
 def bound_cotangent(phi: Phi, limit: float) -> Phi:
     """φ itself; its cotangent is scaled down to norm `limit` where it is longer."""
     return cast("Phi", _bounded(phi, limit))
@@ -139,6 +133,7 @@ def unroll(
     Keys of inner step t are folded from t + 1 (0 is φ's at the start), so that cutting an unroll
     into truncations of whatever lengths changes nothing.
     """
+    n_classes = pool.inputs.shape[0]
 
     def take(
         carry: tuple[Phi, RuleState], x: Array, t: Array, labelled: tuple[Pool, Pool] | None
@@ -149,7 +144,7 @@ def unroll(
         phi, state = inner_loop.step(rule, phi, state, x, t)
         if labelled is None:
             return (phi, state), jnp.zeros(())
-        return (phi, state), read_objective(phi, *labelled, objective)
+        return (phi, state), read_objective(phi, *labelled, objective, n_classes, x)
 
     if config.rematerialise:
         take = jax.checkpoint(take)

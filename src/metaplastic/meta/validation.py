@@ -11,9 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from metaplastic.base_model import features, population_statistics
-from metaplastic.inner_loop import statistics_rows
 from metaplastic.meta.group import GroupState, Pool, TaskStream, begin_group
+from metaplastic.meta.reading import read_pool
 from metaplastic.meta.unroll import UnrollConfig, draw_labelled, unroll
 from metaplastic.objectives import Objective
 from metaplastic.objectives.ridge import ridge_readout
@@ -38,7 +37,6 @@ def _run(
     max_steps: int,
     config: UnrollConfig,
     per_class: int,
-    n_classes: int,
     objective: Objective,
 ) -> tuple[GroupState, Score]:
     def one(phi, rule_state, age, pool: Pool, key):
@@ -56,17 +54,16 @@ def _run(
             objective=objective,
             read=False,
         )
-        statistics = population_statistics(
-            end.phi, statistics_rows(pool.inputs.reshape(-1, pool.inputs.shape[-1]))
-        )
+        n_classes = pool.inputs.shape[0]
+        read = read_pool(end.phi, pool, objective.layers)
 
         def judge(key):
-            fit, test = draw_labelled(pool, per_class, key)
-            u, u_test = (features(end.phi, b.inputs, statistics) for b in (fit, test))
-            v, bias = ridge_readout(u, fit.targets[:, :n_classes], PENALTY)
-            guess = jnp.argmax(u_test @ v + bias[None], axis=1)
+            fit, test = draw_labelled(read, per_class, key)
+            v, bias = ridge_readout(fit.inputs, fit.targets[:, :n_classes], PENALTY)
+            guess = jnp.argmax(test.inputs @ v + bias[None], axis=1)
             truth = jnp.argmax(test.targets[:, :n_classes], axis=1)
-            return Score(jnp.mean(guess == truth), objective(u, fit.targets, u_test, test.targets))
+            loss = objective(fit.inputs, fit.targets, test.inputs, test.targets, n_classes)
+            return Score(jnp.mean(guess == truth), loss)
 
         draws = jax.random.split(jax.random.fold_in(key, 0), DRAWS)
         score = jax.tree.map(jnp.mean, jax.vmap(judge)(draws))
@@ -88,8 +85,6 @@ class Validator:
         *,
         ages: Sequence[int],
         config: UnrollConfig,
-        per_class: int,
-        n_classes: int,
         objective: Objective,
     ) -> None:
         """`ages` (inner steps) ascend; each group's `n_tasks` tasks are read at every age."""
@@ -97,8 +92,6 @@ class Validator:
         self._n_tasks = n_tasks
         self.ages = tuple(ages)
         self._config = config
-        self._per_class = per_class
-        self._n_classes = n_classes
         self._objective = objective
 
     def __call__(self, rule: Rule) -> dict[int, Score]:
@@ -115,8 +108,7 @@ class Validator:
                     jnp.array(age - reached),
                     longest,
                     self._config,
-                    self._per_class,
-                    self._n_classes,
+                    stream.config.labels_per_class,
                     self._objective,
                 )
                 found[age].append(jax.device_get(score))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import equinox as eqx
+from typing import ClassVar, Literal
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+from pydantic import Field
+
+from metaplastic.objectives.objective import Objective, ObjectiveSettings
 
 _PRECISION = jax.lax.Precision.HIGHEST
 
@@ -58,10 +62,36 @@ def cosine_distance(
     return jnp.mean(1.0 - dot * jax.lax.rsqrt(squares + 1e-8))
 
 
-class Ridge(eqx.Module):
+def squared_error(
+    y: Float[Array, "examples targets"], prediction: Float[Array, "examples targets"]
+) -> Float[Array, ""]:
+    """Mean over examples of |y - prediction|²."""
+    return jnp.mean(jnp.sum(jnp.square(y - prediction), axis=-1))
+
+
+DISTANCES = {"cosine": cosine_distance, "squared": squared_error}
+
+
+class DistanceSettings(ObjectiveSettings):
+    """Settings of objectives that measure how far predictions are from targets."""
+
+    distance: Literal["cosine", "squared"] = Field(
+        default="cosine",
+        description="between targets and predictions: 1 - cos, or the squared error, in which a "
+        "label counts 1 and predictions far out cost without bound",
+    )
+
+
+class RidgeSettings(DistanceSettings):
+    """Settings of `ridge`."""
+
+    penalty: float = Field(default=0.1, gt=0, description="λ of equation 4")
+
+
+class Ridge(Objective):
     """Fit ridge regression on one labelled batch, score cosine distance on another (4, 5)."""
 
-    penalty: float = eqx.field(static=True, default=0.1)
+    Settings: ClassVar = RidgeSettings
 
     def __call__(
         self,
@@ -69,7 +99,10 @@ class Ridge(eqx.Module):
         fit_targets: Float[Array, "fit targets"],
         test_features: Float[Array, "test features"],
         test_targets: Float[Array, "test targets"],
+        n_classes: int | None = None,
     ) -> Float[Array, ""]:
-        """The loss, differentiable in the features, between 0 and 2."""
-        v, bias = ridge_readout(fit_features, fit_targets, self.penalty)
-        return cosine_distance(test_targets, predict(test_features, v, bias))
+        """The loss, differentiable in the features; cosine distance lies between 0 and 2."""
+        del n_classes
+        v, bias = ridge_readout(fit_features, fit_targets, self.settings.penalty)
+        distance = DISTANCES[self.settings.distance]
+        return distance(test_targets, predict(test_features, v, bias))

@@ -7,22 +7,34 @@ features out chooses the penalty for them; so does this.
 
 from __future__ import annotations
 
-import equinox as eqx
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+from pydantic import Field
 
-from metaplastic.objectives.ridge import cosine_distance, predict, ridge_readout
+from metaplastic.objectives.objective import Objective, sum_of_squares
+from metaplastic.objectives.penalties import Penalties
+from metaplastic.objectives.ridge import DISTANCES, DistanceSettings, predict, ridge_readout
 
 
-class TunedRidge(eqx.Module):
-    """The least cosine distance that ridge regression reaches over `penalties`.
+class TunedRidgeSettings(DistanceSettings):
+    """Settings of `tuned-ridge`."""
 
-    Penalties are relative, as in evaluation: times the number of labelled examples and the mean
-    square norm of their centred features, so that the features' scale does not matter.
-    """
+    penalties: Penalties = Field(
+        default=(1e-4, 1e-3, 1e-2, 1e-1),
+        min_length=1,
+        description="each times the number of labelled examples and the mean square norm of their "
+        "centred features, as in evaluation",
+    )
 
-    penalties: tuple[float, ...] = eqx.field(static=True, default=(1e-4, 1e-3, 1e-2, 1e-1))
+
+class TunedRidge(Objective):
+    """The least distance that ridge regression reaches over `penalties`, which are relative, so
+    that the features' scale does not matter."""
+
+    Settings: ClassVar = TunedRidgeSettings
 
     def __call__(
         self,
@@ -30,14 +42,16 @@ class TunedRidge(eqx.Module):
         fit_targets: Float[Array, "fit targets"],
         test_features: Float[Array, "test features"],
         test_targets: Float[Array, "test targets"],
+        n_classes: int | None = None,
     ) -> Float[Array, ""]:
-        """The loss, differentiable in the features, between 0 and 2."""
-        centred = fit_features - jnp.mean(fit_features, axis=0, keepdims=True)
+        """The loss, differentiable in the features; cosine distance lies between 0 and 2."""
+        del n_classes
+        distance = DISTANCES[self.settings.distance]
         # where features are constant, the penalty is all there is to solve with
-        size = jnp.sum(centred * centred) + 1e-6
+        size = sum_of_squares(fit_features)
 
-        def distance(penalty: Array) -> Array:
+        def loss(penalty: Array) -> Array:
             v, bias = ridge_readout(fit_features, fit_targets, penalty * size)
-            return cosine_distance(test_targets, predict(test_features, v, bias))
+            return distance(test_targets, predict(test_features, v, bias))
 
-        return jnp.min(jax.vmap(distance)(jnp.array(self.penalties)))
+        return jnp.min(jax.vmap(loss)(jnp.array(self.settings.penalties)))

@@ -13,18 +13,28 @@ from metaplastic.errors import ConfigError
 
 @dataclass(frozen=True)
 class Architecture:
-    """Shape of a group of tasks: square images of `side` pixels, and the base model's layers."""
+    """Shape of a group of tasks: its inputs, and the base model's layers.
+
+    Inputs are square images of `side` pixels; or, where `columns` is given, rows of that many
+    numbers, and `side` and `channels` mean nothing.
+    """
 
     side: int
     channels: int
     hidden: tuple[int, ...]
     n_features: int
     activation: str = "relu"
+    columns: int | None = None
+
+    @property
+    def is_image(self) -> bool:
+        """Whether inputs are images, as sources of images need."""
+        return self.columns is None
 
     @property
     def n_inputs(self) -> int:
         """N_0."""
-        return self.side * self.side * self.channels
+        return self.side * self.side * self.channels if self.columns is None else self.columns
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -39,7 +49,8 @@ class Architecture:
 class ArchitectureSpace(BaseModel):
     """What architectures are drawn from. The paper: 2 to 5 layers of 64 to 512 units.
 
-    Layers counts every layer of weights, the one that gives the features included.
+    Layers counts every layer of weights, the one that gives the features included. The last
+    `vector_groups` of a run's groups take rows of numbers, the others images.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,15 +67,26 @@ class ArchitectureSpace(BaseModel):
     activations: tuple[str, ...] = Field(
         default=("relu",), min_length=1, description="activations, of every layer alike"
     )
+    columns: tuple[int, ...] = Field(
+        default=(), description="numbers of columns, of groups that take rows of numbers"
+    )
+    vector_groups: int = Field(
+        default=0, ge=0, description="how many of the groups take rows of numbers"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> ArchitectureSpace:
         low, high = self.layers
         if not 1 <= low <= high:
             raise ValueError(f"layers {self.layers}: need 1 <= fewest <= most")
-        for name in ("sides", "units", "n_features"):
-            if min(getattr(self, name)) < 1:
+        for name in ("sides", "units", "n_features", "columns"):
+            if min(getattr(self, name), default=1) < 1:
                 raise ValueError(f"{name} {getattr(self, name)}: all must be >= 1")
+        if bool(self.columns) != bool(self.vector_groups):
+            raise ValueError(
+                f"columns {self.columns} and vector_groups {self.vector_groups}: groups that take "
+                "rows of numbers need both"
+            )
         if not set(self.channels) <= {1, 3}:
             raise ValueError(f"channels {self.channels}: each must be 1 (grey) or 3 (colour)")
         try:
@@ -74,8 +96,8 @@ class ArchitectureSpace(BaseModel):
             raise ValueError(str(error)) from None
         return self
 
-    def draw(self, rng: np.random.Generator) -> Architecture:
-        """One architecture, its hidden layers of equal width."""
+    def draw(self, rng: np.random.Generator, *, vectors: bool = False) -> Architecture:
+        """One architecture, its hidden layers of equal width; for rows of numbers, or images."""
         layers = int(rng.integers(self.layers[0], self.layers[1] + 1))
         return Architecture(
             side=int(rng.choice(self.sides)),
@@ -86,16 +108,18 @@ class ArchitectureSpace(BaseModel):
             activation=self.activations[
                 int(rng.integers(len(self.activations))) if len(self.activations) > 1 else 0
             ],
+            columns=int(rng.choice(self.columns)) if vectors else None,
         )
 
     def draw_distinct(self, rng: np.random.Generator, count: int) -> tuple[Architecture, ...]:
         """`count` architectures, all different for as long as the space has new ones."""
         drawn: list[Architecture] = []
-        for _ in range(count):
-            new = self.draw(rng)
+        for number in range(count):
+            vectors = number >= count - self.vector_groups
+            new = self.draw(rng, vectors=vectors)
             for _ in range(100):
                 if new not in drawn:
                     break
-                new = self.draw(rng)
+                new = self.draw(rng, vectors=vectors)
             drawn.append(new)
         return tuple(drawn)

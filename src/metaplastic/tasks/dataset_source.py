@@ -26,6 +26,10 @@ class DatasetSource(Source):
     images: NDArray[np.uint8]
     members: tuple[NDArray[np.intp], ...]
 
+    def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
+        del apart
+        return architecture.is_image and n_classes <= len(self.members)
+
     def draw(
         self,
         rng: np.random.Generator,
@@ -38,7 +42,7 @@ class DatasetSource(Source):
         """Classes and examples without replacement, as far as there are enough. A class with
         fewer than twice `apart` images shares them, each augmented anew."""
         classes = rng.choice(len(self.members), size=n_classes, replace=False)
-        rows = np.concatenate([_choose(rng, self.members[c], per_class, apart) for c in classes])
+        rows = np.concatenate([choose(rng, self.members[c], per_class, apart) for c in classes])
         images = self.in_channels(rows, architecture.channels)
         images, amounts = augment(images, architecture.side, augmentation, rng)
         return Drawn(images.reshape(len(rows), -1), amounts)
@@ -55,7 +59,7 @@ class DatasetSource(Source):
         return np.round(luma).astype(np.uint8)
 
 
-def _choose(
+def choose(
     rng: np.random.Generator, members: NDArray[np.intp], count: int, apart: int
 ) -> NDArray[np.intp]:
     """`count` of the members, the last `apart` kept from being among the others."""
@@ -68,12 +72,12 @@ def _choose(
 
 def load_dataset_source(
     address: str, portion: str, n_classes: int, data_dir: Path | None
-) -> DatasetSource:
+) -> Source:
     """The portion of that data set; raises `DataError` where it has fewer than `n_classes`
-    classes or is not made of images."""
+    classes."""
+    from metaplastic.tasks.row_source import RowSource
+
     dataset = data.load(address, data_dir=data_dir)
-    if dataset.card.kind != "image":
-        raise DataError(f"{address!r} holds {dataset.card.kind} data; meta-training takes images")
     split = dataset.portion(portion)
     members = tuple(np.flatnonzero(split.labels == c) for c in np.unique(split.labels))
     if len(members) < n_classes:
@@ -81,4 +85,6 @@ def load_dataset_source(
             f"{address!r} has {len(members)} classes in its {portion} portion; "
             f"a task needs {n_classes}"
         )
-    return DatasetSource(address, np.asarray(split.inputs), members)
+    if dataset.card.kind == "image":
+        return DatasetSource(address, np.asarray(split.inputs), members)
+    return RowSource(address, split.inputs, members, counts=dataset.card.kind == "text")

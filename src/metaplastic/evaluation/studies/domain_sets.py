@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
+from metaplastic.data.domains import DomainSet, known_sets
 from metaplastic.errors import DataError
 from metaplastic.evaluation.baselines import Baseline
 from metaplastic.evaluation.problem import Problem
 from metaplastic.evaluation.search import Search
 from metaplastic.evaluation.tables import load_table
 
+__all__ = ["SEARCHED_ON", "DomainSet", "TableSearch", "forecast", "known_sets"]
+
 SEARCHED_ON = ("segment", "wall_following", "isolet_1560", "spambase")  # role: meta-train
 SEARCH_SETS = 3
-
-
-class DomainSet(NamedTuple):
-    """One data set of the study; see `domains.toml`."""
-
-    name: str
-    role: str
-    kind: str
-    is_address: bool = False
-
-
-@cache
-def known_sets() -> dict[str, DomainSet]:
-    """The sets of `domains.toml`, by name."""
-    text = files("metaplastic.evaluation.studies").joinpath("domains.toml").read_text("utf-8")
-    return {entry["name"]: DomainSet(**entry) for entry in tomllib.loads(text)["sets"]}
 
 
 class TableSearch(Search):

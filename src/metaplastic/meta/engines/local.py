@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -71,6 +72,10 @@ class LocalEngine(Engine):
             )
         self._streams = tuple(streams)
         self._estimator = estimator
+        self._estimators = [
+            dataclasses.replace(estimator, per_class=stream.config.labels_per_class)
+            for stream in streams
+        ]
         self._n_tasks = n_tasks
         self._first_slot = first_slot
         self._seed = (seed,) if isinstance(seed, int) else tuple(seed)
@@ -116,7 +121,7 @@ class LocalEngine(Engine):
             began = time.perf_counter()
 
             def estimate(theta, group, n_steps):
-                found = self._estimator(eqx.combine(theta, static), group, n_steps)
+                found = self._estimators[index](eqx.combine(theta, static), group, n_steps)
                 return found._replace(gradient=_mean_over_devices(found))
 
             split = jax.shard_map(

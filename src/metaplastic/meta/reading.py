@@ -1,0 +1,79 @@
+"""Features as a meta-objective reads them: of the last layer, or of several side by side.
+
+Several layers are read as users of the encoder read them (`metaplastic.blocks`): block k of m, of
+width d_k, is
+
+    B_k = (X_k - μ_k) · √(D / m) / (σ_k √d_k),    D = Σ_k d_k,
+
+where μ_k are the columns' means and σ_k² is the mean of their variances. The encoder takes these,
+and batch norm's statistics, from the unlabelled rows that it was fitted on. Labelled batches alone
+would be a poor stand-in: two examples have no statistics. So several layers are read in one pass
+over the inner step's minibatch and both labelled batches, and the statistics are those of all of
+its rows. The last layer alone is read, as ever, by each labelled batch's own batch norm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from metaplastic.base_model import Phi, features, layer_features
+from metaplastic.meta.group import Pool
+from metaplastic.objectives import Layers, Objective
+
+_LEAST = 1e-6  # sum of variances: a block that does not vary becomes zeros, and so its gradient
+
+
+def side_by_side(blocks: Sequence[Float[Array, "batch width"]]) -> Float[Array, "batch columns"]:
+    """The blocks' columns after one another, centred and scaled by their own statistics: every
+    block has the same mean square norm, and the mean variance of all columns is one."""
+    level = (sum(block.shape[1] for block in blocks) / len(blocks)) ** 0.5
+
+    def on_one_footing(block: Array) -> Array:
+        centred = block - jnp.mean(block, axis=0, keepdims=True)
+        spread = jnp.sum(jnp.mean(jnp.square(centred), axis=0))
+        return centred * (level / jnp.sqrt(spread + _LEAST))
+
+    return jnp.concatenate([on_one_footing(block) for block in blocks], axis=1)
+
+
+def read_layers(
+    phi: Phi, x: Float[Array, "batch inputs"], layers: Layers
+) -> Float[Array, "batch features"]:
+    """Features of `x` by its own statistics: of the last layer as they are, or `side_by_side`."""
+    if layers == "last":
+        return features(phi, x)
+    blocks = layer_features(phi, x)
+    return side_by_side(blocks if layers == "inputs-and-all" else blocks[1:])
+
+
+def read_pool(phi: Phi, pool: Pool, layers: Layers) -> Pool:
+    """The pool with features in place of inputs, by the statistics of all its examples."""
+    classes, examples = pool.inputs.shape[:2]
+    read = read_layers(phi, pool.inputs.reshape(classes * examples, -1), layers)
+    return Pool(read.reshape(classes, examples, -1), pool.targets, pool.apart)
+
+
+def read_objective(
+    phi: Phi,
+    fit: Pool,
+    test: Pool,
+    objective: Objective,
+    n_classes: int | None = None,
+    unlabelled: Float[Array, "batch inputs"] | None = None,
+) -> Float[Array, ""]:
+    """The meta-objective at φ on two labelled batches, (examples, inputs) and (examples, T) each.
+
+    `unlabelled` are rows for the statistics of several layers; without them those of the labelled
+    batches are all there is.
+    """
+    if objective.layers == "last":
+        u, u_test = features(phi, fit.inputs), features(phi, test.inputs)
+    else:
+        rows = [fit.inputs, test.inputs] + ([] if unlabelled is None else [unlabelled])
+        read = read_layers(phi, jnp.concatenate(rows), objective.layers)
+        n = len(fit.inputs)
+        u, u_test = read[:n], read[n : n + len(test.inputs)]
+    return objective(u, fit.targets, u_test, test.targets, n_classes)
