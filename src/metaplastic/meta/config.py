@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from metaplastic import files
 from metaplastic.errors import ConfigError, config_error, unknown_name
 from metaplastic.meta.engines import get_engine
-from metaplastic.meta.estimators import get_estimator
+from metaplastic.meta.estimators.config import EstimatorConfig
 from metaplastic.meta.optimizer import OptimizerConfig
 from metaplastic.meta.unroll import UnrollConfig
 from metaplastic.objectives import OBJECTIVES
@@ -80,7 +80,7 @@ class MetaTrainConfig(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
     rule: RuleConfig = RuleConfig()
     objective: str = "ridge"
-    estimator: str = "truncated"
+    estimator: EstimatorConfig = EstimatorConfig()
     engine: str = "local"
     asynchronous: AsynchronousConfig = AsynchronousConfig()
     groups: int = Field(default=2, ge=1, description="groups of tasks, each of one architecture")
@@ -95,7 +95,6 @@ class MetaTrainConfig(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> MetaTrainConfig:
         try:
-            get_estimator(self.estimator)
             get_engine(self.engine)
             if self.objective not in OBJECTIVES:
                 raise unknown_name("meta-objective", self.objective, OBJECTIVES)
@@ -158,11 +157,17 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+NAMED = ("estimator",)  # tables of name and settings that may be written as their name
+
+
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, tables merged key by key."""
+    """`over` laid on `base`, tables merged key by key; in those of `NAMED` a string is a table's
+    name."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
+        if key in NAMED and isinstance(below, str):
+            below = {"name": below}
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             merged[key] = merge(below, value)
         else:

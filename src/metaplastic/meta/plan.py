@@ -26,13 +26,15 @@ class Plan:
     def estimator(self) -> Estimator:
         """The gradient estimator, arranged for this process's devices."""
         config = self.config
-        return get_estimator(config.estimator)(
+        kind = get_estimator(config.estimator.name)
+        return kind(
             config.unroll,
             config.tasks.labels_per_class,
             make_objective(config.objective),
             config.optimizer.clip_task,
             tasks_at_once=1 if jax.local_devices()[0].platform == "cpu" else None,
             norm_limit=config.optimizer.norm_limit,
+            settings=kind.Settings(**config.estimator.settings),
         )
 
     def stream(self, group: int, *, seed: int | None = None, incarnation: int = 0) -> TaskStream:
