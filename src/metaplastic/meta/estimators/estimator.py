@@ -60,11 +60,7 @@ class Estimator(eqx.Module):
     tasks_at_once: int | None = eqx.field(static=True, default=None)
     norm_limit: float = eqx.field(static=True, default=float("inf"))
 
-    settings: Any = eqx.field(static=True, default=None)
-
-    def __check_init__(self) -> None:
-        if self.settings is None:
-            object.__setattr__(self, "settings", self.Settings())
+    settings: Any = eqx.field(static=True, default=NoSettings())
 
     def init(self, rule: Rule, group: GroupState, keys: PRNGKeyArray) -> PyTree[Array]:
         """The state of tasks at the start of their unrolls; empty where none is needed."""

@@ -51,6 +51,8 @@ class EvolutionStrategy(Estimator):
 
     Settings: ClassVar[type[BaseModel]] = ParticleSettings
 
+    settings: ParticleSettings = eqx.field(static=True, default=ParticleSettings())
+
     @property
     def lengths(self) -> tuple[int, int]:
         return self.config.truncation
@@ -73,11 +75,12 @@ class EvolutionStrategy(Estimator):
         keys: PRNGKeyArray,
         n_steps: Int[Array, ""],
     ) -> Estimate:
-        gradients, losses, state = jax.lax.map(
-            lambda task: self.of_task(rule, *task, n_steps),
-            (group, state, keys),
-            batch_size=self.tasks_at_once or group.n_tasks,
-        )
+        def one(at: tuple[GroupState, Any, PRNGKeyArray]) -> Any:
+            task, own, key = at
+            return self.of_task(rule, task, own, key, n_steps)
+
+        at_once = self.tasks_at_once or group.n_tasks
+        gradients, losses, state = jax.lax.map(one, (group, state, keys), batch_size=at_once)
         loss = jnp.mean(losses, axis=(1, 2))
         gradient, norm, finite = gather(gradients, loss, self.clip_task, self.norm_limit)
         age = group.age + n_steps.astype(group.age.dtype)
