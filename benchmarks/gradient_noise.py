@@ -22,6 +22,7 @@ import optax
 from metaplastic import hub
 from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
 from metaplastic.meta.config import MetaTrainConfig, make_config, merge, parse_config
+from metaplastic.meta.estimators import Estimate
 from metaplastic.meta.group import begin_group
 from metaplastic.meta.plan import make_plan
 
@@ -41,13 +42,19 @@ def measure(config: MetaTrainConfig, args: argparse.Namespace) -> dict[str, Any]
     rule = hub.load_rule(config.rule.start)
     estimator, found = plan.estimator(), {}
     length = jnp.array(estimator.lengths[1])
-    run = eqx.filter_jit(type(estimator).__call__)
+
+    @eqx.filter_jit
+    def run(rule: Any, group: Any) -> Estimate:
+        """The estimate, of tasks that begin."""
+        state = estimator.init(rule, group, group.keys)
+        return estimator.estimate(rule, group, state, group.keys, length)
+
     for number in args.groups:
         stream = plan.stream(number)
         group = begin_group(rule, stream, [0] * args.tasks)
-        run(estimator, rule, group, length)  # compiles
+        run(rule, group)  # compiles
         start = time.perf_counter()
-        estimate = run(estimator, rule, group, length)
+        estimate = run(rule, group)
         norms = np.minimum(np.asarray(estimate.norm), config.optimizer.clip_task)
         kept = norms[np.asarray(estimate.finite)]
         found[str(stream.architecture)] = {

@@ -141,7 +141,8 @@ def lower(workload: Workload, rule: Rule, group: GroupState) -> tuple[Any, tuple
     theta, static = eqx.partition(rule, eqx.is_array)
 
     def estimate(theta: Any, group: GroupState, n_steps: Any) -> Estimate:
-        return workload.estimator(eqx.combine(theta, static), group, n_steps)
+        rule = eqx.combine(theta, static)
+        return workload.estimator.estimate(rule, group, (), group.keys, n_steps)
 
     arguments = (theta, group, jnp.array(workload.steps, jnp.int32))
     with jax.default_matmul_precision(workload.precision or "default"):

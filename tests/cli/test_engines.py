@@ -133,6 +133,20 @@ def test_a_run_of_one_process_goes_on_on_two(alone: Path, tmp_path: Path) -> Non
     assert command.endswith(" --resume --local-processes=2")
 
 
+def test_an_estimators_state_goes_from_one_process_to_two(tmp_path: Path) -> None:
+    pes = ("--set=estimator=pes", "--set=estimator.settings.pairs=2")
+    one, two = tmp_path / "one", tmp_path / "two"
+    done = _run(one, *pes)
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(one, two)
+    assert any("'xi'" in name or ".xi" in name for name in load_file(two / LAST))
+    (two / LAST).unlink()
+    done = _run(two, "--resume", "--local-processes=2")
+    assert done.returncode == 0, done.stderr
+    assert "2 processes, 2 devices" in done.stderr
+    _close(one, two)
+
+
 def test_two_processes_go_from_stage_to_stage(alone: Path, tmp_path: Path) -> None:
     file, out = tmp_path / "stages.toml", tmp_path / "staged"
     file.write_text("[[stages]]\nuntil = 3\n[[stages]]\nuntil = 2\n")

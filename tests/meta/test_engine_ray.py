@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from metaplastic.errors import RunError
-from metaplastic.meta.engines import RayEngine
+from metaplastic.meta.config import parse_config
+from metaplastic.meta.engines import LocalEngine, RayEngine
 from metaplastic.meta.engines.asynchronous import Answer, Collector, Request
 from metaplastic.meta.engines.ray_engine import _is_finite
 from metaplastic.meta.engines.ray_worker import Worker
@@ -57,8 +58,6 @@ class Here:
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    from metaplastic.meta.config import parse_config
-
     return make_plan(parse_config({**TINY, "rule": RULE}))
 
 
@@ -106,6 +105,29 @@ def test_a_resumed_engine_begins_new_incarnations(plan: Plan) -> None:
     again.gather(_rule(), 1)
     assert set(backend.workers) == {0, 1}
     assert set(later.workers) == {2}
+
+
+def test_workers_carry_an_estimators_state_from_one_gradient_to_the_next(plan: Plan) -> None:
+    """As the engine of one process does, with the worker's own seed and tasks."""
+    pes = {"estimator": {"name": "pes", "settings": {"pairs": 2}}}
+    config = parse_config({**TINY, "rule": RULE, **pes})
+    plan = Plan(config, plan.sources, plan.architectures)
+    theta, _ = eqx.partition(_rule(), eqx.is_array)
+    worker = Worker(plan, 1, None, {})
+    stream = plan.stream(0, incarnation=1)
+    engine = LocalEngine([stream], plan.estimator(), 2, seed=(config.seed, 1, 0))
+    engine.start(_rule())
+    xi = []
+    for sequence, renew in enumerate((False, False, True)):
+        found = worker.gradient(theta, Request(1, sequence, 0, 0, renew)).gathered
+        if renew:
+            engine.renew(_rule(), sequence)
+        wanted = engine.gather(_rule(), sequence)
+        assert found.loss == wanted.loss
+        for a, b in zip(*map(jax.tree.leaves, (found.gradient, wanted.gradient)), strict=True):
+            np.testing.assert_array_equal(a, b)
+        xi.append(np.asarray(worker._groups[0]._states[0].xi.subspace))
+    assert (xi[0] != xi[1]).all()
 
 
 def test_an_address_without_a_cluster_is_one_line() -> None:

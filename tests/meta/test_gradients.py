@@ -84,7 +84,7 @@ def _estimator(kind=TruncatedBackprop, *, clip: float = 1e9, at_once: int | None
 
 @eqx.filter_jit
 def _estimate(estimator, rule, group: GroupState, steps) -> Estimate:
-    return estimator(rule, group, steps)
+    return estimator.estimate(rule, group, (), group.keys, steps)
 
 
 def _flat(tree) -> np.ndarray:

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import pytest
 
 from metaplastic.base_model import initialise
-from metaplastic.meta.estimators import TruncatedBackprop
+from metaplastic.meta.estimators import PersistentEvolution, TruncatedBackprop
+from metaplastic.meta.estimators.evolution import ParticleSettings
 from metaplastic.meta.group import GroupState, Pool
 from metaplastic.meta.memory import memory_line, predict_unroll_bytes
 from metaplastic.meta.plan import Plan, draw_tasks
@@ -53,11 +54,39 @@ def test_within_30_percent_of_the_compiled_program(estimator, architecture) -> N
     group = _group(rule, architecture, 2)
 
     def estimate(theta, group):
-        return estimator(eqx.combine(theta, static), group, jnp.array(estimator.lengths[1]))
+        length = jnp.array(estimator.lengths[1])
+        return estimator.estimate(eqx.combine(theta, static), group, (), group.keys, length)
 
     memory = jax.jit(estimate).lower(theta, group).compile().memory_analysis()
     told = predict_unroll_bytes(rule, estimator, architecture, TASKS, 2)
     assert told == pytest.approx(memory.temp_size_in_bytes, rel=0.3)
+
+
+def _strategy(batch: int = 64, pairs: int = 4, at_once: int = 1, steps: int = 3):
+    config = UnrollConfig(batch_size=batch, truncation=(steps, steps))
+    settings = ParticleSettings(pairs=pairs)
+    return PersistentEvolution(config, 10, Ridge(), 1.0, at_once, settings=settings)
+
+
+def test_of_particles_within_a_factor_of_two() -> None:
+    rule, strategy = make_rule("hebbian", jax.random.key(0)), _strategy()
+    architecture = Architecture(8, 1, (32,), 16)
+    theta, static = eqx.partition(rule, eqx.is_array)
+    group = _group(rule, architecture, 2)
+    state = strategy.init(rule, group, group.keys)
+
+    def estimate(theta, group, state):
+        whole = eqx.combine(theta, static)
+        return strategy.estimate(whole, group, state, group.keys, jnp.array(3))
+
+    memory = jax.jit(estimate).lower(theta, group, state).compile().memory_analysis()
+    taken = memory.temp_size_in_bytes + sum(a.nbytes for a in jax.tree.leaves(state))
+    told = predict_unroll_bytes(rule, strategy, architecture, TASKS, 2)
+    assert taken / 2 < told < 2 * taken
+    # memory is of particles, not of steps
+    more = predict_unroll_bytes(rule, _strategy(pairs=8), architecture, TASKS, 2)
+    assert more == pytest.approx(2 * told, rel=0.01)
+    assert predict_unroll_bytes(rule, _strategy(steps=30), architecture, TASKS, 2) == told
 
 
 def test_grows_with_what_it_must_grow_with() -> None:

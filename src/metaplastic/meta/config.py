@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from metaplastic import files
 from metaplastic.errors import ConfigError, config_error, unknown_name
 from metaplastic.meta.engines import ENGINES
-from metaplastic.meta.estimators import ESTIMATORS
+from metaplastic.meta.estimators.config import EstimatorConfig
 from metaplastic.meta.optimizer import OptimizerConfig
 from metaplastic.meta.unroll import UnrollConfig
 from metaplastic.objectives import ObjectiveConfig
@@ -81,7 +81,7 @@ class MetaTrainConfig(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
     rule: RuleConfig = RuleConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
-    estimator: str = "truncated"
+    estimator: EstimatorConfig = EstimatorConfig()
     engine: str = "local"
     asynchronous: AsynchronousConfig = AsynchronousConfig()
     groups: int = Field(default=2, ge=1, description="groups of tasks, each of one architecture")
@@ -96,7 +96,6 @@ class MetaTrainConfig(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> MetaTrainConfig:
         try:
-            ESTIMATORS.check(self.estimator)
             ENGINES.check(self.engine)
         except ConfigError as error:
             raise ValueError(str(error)) from None

@@ -10,7 +10,7 @@ import numpy as np
 
 from metaplastic.errors import ConfigError
 from metaplastic.meta.config import MetaTrainConfig
-from metaplastic.meta.estimators import Estimator, get_estimator
+from metaplastic.meta.estimators import ESTIMATORS, Estimator
 from metaplastic.meta.group import TaskStream
 from metaplastic.tasks import Architecture, Source, TaskConfig, ends, fitting, load_sources
 
@@ -31,13 +31,15 @@ class Plan:
         """The gradient estimator, arranged for this process's devices; each group gives it its own
         number of labels."""
         config = self.config
-        return get_estimator(config.estimator)(
+        kind = ESTIMATORS.get(config.estimator.name)
+        return kind(
             config.unroll,
             ends(config.tasks.labels_per_class)[1],
             config.objective.make(),
             config.optimizer.clip_task,
             tasks_at_once=1 if jax.local_devices()[0].platform == "cpu" else None,
             norm_limit=config.optimizer.norm_limit,
+            settings=kind.Settings(**config.estimator.settings),
         )
 
     def sources_of(self, group: int) -> tuple[Source, ...]:

@@ -19,8 +19,6 @@ OBJECTIVES: Registry[type[Objective]] = Registry(
         "regression": f"{_ROOM}.regression:Regression",
         "retrieval": f"{_ROOM}.retrieval:Retrieval",
     },
-    group="objectives",
-    base="metaplastic.objectives.objective:Objective",
 )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 from metaplastic.errors import ConfigError
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
@@ -24,9 +24,13 @@ from metaplastic.rules import Rule
 if TYPE_CHECKING:
     from metaplastic.meta.plan import Plan
 
+T = TypeVar("T")
+
 _SPLIT = PartitionSpec("tasks")
 _WHOLE = PartitionSpec()
-_OUT: Any = Estimate(*cast("list[Any]", [_WHOLE, _SPLIT, _SPLIT, _SPLIT, _SPLIT]))
+_OUT: Any = Estimate(*cast("list[Any]", [_WHOLE, *[_SPLIT] * 5]))
+_BEGIN, _ESTIMATE = 0, 1  # what an estimator's keys are for
+_ESTIMATORS_KEYS = 2**31  # where a task's keys have the number of its group
 
 
 class Advanced(NamedTuple):
@@ -40,6 +44,36 @@ class Advanced(NamedTuple):
     lengths: list[int]
     begun: int
     compile_seconds: float
+
+
+@eqx.filter_jit
+def _init(estimator: Estimator, rule: Rule, group: GroupState, keys: PRNGKeyArray) -> PyTree[Array]:
+    return estimator.init(rule, group, keys)
+
+
+@eqx.filter_jit
+def _init_again(
+    estimator: Estimator,
+    rule: Rule,
+    group: GroupState,
+    keys: PRNGKeyArray,
+    state: PyTree[Array],
+    new: Bool[Array, " tasks"] | np.ndarray,
+) -> PyTree[Array]:
+    """The state with the part of those tasks made anew that are new."""
+
+    def chosen(fresh: Array, old: Array) -> Array:
+        return jnp.where(jnp.reshape(new, (-1, *[1] * (old.ndim - 1))), fresh, old)
+
+    return jax.tree.map(chosen, estimator.init(rule, group, keys), state)
+
+
+@jax.jit
+def _fold(numbers: Array, slots: Array) -> PRNGKeyArray:
+    key = jax.random.key(numbers[0])
+    for number in numbers[1:]:
+        key = jax.random.fold_in(key, number)
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, slots)
 
 
 def _mean_over_devices(estimate: Estimate) -> PyTree[Array]:
@@ -80,6 +114,7 @@ class LocalEngine(Engine):
         self._first_slot = first_slot
         self._seed = (seed,) if isinstance(seed, int) else tuple(seed)
         self._groups: list[GroupState] = []
+        self._states: list[PyTree[Array]] = []  # the estimator's, of each group
         self._mesh = Mesh(np.array(devices), ("tasks",))
         self._sharding = NamedSharding(self._mesh, _SPLIT)
         self._programs: dict[int, Any] = {}
@@ -93,41 +128,60 @@ class LocalEngine(Engine):
 
     def start(self, rule: Rule) -> None:
         self._groups = [self._begin(rule, s, [0] * self._n_tasks) for s in self._streams]
+        self._states = [
+            self._place(_init(self._estimators[i], rule, group, self._keys(0, i, _BEGIN)))
+            for i, group in enumerate(self._groups)
+        ]
 
     def _begin(self, rule: Rule, stream: TaskStream, serials: Sequence[int]) -> GroupState:
         return self._place(begin_group(rule, stream, serials, self._first_slot))
 
-    def renew(self, rule: Rule) -> None:
-        """Begin the next task in every slot."""
-        everywhere = range(self._n_tasks)
-        self._groups = [
-            self._place(renew(rule, group, stream, everywhere, self._first_slot))
-            for group, stream in zip(self._groups, self._streams, strict=True)
-        ]
+    def renew(self, rule: Rule, meta_step: int) -> None:
+        """Begin the next task in every slot, before `meta_step`."""
+        for i in range(len(self._groups)):
+            self._renew(rule, i, range(self._n_tasks), meta_step)
 
-    def _place(self, group: GroupState) -> GroupState:
-        return jax.device_put(group, self._sharding)
+    def _renew(self, rule: Rule, index: int, places: Sequence[int], meta_step: int) -> None:
+        """Begin the next task at those places, and the estimator's part of it."""
+        group = renew(rule, self._groups[index], self._streams[index], places, self._first_slot)
+        self._groups[index] = group = self._place(group)
+        new = np.isin(np.arange(self._n_tasks), places)
+        keys = self._keys(meta_step, index, _BEGIN)
+        state = _init_again(self._estimators[index], rule, group, keys, self._states[index], new)
+        self._states[index] = self._place(state)
 
-    def _estimate(self, index: int, rule: Rule, group: GroupState, n_steps: int) -> Estimate:
+    def _place(self, tree: T) -> T:
+        return jax.device_put(tree, self._sharding)
+
+    def _keys(self, meta_step: int, index: int, what_for: int) -> PRNGKeyArray:
+        """The estimator's keys, one a task. They depend on the slot, not on the process that owns
+        it, and on nothing that a resumed run would not know."""
+        numbers = [*self._seed, _ESTIMATORS_KEYS, index, meta_step, what_for]
+        slots = self._first_slot + np.arange(self._n_tasks)
+        return self._place(_fold(np.array(numbers, np.uint32), slots.astype(np.uint32)))
+
+    def _estimate(self, index: int, rule: Rule, meta_step: int, n_steps: int) -> Estimate:
         """The estimator, compiled for this group's shapes at first use."""
         theta, static = eqx.partition(rule, eqx.is_array)
         everywhere = NamedSharding(self._mesh, _WHOLE)
         arguments = (
             jax.device_put(theta, everywhere),
-            group,
+            self._groups[index],
+            self._states[index],
+            self._keys(meta_step, index, _ESTIMATE),
             jax.device_put(jnp.array(n_steps, jnp.int32), everywhere),
         )
         if index not in self._programs:
             began = time.perf_counter()
 
-            def estimate(theta, group, n_steps):
-                found = self._estimators[index](eqx.combine(theta, static), group, n_steps)
+            def estimate(theta, *rest):
+                found = self._estimators[index].estimate(eqx.combine(theta, static), *rest)
                 return found._replace(gradient=_mean_over_devices(found))
 
             split = jax.shard_map(
                 estimate,
                 mesh=self._mesh,
-                in_specs=(_WHOLE, _SPLIT, _WHOLE),
+                in_specs=(_WHOLE, _SPLIT, _SPLIT, _SPLIT, _WHOLE),
                 out_specs=_OUT,
                 check_vma=False,
             )
@@ -147,9 +201,7 @@ class LocalEngine(Engine):
         """One estimate of every group; tasks that are over or not finite make place for new."""
         before = self._compile_seconds
         lengths = [self._length(meta_step, i) for i in range(len(self._groups))]
-        estimates = [
-            self._estimate(i, rule, group, lengths[i]) for i, group in enumerate(self._groups)
-        ]
+        estimates = [self._estimate(i, rule, meta_step, n) for i, n in enumerate(lengths)]
         read = jax.device_get(
             [(e.loss, e.norm, e.finite, e.group.age, e.group.horizon) for e in estimates]
         )
@@ -160,8 +212,9 @@ class LocalEngine(Engine):
             over = ~finite | (age >= horizon) | self._estimator.restarts
             slots = np.flatnonzero(over).tolist()
             begun += len(slots)
-            group = renew(rule, estimate.group, self._streams[i], slots, self._first_slot)
-            self._groups[i] = self._place(group) if slots else group
+            self._groups[i], self._states[i] = estimate.group, estimate.state
+            if slots:
+                self._renew(rule, i, slots, meta_step + 1)
         return Advanced(
             gradients=[e.gradient for e in estimates],
             loss=np.stack([r[0] for r in read]),
@@ -179,18 +232,20 @@ class LocalEngine(Engine):
                 "rule_state": group.rule_state,
                 "age": group.age,
                 "serial": group.serial,
+                "estimator": state,
             }
-            for i, group in enumerate(self._groups)
+            for i, (group, state) in enumerate(zip(self._groups, self._states, strict=True))
         }
 
     def restore(self, rule: Rule, state: dict[str, Any]) -> None:
-        groups = []
+        groups, states = [], []
         for i, stream in enumerate(self._streams):
             saved = state[f"group{i}"]
             group = self._begin(rule, stream, [int(n) for n in saved["serial"]])
             group = group.moved(saved["phi"], saved["rule_state"], saved["age"])
             groups.append(self._place(group))
-        self._groups = groups
+            states.append(self._place(saved["estimator"]))
+        self._groups, self._states = groups, states
 
 
 def summarise(advanced: Advanced) -> Gathered:

@@ -60,7 +60,7 @@ class Worker:
             engine = self._begin(request)
             engine.start(rule)
         elif request.renew:
-            engine.renew(rule)
+            engine.renew(rule, request.sequence)
         found = engine.gather(rule, request.sequence)
         found = dataclasses.replace(found, gradient=jax.device_get(found.gradient))
         return Answer(request, found, time.perf_counter() - began)

@@ -9,42 +9,33 @@ from metaplastic.registry import Registry
 
 if TYPE_CHECKING:
     from metaplastic.meta.estimators.estimator import Estimate, Estimator
-    from metaplastic.meta.estimators.full import FullBackprop
-    from metaplastic.meta.estimators.late import LateBackprop
-    from metaplastic.meta.estimators.truncated import TruncatedBackprop
+
+_ROOM = "metaplastic.meta.estimators"
 
 ESTIMATORS: Registry[type[Estimator]] = Registry(
     "estimator",
     {
-        "truncated": "metaplastic.meta.estimators.truncated:TruncatedBackprop",
-        "full": "metaplastic.meta.estimators.full:FullBackprop",
-        "late": "metaplastic.meta.estimators.late:LateBackprop",
+        "truncated": f"{_ROOM}.truncated:TruncatedBackprop",
+        "full": f"{_ROOM}.full:FullBackprop",
+        "late": f"{_ROOM}.late:LateBackprop",
+        "es": f"{_ROOM}.es:FullEvolution",
+        "pes": f"{_ROOM}.pes:PersistentEvolution",
+        "es-single": f"{_ROOM}.es_single:SingleEvolution",
     },
 )
 
 __getattr__ = lazy.exports(
     __name__,
     {
-        "Estimate": "metaplastic.meta.estimators.estimator",
-        "Estimator": "metaplastic.meta.estimators.estimator",
-        "FullBackprop": "metaplastic.meta.estimators.full",
-        "LateBackprop": "metaplastic.meta.estimators.late",
-        "TruncatedBackprop": "metaplastic.meta.estimators.truncated",
+        "Estimate": f"{_ROOM}.estimator",
+        "Estimator": f"{_ROOM}.estimator",
+        "FullEvolution": f"{_ROOM}.es",
+        "SingleEvolution": f"{_ROOM}.es_single",
+        "FullBackprop": f"{_ROOM}.full",
+        "LateBackprop": f"{_ROOM}.late",
+        "PersistentEvolution": f"{_ROOM}.pes",
+        "TruncatedBackprop": f"{_ROOM}.truncated",
     },
 )
 
-
-def get_estimator(name: str) -> type[Estimator]:
-    """The estimator of that name; raises `ConfigError` on an unknown one."""
-    return ESTIMATORS.get(name)
-
-
-__all__ = [
-    "ESTIMATORS",
-    "Estimate",
-    "Estimator",
-    "FullBackprop",
-    "LateBackprop",
-    "TruncatedBackprop",
-    "get_estimator",
-]
+__all__ = ["ESTIMATORS", "Estimate", "Estimator"]

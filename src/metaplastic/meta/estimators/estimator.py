@@ -1,15 +1,16 @@
-"""The interface of gradient estimators: a state, and a gradient of θ from it."""
+"""The interface of gradient estimators, in optax's manner: `init`, `estimate`, explicit state."""
 
 from __future__ import annotations
 
 import abc
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from pydantic import BaseModel, ConfigDict
 
 from metaplastic.meta.group import GroupState
 from metaplastic.meta.unroll import UnrollConfig
@@ -22,24 +23,35 @@ class Estimate(NamedTuple):
 
     `gradient` is the mean over the tasks whose loss and gradient are finite and whose norm is
     within the limit; `finite` marks them; the others have no part in it and must be replaced.
-    `loss` and `norm` (of each task's gradient, before clipping) are per task.
+    `loss` and `norm` (of each task's gradient, before clipping) are per task. `group` and `state`
+    are those to go on from.
     """
 
     gradient: PyTree[Array]
     group: GroupState
+    state: PyTree[Array]
     loss: Float[Array, " tasks"]
     norm: Float[Array, " tasks"]
     finite: Bool[Array, " tasks"]
 
 
+class NoSettings(BaseModel):
+    """Of an estimator that has none of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class Estimator(eqx.Module):
     """Estimates the gradient of the meta-objective in θ from a group's tasks.
 
-    A pure function of rule, group and truncation length; an estimator that carries something of
-    its own per task (perturbations, say) keeps it beside the group. `tasks_at_once` are computed
-    side by side, the rest one batch after another: all of them (None) keeps an accelerator busy,
-    one keeps a processor's caches warm.
+    Two pure functions. What an estimator carries from one estimate to the next (perturbed copies of
+    φ, say) is its state: a pytree whose arrays lead with the tasks, as the group's do, so that it
+    is split over devices and processes and saved in checkpoints with them. `keys` are one a task,
+    new in each estimate. `tasks_at_once` are computed side by side, the rest one batch after
+    another: all of them (None) keeps an accelerator busy, one keeps a processor's caches warm.
     """
+
+    Settings: ClassVar[type[BaseModel]] = NoSettings
 
     config: UnrollConfig = eqx.field(static=True)
     per_class: int = eqx.field(static=True)
@@ -48,8 +60,22 @@ class Estimator(eqx.Module):
     tasks_at_once: int | None = eqx.field(static=True, default=None)
     norm_limit: float = eqx.field(static=True, default=float("inf"))
 
+    settings: Any = eqx.field(static=True, default=NoSettings())
+
+    def init(self, rule: Rule, group: GroupState, keys: PRNGKeyArray) -> PyTree[Array]:
+        """The state of tasks at the start of their unrolls; empty where none is needed."""
+        del rule, group, keys
+        return ()
+
     @abc.abstractmethod
-    def __call__(self, rule: Rule, group: GroupState, n_steps: Int[Array, ""]) -> Estimate:
+    def estimate(
+        self,
+        rule: Rule,
+        group: GroupState,
+        state: PyTree[Array],
+        keys: PRNGKeyArray,
+        n_steps: Int[Array, ""],
+    ) -> Estimate:
         """The estimate for this group, whose tasks advance by `n_steps`."""
 
     @property

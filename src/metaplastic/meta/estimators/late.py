@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from metaplastic.meta.estimators.estimator import Estimate
 from metaplastic.meta.estimators.full import FullBackprop
@@ -27,7 +27,14 @@ class LateBackprop(FullBackprop):
     def backward_steps(self) -> int:
         return min(self.config.truncation[1], self.config.horizon[0])
 
-    def __call__(self, rule: Rule, group: GroupState, n_steps: Int[Array, ""]) -> Estimate:
+    def estimate(
+        self,
+        rule: Rule,
+        group: GroupState,
+        state: PyTree[Array],
+        keys: PRNGKeyArray,
+        n_steps: Int[Array, ""],
+    ) -> Estimate:
         k = self.backward_steps
 
         def settle(task: GroupState) -> GroupState:
@@ -48,4 +55,4 @@ class LateBackprop(FullBackprop):
             return task.moved(end.phi, end.rule_state, end.age)
 
         settled = jax.lax.map(settle, group, batch_size=self.tasks_at_once or group.n_tasks)
-        return super().__call__(rule, settled, jnp.array(k))
+        return super().estimate(rule, settled, state, keys, jnp.array(k))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import equinox as eqx
 import jax
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from metaplastic.meta.estimators.estimator import Estimate, Estimator, gather
 from metaplastic.meta.group import GroupState
@@ -13,18 +13,30 @@ from metaplastic.rules import Rule
 
 
 class TruncatedBackprop(Estimator):
-    """Unrolls each task from where its last truncation ended, and differentiates that stretch.
+    """Unrolls each task from where its last truncation ended, and differentiates that stretch:
+
+        g = dL(φ_a, θ)/dθ,   φ_a held constant,   L over the inner steps a+1 … a+k
 
     Cheap in memory and stable, and biased: how θ shaped the state at the start of a stretch is
     left out, so effects that take longer than k steps to show are not credited. Varying k and the
-    total length weakens the bias (long paper). For short horizons, `FullBackprop` has none.
+    total length weakens the bias (Metz et al., 2018). For short horizons, `FullBackprop` has none;
+    for long ones, `PersistentEvolution` and `SingleEvolution`. Pick it first: of all estimators it
+    has the least variance for its cost.
     """
 
     @property
     def lengths(self) -> tuple[int, int]:
         return self.config.truncation
 
-    def __call__(self, rule: Rule, group: GroupState, n_steps: Int[Array, ""]) -> Estimate:
+    def estimate(
+        self,
+        rule: Rule,
+        group: GroupState,
+        state: PyTree[Array],
+        keys: PRNGKeyArray,
+        n_steps: Int[Array, ""],
+    ) -> Estimate:
+        del keys
         theta, static = eqx.partition(rule, eqx.is_inexact_array)
 
         def loss(theta, phi, rule_state, age, pool, key):
@@ -51,4 +63,4 @@ class TruncatedBackprop(Estimator):
         )
         gradient, norm, finite = gather(gradients, losses, self.clip_task, self.norm_limit)
         group = group.moved(end.phi, end.rule_state, end.age)
-        return Estimate(gradient, group, losses, norm, finite)
+        return Estimate(gradient, group, state, losses, norm, finite)

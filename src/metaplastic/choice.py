@@ -1,0 +1,55 @@
+"""A choice from a registry with settings of its own, as configurations hold it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+
+from metaplastic.errors import ConfigError, config_error
+from metaplastic.registry import Registry
+
+
+class Choice(BaseModel):
+    """An entry of `registry` by name, with those of its settings that are not its defaults.
+
+    The name alone, as a string, stands for it with the default settings, and is what is recorded
+    of one that has them. Entries have a `Settings`, a pydantic model.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    registry: ClassVar[Registry[Any]]
+
+    name: str
+    settings: dict[str, Any] = Field(default_factory=dict, description="those of the entry")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, given: Any) -> Any:
+        return {"name": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _check(self) -> Choice:
+        try:
+            settings = self.registry.get(self.name).Settings(**self.settings)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        except ValidationError as error:
+            what = f"settings of {self.registry.kind} {self.name!r}"
+            raise ValueError(str(config_error(error, what))) from None
+        kept = settings.model_dump(mode="json", exclude_defaults=True)
+        object.__setattr__(self, "settings", kept)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return handler(self) if self.settings else self.name

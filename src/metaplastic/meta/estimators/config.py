@@ -1,0 +1,20 @@
+"""Which gradient estimator a run has, and the estimator's own settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from metaplastic.choice import Choice
+from metaplastic.meta.estimators import ESTIMATORS
+from metaplastic.registry import Registry
+
+if TYPE_CHECKING:
+    from metaplastic.meta.estimators.estimator import Estimator
+
+
+class EstimatorConfig(Choice):
+    """An estimator by name, with settings of its own."""
+
+    registry: ClassVar[Registry[type[Estimator]]] = ESTIMATORS
+
+    name: str = "truncated"

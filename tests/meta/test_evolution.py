@@ -1,0 +1,316 @@
+"""Evolution strategies: right on average, unbiased where truncation is not, resumed to the bit.
+
+Averages are over independent keys; a bias is one where it is beyond three standard errors, and the
+messages say how large the variance is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metaplastic.base_model import initialise
+from metaplastic.errors import ConfigError
+from metaplastic.meta.checkpoint import Header, load_checkpoint, save_checkpoint
+from metaplastic.meta.config import merge, parse_config
+from metaplastic.meta.engines import LocalEngine
+from metaplastic.meta.estimators import (
+    ESTIMATORS,
+    TruncatedBackprop,
+)
+from metaplastic.meta.estimators.evolution import ParticleSettings
+from metaplastic.meta.group import GroupState, Pool
+from metaplastic.meta.plan import Plan, make_plan
+from metaplastic.meta.unroll import UnrollConfig
+from metaplastic.rules import Rule, RuleState
+
+from .conftest import hebbian_config
+from .test_gradients import _estimator, _group, _rule
+
+STRATEGIES = ("es", "pes", "es-single")
+EACH = pytest.mark.parametrize("name", STRATEGIES)
+TARGET = 13.0
+TWO_STEPS = UnrollConfig(batch_size=8, truncation=(2, 2), horizon=(6, 6), late_weight=0.0)
+
+
+class Drift(Rule):
+    """Every bias is 10 + c with c ← c / 2 + θ_0 + t θ_1: no unit is off, and the loss below is
+    quadratic in θ, of which half is forgotten in an inner step."""
+
+    name = "drift"
+    theta: Any
+
+    @classmethod
+    def create(cls, key: Any, **settings: Any) -> Drift:
+        return cls(jnp.array([0.2, 0.05]))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {}
+
+    def update(self, phi: Any, state: RuleState, x: Any, t: Any) -> Any:
+        def moved(bias: Any) -> Any:
+            c = jnp.where(t == 0, bias, bias - 10.0)
+            return 10.0 + c / 2 + self.theta[0] + self.theta[1] * t
+
+        return jax.tree.map(lambda a: moved(a) if a.ndim == 1 else a, phi), state
+
+
+def distance(fit: Any, fit_targets: Any, test: Any, test_targets: Any) -> Any:
+    """Batch norm makes a mean feature its bias, as long as no unit is off."""
+    return (jnp.mean(fit) - TARGET) ** 2
+
+
+def true_gradient(theta: Any, first: int, last: int) -> np.ndarray:
+    """Of the mean of `distance` after the inner steps `first` to `last`, counted from 1."""
+
+    def loss(theta: Any) -> Any:
+        c, losses = 0.0, []
+        for t in range(last):
+            c = c / 2 + theta[0] + theta[1] * t
+            losses.append((10.0 + c - TARGET) ** 2)
+        return sum(losses[first - 1 :]) / (last - first + 1)
+
+    return np.asarray(jax.grad(loss)(theta))
+
+
+def _drifting(tasks: int = 1) -> tuple[Rule, GroupState]:
+    rule = Drift.create(jax.random.key(0))
+    keys = jax.random.split(jax.random.key(1), tasks)
+    phi = jax.vmap(lambda key: initialise(key, (5, 4)))(keys)
+    inputs = jax.random.normal(jax.random.key(2), (tasks, 2, 8, 5))
+    zeros = jnp.zeros(tasks, jnp.int32)
+    pool = Pool(inputs, inputs)
+    return rule, GroupState(phi, jax.vmap(rule.init)(phi), zeros, pool, keys, zeros + 6, zeros)
+
+
+def _make(name: str, config: UnrollConfig, per_class: int, objective: Any, **settings: Any) -> Any:
+    settings = settings or {"pairs": 4, "sigma": 0.1}
+    given = ParticleSettings(**settings)
+    return ESTIMATORS[name](config, per_class, objective, 1e9, settings=given)  # pyright: ignore
+
+
+def _unbiased(found: np.ndarray, wanted: np.ndarray, what: str) -> str:
+    """Asserts that rows average to `wanted`; says how they vary."""
+    error = found.std(axis=0, ddof=1) / len(found) ** 0.5
+    said = (
+        f"{what}: mean {found.mean(axis=0)}, wanted {wanted}, standard error {error}, "
+        f"variance of one estimate {found.var(axis=0, ddof=1)}"
+    )
+    assert (np.abs(found.mean(axis=0) - wanted) <= 3 * error + 1e-5).all(), said
+    assert np.linalg.norm(error) < 0.2 * np.linalg.norm(wanted), f"too few keys; {said}"
+    return said
+
+
+def test_the_first_truncation_is_backpropagations_gradient_on_average() -> None:
+    """Of a real rule; that of all three strategies is the same one, drawn alike."""
+    rule, group, steps = _rule(), _group(tasks=1), jnp.array(4)
+    backprop = _estimator(TruncatedBackprop)
+    wanted = backprop.estimate(rule, group, (), group.keys, steps).gradient
+    given = (backprop.config, backprop.per_class, backprop.objective)
+    strategy = _make("pes", *given, pairs=16, sigma=0.02)
+
+    @eqx.filter_jit
+    def gradients(keys: Any) -> Any:
+        def one(key: Any) -> Any:
+            state = strategy.init(rule, group, key[None])
+            return strategy.estimate(rule, group, state, key[None], steps).gradient
+
+        return jax.lax.map(one, keys)
+
+    found = jax.tree.leaves(gradients(jax.random.split(jax.random.key(3), 60)))
+    print(_unbiased(np.stack(found, 1), np.stack(jax.tree.leaves(wanted)), "pes"))
+
+
+def _truncations(name: str, keys: Any) -> np.ndarray:
+    """The gradients (keys, 5, 2) of five truncations of two steps."""
+    rule, group = _drifting()
+    strategy = _make(name, TWO_STEPS, 2, distance)
+
+    def one(key: Any) -> Any:
+        def truncation(carry: Any, k: Any) -> Any:
+            now = jax.random.fold_in(key, k + 1)[None]
+            found = strategy.estimate(rule, *carry, now, jnp.array(2))
+            return (found.group, found.state), found.gradient.theta
+
+        return jax.lax.scan(
+            truncation, (group, strategy.init(rule, group, key[None])), jnp.arange(5)
+        )[1]
+
+    return np.asarray(eqx.filter_jit(jax.vmap(one))(keys))
+
+
+def test_persistent_strategies_are_unbiased_where_truncations_are_not() -> None:
+    rule, group = _drifting()
+    theta = rule.theta  # pyright: ignore[reportAttributeAccessIssue]
+    keys = jax.random.split(jax.random.key(7), 1000)
+    variance = {}
+    for name in ("pes", "es-single"):
+        found = _truncations(name, keys)
+        for k in range(5):
+            wanted = true_gradient(theta, 2 * k + 1, 2 * k + 2)
+            print(_unbiased(found[:, k], wanted, f"{name}, truncation {k}"))
+        variance[name] = found.var(axis=0)[-1].sum()
+    # where perturbations long ago no longer matter, ξ holds noise and ε does not: with k times
+    # the variance if only the last of k truncations counts (Vicol, 2023)
+    assert 1.5 * variance["es-single"] < variance["pes"] < 5 * variance["es-single"], variance
+
+    backprop = TruncatedBackprop(TWO_STEPS, 2, distance, 1e9)
+    for _ in range(3):
+        found = backprop.estimate(rule, group, (), group.keys, jnp.array(2))
+        group = found.group
+    biased = np.asarray(found.gradient.theta)  # pyright: ignore
+    wanted = true_gradient(theta, 5, 6)
+    # it knows of the two last steps alone: ∂c_5 / ∂θ_0 = 1 in place of 1.94
+    assert 0.6 < biased[0] / wanted[0] < 0.7
+
+
+def test_the_whole_unroll_is_what_full_backpropagation_gives() -> None:
+    rule, group = _drifting(tasks=2)
+    strategy = _make("es", TWO_STEPS, 2, distance)
+    assert (strategy.lengths, strategy.restarts, strategy.backward_steps) == ((6, 6), True, 0)
+
+    def one(key: Any) -> Any:
+        keys = jax.random.split(key, 2)
+        return strategy.estimate(rule, group, (), keys, jnp.array(6)).gradient.theta
+
+    found = eqx.filter_jit(jax.vmap(one))(jax.random.split(jax.random.key(0), 1000))
+    print(_unbiased(np.asarray(found), true_gradient(rule.theta, 1, 6), "es"))  # pyright: ignore
+
+
+def test_the_sum_over_truncations_of_es_single_is_the_estimate_of_es() -> None:
+    """To rounding: it is the same unroll with breaks in it."""
+    rule, group = _drifting()
+    single, whole = (_make(name, TWO_STEPS, 2, distance) for name in ("es-single", "es"))
+    key = jax.random.split(jax.random.key(4), 1)
+    wanted = whole.estimate(rule, group, (), key, jnp.array(6)).gradient.theta
+    state, total = single.init(rule, group, key), 0.0
+    for _ in range(3):
+        found = single.estimate(rule, group, state, key, jnp.array(2))
+        group, state, total = found.group, found.state, total + found.gradient.theta / 3
+    np.testing.assert_allclose(total, wanted, rtol=2e-3)
+    assert group.age.tolist() == [6]
+
+
+def test_the_accumulated_perturbation_is_the_sum_of_all_so_far() -> None:
+    rule, group = _drifting()
+    strategy = _make("pes", TWO_STEPS, 2, distance)
+    state, drawn = strategy.init(rule, group, group.keys), 0.0
+    for k in range(3):
+        keys = jax.vmap(lambda key, k=k: jax.random.fold_in(key, k))(group.keys)
+        drawn = drawn + strategy.draw(rule, keys[0]).theta
+        state = strategy.estimate(rule, group, state, keys, jnp.array(2)).state
+    np.testing.assert_allclose(state.xi.theta[0], drawn, rtol=1e-6)
+    assert state.xi.theta.shape == (1, 4, 2)
+    assert jax.tree.leaves(state.particles.phi)[0].shape[:3] == (1, 4, 2)
+
+
+def test_a_task_of_which_a_particle_is_not_finite_is_dropped() -> None:
+    rule, group = _drifting(tasks=2)
+    strategy = _make("es-single", TWO_STEPS, 2, distance)
+    state = strategy.init(rule, group, group.keys)
+    phi = jax.tree.map(lambda a: a.at[1, 2, 0].set(jnp.nan), state.particles.phi)
+    state = state._replace(particles=state.particles._replace(phi=phi))
+    found = strategy.estimate(rule, group, state, group.keys, jnp.array(2))
+    assert found.finite.tolist() == [True, False]
+    assert np.isfinite(np.asarray(found.gradient.theta)).all()
+
+
+# engines
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(hebbian_config())
+
+
+def _engine(plan: Plan, name: str, n_tasks: int = 2, **more: Any) -> LocalEngine:
+    config = plan.config
+    strategy = _make(name, config.unroll, config.tasks.labels_per_class, distance)
+    return LocalEngine(plan.streams(), strategy, n_tasks, seed=3, **more)
+
+
+def _bytes(tree: Any) -> bytes:
+    return b"".join(np.asarray(a).tobytes() for a in jax.tree.leaves(tree))
+
+
+@EACH
+def test_resumed_is_as_if_it_had_never_stopped(name: str, plan: Plan, tmp_path: Path) -> None:
+    """To the bit, through a checkpoint, over the ends of tasks."""
+    rule = Drift.create(jax.random.key(0))
+    whole = _engine(plan, name)
+    whole.start(rule)
+    for step in range(3):
+        whole.gather(rule, step)
+    header = Header(meta_step=3, seconds=0.0, validation={})
+    save_checkpoint(tmp_path / "a", {"engine": whole.state()}, header)
+    rest = [whole.gather(rule, step) for step in range(3, 7)]
+    assert name == "es" or 0 < sum(found.begun for found in rest) < 8
+
+    again = _engine(plan, name)
+    again.start(rule)
+    tree, _ = load_checkpoint(tmp_path / "a", {"engine": again.state()})
+    again.restore(rule, tree["engine"])
+    for step, wanted in enumerate(rest, start=3):
+        found = again.gather(rule, step)
+        assert _bytes(found.gradient) == _bytes(wanted.gradient)
+        assert found.loss == wanted.loss
+    assert _bytes(again.state()) == _bytes(whole.state())
+
+
+def test_the_parts_of_a_group_have_the_perturbations_of_the_whole(plan: Plan) -> None:
+    """What processes of a mesh own of a group, on devices of whatever number."""
+    rule, device = Drift.create(jax.random.key(0)), jax.local_devices()[:1]
+    whole = _engine(plan, "pes")  # on two devices
+    parts = [_engine(plan, "pes", 1, devices=device, first_slot=slot) for slot in range(2)]
+    for engine in (whole, *parts):
+        engine.start(rule)
+    for step in range(5):
+        wanted = whole.advance(rule, step)
+        found = [part.advance(rule, step) for part in parts]
+        np.testing.assert_allclose(wanted.loss[0], [f.loss[0, 0] for f in found], rtol=1e-4)
+        assert wanted.begun == sum(f.begun for f in found)
+    state = whole.state()["group0"]["estimator"]
+    ours = [part.state()["group0"]["estimator"] for part in parts]
+    for a, b, c in zip(*map(jax.tree.leaves, (state, *ours)), strict=True):
+        np.testing.assert_allclose(a, np.concatenate([b, c]), rtol=2e-3, atol=2e-4)
+
+
+# configuration
+
+
+def test_an_estimator_is_a_name_or_a_name_with_settings() -> None:
+    plain = hebbian_config(estimator="pes")
+    assert plain.model_dump(mode="json")["estimator"] == "pes"
+    written_out = hebbian_config(estimator={"name": "pes", "settings": {"pairs": 8}})
+    assert written_out == plain  # 8 is what it has without being told
+    changed = hebbian_config(estimator={"name": "pes", "settings": {"pairs": 3}})
+    dumped = changed.model_dump(mode="json")
+    assert dumped["estimator"] == {"name": "pes", "settings": {"pairs": 3}}
+    assert parse_config(dumped) == changed
+    laid = merge({"estimator": "es-single"}, {"estimator": {"settings": {"sigma": 0.5}}})
+    assert laid["estimator"] == {"name": "es-single", "settings": {"sigma": 0.5}}
+    assert merge(laid, {"estimator": "full"}) == {"estimator": "full"}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "named"),
+    [
+        ({"name": "pes", "settings": {"pears": 3}}, "settings of estimator 'pes'.*pears"),
+        ({"name": "pes", "settings": {"pairs": 0}}, "settings of estimator 'pes'.*pairs"),
+        ({"name": "full", "settings": {"pairs": 3}}, "settings of estimator 'full'.*pairs"),
+        ({"name": "pse"}, "unknown estimator 'pse'"),
+        ({"kind": "pes"}, "kind"),
+        (3, "estimator"),
+    ],
+)
+def test_wrong_settings_are_one_line(estimator: Any, named: str) -> None:
+    with pytest.raises(ConfigError, match=named) as caught:
+        hebbian_config(estimator=estimator)
+    assert "\n" not in str(caught.value)
