@@ -19,7 +19,7 @@ from metaplastic.figures.style import (
     numbers,
     protocol_note,
 )
-from metaplastic.figures.tables import OURS, chosen, ranked, shown, table
+from metaplastic.figures.tables import chosen, is_ours, ranked, shown, table
 
 COLUMNS = 3
 
@@ -31,7 +31,8 @@ def draw(content: dict[str, Any]) -> Figure:
     rows = -(-len(found) // columns)
     height = 0.8 + rows * (1.1 + 0.22 * max(len(d["methods"]) for d in found.values()))
     title = f"{content['title']}\n{protocol_note(content)}; dotted: chance"
-    figure = new_figure(max(4.2 * columns, 6.5), height, title)
+    longest = max(len(m["title"]) for d in found.values() for m in d["methods"].values())
+    figure = new_figure(max((2.4 + 0.08 * longest) * columns, 6.5), height, title)
     axes = figure.subplots(rows, columns, squeeze=False)
     for place, (address, entry) in enumerate(found.items()):
         _panel(axes.flat[place], address, entry)
@@ -44,7 +45,11 @@ def _panel(axes: Axes, address: str, entry: dict[str, Any]) -> None:
     methods = entry["methods"]
     order = sorted(methods, key=lambda name: -np.nan_to_num(_mean(methods[name]), nan=-1.0))
     at = np.arange(len(order))[::-1]
-    colours = [BLUE if name in OURS else ORANGE if name == "random" else GREY for name in order]
+    ours = {name: is_ours(name, methods[name]) for name in order}
+    colours = [
+        BLUE if ours[name] else ORANGE if name == "random" or "ours" in methods[name] else GREY
+        for name in order
+    ]
     axes.barh(
         at,
         [_mean(methods[name]) for name in order],
@@ -55,7 +60,7 @@ def _panel(axes: Axes, address: str, entry: dict[str, Any]) -> None:
     )
     axes.set_yticks(at, [methods[name]["title"] for name in order])
     for tick, name in zip(axes.get_yticklabels(), order, strict=True):
-        tick.set_fontweight("bold" if name in OURS else "normal")
+        tick.set_fontweight("bold" if ours[name] else "normal")
     means = [_mean(methods[name]) for name in order]
     for y, mean, colour in zip(at, means, colours, strict=True):
         ink = "black" if colour == ORANGE else "white"
@@ -86,7 +91,7 @@ def tables(content: dict[str, Any]) -> str:
                     method["title"],
                     shown(method),
                     _with_mark(method.get("paired"), marks.get((address, name))),
-                    "" if name in OURS else chosen(method),
+                    "" if is_ours(name, method) else chosen(method),
                 ),
                 row,
             )

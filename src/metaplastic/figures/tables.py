@@ -9,6 +9,11 @@ from typing import Any
 OURS = ("rule", "rule-all")
 
 
+def is_ours(name: str, method: dict[str, Any]) -> bool:
+    """Whether a method is the learned rule, of which a study may have several readings."""
+    return name in OURS or bool(method.get("ours"))
+
+
 def table(
     caption: str,
     head: Sequence[str],
@@ -46,7 +51,11 @@ def ranked(methods: dict[str, Any]) -> list[tuple[str, dict[str, Any], str]]:
     """Methods from best to worst, with the class of their row."""
     order = sorted(methods.items(), key=lambda item: -level(item[1]))
     return [
-        (name, method, f"{'rule' if name in OURS else ''} {'best' if i == 0 else ''}".strip())
+        (
+            name,
+            method,
+            f"{'rule' if is_ours(name, method) else ''} {'best' if i == 0 else ''}".strip(),
+        )
         for i, (name, method) in enumerate(order)
     ]
 

@@ -22,6 +22,7 @@ STUDIES: Registry[type[Study]] = Registry(
         "domains": f"{_ROOM}.domains:Domains",
         "text": f"{_ROOM}.text:Text",
         "architectures": f"{_ROOM}.architectures:Architectures",
+        "topologies": f"{_ROOM}.topologies:Topologies",
         "filters": f"{_ROOM}.filters:Filters",
         "representation": f"{_ROOM}.representation:Representation",
         "mismatch": f"{_ROOM}.mismatch:Mismatch",
