@@ -46,6 +46,9 @@ from metaplastic.objectives import OBJECTIVES, Ridge, make_objective
 from metaplastic.registry import Registry
 from metaplastic.rules import RULES, Rule, make_rule
 from metaplastic.rules.lateral import GROUP
+from metaplastic.rules.local.senses import SENSES
+from metaplastic.rules.local.settings import BROUGHT
+from metaplastic.rules.local.terms import TERMS
 from metaplastic.tasks import (
     GENERATORS,
     Architecture,
@@ -71,10 +74,22 @@ SIZES = (7, 2 * GROUP, 5, 4)  # of layers, one of them wider than a group of uni
 BATCH = 9
 # settings to test a rule with beside its defaults: every part switched on, and few hidden units
 SMALL = {"hidden": 6, "error_channels": 3, "readout_channels": 2}
+OPTIONAL = [
+    name
+    for parts in (SENSES, TERMS)
+    for name, part in parts.items()
+    if part.optional and name not in BROUGHT
+]
 PARTS: dict[str, dict[str, dict[str, Any]]] = {
     "local": {
         "tied": SMALL,
-        "every part": {**SMALL, "backward": "separate", "subspace": True, "resting_bias": True},
+        "every part": {
+            **SMALL,
+            "backward": "separate",
+            "subspace": True,
+            "resting_bias": True,
+            "extra": OPTIONAL,
+        },
     },
 }
 VARIANTS = [
@@ -101,7 +116,7 @@ def reordered(phi: Phi, orders: list[NDArray[np.intp]]) -> Phi:
         return tuple(w[orders[i]][:, orders[i + 1]] for i, w in enumerate(matrices))
 
     biases = tuple(b[orders[i + 1]] for i, b in enumerate(phi.biases))
-    return Phi(of(phi.weights), biases, of(phi.backward), phi.activation)
+    return phi.replaced(of(phi.weights), biases, of(phi.backward))
 
 
 def orders_of(sizes: tuple[int, ...]) -> list[NDArray[np.intp]]:
@@ -122,7 +137,7 @@ def stepped(rule: Rule, phi: Phi, x: jax.Array) -> tuple[Phi, Rule]:
 
     def number(theta: Rule, phi: Phi, x: jax.Array) -> tuple[jax.Array, Phi]:
         own = eqx.combine(theta, static)
-        after, _ = own.update(phi, own.init(phi), x)
+        after, _ = own.update(phi, own.init(phi), x, jnp.array(7))
         waves = [jnp.sum(jnp.sin(3 * a)) for a in jax.tree.leaves(after)]
         return sum(waves, start=jnp.zeros(())), after
 
@@ -213,6 +228,7 @@ def group() -> GroupState:
     return GroupState(
         phi=phi,
         rule_state=jax.vmap(make_rule("hebbian", keys[0]).init)(phi),
+        age=jnp.zeros((2,), jnp.int32),
         pool=Pool(jnp.asarray(inputs, jnp.float32), jnp.asarray(targets, jnp.float32)),
         keys=keys,
         horizon=jnp.full((2,), STEPS),
@@ -223,10 +239,17 @@ def group() -> GroupState:
 def estimate(kind: type[Estimator], key: jax.Array) -> Estimate:
     """The first estimate of an unroll that is done in one stretch."""
     config = UnrollConfig(batch_size=8, truncation=(STEPS, STEPS), horizon=(STEPS, STEPS))
-    estimator = kind(config, 4, Ridge(), 1e9)
+    estimator = kind(config, 4, Ridge(), 1e9, settings=kind.Settings())
     rule = make_rule("hebbian", jax.random.key(1), half_life=10.0)
-    del key  # none of them draws anything
-    return eqx.filter_jit(estimator)(rule, group(), jnp.array(STEPS))
+    return first_estimate(estimator, rule, group(), jax.random.split(key, 2))
+
+
+@eqx.filter_jit
+def first_estimate(
+    estimator: Estimator, rule: Rule, group: GroupState, keys: jax.Array
+) -> Estimate:
+    state = estimator.init(rule, group, keys)
+    return estimator.estimate(rule, group, state, keys, jnp.array(STEPS))
 
 
 @functools.cache
@@ -250,7 +273,7 @@ def test_an_estimator_gives_the_full_gradient_in_expectation(name: str) -> None:
     for each in found:
         assert each.loss.shape == each.norm.shape == (2,)
         assert bool(each.finite.all())
-        assert each.group.rule_state.age.tolist() == [STEPS, STEPS]
+        assert each.group.age.tolist() == [STEPS, STEPS]
     assert ESTIMATORS[name].lengths.fget is not None
 
 

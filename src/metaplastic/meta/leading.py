@@ -1,0 +1,194 @@
+"""A whole job of meta-training: one run, or stages that begin from one another's rules.
+
+    meta_train(make_config("quick"), Path("runs/mine"))
+    run_stages(make_stages(out, file=Path("recipe.toml")), out)
+
+Both are what `metaplastic meta-train` does, without its signals and its screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from metaplastic.errors import ConfigError, RunError
+from metaplastic.files import check_writable
+from metaplastic.meta.claim import Claim
+from metaplastic.meta.config import MetaTrainConfig, engine_to_go_on
+from metaplastic.meta.engines import EngineOptions
+from metaplastic.meta.reporter import Reporter
+from metaplastic.meta.run_dir import RULE, RunDir, read_config
+from metaplastic.meta.stages import (
+    RECORD,
+    Stage,
+    check_ahead,
+    check_begun,
+    publish,
+    read_stages,
+    record_stages,
+    settle,
+)
+from metaplastic.meta.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class How:
+    """How a job is done; nothing here decides its result.
+
+    reporter: makes what is told of the run in a directory. say: told what goes on between runs.
+    watch: called when work begins; what it returns is asked after each meta-step, and where it
+    says so the run is saved and ends. engine: goes on with a run where it is another than the
+    config's own.
+    """
+
+    reporter: Callable[[Path], Reporter] = lambda _: Reporter()
+    say: Callable[[str], None] = lambda _: None
+    watch: Callable[[], Callable[[], bool]] = lambda: lambda: False
+    engine: str | None = None
+    options: EngineOptions = field(default_factory=EngineOptions)
+    data_dir: Path | None = None
+    checkpoint_seconds: float = 120.0
+    command: str = ""
+
+
+def meta_train(
+    config: MetaTrainConfig,
+    out: Path | str,
+    *,
+    resume: bool = False,
+    until: int | None = None,
+    how: How | None = None,
+) -> bool:
+    """Meta-train one rule into the directory `out`; whether it reached its last meta-step.
+
+    With `resume` it goes on as if it had never stopped. Raises `ConfigError`, `DataError` and
+    `RunError` for what a user can get wrong.
+    """
+    return run_stages([Stage(Path(out), config, until)], out, resume=resume, how=how)
+
+
+def run_stages(
+    stages: list[Stage],
+    out: Path | str,
+    *,
+    resume: bool = False,
+    own_settings: bool = False,
+    how: How | None = None,
+) -> bool:
+    """Meta-train stage after stage into `out`; whether the last one reached its end.
+
+    With `resume`, those that are done are left alone. `own_settings`: what the directory holds
+    goes on by the settings it was begun with, whatever those of `stages` are. Raises as
+    `meta_train`.
+    """
+    out, how = Path(out), how or How()
+    recorded = read_stages(out)
+    own_settings = resume and own_settings
+    if recorded is not None and own_settings:
+        if stages[0].until is not None:
+            raise ConfigError(f"--until: the stages in {str(out)!r} each have their own")
+        stages = recorded
+    if stages[0].path != out:
+        return _in_stages(out, stages, how, resume=resume, own_settings=own_settings)
+    if recorded is not None:
+        raise RunError(f"{str(out)!r} holds a run in stages; name another directory for this one")
+    (stage,) = stages
+    if own_settings:
+        stage = replace(stage, config=read_config(out))
+    stop = how.watch()
+    reached = run_stage(stage, how, stop, resume=resume, own_settings=own_settings)
+    return reached >= stage.config.optimizer.meta_steps
+
+
+def _in_stages(
+    out: Path, stages: list[Stage], how: How, *, resume: bool, own_settings: bool
+) -> bool:
+    check_begun(out, stages, resume=resume)
+    claim = Claim(out)
+    try:
+        check_begun(out, stages, resume=resume)  # what another process did meanwhile
+        how.say("looking for the data of every stage")
+        check_writable(out / RULE, RunError)
+        cluster = how.options.cluster
+        check_ahead(
+            [stage.config for stage in stages if not stage.done],
+            1 if cluster is None else cluster.count,
+            how.data_dir,
+        )
+        record_stages(out, stages)
+        return _one_after_another(out, stages, how, resume=resume, own_settings=own_settings)
+    finally:
+        if any(stage.begun for stage in stages):
+            claim.release()
+        else:
+            claim.give_up([out / RECORD])
+
+
+def _one_after_another(
+    out: Path, stages: list[Stage], how: How, *, resume: bool, own_settings: bool
+) -> bool:
+    stop = how.watch()
+    for number, stage in enumerate(stages, 1):
+        what = "done" if stage.done else f"{stage.last} meta-steps, in {stage.path}"
+        how.say(f"stage {number} of {len(stages)}, {what}")
+        if stage.done:
+            continue
+        going_on = resume and stage.begun
+        if going_on:
+            settle(stage)
+        reached = run_stage(stage, how, stop, resume=going_on, own_settings=own_settings)
+        publish(out, stage)
+        if reached < stage.last or (stop() and stage is not stages[-1]):
+            return False
+    return True
+
+
+def run_stage(
+    stage: Stage,
+    how: How,
+    stop: Callable[[], bool],
+    *,
+    resume: bool,
+    own_settings: bool = False,
+) -> int:
+    """One run, to its end or until it is stopped; the meta-step that it reached."""
+    wanted, engine = stage.config, how.engine
+    if resume:
+        saved = read_config(stage.path).engine
+        engine = engine_to_go_on(saved, engine)
+        wanted = wanted.model_copy(update={"engine": saved})
+    engine = engine or wanted.engine
+    if engine == "mesh" and how.options.cluster is None:
+        engine = "local"  # of one process, they are the same
+    run = (
+        RunDir.resume(stage.path, None if own_settings else wanted)
+        if resume
+        else RunDir.create(stage.path, wanted)
+    )
+    events = stage.path / "events"
+    kept_events = events.exists()
+    reporter, done = Reporter(), 0
+    try:
+        reporter = how.reporter(stage.path)
+        trainer = Trainer(
+            run,
+            data_dir=how.data_dir,
+            reporter=reporter,
+            checkpoint_seconds=how.checkpoint_seconds,
+            command=how.command,
+            engine=engine,
+            options=how.options,
+        )
+        try:
+            trainer.train(stop, until=stage.until)
+        finally:
+            done = trainer.meta_step
+        trainer.close()
+    finally:
+        reporter.close()
+        if done or resume:
+            run.close()
+        else:  # it failed at once: as if it had not been asked for
+            run.discard([] if kept_events else [*events.glob("*"), events])
+    return done
