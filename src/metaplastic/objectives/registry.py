@@ -19,6 +19,8 @@ OBJECTIVES: Registry[type[Objective]] = Registry(
         "regression": f"{_ROOM}.regression:Regression",
         "retrieval": f"{_ROOM}.retrieval:Retrieval",
     },
+    group="objectives",
+    base=f"{_ROOM}.objective:Objective",
 )
 
 
