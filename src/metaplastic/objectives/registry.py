@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metaplastic.objectives.objective import Objective
 from metaplastic.registry import Registry
+
+if TYPE_CHECKING:
+    from metaplastic.objectives.objective import Objective
 
 _ROOM = "metaplastic.objectives"
 
