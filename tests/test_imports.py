@@ -43,10 +43,6 @@ def modules() -> dict[str, Path]:
     return found
 
 
-# in circles still, through imports inside of functions; to be emptied
-IN_CIRCLES = {("metaplastic.tasks.source", "metaplastic.tasks.dataset_source")}
-
-
 class Imports(ast.NodeVisitor):
     """Names imported anywhere in a module, in functions too, but for the type checker's."""
 
@@ -79,8 +75,6 @@ def graph() -> dict[str, set[str]]:
         imports = Imports(known)
         imports.visit(ast.parse(path.read_text(encoding="utf-8")))
         edges[name] = imports.found - {name}
-    for one, other in IN_CIRCLES:
-        edges[one].remove(other)
     return edges
 
 

@@ -58,14 +58,15 @@ class MissingExtraError(MetaplasticError):
         )
 
 
-def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> ConfigError:
-    """An error that lists what is allowed and, where one is near, what was probably meant."""
+def unknown_name(kind: str, given: str, allowed: Iterable[str], more: str = "") -> ConfigError:
+    """An error that lists what is allowed and, where one is near, what was probably meant; `more`
+    is said last."""
     from difflib import get_close_matches
 
     names = sorted(allowed)
     near = get_close_matches(given, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return ConfigError(f"unknown {kind} {given!r}; known: {', '.join(names)}.{hint}")
+    return ConfigError(f"unknown {kind} {given!r}; known: {', '.join(names)}.{hint}{more}")
 
 
 def config_error(error: ValidationError, what: str = "configuration") -> ConfigError:

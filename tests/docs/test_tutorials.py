@@ -23,7 +23,7 @@ def test_tutorial(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(RULES, "competitive", RULES.get("competitive", None))
     if "default" not in shipped_rules():
         stand_in = make_rule("hebbian", jax.random.key(0))
-        monkeypatch.setattr("metaplastic.encoder.fitted.load_rule", lambda _: stand_in)
+        monkeypatch.setattr("metaplastic.hub.load_rule", lambda _: stand_in)
     text = page.read_text(encoding="utf-8")
     blocks = [*re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
     assert blocks

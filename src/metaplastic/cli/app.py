@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from metaplastic import plugins
 from metaplastic._version import __version__
 from metaplastic.cli.classify import classify
 from metaplastic.cli.data import app as data_app
@@ -40,6 +41,10 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
+def _import(given: list[str] | None) -> None:
+    plugins.ask_for(given or ())
+
+
 @app.callback()
 def _root(
     version: Annotated[
@@ -48,6 +53,17 @@ def _root(
             "--version", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
+    imports: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            callback=_import,
+            expose_value=False,
+            metavar="FILE",
+            help="A Python file or module with a rule, objective, study, … of your own "
+            "(repeatable; also METAPLASTIC_IMPORT).",
+        ),
+    ] = None,
 ) -> None:
     pass
 
@@ -65,12 +81,17 @@ app.command()(classify)
 
 
 def commands() -> Any:
-    """Every command. Help is plain text: what stands in brackets is not markup."""
-    root = typer.main.get_command(app)
+    """Every command, each with the option --import. Help is plain text: what stands in brackets
+    is not markup."""
+    root: Any = typer.main.get_command(app)
+    option = next(param for param in root.params if "--import" in param.opts)
     left = [root]
     while left:
         command: Any = left.pop()
-        left += getattr(command, "commands", {}).values()
+        inner = getattr(command, "commands", {}).values()
+        left += inner
+        if not inner:
+            command.params.append(option)
         for described in (command, *command.params):
             if text := getattr(described, "help", None):
                 paragraphs = [" ".join(p.split()) for p in cleandoc(text).split("\n\n")]

@@ -19,7 +19,7 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help=f"{', '.join(STUDIES)}, or all.",
+            help=f"{', '.join(STUDIES.built_in)}, one of your own, or all.",
             metavar="NAME",
         ),
     ],

@@ -29,6 +29,8 @@ SOURCES: Registry[Source] = Registry(
         "openml": f"{_ROOM}.openml:SOURCE",
         "hf": f"{_ROOM}.hf:SOURCE",
     },
+    group="data",
+    base="metaplastic.data.source:Source",
 )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from metaplastic import hub
 from metaplastic.base_model import Phi
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.learning import Learned, learn
@@ -30,7 +31,6 @@ from metaplastic.encoder.score import Labels
 from metaplastic.encoder.validation import validated
 from metaplastic.errors import ConfigError
 from metaplastic.forks import refuse_after_fork
-from metaplastic.hub import load_rule
 from metaplastic.rules import Rule, RuleState
 
 
@@ -61,7 +61,7 @@ class Fitted(Parameters):
             not any(isinstance(rule, Rule) for rule in given) and given[0] == given[1]
         )
         if not (going_on and same):  # a file is not read again for each chunk of a stream
-            rule = self.rule if isinstance(self.rule, Rule) else load_rule(self.rule)
+            rule = self.rule if isinstance(self.rule, Rule) else hub.load_rule(self.rule)
             self.rule_ = inner_loop.in_single_precision(rule)
             self._rule_given, self._horizon = self.rule, horizon_of(self.rule)
         sizes = inner_loop.layer_sizes(

@@ -11,9 +11,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from metaplastic import hub
 from metaplastic.base_model import ACTIVATIONS
 from metaplastic.encoder.scale import SCALES
-from metaplastic.hub import load_card
 from metaplastic.rules import Rule
 
 INNER_STEPS = 200  # where no card says how many a rule was meta-trained for
@@ -91,5 +91,5 @@ def horizon_of(rule: str | PathLike[str] | Rule) -> Horizon:
     """What the rule's card says, or 200 and 256. Raises RuleFileError as `load_rule`."""
     if isinstance(rule, Rule):
         return Horizon(INNER_STEPS, BATCH_SIZE)
-    card = load_card(rule)
+    card = hub.load_card(rule)
     return Horizon(card.horizon or INNER_STEPS, card.batch_size or BATCH_SIZE)

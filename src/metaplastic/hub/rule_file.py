@@ -2,12 +2,15 @@
 
 Arrays are named by the path of the rule's fields. Metadata, all strings: `format`,
 `format_version`, `rule` (its name in the registry), `settings` and `card` (JSON), `package_version`
-and `jax_version` of the writer, `sha256` over everything else.
+and `jax_version` of the writer, `sha256` over everything else; of a rule that is not metaplastic's
+own also `home` (JSON): the `module` of its class and, where it was installed, `package` and
+`version`. Reading a file imports nothing that it names.
 """
 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from importlib.resources import files
 from os import PathLike, fspath
@@ -20,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from metaplastic import plugins
 from metaplastic._version import __version__
 from metaplastic.errors import RuleFileError
-from metaplastic.files import decode_json
+from metaplastic.files import decode_json, show
 from metaplastic.hub import container, remote
 from metaplastic.hub.card import RuleCard, card_markdown
 from metaplastic.hub.container import Contents
@@ -37,7 +41,9 @@ SIZE_LIMIT = 64 * 2**20
 
 def rule_metadata(rule: Rule) -> dict[str, str]:
     """What is needed, besides the arrays, to build a rule again; strings."""
+    home = plugins.home_of(type(rule))
     return {
+        **({"home": json.dumps(home, sort_keys=True)} if home else {}),
         "rule": rule.name,
         "settings": json.dumps(rule.settings, sort_keys=True),
         "package_version": __version__,
@@ -58,9 +64,9 @@ def build_rule(
     name = metadata.get("rule", "")
     if name not in RULES:
         raise RuleFileError(
-            f"{where}: holds a rule of kind {container.shown(name)}; this version knows: "
-            f"{', '.join(RULES)}"
+            f"{where}: holds a rule of kind {container.shown(name)}{_needs(metadata)}"
         )
+    _warn_of_namesake(RULES.get(name), metadata, where)
     jax.devices()  # starts JAX: where it cannot, that is not the file's fault
     try:
         settings = decode_json(metadata.get("settings", ""))
@@ -80,6 +86,39 @@ def _skeleton(name: str, settings: dict[str, Any]) -> Rule:
     # shapes only, so that settings that ask for huge arrays cost nothing
     with jax.enable_x64(False):
         return eqx.filter_eval_shape(lambda: RULES[name].create(jax.random.key(0), **settings))
+
+
+def _home(metadata: dict[str, str]) -> dict[str, str]:
+    """Where a rule not of metaplastic's own was defined, as its file says; empty for others."""
+    try:
+        home = decode_json(metadata["home"])
+        return {key: str(home[key]) for key in ("module", "package", "version") if key in home}
+    except (KeyError, ValueError, TypeError):
+        return {}
+
+
+def _needs(metadata: dict[str, str]) -> str:
+    """What to import for a rule that is not known here. Whether to trust it is the reader's to
+    decide: what a file names is shown, never imported."""
+    home = _home(metadata)
+    if not home:
+        return f"; this version knows: {', '.join(RULES)}"
+    module = container.shown(home.get("module", "?"))
+    if "package" not in home:
+        return f", of module {module}: give its file by --import, if you trust it"
+    package = container.shown(f"{home['package']} {home.get('version', '')}".strip())
+    return f", of module {module} in package {package}: install that, if you trust it"
+
+
+def _warn_of_namesake(kind: type[Rule], metadata: dict[str, str], where: str) -> None:
+    home = _home(metadata)
+    tops = {module.partition(".")[0] for module in (kind.__module__, home.get("module", ""))}
+    if home and len(tops) > 1:
+        warnings.warn(
+            f"{where}: its rule is of module {container.shown(home.get('module'))}, and is read as "
+            f"the rule of that name of {kind.__module__}",
+            stacklevel=3,
+        )
 
 
 def save_rule(rule: Rule, path: str | PathLike[str], card: RuleCard | None = None) -> None:
@@ -115,15 +154,23 @@ def rule_page(name_or_path: str | PathLike[str], title: str | None = None) -> st
     `title` is what the page calls the rule and loads it by; the address given where there is none.
     """
     contents, where = _contents(name_or_path)
-    rule = build_rule(contents.arrays, contents.metadata, where)
+    metadata = contents.metadata
+    kind = metadata.get("rule", "")
+    if kind in RULES:
+        rule = build_rule(contents.arrays, metadata, where)
+        settings = ", ".join(f"{key} = {value}" for key, value in rule.settings.items())
+    else:  # it is shown all the same, as far as the file itself says
+        settings = show(metadata.get("settings", ""))
+        kind = f"{show(kind)} (not known here{_needs(metadata)})"
     count = sum(array.size for array in contents.arrays.values())
-    settings = ", ".join(f"{key} = {value}" for key, value in rule.settings.items())
+    home = " ".join(show(part) for part in _home(metadata).values())
     facts = {
-        "rule": rule.name,
+        "rule": kind,
+        **({"defined in": home} if home else {}),
         "meta-parameters": f"{count:,}",
         "settings": settings,
-        "written by": f"metaplastic {contents.metadata.get('package_version', '?')}, "
-        f"jax {contents.metadata.get('jax_version', '?')}",
+        "written by": f"metaplastic {metadata.get('package_version', '?')}, "
+        f"jax {metadata.get('jax_version', '?')}",
     }
     return card_markdown(_card(contents, where), name=title or fspath(name_or_path), facts=facts)
 

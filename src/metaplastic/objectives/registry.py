@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metaplastic.objectives.objective import Objective
 from metaplastic.registry import Registry
+
+if TYPE_CHECKING:
+    from metaplastic.objectives.objective import Objective
 
 _ROOM = "metaplastic.objectives"
 
@@ -19,6 +21,8 @@ OBJECTIVES: Registry[type[Objective]] = Registry(
         "regression": f"{_ROOM}.regression:Regression",
         "retrieval": f"{_ROOM}.retrieval:Retrieval",
     },
+    group="objectives",
+    base=f"{_ROOM}.objective:Objective",
 )
 
 

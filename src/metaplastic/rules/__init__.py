@@ -20,6 +20,8 @@ RULES: Registry[type[Rule]] = Registry(
         "local": "metaplastic.rules.local:Local",
         "hebbian": "metaplastic.rules.hebbian:Hebbian",
     },
+    group="rules",
+    base="metaplastic.rules.rule:Rule",
 )
 
 __getattr__ = lazy.exports(

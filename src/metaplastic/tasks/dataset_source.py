@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metaplastic import data
-from metaplastic.errors import DataError
 from metaplastic.tasks.architecture import Architecture
 from metaplastic.tasks.augmentation import Augmentation, augment
 from metaplastic.tasks.source import Drawn, Source
@@ -68,23 +65,3 @@ def choose(
     shuffled = rng.permutation(members)
     others = shuffled[apart:] if members.size >= 2 * apart else shuffled
     return np.concatenate([rng.choice(others, count - apart), np.resize(shuffled, apart)])
-
-
-def load_dataset_source(
-    address: str, portion: str, n_classes: int, data_dir: Path | None
-) -> Source:
-    """The portion of that data set; raises `DataError` where it has fewer than `n_classes`
-    classes."""
-    from metaplastic.tasks.row_source import RowSource
-
-    dataset = data.load(address, data_dir=data_dir)
-    split = dataset.portion(portion)
-    members = tuple(np.flatnonzero(split.labels == c) for c in np.unique(split.labels))
-    if len(members) < n_classes:
-        raise DataError(
-            f"{address!r} has {len(members)} classes in its {portion} portion; "
-            f"a task needs {n_classes}"
-        )
-    if dataset.card.kind == "image":
-        return DatasetSource(address, np.asarray(split.inputs), members)
-    return RowSource(address, split.inputs, members, counts=dataset.card.kind == "text")

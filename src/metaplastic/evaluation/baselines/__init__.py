@@ -45,6 +45,8 @@ BASELINES: Registry[type[Baseline]] = Registry(
         "rbm": f"{_ROOM}.rbm:Rbm",
         "hebbian": f"{_ROOM}.hebbian:HebbianBaseline",
     },
+    group="baselines",
+    base="metaplastic.evaluation.baselines.baseline:Baseline",
 )
 
 __getattr__ = lazy.exports(

@@ -29,6 +29,8 @@ STUDIES: Registry[type[Study]] = Registry(
         "meta-training": f"{_ROOM}.meta_training:MetaTraining",
         "labels": f"{_ROOM}.labels:Labels",
     },
+    group="studies",
+    base="metaplastic.evaluation.studies.study:Study",
 )
 
 __getattr__ = lazy.exports(__name__, {"Context": f"{_ROOM}.study", "Study": f"{_ROOM}.study"})

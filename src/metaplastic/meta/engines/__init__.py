@@ -20,6 +20,8 @@ ENGINES: Registry[type[Engine]] = Registry(
         "mesh": "metaplastic.meta.engines.mesh:MeshEngine",
         "ray": "metaplastic.meta.engines.ray_engine:RayEngine",
     },
+    group="engines",
+    base="metaplastic.meta.engines.engine:Engine",
 )
 
 __getattr__ = lazy.exports(

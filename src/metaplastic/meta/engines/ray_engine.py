@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from metaplastic import plugins
 from metaplastic.errors import ConfigError, MissingExtraError, RunError
 from metaplastic.meta.engines.asynchronous import Answer, Collector, Request, WorkerLost
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
@@ -58,7 +59,10 @@ class RayBackend:
         if self._cores is not None:
             free = [c for c in self._cores if c not in self._held.values()]
             core = free[0] if free else None
-        handle = self._actor.remote(self._plan, incarnation, core, self._settings)
+        # the plan by a reference inside of a list, which Ray leaves for the worker to follow
+        handle = self._actor.remote(
+            [self._plan], incarnation, core, self._settings, plugins.asked_for()
+        )
         self._held[handle] = -1 if core is None else core
         return handle
 

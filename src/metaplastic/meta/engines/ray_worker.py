@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from metaplastic.meta.engines.asynchronous import Answer, Request
 
@@ -19,9 +20,16 @@ class Worker:
     them, so that a lost one costs its own unrolls and nothing is learned from twice."""
 
     def __init__(
-        self, plan: Plan, incarnation: int, core: int | None, settings: dict[str, Any]
+        self,
+        plan: Plan | Sequence[Any],
+        incarnation: int,
+        core: int | None,
+        settings: dict[str, Any],
+        imports: Sequence[str] = (),
     ) -> None:
-        """`settings` are JAX's, as the trainer has them; `core` is the only one to use."""
+        """`settings` are JAX's, as the trainer has them; `core` is the only one to use. `imports`
+        are what the user asked to import there (`plugins`), before the plan is read: it may be a
+        sequence of one reference to it, since it may hold a source of theirs."""
         # before JAX's first use
         os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
         if core is not None and hasattr(os, "sched_setaffinity"):
@@ -30,8 +38,14 @@ class Worker:
         import equinox as eqx
         import jax
 
+        from metaplastic import plugins
         from metaplastic.rules import make_rule
 
+        plugins.ask_for(imports)
+        if isinstance(plan, Sequence):
+            import ray
+
+            plan = cast("Plan", ray.get(plan[0]))
         for name, value in settings.items():
             jax.config.update(name, value)
         config = plan.config

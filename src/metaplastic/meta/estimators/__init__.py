@@ -22,6 +22,8 @@ ESTIMATORS: Registry[type[Estimator]] = Registry(
         "pes": f"{_ROOM}.pes:PersistentEvolution",
         "es-single": f"{_ROOM}.es_single:SingleEvolution",
     },
+    group="estimators",
+    base="metaplastic.meta.estimators.estimator:Estimator",
 )
 
 __getattr__ = lazy.exports(

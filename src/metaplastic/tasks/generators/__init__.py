@@ -16,6 +16,8 @@ GENERATORS: Registry[type[Source]] = Registry(
         "shapes": "metaplastic.tasks.generators.shapes:Shapes",
         "topics": "metaplastic.tasks.generators.topics:Topics",
     },
+    group="tasks",
+    base="metaplastic.tasks.source:Source",
 )
 
 __all__ = ["GENERATORS"]

@@ -1,0 +1,83 @@
+"""What tasks are drawn from, by its address, and the guard that keeps held-out data sets out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from metaplastic import data
+from metaplastic.data.address import parse_address
+from metaplastic.data.domains import reported_tables
+from metaplastic.errors import ConfigError, DataError, unknown_name
+from metaplastic.tasks.dataset_source import DatasetSource
+from metaplastic.tasks.generators import GENERATORS
+from metaplastic.tasks.row_source import RowSource
+from metaplastic.tasks.source import Source
+
+
+def load_sources(
+    addresses: Iterable[str],
+    portion: str,
+    *,
+    n_classes: int,
+    held_out: Iterable[str] = (),
+    data_dir: Path | None = None,
+) -> tuple[Source, ...]:
+    """The `portion` ("meta-train" or "meta-validation") of each data set; a generator never draws
+    a class twice, so that its portions differ by the seeds of their tasks.
+
+    Raises `ConfigError` where an address is held out by the run's config, or by its name in the
+    list of tables, and `DataError` where a data set is held out by its own card or has too few
+    classes for a task.
+    """
+    addresses = tuple(addresses)
+    forbidden = {name.split("@")[0] for name in held_out}
+    if not addresses:
+        raise ConfigError("no data set to meta-train on: name at least one, as in --tasks glyphs")
+    sources: list[Source] = []
+    for address in addresses:
+        if address.split("@")[0] in forbidden:
+            raise ConfigError(
+                f"{address!r} is listed as held out in this run's config and may not be "
+                "meta-trained on; take it out of the tasks or out of `held_out`"
+            )
+        refuse_reported(address)
+        if address in GENERATORS:
+            sources.append(GENERATORS[address]())
+        elif parse_address(address).name not in data.SOURCES:
+            raise unknown_name("source of tasks", address, [*data.SOURCES, *GENERATORS])
+        else:
+            sources.append(_load(address, portion, n_classes, data_dir))
+    return tuple(sources)
+
+
+def _load(address: str, portion: str, n_classes: int, data_dir: Path | None) -> Source:
+    """The portion of that data set; raises `DataError` where it has fewer than `n_classes`
+    classes."""
+    dataset = data.load(address, data_dir=data_dir)
+    split = dataset.portion(portion)
+    members = tuple(np.flatnonzero(split.labels == c) for c in np.unique(split.labels))
+    if len(members) < n_classes:
+        raise DataError(
+            f"{address!r} has {len(members)} classes in its {portion} portion; "
+            f"a task needs {n_classes}"
+        )
+    if dataset.card.kind == "image":
+        return DatasetSource(address, np.asarray(split.inputs), members)
+    return RowSource(address, split.inputs, members, counts=dataset.card.kind == "text")
+
+
+def refuse_reported(address: str) -> None:
+    """Raise `ConfigError` where an address names a table whose role is "report", under whatever
+    scheme: `table:adult`, `openml:adult`, `csv:somewhere/adult.csv`."""
+    rest = address.partition(":")[2].partition("?")[0]
+    if not rest:
+        return
+    name = PurePath(rest).name.partition(".")[0].partition("@")[0]
+    if name in reported_tables():
+        raise ConfigError(
+            f"{address!r} is held out: {name} is one of the tables that results are reported on, "
+            "and may not be meta-trained on; take it out of the tasks"
+        )
