@@ -53,7 +53,7 @@ def _step(
 def _rows(seed: Any, first: Any, batch_size: int, n_rows: Any) -> Int[Array, "block batch"]:
     key = minibatch_key(seed)
     return jax.vmap(lambda t: inner_loop.rows_of_step(key, t, batch_size, n_rows))(
-        first + jnp.arange(BLOCK, dtype=jnp.int32)
+        first + jnp.arange(BLOCK, dtype=jnp.uint32)
     )
 
 
@@ -103,7 +103,7 @@ def drawn_rows(
     steps = int(steps)  # a small type of NumPy's would overflow
     for start in range(first, first + steps, BLOCK):
         with jax.enable_x64(False):
-            block = _rows(np.uint32(seed), np.int32(start), batch_size, np.int32(n_rows))
+            block = _rows(np.uint32(seed), np.uint32(start % 2**32), batch_size, np.int32(n_rows))
         yield from np.asarray(block)[: first + steps - start]
 
 
