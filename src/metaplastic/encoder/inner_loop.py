@@ -53,7 +53,7 @@ def _step(
 def _rows(seed: Any, first: Any, batch_size: int, n_rows: Any) -> Int[Array, "block batch"]:
     key = minibatch_key(seed)
     return jax.vmap(lambda t: inner_loop.rows_of_step(key, t, batch_size, n_rows))(
-        first + jnp.arange(BLOCK, dtype=jnp.int32)
+        first + jnp.arange(BLOCK, dtype=jnp.uint32)
     )
 
 
@@ -100,9 +100,10 @@ def drawn_rows(
     seed: int, first: int, steps: int, batch_size: int, n_rows: int
 ) -> Iterator[NDArray[np.int32]]:
     """The rows (B,) of each of `steps` minibatches, after `first` inner steps."""
+    steps = int(steps)  # a small type of NumPy's would overflow
     for start in range(first, first + steps, BLOCK):
         with jax.enable_x64(False):
-            block = _rows(np.uint32(seed), np.int32(start), batch_size, np.int32(n_rows))
+            block = _rows(np.uint32(seed), np.uint32(start % 2**32), batch_size, np.int32(n_rows))
         yield from np.asarray(block)[: first + steps - start]
 
 
@@ -122,7 +123,7 @@ def in_single_precision(rule: Rule) -> Rule:
 
 def minibatch_size(batch_size: int, n_inputs: int) -> int:
     """Rows of a minibatch: `batch_size`, fewer where so many inputs would not fit in memory."""
-    return min(batch_size, max(SMALLEST_BATCH, MINIBATCH_NUMBERS // n_inputs))
+    return min(int(batch_size), max(SMALLEST_BATCH, MINIBATCH_NUMBERS // n_inputs))
 
 
 T = TypeVar("T")
