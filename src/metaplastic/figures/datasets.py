@@ -32,7 +32,7 @@ def draw(content: dict[str, Any]) -> Figure:
     height = 0.8 + rows * (1.1 + 0.22 * max(len(d["methods"]) for d in found.values()))
     title = f"{content['title']}\n{protocol_note(content)}; dotted: chance"
     longest = max(len(m["title"]) for d in found.values() for m in d["methods"].values())
-    figure = new_figure(max((2.4 + 0.08 * longest) * columns, 6.5), height, title)
+    figure = new_figure(max((2.4 + 0.08 * longest) * columns, 8.5), height, title)
     axes = figure.subplots(rows, columns, squeeze=False)
     for place, (address, entry) in enumerate(found.items()):
         _panel(axes.flat[place], address, entry)

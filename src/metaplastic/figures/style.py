@@ -153,7 +153,8 @@ def seeds_note(content: dict[str, Any]) -> str:
 
 
 def protocol_note(content: dict[str, Any]) -> str:
-    """Labels, base model and seeds in one line."""
+    """Labels, base model and seeds in one line; a study of several base models names none."""
     own = content["settings"]
     layers = "-".join(map(str, (*own["hidden"], own["n_features"])))
-    return f"{own['labels_per_class']} labels per class, base model {layers}, {seeds_note(content)}"
+    model = content.get("base_model", f"base model {layers}")
+    return f"{own['labels_per_class']} labels per class, {model}, {seeds_note(content)}"

@@ -94,7 +94,12 @@ class Topologies(Study):
                     entry["paired"] = results.paired_difference(final, entry["accuracy"])
             found[address] = {"data": self.describe_data(address), "methods": methods}
         seeds = self.config(own.datasets[0]).seed_list
-        return {"seeds": list(seeds), "datasets": found, "reference": REFERENCE}
+        return {
+            "seeds": list(seeds),
+            "base_model": f"{self._features} features",
+            "datasets": found,
+            "reference": REFERENCE,
+        }
 
     def _before_and_after(self, name: str, model: ModelSpec, address: str) -> dict[str, Any]:
         config = self.config(
