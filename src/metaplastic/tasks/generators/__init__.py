@@ -2,9 +2,17 @@
 
 from metaplastic.tasks.generators.reviews import Reviews
 from metaplastic.tasks.generators.shapes import Shapes
+from metaplastic.tasks.generators.signals import Signals
+from metaplastic.tasks.generators.tables import Tables
 from metaplastic.tasks.generators.topics import Topics
 from metaplastic.tasks.source import Source
 
-GENERATORS: dict[str, type[Source]] = {"reviews": Reviews, "shapes": Shapes, "topics": Topics}
+GENERATORS: dict[str, type[Source]] = {
+    "reviews": Reviews,
+    "shapes": Shapes,
+    "signals": Signals,
+    "tables": Tables,
+    "topics": Topics,
+}
 
-__all__ = ["GENERATORS", "Reviews", "Shapes", "Topics"]
+__all__ = ["GENERATORS", "Reviews", "Shapes", "Signals", "Tables", "Topics"]
