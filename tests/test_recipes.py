@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from metaplastic.data.domains import known_sets
 from metaplastic.hub import load_card
 from metaplastic.meta.config import differing_fields, parse_config
 from metaplastic.meta.stages import make_stages, read_stages
@@ -28,7 +29,9 @@ def test_every_recipe_is_valid_and_trains_on_nothing_held_out(path: Path) -> Non
     for stage in make_stages(Path("runs"), file=path):
         names = {source.partition("@")[0] for source in stage.config.tasks.sources}
         assert not names & HELD_OUT
-        assert names <= {"omniglot", "imagenet", "cifar10", "glyphs", *GENERATORS}
+        tables = {name for name in names if name.startswith("table:")}
+        assert {known_sets()[name.removeprefix("table:")].role for name in tables} <= {"meta-train"}
+        assert names - tables <= {"omniglot", "imagenet", "cifar10", "glyphs", *GENERATORS}
 
 
 @pytest.mark.parametrize("number", range(1, len(STAGES) + 1))

@@ -13,21 +13,34 @@ from metaplastic.tasks import (
     load_sources,
     sample_task,
 )
+from metaplastic.tasks.generators.causes import draw_causes
 from metaplastic.tasks.generators.shapes import SIDE, draw_shapes
 
 ARCHITECTURE = Architecture(14, 1, (64,), 32)
+OF_ROWS = ("signals", "tables")  # which take groups of rows alone
+
+
+def architecture_of(name: str, columns: int = 48) -> Architecture:
+    """One that the generator fits."""
+    return Architecture(0, 0, (64,), 32, columns=columns) if name in OF_ROWS else ARCHITECTURE
 
 
 @pytest.mark.parametrize(
     ("name", "least", "most"),
-    [("shapes", 0.5, 0.85), ("topics", 0.2, 0.6), ("reviews", 0.15, 0.4)],
+    [
+        ("shapes", 0.5, 0.85),
+        ("topics", 0.2, 0.6),
+        ("reviews", 0.15, 0.4),
+        ("tables", 0.3, 0.8),
+        ("signals", 0.35, 0.9),
+    ],
 )
 def test_classes_can_be_told_apart_but_not_easily(name: str, least: float, most: float) -> None:
     """A linear readout of the raw inputs from ten labels a class, over eight tasks."""
     sources = load_sources([name], "meta-train", n_classes=10)
     found = []
     for seed in range(8):
-        task = sample_task(sources, TaskConfig(), ARCHITECTURE, [seed])
+        task = sample_task(sources, TaskConfig(), architecture_of(name), [seed])
         fit, test = task.inputs[:, :10].reshape(100, -1), task.inputs[:, 10:].reshape(500, -1)
         readout = RidgeCV(np.logspace(-1, 4, 11)).fit(fit, np.eye(10)[np.repeat(range(10), 10)])
         guess = readout.predict(test).argmax(1)
@@ -63,3 +76,60 @@ def test_reviews_have_most_words_of_the_vocabulary_nowhere() -> None:
         )
         share[name] = np.mean(columns == columns.min(axis=0))
     assert share["reviews"] > 0.75 > 0.65 > share["topics"]
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+@pytest.mark.parametrize(("columns", "n_classes"), [(5, 2), (16, 30), (300, 3)])
+def test_rows_are_as_wide_as_the_group_with_columns_that_vary_and_zeros(
+    name: str, columns: int, n_classes: int
+) -> None:
+    (source,) = load_sources([name], "meta-train", n_classes=n_classes)
+    architecture = architecture_of(name, columns)
+    assert source.fits(architecture, n_classes)
+    assert not source.fits(ARCHITECTURE, n_classes)
+    kept = []
+    for seed in range(12):
+        drawn = source.draw(
+            np.random.default_rng(seed), n_classes, 20, architecture, Augmentation(), 8
+        )
+        assert drawn.inputs.shape == (20 * n_classes, columns)
+        assert np.isfinite(drawn.inputs).all()
+        assert np.abs(drawn.inputs).max() <= 30.0
+        used = drawn.inputs.any(axis=0)
+        kept.append(used.sum())
+        assert drawn.inputs[:, used].std() == pytest.approx(1.0, abs=0.15)
+        assert np.abs(drawn.amounts.mean(axis=0)).max() < 0.4
+    assert min(kept) >= columns // 5
+    assert max(kept) > 0.6 * columns
+
+
+def test_tables_are_of_many_kinds() -> None:
+    """Categories, heavy tails, blocks that hang together, columns of one unit and of many."""
+    (source,) = load_sources(["tables"], "meta-train", n_classes=4)
+    two_valued, kurtosis, rank = [], [], []
+    for seed in range(40):
+        drawn = source.draw(
+            np.random.default_rng(seed), 4, 60, architecture_of("tables"), Augmentation()
+        )
+        x = drawn.inputs[:, np.ptp(drawn.inputs, axis=0) > 0].astype(np.float64)
+        two_valued.append(np.mean([len(np.unique(column)) == 2 for column in x.T]))
+        z = (x - x.mean(axis=0)) / x.std(axis=0)
+        kurtosis.append(np.median(np.mean(z**4, axis=0)))
+        eigenvalues = np.linalg.eigvalsh(np.cov(x.T))
+        rank.append(eigenvalues.sum() ** 2 / np.square(eigenvalues).sum() / x.shape[1])
+    assert 0.1 < np.mean(np.array(two_valued) > 0.1) < 0.7
+    assert np.quantile(kurtosis, 0.1) < 3.0 < 8.0 < np.quantile(kurtosis, 0.9)
+    assert np.quantile(rank, 0.1) < 0.2 < 0.5 < np.quantile(rank, 0.9)
+
+
+def test_drawn_classes_have_equally_many_rows_of_their_own_causes() -> None:
+    """However classes are made, nearly always even by their means."""
+    apart = 0
+    for seed in range(20):
+        causes = draw_causes(np.random.default_rng(seed), 3, 50)
+        assert causes.shape[0] == 150
+        assert np.isfinite(causes).all()
+        means = causes.reshape(3, 50, -1).mean(axis=1)
+        error = causes.std(axis=0) / np.sqrt(50)
+        apart += np.max(np.ptp(means, axis=0) / error) > 4.0
+    assert apart >= 16

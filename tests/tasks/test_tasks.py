@@ -277,10 +277,12 @@ def test_rows_kept_apart_are_of_other_rows_even_where_a_class_has_few(rows: RowS
 
 def test_sources_draw_for_the_groups_that_they_fit(blobs: DatasetSource, rows: RowSource) -> None:
     both = [blobs, rows]
-    assert fitting(both, ARCHITECTURE, 6) == (blobs,)  # 196 inputs are too many for 20 columns
+    assert fitting(both, ARCHITECTURE, 6) == (blobs,)
     assert fitting(both, VECTORS, 6) == (rows,)
     assert fitting(both, VECTORS, 7) == ()  # the seventh class has five rows
     assert fitting(both, VECTORS, 6, 31) == ()
+    wide = Architecture(0, 0, (), 4, columns=81)  # most would be padding
+    assert fitting(both, wide, 6) == ()
     assert fitting(both, Architecture(14, 1, (), 4), 12) == (blobs,)
     assert fitting(both, Architecture(14, 1, (), 4), 13) == ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,8 +75,7 @@ def make_plan(
     config: MetaTrainConfig, *, portion: str = "meta-train", data_dir: Path | None = None
 ) -> Plan:
     """Loads the data. Raises `ConfigError` and `DataError` as `load_sources` does, and
-    `ConfigError` where a group is left without a source, or a source to meta-train on without a
-    group."""
+    `ConfigError` as `arrange`."""
     sources = load_sources(
         config.tasks.sources,
         portion,
@@ -83,7 +83,13 @@ def make_plan(
         held_out=config.tasks.held_out,
         data_dir=data_dir,
     )
-    plan = Plan(config, sources, draw_architectures(config), draw_tasks(config))
+    return arrange(config, sources, portion)
+
+
+def arrange(config: MetaTrainConfig, sources: Iterable[Source], portion: str) -> Plan:
+    """The groups of a run, from sources that are loaded. Raises `ConfigError` where a group is left
+    without a source, or a source to meta-train on without a group."""
+    plan = Plan(config, tuple(sources), draw_architectures(config), draw_tasks(config))
     for group, (architecture, tasks) in enumerate(zip(plan.architectures, plan.tasks, strict=True)):
         if not plan.sources_of(group):
             raise ConfigError(
@@ -92,10 +98,11 @@ def make_plan(
                 "tasks.architectures, n_classes or labelled_apart"
             )
     if portion == "meta-train" and (unused := plan.unused()):
+        names = ", ".join(dict.fromkeys(source.address for source in unused))
         raise ConfigError(
-            f"{', '.join(source.address for source in unused)}: fits none of the groups "
-            f"({', '.join(map(str, plan.architectures))}): images need groups of images "
-            "(tasks.architectures.vector_groups below groups), tables need a quarter of a group's "
+            f"{names}: fits none of the groups ({', '.join(map(str, plan.architectures))}): images "
+            "need groups of images, rows of numbers groups of rows "
+            "(tasks.architectures.vector_groups and columns), at least a quarter of the group's "
             "columns, as many classes, and labelled_apart rows in each; change these, or leave it "
             "out"
         )

@@ -27,8 +27,9 @@ from metaplastic.meta.config import (
 )
 from metaplastic.meta.engines.mesh import share_of
 from metaplastic.meta.metrics import NAME as METRICS
+from metaplastic.meta.plan import arrange
 from metaplastic.meta.run_dir import RULE, read_config, write_config
-from metaplastic.tasks import ends, load_sources
+from metaplastic.tasks import Source, ends, load_sources
 
 RECORD = "stages.json"
 _RULE_LIMIT = 1 << 28  # bytes
@@ -192,22 +193,24 @@ def check_ahead(
     configs: Iterable[MetaTrainConfig], n_processes: int, data_dir: Path | None
 ) -> None:
     """Raises what a later stage would, after hours: `ConfigError` where its groups cannot be split
-    over the processes, `ConfigError` or `DataError` where its data are not there."""
-    seen = set()
+    over the processes, `ConfigError` or `DataError` where its data are not there, or fit none of
+    its groups."""
+    loaded: dict[tuple[str, int, tuple[str, ...]], Source] = {}
     for config in configs:
         share_of(config.tasks_per_group, n_processes)
-        for source in config.tasks.sources:
-            fewest = ends(config.tasks.n_classes)[0]
-            needed = (source, fewest, config.tasks.held_out)
-            if needed not in seen:
-                seen.add(needed)
-                load_sources(
-                    [source],
+        fewest, held_out = ends(config.tasks.n_classes)[0], config.tasks.held_out
+        for address in config.tasks.sources:
+            if (address, fewest, held_out) not in loaded:
+                (source,) = load_sources(
+                    [address],
                     "meta-train",
                     n_classes=fewest,
-                    held_out=config.tasks.held_out,
+                    held_out=held_out,
                     data_dir=data_dir,
                 )
+                loaded[address, fewest, held_out] = source
+        own = [loaded[address, fewest, held_out] for address in config.tasks.sources]
+        arrange(config, own, "meta-train")
 
 
 def settle(stage: Stage) -> None:

@@ -52,10 +52,10 @@ class Trainer:
         self._seconds = 0.0
         self._best: dict[str, Any] = {}
 
-        self._reporter.message(f"loading {', '.join(config.tasks.sources)}")
+        self._reporter.message(f"loading {', '.join(dict.fromkeys(config.tasks.sources))}")
         plan = make_plan(config, data_dir=data_dir)
         held_back = make_plan(config, portion="meta-validation", data_dir=data_dir)
-        if left_out := [s.address for s in held_back.unused()]:
+        if left_out := dict.fromkeys(s.address for s in held_back.unused()):
             self._reporter.message(
                 f"not validated on, for too few examples or classes: {', '.join(left_out)}"
             )
@@ -187,6 +187,11 @@ class Trainer:
             self._best = {str(a): float(np.mean(s.accuracy)) for a, s in scores.items()}
             line["validation_accuracy"] = self._best
             line["validation_loss"] = {str(a): float(np.mean(s.loss)) for a, s in scores.items()}
+            if config.groups > 1:
+                line["validation_accuracy_by_group"] = {
+                    str(a): s.accuracy.reshape(config.groups, -1).mean(axis=1).round(4).tolist()
+                    for a, s in scores.items()
+                }
         self._run.append_metrics(line)
         self._reporter.step(line, config.optimizer.meta_steps)
 

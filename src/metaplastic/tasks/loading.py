@@ -25,8 +25,9 @@ def load_sources(
     held_out: Iterable[str] = (),
     data_dir: Path | None = None,
 ) -> tuple[Source, ...]:
-    """The `portion` ("meta-train" or "meta-validation") of each data set; a generator never draws
-    a class twice, so that its portions differ by the seeds of their tasks.
+    """The `portion` ("meta-train" or "meta-validation") of each data set, loaded once however often
+    it is named; a generator never draws a class twice, so that its portions differ by the seeds of
+    their tasks.
 
     Raises `ConfigError` where an address is held out by the run's config, or by its name in the
     list of tables, and `DataError` where a data set is held out by its own card or has too few
@@ -36,8 +37,8 @@ def load_sources(
     forbidden = {name.split("@")[0] for name in held_out}
     if not addresses:
         raise ConfigError("no data set to meta-train on: name at least one, as in --tasks glyphs")
-    sources: list[Source] = []
-    for address in addresses:
+    sources: dict[str, Source] = {}
+    for address in dict.fromkeys(addresses):
         if address.split("@")[0] in forbidden:
             raise ConfigError(
                 f"{address!r} is listed as held out in this run's config and may not be "
@@ -45,12 +46,12 @@ def load_sources(
             )
         refuse_reported(address)
         if address in GENERATORS:
-            sources.append(GENERATORS[address]())
+            sources[address] = GENERATORS[address]()
         elif parse_address(address).name not in data.SOURCES:
             raise unknown_name("source of tasks", address, [*data.SOURCES, *GENERATORS])
         else:
-            sources.append(_load(address, portion, n_classes, data_dir))
-    return tuple(sources)
+            sources[address] = _load(address, portion, n_classes, data_dir)
+    return tuple(sources[address] for address in addresses)
 
 
 def _load(address: str, portion: str, n_classes: int, data_dir: Path | None) -> Source:

@@ -35,10 +35,11 @@ class RowSource(Source):
     counts: bool = False
 
     def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
-        """Where enough classes have rows of their own to keep apart, and at least a quarter of the
-        architecture's inputs are columns of the data."""
+        """In groups of rows of numbers, where enough classes have rows of their own to keep apart,
+        and at least a quarter of the architecture's inputs are columns of the data."""
         enough = len(self._classes(apart)) >= n_classes
-        return enough and architecture.n_inputs <= WIDEST * shape_of(self.rows)[1]
+        wide = architecture.n_inputs <= WIDEST * shape_of(self.rows)[1]
+        return enough and wide and not architecture.is_image
 
     def _classes(self, apart: int) -> NDArray[np.intp]:
         """The classes of enough rows. Unlike images, rows are not augmented: one that is drawn

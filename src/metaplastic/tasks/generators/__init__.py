@@ -14,6 +14,8 @@ GENERATORS: Registry[type[Source]] = Registry(
     {
         "reviews": "metaplastic.tasks.generators.reviews:Reviews",
         "shapes": "metaplastic.tasks.generators.shapes:Shapes",
+        "signals": "metaplastic.tasks.generators.signals:Signals",
+        "tables": "metaplastic.tasks.generators.tables:Tables",
         "topics": "metaplastic.tasks.generators.topics:Topics",
     },
     group="tasks",

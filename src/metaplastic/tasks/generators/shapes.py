@@ -36,6 +36,10 @@ class Shapes(Source):
 
     address = "shapes"
 
+    def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
+        del n_classes, apart
+        return architecture.is_image
+
     def draw(
         self,
         rng: np.random.Generator,

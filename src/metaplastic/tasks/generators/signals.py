@@ -1,0 +1,123 @@
+"""Generator `signals`: time series and spectra, samples of one unit.
+
+A class has a prototype: smooth noise, a sum of waves, or peaks on a baseline. Prototypes come in
+families that resemble each other. An example is its prototype shifted and warped in time, made
+larger or smaller, on a baseline that drifts, under noise that is white or wanders.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic.tasks.architecture import Architecture
+from metaplastic.tasks.augmentation import N_TARGETS, Augmentation
+from metaplastic.tasks.source import Drawn, Source
+from metaplastic.tasks.standardise import in_width, standardise_rows
+
+FINE = 512  # points that prototypes are drawn at
+SHORTEST = 8
+
+Matrix = NDArray[np.float64]
+
+
+class Signals(Source):
+    """Endless sets of series and spectra."""
+
+    address = "signals"
+
+    def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
+        del n_classes, apart
+        return not architecture.is_image
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        n_classes: int,
+        per_class: int,
+        architecture: Architecture,
+        augmentation: Augmentation,
+        apart: int = 0,
+    ) -> Drawn:
+        """New prototypes, from half as many samples as the architecture has inputs to as many.
+        Its amounts: shift, size, drift and level of noise."""
+        width = architecture.n_inputs
+        length = int(rng.integers(min(width, max(SHORTEST, width // 2)), width + 1))
+        amounts = rng.standard_normal((n_classes * per_class, N_TARGETS))
+        prototypes = draw_prototypes(rng, n_classes)
+        signals = draw_signals(rng, np.repeat(prototypes, per_class, axis=0), amounts, length)
+        return Drawn(in_width(standardise_rows(signals), width), amounts.astype(np.float32))
+
+
+def draw_prototypes(rng: np.random.Generator, n_classes: int) -> Matrix:
+    """One a class (n_classes, FINE), of unit variance each: a family's, and its own."""
+    families = int(rng.integers(1, max(2, n_classes // 2) + 1))
+    kind = (_smooth, _waves, _peaks)[int(rng.integers(3))]
+    family = kind(rng, families)[rng.permutation(np.arange(n_classes) % families)]
+    own = kind(rng, n_classes)
+    return _unit(family + np.exp(rng.uniform(np.log(0.15), np.log(1.5))) * own)
+
+
+def _unit(rows: Matrix) -> Matrix:
+    return (rows - rows.mean(axis=1, keepdims=True)) / (rows.std(axis=1, keepdims=True) + 1e-9)
+
+
+def _time() -> Matrix:
+    return np.linspace(0.0, 1.0, FINE)
+
+
+def _smooth(rng: np.random.Generator, count: int) -> Matrix:
+    """Noise without frequencies above a random one."""
+    highest = int(np.exp(rng.uniform(np.log(2), np.log(30))))
+    return _spectrum(rng, count, np.arange(1.0, highest + 1), rng.uniform(0.0, 1.5))
+
+
+def _waves(rng: np.random.Generator, count: int) -> Matrix:
+    """A few periods of a wave and its overtones."""
+    base = rng.uniform(1.0, 8.0)
+    return _spectrum(rng, count, base * np.arange(1.0, 5.0), rng.uniform(0.5, 2.0))
+
+
+def _spectrum(rng: np.random.Generator, count: int, frequencies: Matrix, decay: float) -> Matrix:
+    weights = rng.standard_normal((2, count, len(frequencies))) / frequencies**decay
+    angle = 2 * np.pi * frequencies[:, None] * _time()
+    return _unit(weights[0] @ np.sin(angle) + weights[1] @ np.cos(angle))
+
+
+def _peaks(rng: np.random.Generator, count: int) -> Matrix:
+    """Peaks of random places, heights and widths on a slow baseline; half of the places are those
+    of all."""
+    peaks = int(rng.integers(3, 25))
+    common = rng.uniform(0.0, 1.0, peaks)
+    where = np.where(rng.random(peaks) < 0.5, common, rng.uniform(0.0, 1.0, (count, peaks)))
+    height = rng.gamma(1.0, 1.0, (count, peaks))
+    widths = np.exp(rng.uniform(np.log(0.004), np.log(0.06), peaks))
+    distance = (_time() - where[..., None]) / widths[:, None]
+    drawn = np.einsum("cp,cpt->ct", height, np.exp(-0.5 * distance**2))
+    return _unit(drawn) + rng.uniform(0.0, 1.0) * _spectrum(rng, count, np.arange(1.0, 3.0), 1.0)
+
+
+def draw_signals(
+    rng: np.random.Generator, prototypes: Matrix, amounts: Matrix, length: int
+) -> Matrix:
+    """Examples (n, length) of prototypes (n, FINE); `amounts` (n, 4) of unit variance say how far
+    each is shifted, enlarged, drifts and is noisy."""
+    n = len(prototypes)
+    shift, size, drift, level = amounts.T
+    time = np.linspace(0.0, 1.0, length)
+    warp = rng.uniform(0.0, 0.05) * rng.standard_normal((n, 2))
+    bent = warp[:, :1] * np.sin(np.pi * time) + warp[:, 1:] * np.sin(2 * np.pi * time)
+    at = time + rng.uniform(0.0, 0.08) * shift[:, None] + bent
+    place = np.clip(at, 0.0, 1.0) * (FINE - 1)
+    left = np.minimum(place.astype(int), FINE - 2)
+    row = np.arange(n)[:, None]
+    share = place - left
+    signal = (1 - share) * prototypes[row, left] + share * prototypes[row, left + 1]
+    signal *= np.exp(rng.uniform(0.0, 0.5) * size)[:, None]
+    signal += rng.uniform(0.0, 1.0) * drift[:, None] * (rng.standard_normal() + 2 * time - 1)
+    signal += rng.uniform(0.0, 0.7) * rng.standard_normal((n, 1))  # a level of each example
+    noise = rng.standard_normal((n, length))
+    if rng.random() < 0.5:  # that wanders
+        noise = np.cumsum(noise, axis=1) / np.sqrt(length)
+    loud = np.exp(rng.uniform(np.log(0.05), np.log(1.2)))
+    return signal + loud * np.exp(0.3 * level)[:, None] * noise
