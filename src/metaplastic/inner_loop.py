@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
 
 from metaplastic.base_model import ModelSpec, Phi, initialise
 from metaplastic.rules import Rule, RuleState
@@ -77,7 +77,7 @@ def draw_rows(key: PRNGKeyArray, batch_size: int, n_rows: int | Array) -> Int[Ar
 
 
 def rows_of_step(
-    key: PRNGKeyArray, t: Int[Array, ""], batch_size: int, n_rows: int | Array
+    key: PRNGKeyArray, t: Integer[Array, ""], batch_size: int, n_rows: int | Array
 ) -> Int[Array, " batch"]:
     """The rows of minibatch t. They depend on key and t alone, so that cutting a run into blocks,
     or going on with it later, changes nothing."""
