@@ -247,3 +247,19 @@ def test_what_an_earlier_rule_was_meta_trained_on_is_not_forgotten(whole, tmp_pa
 
 def test_the_ladder() -> None:
     assert [n for n in range(1, 600) if on_ladder(n)] == [1, 2, 5, 10, 20, 50, 100, 200, 500]
+
+
+def test_convolutions_are_meta_trained_on_as_perceptrons_are(tmp_path: Path) -> None:
+    own = {"topologies": ["conv"], "maps": [3], "kernels": [3]}
+    config = hebbian_config(
+        tasks={"architectures": own}, optimizer={"meta_steps": 2}, validation={"every": 2}
+    )
+    run = RunDir.create(tmp_path / "run", config)
+    trainer = Trainer(run)
+    before = jax.tree.leaves(trainer.rule)
+    assert str(trainer.architectures[0]) == "8x8x1-3x3x3/2-8"
+    assert trainer.train()
+    run.close()
+    lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    assert all(np.isfinite(line["loss"]) and line["dropped"] == 0 for line in lines)
+    assert any(np.any(a != b) for a, b in zip(before, jax.tree.leaves(trainer.rule), strict=True))

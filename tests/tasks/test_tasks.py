@@ -331,3 +331,33 @@ def test_a_table_of_the_data_directory_is_a_source(tmp_path: Path) -> None:
         load_sources(["table:mine"], "meta-train", n_classes=4, data_dir=tmp_path)
     with pytest.raises(DataError, match=r"tables/other\.npz not found"):
         load_sources(["table:other"], "meta-train", n_classes=2, data_dir=tmp_path)
+
+
+def test_topologies_are_drawn_among_the_groups_and_images_keep_their_place(
+    blobs: DatasetSource,
+) -> None:
+    space = ArchitectureSpace(
+        topologies=("perceptron", "residual", "conv"),
+        maps=(4,),
+        layers=(3, 3),
+        columns=(16,),
+        vector_groups=1,
+    )
+    drawn = space.draw_distinct(np.random.default_rng(0), 12)
+    assert {a.topology for a in drawn} == {"perceptron", "residual", "conv"}
+    assert not drawn[-1].is_map  # rows of numbers have no place for a convolution
+    conv = next(a for a in drawn if a.is_map)
+    assert conv.model.shapes == ((14, 14, 1), (7, 7, 4), (4, 4, 4), (32,))
+    residual = next(a for a in drawn if a.topology == "residual")
+    assert [layer.skip for layer in residual.model.layers] == [0, 1, 0]
+
+    # neighbouring pixels of smooth images are alike where they are not permuted
+    def alike(architecture: Architecture) -> float:
+        task = sample_task([blobs], TaskConfig(), architecture, [3])
+        rows = task.inputs.reshape(-1, 14, 14)
+        return float(np.corrcoef(rows[:, :, 1:].ravel(), rows[:, :, :-1].ravel())[0, 1])
+
+    assert alike(conv) > 0.5
+    assert alike(Architecture(14, 1, (64,), 32)) < 0.3
+    texts = load_sources(["topics", "shapes"], "meta-train", n_classes=10)
+    assert [s.address for s in fitting(texts, conv, 10)] == ["shapes"]

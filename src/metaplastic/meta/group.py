@@ -105,7 +105,7 @@ class TaskStream:
 def begin_task(rule: Rule, key: PRNGKeyArray, architecture: Architecture) -> tuple[Phi, RuleState]:
     """The φ a task starts from, and the rule's state."""
     key = jax.random.fold_in(key, 0)
-    return inner_loop.begin(rule, key, architecture.sizes, architecture.activation)
+    return inner_loop.begin(rule, key, architecture.model)
 
 
 @eqx.filter_jit

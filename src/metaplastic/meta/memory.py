@@ -33,12 +33,17 @@ FORWARD_SHARE = 0.22
 
 def memory_line(plan: Plan, rule: Rule) -> str:
     """What a run tells before it compiles: the memory of its largest group's unroll."""
-    group = max(range(len(plan.architectures)), key=lambda i: sum(plan.architectures[i].sizes))
+    group = max(range(len(plan.architectures)), key=lambda i: _numbers(plan.architectures[i]))
     architecture, tasks = plan.architectures[group], plan.tasks[group]
     estimator = dataclasses.replace(plan.estimator(), per_class=tasks.labels_per_class)
     on_a_device = max(1, plan.config.tasks_per_group // len(jax.devices()))
     predicted = predict_unroll_bytes(rule, estimator, architecture, tasks, on_a_device)
     return f"the unroll of {architecture} will take about {predicted / 1e6:.0f} MB a device"
+
+
+def _numbers(architecture: Architecture) -> int:
+    """Of all layers' activity on one example."""
+    return sum(math.prod(shape) for shape in architecture.model.shapes)
 
 
 def predict_unroll_bytes(
@@ -107,7 +112,7 @@ def _residual_bytes(
         return weigh(end.losses, jnp.array(steps), estimator.config.late_weight)
 
     def residuals(theta: PyTree, key: Any, pool: Pool) -> Any:
-        phi, state = inner_loop.begin(rule, key, architecture.sizes, architecture.activation)
+        phi, state = inner_loop.begin(rule, key, architecture.model)
         return jax.vjp(lambda t: loss(t, phi, state, pool, key), theta)[1]
 
     examples = (tasks.n_classes, tasks.drawn_per_class)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metaplastic.base_model import get_activation
+from metaplastic.base_model import Conv, Dense, ModelSpec, get_activation, perceptron
 from metaplastic.errors import ConfigError
+
+Topology = Literal["perceptron", "residual", "conv"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,29 @@ class Architecture:
     n_features: int
     activation: str = "relu"
     columns: int | None = None
+    topology: Topology = "perceptron"
+    kernel: int = 5
+
+    @property
+    def is_map(self) -> bool:
+        """Whether the base model sees where pixels lie, which are then not permuted."""
+        return self.topology == "conv"
+
+    @property
+    def model(self) -> ModelSpec:
+        """The base model. `residual`: each hidden layer but the first adds to the one below;
+        `conv`: hidden layers are convolutions of stride 2, the top one reads four quadrants."""
+        if self.topology == "conv":
+            hidden = (Conv(units=n, kernel=self.kernel, stride=2) for n in self.hidden)
+            layers = (*hidden, Dense(units=self.n_features, pool=2))
+            shape = (self.side, self.side, self.channels)
+            return ModelSpec(inputs=shape, layers=layers, activation=self.activation)
+        plain = perceptron(self.sizes, self.activation)
+        if self.topology == "perceptron":
+            return plain
+        first, *middle, top = plain.layers
+        middle = [layer.model_copy(update={"skip": 1}) for layer in middle]
+        return plain.model_copy(update={"layers": (first, *middle, top)})
 
     @property
     def is_image(self) -> bool:
@@ -42,8 +69,7 @@ class Architecture:
         return (self.n_inputs, *self.hidden, self.n_features)
 
     def __str__(self) -> str:
-        sizes = "-".join(map(str, self.sizes))
-        return sizes if self.activation == "relu" else f"{sizes} {self.activation}"
+        return str(self.model)
 
 
 class ArchitectureSpace(BaseModel):
@@ -67,6 +93,18 @@ class ArchitectureSpace(BaseModel):
     activations: tuple[str, ...] = Field(
         default=("relu",), min_length=1, description="activations, of every layer alike"
     )
+    topologies: tuple[Topology, ...] = Field(
+        default=("perceptron",),
+        min_length=1,
+        description="perceptron, residual (hidden layers add to those below) or conv (hidden "
+        "layers are convolutions; its tasks keep pixels in place, and are of images alone)",
+    )
+    maps: tuple[int, ...] = Field(
+        default=(16, 32), min_length=1, description="channels of convolutions"
+    )
+    kernels: tuple[int, ...] = Field(
+        default=(3, 5), min_length=1, description="sides of convolutions' receptive fields"
+    )
     columns: tuple[int, ...] = Field(
         default=(), description="numbers of columns, of groups that take rows of numbers"
     )
@@ -79,7 +117,7 @@ class ArchitectureSpace(BaseModel):
         low, high = self.layers
         if not 1 <= low <= high:
             raise ValueError(f"layers {self.layers}: need 1 <= fewest <= most")
-        for name in ("sides", "units", "n_features", "columns"):
+        for name in ("sides", "units", "n_features", "columns", "maps", "kernels"):
             if min(getattr(self, name), default=1) < 1:
                 raise ValueError(f"{name} {getattr(self, name)}: all must be >= 1")
         if bool(self.columns) != bool(self.vector_groups):
@@ -99,17 +137,22 @@ class ArchitectureSpace(BaseModel):
     def draw(self, rng: np.random.Generator, *, vectors: bool = False) -> Architecture:
         """One architecture, its hidden layers of equal width; for rows of numbers, or images."""
         layers = int(rng.integers(self.layers[0], self.layers[1] + 1))
-        return Architecture(
+        drawn = Architecture(
             side=int(rng.choice(self.sides)),
             channels=int(rng.choice(self.channels)),
             hidden=(int(rng.choice(self.units)),) * (layers - 1),
             n_features=int(rng.choice(self.n_features)),
             # a space of one draws nothing, so that its streams are as they were before this field
-            activation=self.activations[
-                int(rng.integers(len(self.activations))) if len(self.activations) > 1 else 0
-            ],
+            activation=_one_of(rng, self.activations),
             columns=int(rng.choice(self.columns)) if vectors else None,
         )
+        allowed = [name for name in self.topologies if not (vectors and name == "conv")]
+        topology = _one_of(rng, allowed or ["perceptron"])
+        if topology == "conv":
+            hidden = (int(rng.choice(self.maps)),) * max(1, layers - 1)
+            kernel = int(rng.choice(self.kernels))
+            return replace(drawn, topology=topology, hidden=hidden, kernel=kernel)
+        return replace(drawn, topology=topology)
 
     def draw_distinct(self, rng: np.random.Generator, count: int) -> tuple[Architecture, ...]:
         """`count` architectures, all different for as long as the space has new ones."""
@@ -123,3 +166,11 @@ class ArchitectureSpace(BaseModel):
                 new = self.draw(rng, vectors=vectors)
             drawn.append(new)
         return tuple(drawn)
+
+
+T = TypeVar("T")
+
+
+def _one_of(rng: np.random.Generator, given: Sequence[T]) -> T:
+    """One of them, evenly; where there is one, nothing is drawn."""
+    return given[int(rng.integers(len(given))) if len(given) > 1 else 0]

@@ -34,8 +34,8 @@ class Source(abc.ABC):
     def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
         """Whether it can draw tasks of these inputs and as many classes, `apart` examples of each
         of which are kept apart."""
-        del architecture, n_classes, apart
-        return True
+        del n_classes, apart
+        return not architecture.is_map
 
     @abc.abstractmethod
     def draw(

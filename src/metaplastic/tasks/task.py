@@ -130,7 +130,9 @@ def sample_task(
         config.augmentation.scaled(share),
         config.labelled_apart,
     )
-    inputs = inputs[:, rng.permutation(inputs.shape[1])]
+    order = rng.permutation(inputs.shape[1])
+    if not architecture.is_map:
+        inputs = inputs[:, order]
 
     n = config.n_classes
     one_hot = (np.eye(n) - 1.0 / n) / np.sqrt(1.0 - 1.0 / n)
