@@ -23,7 +23,15 @@ from metaplastic.rules import RULES, make_rule
 from .conftest import hebbian_config, tiny_config
 
 # beginning tasks, an estimate, an update of θ, replacing a task, validation
-PROGRAMS = ("jit__begin-", "jit_estimate-", "jit_apply-", "jit__put-", "jit__run-")
+PROGRAMS = (
+    "jit__begin-",
+    "jit_estimate-",
+    "jit_apply-",
+    "jit__put-",
+    "jit__run-",
+    "jit__accuracy-",
+    "jit__loss-",
+)
 SETTINGS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in RULES),
     ("local", {"backward": "separate"}),

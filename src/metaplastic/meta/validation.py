@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from metaplastic.meta.group import GroupState, Pool, TaskStream, begin_group
 from metaplastic.meta.reading import read_pool
@@ -38,7 +38,9 @@ def _run(
     config: UnrollConfig,
     per_class: int,
     objective: Objective,
-) -> tuple[GroupState, Score]:
+) -> tuple[GroupState, Pool]:
+    """The group `n_steps` later, and its pools with features in place of inputs."""
+
     def one(phi, rule_state, age, pool: Pool, key):
         end = unroll(
             rule,
@@ -54,25 +56,51 @@ def _run(
             objective=objective,
             read=False,
         )
-        n_classes = pool.inputs.shape[0]
-        read = read_pool(end.phi, pool, objective.layers)
+        return end.phi, end.rule_state, end.age, read_pool(end.phi, pool, objective.layers)
 
-        def judge(key):
-            fit, test = draw_labelled(read, per_class, key)
-            v, bias = ridge_readout(fit.inputs, fit.targets[:, :n_classes], PENALTY)
-            guess = jnp.argmax(test.inputs @ v + bias[None], axis=1)
-            truth = jnp.argmax(test.targets[:, :n_classes], axis=1)
-            loss = objective(fit.inputs, fit.targets, test.inputs, test.targets, n_classes)
-            return Score(jnp.mean(guess == truth), loss)
-
-        draws = jax.random.split(jax.random.fold_in(key, 0), DRAWS)
-        score = jax.tree.map(jnp.mean, jax.vmap(judge)(draws))
-        return end.phi, end.rule_state, end.age, score
-
-    phi, rule_state, age, score = jax.vmap(one)(
+    phi, rule_state, age, read = jax.vmap(one)(
         group.phi, group.rule_state, group.age, group.pool, group.keys
     )
-    return group.moved(phi, rule_state, age), score
+    return group.moved(phi, rule_state, age), read
+
+
+# The two scores are programs of their own. Each solves many small systems at once, and on a
+# processor jaxlib waits for its pool of threads from inside that pool: two such solves at the same
+# time, as one program would have them, can wait for each other for ever.
+
+
+@eqx.filter_jit
+def _accuracy(read: Pool, keys: PRNGKeyArray, per_class: int) -> Float[Array, " tasks"]:
+    def of_draw(fit: Pool, test: Pool, n_classes: int) -> Array:
+        v, bias = ridge_readout(fit.inputs, fit.targets[:, :n_classes], PENALTY)
+        guess = jnp.argmax(test.inputs @ v + bias[None], axis=1)
+        return jnp.mean(guess == jnp.argmax(test.targets[:, :n_classes], axis=1))
+
+    return _mean_over_draws(of_draw, read, keys, per_class)
+
+
+@eqx.filter_jit
+def _loss(
+    read: Pool, keys: PRNGKeyArray, per_class: int, objective: Objective
+) -> Float[Array, " tasks"]:
+    def of_draw(fit: Pool, test: Pool, n_classes: int) -> Array:
+        return objective(fit.inputs, fit.targets, test.inputs, test.targets, n_classes)
+
+    return _mean_over_draws(of_draw, read, keys, per_class)
+
+
+def _mean_over_draws(
+    of_draw: Callable[[Pool, Pool, int], Array], read: Pool, keys: PRNGKeyArray, per_class: int
+) -> Float[Array, " tasks"]:
+    """The mean of a score over several draws of labelled batches from each task's features."""
+
+    def of_task(pool: Pool, key: PRNGKeyArray) -> Array:
+        def one(key: PRNGKeyArray) -> Array:
+            return of_draw(*draw_labelled(pool, per_class, key), pool.inputs.shape[0])
+
+        return jnp.mean(jax.vmap(one)(jax.random.split(jax.random.fold_in(key, 0), DRAWS)))
+
+    return jax.vmap(of_task)(read, keys)
 
 
 class Validator:
@@ -102,16 +130,19 @@ class Validator:
             group = begin_group(rule, stream, [0] * self._n_tasks)
             reached = 0
             for age in self.ages:
-                group, score = _run(
+                few = stream.config.labels_per_class
+                group, read = _run(
                     rule,
                     group,
                     jnp.array(age - reached),
                     longest,
                     self._config,
-                    stream.config.labels_per_class,
+                    few,
                     self._objective,
                 )
-                found[age].append(jax.device_get(score))
+                accuracy = _accuracy(read, group.keys, few)
+                loss = _loss(read, group.keys, few, self._objective)
+                found[age].append(jax.device_get(Score(accuracy, loss)))
                 reached = age
         return {
             age: jax.tree.map(lambda *parts: np.concatenate(parts), *scores)

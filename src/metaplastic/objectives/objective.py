@@ -38,7 +38,7 @@ class Objective(eqx.Module):
 
     Settings: ClassVar[type[ObjectiveSettings]] = ObjectiveSettings
 
-    settings: Any = eqx.field(static=True)
+    settings: Any = eqx.field(static=True, default=None)
 
     def __init__(self, **settings: Any) -> None:
         try:
