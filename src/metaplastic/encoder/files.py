@@ -27,6 +27,7 @@ from metaplastic.encoder.inner_loop import LAST, layer_sizes
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
 from metaplastic.encoder.parameters import BATCH_SIZE, INNER_STEPS, Horizon
+from metaplastic.encoder.reading import layers_read
 from metaplastic.encoder.scale import LIMIT, InputScale
 from metaplastic.errors import ModelFileError, RuleFileError
 from metaplastic.hub import container
@@ -249,6 +250,7 @@ def _unfitted(kind: type[E], facts: _Facts, arrays: Arrays, version: int) -> tup
             setattr(encoder, name, tuple(given))
     encoder._validate_params()
     layer_sizes(1, encoder.hidden_layer_sizes, encoder.n_components)
+    layers_read(encoder.layers, len(facts.sizes) - 1)
     backward = any(name.startswith("phi.backward.") for name in arrays)
     with jax.enable_x64(False):
         phi = eqx.filter_eval_shape(
