@@ -141,7 +141,7 @@ def test_an_estimators_state_goes_from_one_process_to_two(tmp_path: Path) -> Non
     shutil.copytree(one, two)
     assert any("'xi'" in name or ".xi" in name for name in load_file(two / LAST))
     (two / LAST).unlink()
-    done = _run(two, "--resume", "--local-processes=2")
+    done = _run(two, *pes, "--resume", "--local-processes=2")
     assert done.returncode == 0, done.stderr
     assert "2 processes, 2 devices" in done.stderr
     _close(one, two)

@@ -100,6 +100,7 @@ def test_descriptions_and_arrays_are_checked(saved, tmp_path) -> None:
         ({"encoder": facts.replace("[64,16,8]", "[64,16,9]")}, "expected float32"),
         ({"encoder": facts.replace("[64,16,8]", "[64,16,8,8]")}, "missing"),
         ({"encoder": facts.replace("[64,16,8]", "[]")}, "description"),
+        ({"encoder": facts.replace('"layers":"all"', '"layers":[]')}, "description.*layers"),
         ({"rule": "bogus"}, "bogus"),
     ]:
         container.write(path, arrays, {**metadata, **changed}, ModelFileError)
