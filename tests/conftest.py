@@ -44,23 +44,34 @@ import pytest
 from jaxtyping import install_import_hook
 
 SOURCE = Path(__file__).parents[1] / "src" / "metaplastic"
-# annotations that do not hold yet; to be emptied
-NOT_CHECKED = {"metaplastic.base_model", "metaplastic.rules.local"}
+# modules whose annotations are not known to hold in every test yet; to be emptied
+NOT_CHECKED = (
+    "metaplastic.base_model.",
+    "metaplastic.encoder.",
+    "metaplastic.evaluation.",
+    "metaplastic.meta.checkpoint",
+    "metaplastic.meta.engines.",
+    "metaplastic.meta.memory",
+    "metaplastic.meta.optimizer",
+    "metaplastic.meta.validation",
+    "metaplastic.rules.local.",
+)
 
 
 def annotated_modules() -> list[str]:
-    """Modules that annotate shapes: they import jaxtyping."""
-    found = []
-    for path in sorted(SOURCE.rglob("*.py")):
-        if "from jaxtyping import" in path.read_text(encoding="utf-8"):
-            parts = path.relative_to(SOURCE.parent).with_suffix("").parts
-            found.append(".".join(part for part in parts if part != "__init__"))
-    return found
+    """Modules that annotate shapes: they import jaxtyping. A package's own file is left out, since
+    its name would stand for all in the package."""
+    return [
+        ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
+        for path in sorted(SOURCE.rglob("*.py"))
+        if path.stem != "__init__" and "from jaxtyping import" in path.read_text(encoding="utf-8")
+    ]
 
 
-# the annotations of shapes and dtypes, and all others of those modules, are checked at every call
-CHECKED = [name for name in annotated_modules() if name not in NOT_CHECKED]
-install_import_hook(CHECKED, "beartype.beartype")
+# there every annotation, of shapes, dtypes and all else, is checked at every call
+install_import_hook(
+    [name for name in annotated_modules() if not name.startswith(NOT_CHECKED)], "beartype.beartype"
+)
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 from numpy.typing import NDArray
 
 from metaplastic import inner_loop
@@ -39,7 +39,7 @@ class Seeds(NamedTuple):
 
     phi: Phi
     state: RuleState
-    keys: PRNGKeyArray
+    keys: Key[Array, " seeds"]
     permutations: Int[Array, "seeds inputs"]
 
 
@@ -112,8 +112,8 @@ def _every_layer(
 @eqx.filter_jit
 def _begin(
     rule: Rule,
-    init_keys: PRNGKeyArray,
-    batch_keys: PRNGKeyArray,
+    init_keys: Key[Array, " seeds"],
+    batch_keys: Key[Array, " seeds"],
     permutations: Int[Array, "seeds inputs"],
     model: ModelSpec,
 ) -> Seeds:

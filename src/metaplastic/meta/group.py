@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from metaplastic import inner_loop
 from metaplastic.base_model import Phi
@@ -25,33 +25,33 @@ class Pool(eqx.Module):
     and meta-objective draw from all.
     """
 
-    inputs: Float[Array, "classes examples inputs"]
-    targets: Float[Array, "classes examples targets"]
+    inputs: Float[Array, "*tasks classes examples inputs"]
+    targets: Float[Array, "*tasks classes examples targets"]
     apart: int = eqx.field(static=True, default=0)
 
 
 class GroupState(eqx.Module):
     """Everything a group of T tasks carries from one truncation to the next.
 
-    All arrays lead with T. `age` counts the inner steps of each task so far, `serial` the tasks
-    that each slot has begun; with the run's seed, the group's number and the slot's it determines
-    the task, so that pools need not be stored.
+    All arrays lead with T, but where one task is mapped over. `age` counts the inner steps of each
+    task so far, `serial` the tasks that each slot has begun; with the run's seed, the group's
+    number and the slot's it determines the task, so that pools need not be stored.
     """
 
     phi: Phi
     rule_state: RuleState
-    age: Int[Array, " tasks"]
+    age: Int[Array, "*tasks"]
     pool: Pool
-    keys: PRNGKeyArray
-    horizon: Int[Array, " tasks"]
-    serial: Int[Array, " tasks"]
+    keys: Key[Array, "*tasks"]
+    horizon: Int[Array, "*tasks"]
+    serial: Int[Array, "*tasks"]
 
     @property
     def n_tasks(self) -> int:
         """T."""
         return self.horizon.shape[0]
 
-    def moved(self, phi: Phi, rule_state: RuleState, age: Int[Array, " tasks"]) -> GroupState:
+    def moved(self, phi: Phi, rule_state: RuleState, age: Int[Array, "*tasks"]) -> GroupState:
         """The same tasks further on."""
         return dataclasses.replace(self, phi=phi, rule_state=rule_state, age=age)
 
@@ -109,7 +109,9 @@ def begin_task(rule: Rule, key: PRNGKeyArray, architecture: Architecture) -> tup
 
 
 @eqx.filter_jit
-def _begin(rule: Rule, keys: PRNGKeyArray, architecture: Architecture) -> tuple[Phi, RuleState]:
+def _begin(
+    rule: Rule, keys: Key[Array, " tasks"], architecture: Architecture
+) -> tuple[Phi, RuleState]:
     return jax.vmap(lambda key: begin_task(rule, key, architecture))(keys)
 
 

@@ -116,10 +116,12 @@ def _residual_bytes(
         return jax.vjp(lambda t: loss(t, phi, state, pool, key), theta)[1]
 
     examples = (tasks.n_classes, tasks.drawn_per_class)
-    pool = Pool(
-        jax.ShapeDtypeStruct((*examples, architecture.n_inputs), jnp.float32),  # pyright: ignore
-        jax.ShapeDtypeStruct((*examples, n_targets(tasks)), jnp.float32),  # pyright: ignore
-        tasks.labelled_apart,
+    pool = jax.eval_shape(
+        lambda: Pool(
+            jnp.zeros((*examples, architecture.n_inputs), jnp.float32),
+            jnp.zeros((*examples, n_targets(tasks)), jnp.float32),
+            tasks.labelled_apart,
+        )
     )
     return _bytes_of(jax.eval_shape(residuals, theta, jax.random.key(0), pool))
 

@@ -25,8 +25,8 @@ PENALTY = 1.0
 class Score(NamedTuple):
     """Few-shot accuracy and the meta-objective, of one task or each of many."""
 
-    accuracy: Float[Array, ""]
-    loss: Float[Array, ""]
+    accuracy: Float[Array, "*tasks"]
+    loss: Float[Array, "*tasks"]
 
 
 @eqx.filter_jit

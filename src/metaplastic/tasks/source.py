@@ -1,5 +1,4 @@
-"""What tasks are drawn from: data sets and generators behind one interface, and the guard that
-keeps held-out data sets out."""
+"""What tasks are drawn from: data sets and generators behind one interface."""
 
 from __future__ import annotations
 

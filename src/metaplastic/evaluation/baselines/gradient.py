@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Int, Key, PRNGKeyArray
 from numpy.typing import NDArray
 
 from metaplastic.evaluation.progress import Progress, silent
@@ -28,7 +28,7 @@ def _advance(
     loss: Loss,
     params: Any,
     moments: Any,
-    keys: PRNGKeyArray,
+    keys: Key[Array, " seeds"],
     permutations: Int[Array, "seeds inputs"],
     pool: Array,
     hyper: Any,

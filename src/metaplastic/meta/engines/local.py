@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Key, PyTree
 
 from metaplastic.errors import ConfigError
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
@@ -47,7 +47,9 @@ class Advanced(NamedTuple):
 
 
 @eqx.filter_jit
-def _init(estimator: Estimator, rule: Rule, group: GroupState, keys: PRNGKeyArray) -> PyTree[Array]:
+def _init(
+    estimator: Estimator, rule: Rule, group: GroupState, keys: Key[Array, " tasks"]
+) -> PyTree[Array]:
     return estimator.init(rule, group, keys)
 
 
@@ -56,7 +58,7 @@ def _init_again(
     estimator: Estimator,
     rule: Rule,
     group: GroupState,
-    keys: PRNGKeyArray,
+    keys: Key[Array, " tasks"],
     state: PyTree[Array],
     new: Bool[Array, " tasks"] | np.ndarray,
 ) -> PyTree[Array]:
@@ -69,7 +71,7 @@ def _init_again(
 
 
 @jax.jit
-def _fold(numbers: Array, slots: Array) -> PRNGKeyArray:
+def _fold(numbers: Array, slots: Array) -> Key[Array, " tasks"]:
     key = jax.random.key(numbers[0])
     for number in numbers[1:]:
         key = jax.random.fold_in(key, number)
@@ -153,7 +155,7 @@ class LocalEngine(Engine):
     def _place(self, tree: T) -> T:
         return jax.device_put(tree, self._sharding)
 
-    def _keys(self, meta_step: int, index: int, what_for: int) -> PRNGKeyArray:
+    def _keys(self, meta_step: int, index: int, what_for: int) -> Key[Array, " tasks"]:
         """The estimator's keys, one a task. They depend on the slot, not on the process that owns
         it, and on nothing that a resumed run would not know."""
         numbers = [*self._seed, _ESTIMATORS_KEYS, index, meta_step, what_for]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree
 
 from metaplastic.meta.estimators.evolution import EvolutionStrategy, Particles
 from metaplastic.meta.group import GroupState
@@ -40,7 +40,7 @@ class SingleEvolution(EvolutionStrategy):
     (2023).
     """
 
-    def init(self, rule: Rule, group: GroupState, keys: PRNGKeyArray) -> SingleState:
+    def init(self, rule: Rule, group: GroupState, keys: Key[Array, " tasks"]) -> SingleState:
         return SingleState(
             jax.vmap(self.particles_at)(group.phi, group.rule_state),
             jax.vmap(lambda key: self.draw(rule, key))(keys),

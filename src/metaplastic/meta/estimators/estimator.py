@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from pydantic import BaseModel, ConfigDict
 
 from metaplastic.meta.group import GroupState
@@ -62,7 +62,7 @@ class Estimator(eqx.Module):
 
     settings: Any = eqx.field(static=True, default=NoSettings())
 
-    def init(self, rule: Rule, group: GroupState, keys: PRNGKeyArray) -> PyTree[Array]:
+    def init(self, rule: Rule, group: GroupState, keys: Key[Array, " tasks"]) -> PyTree[Array]:
         """The state of tasks at the start of their unrolls; empty where none is needed."""
         del rule, group, keys
         return ()
@@ -73,7 +73,7 @@ class Estimator(eqx.Module):
         rule: Rule,
         group: GroupState,
         state: PyTree[Array],
-        keys: PRNGKeyArray,
+        keys: Key[Array, " tasks"],
         n_steps: Int[Array, ""],
     ) -> Estimate:
         """The estimate for this group, whose tasks advance by `n_steps`."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree
 from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.base_model import Phi
@@ -72,7 +72,7 @@ class EvolutionStrategy(Estimator):
         rule: Rule,
         group: GroupState,
         state: PyTree[Array],
-        keys: PRNGKeyArray,
+        keys: Key[Array, " tasks"],
         n_steps: Int[Array, ""],
     ) -> Estimate:
         def one(at: tuple[GroupState, Any, PRNGKeyArray]) -> Any:

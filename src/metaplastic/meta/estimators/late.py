@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Int, Key, PyTree
 
 from metaplastic.meta.estimators.estimator import Estimate
 from metaplastic.meta.estimators.full import FullBackprop
@@ -32,7 +32,7 @@ class LateBackprop(FullBackprop):
         rule: Rule,
         group: GroupState,
         state: PyTree[Array],
-        keys: PRNGKeyArray,
+        keys: Key[Array, " tasks"],
         n_steps: Int[Array, ""],
     ) -> Estimate:
         k = self.backward_steps

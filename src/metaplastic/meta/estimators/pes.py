@@ -7,7 +7,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree
 
 from metaplastic.meta.estimators.evolution import EvolutionStrategy, Particles
 from metaplastic.meta.group import GroupState
@@ -42,7 +42,7 @@ class PersistentEvolution(EvolutionStrategy):
     computation graphs with persistent evolution strategies".
     """
 
-    def init(self, rule: Rule, group: GroupState, keys: PRNGKeyArray) -> PersistentState:
+    def init(self, rule: Rule, group: GroupState, keys: Key[Array, " tasks"]) -> PersistentState:
         theta = eqx.filter(rule, eqx.is_inexact_array)
         shape = (group.n_tasks, self.settings.pairs)
         return PersistentState(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import equinox as eqx
 import jax
-from jaxtyping import Array, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Int, Key, PyTree
 
 from metaplastic.meta.estimators.estimator import Estimate, Estimator, gather
 from metaplastic.meta.group import GroupState
@@ -33,7 +33,7 @@ class TruncatedBackprop(Estimator):
         rule: Rule,
         group: GroupState,
         state: PyTree[Array],
-        keys: PRNGKeyArray,
+        keys: Key[Array, " tasks"],
         n_steps: Int[Array, ""],
     ) -> Estimate:
         del keys
