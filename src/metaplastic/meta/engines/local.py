@@ -29,8 +29,7 @@ T = TypeVar("T")
 _SPLIT = PartitionSpec("tasks")
 _WHOLE = PartitionSpec()
 _OUT: Any = Estimate(*cast("list[Any]", [_WHOLE, *[_SPLIT] * 5]))
-_BEGIN, _ESTIMATE = 0, 1  # what an estimator's keys are for
-_ESTIMATORS_KEYS = 2**31  # where a task's keys have the number of its group
+_BEGIN, _ESTIMATE = 5, 6  # what an estimator's keys are for
 
 
 class Advanced(NamedTuple):
@@ -68,14 +67,6 @@ def _init_again(
         return jnp.where(jnp.reshape(new, (-1, *[1] * (old.ndim - 1))), fresh, old)
 
     return jax.tree.map(chosen, estimator.init(rule, group, keys), state)
-
-
-@jax.jit
-def _fold(numbers: Array, slots: Array) -> Key[Array, " tasks"]:
-    key = jax.random.key(numbers[0])
-    for number in numbers[1:]:
-        key = jax.random.fold_in(key, number)
-    return jax.vmap(jax.random.fold_in, (None, 0))(key, slots)
 
 
 def _mean_over_devices(estimate: Estimate) -> PyTree[Array]:
@@ -158,9 +149,13 @@ class LocalEngine(Engine):
     def _keys(self, meta_step: int, index: int, what_for: int) -> Key[Array, " tasks"]:
         """The estimator's keys, one a task. They depend on the slot, not on the process that owns
         it, and on nothing that a resumed run would not know."""
-        numbers = [*self._seed, _ESTIMATORS_KEYS, index, meta_step, what_for]
-        slots = self._first_slot + np.arange(self._n_tasks)
-        return self._place(_fold(np.array(numbers, np.uint32), slots.astype(np.uint32)))
+        slots = range(self._first_slot, self._first_slot + self._n_tasks)
+        seeds = (
+            np.random.SeedSequence([*self._seed, meta_step, index, slot, what_for])
+            for slot in slots
+        )
+        data = jnp.asarray(np.stack([seed.generate_state(2) for seed in seeds]))
+        return self._place(jax.random.wrap_key_data(data, impl="threefry2x32"))
 
     def _estimate(self, index: int, rule: Rule, meta_step: int, n_steps: int) -> Estimate:
         """The estimator, compiled for this group's shapes at first use."""
