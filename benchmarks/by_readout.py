@@ -22,7 +22,8 @@ from sklearn.decomposition import PCA
 
 from benchmarks.by_source import SEED, SOURCES
 from metaplastic import PlasticEncoder
-from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
+from metaplastic.cli.runtime import one_thread_per_operation
+from metaplastic.compilation import use_compilation_cache
 from metaplastic.evaluation.named_rule import DEFAULT_BATCH_SIZE, inner_steps_of, named_rule
 from metaplastic.evaluation.results import mean_and_error, paired_difference
 from metaplastic.readout.ridge import readout_accuracy

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
+from metaplastic.cli.runtime import one_thread_per_operation
+from metaplastic.compilation import use_compilation_cache
 from metaplastic.evaluation.named_rule import named_rule
 from metaplastic.evaluation.results import mean_and_error, paired_difference
 from metaplastic.meta.group import TaskStream

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
+from metaplastic.cli.runtime import one_thread_per_operation
+from metaplastic.compilation import use_compilation_cache
 from metaplastic.evaluation.named_rule import named_rule
 from metaplastic.inner_loop import step
 from metaplastic.meta.group import TaskStream, begin_task

@@ -18,7 +18,8 @@ import jax
 import numpy as np
 from scipy import stats
 
-from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
+from metaplastic.cli.runtime import one_thread_per_operation
+from metaplastic.compilation import use_compilation_cache
 from metaplastic.meta.config import parse_config
 from metaplastic.meta.engines import EngineOptions
 from metaplastic.meta.metrics import read_metrics

@@ -20,7 +20,8 @@ import numpy as np
 import optax
 
 from metaplastic import hub
-from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
+from metaplastic.cli.runtime import one_thread_per_operation
+from metaplastic.compilation import use_compilation_cache
 from metaplastic.meta.config import MetaTrainConfig, make_config, merge, parse_config
 from metaplastic.meta.estimators import Estimate
 from metaplastic.meta.group import begin_group

@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from metaplastic.cli.runtime import use_compilation_cache
+from metaplastic.compilation import use_compilation_cache
 
 DROPPED = """
 import gc, os, signal, threading, time
@@ -60,8 +60,8 @@ def test_other_dropped_exceptions_are_told_as_before():
     ("given", "wanted"),
     [
         ({}, {"jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"}),
-        ({"DIR": "/mine"}, {"jax_persistent_cache_min_compile_time_secs"}),
-        ({"DIR": "/mine", "TIME": "0.5"}, set()),
+        ({"TIME": "0.5"}, {"jax_compilation_cache_dir"}),
+        ({"DIR": "/mine"}, set()),
     ],
 )
 def test_what_the_user_set_of_the_compilation_cache_stands(
@@ -77,6 +77,16 @@ def test_what_the_user_set_of_the_compilation_cache_stands(
             monkeypatch.setenv(name, given[short])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     changed = {}
-    monkeypatch.setattr(jax.config, "update", changed.__setitem__)
-    use_compilation_cache()
-    assert set(changed) == wanted
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", None)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(jax.config, "update", changed.__setitem__)
+            use_compilation_cache()
+        assert set(changed) == wanted
+        # a program that has a cache of its own keeps it
+        jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+        use_compilation_cache()
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path)
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)

@@ -69,7 +69,7 @@ def classify(
         print_notes,
         write_columns,
     )
-    from metaplastic.cli.runtime import use_compilation_cache
+    from metaplastic.compilation import use_compilation_cache
     from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticClassifier, PlasticEncoder
     from metaplastic.encoder.estimator import FEW

@@ -20,8 +20,8 @@ def demo(
 ) -> None:
     """Use a meta-trained rule on handwritten digits it never saw, beside its rivals."""
     from metaplastic.cli.evaluate import table
-    from metaplastic.cli.runtime import use_compilation_cache
     from metaplastic.cli.showing import console, progress, say
+    from metaplastic.compilation import use_compilation_cache
     from metaplastic.demo import run_demo, shipped_rule
     from metaplastic.errors import DataError
     from metaplastic.evaluation.named_rule import named_rule

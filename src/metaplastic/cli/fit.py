@@ -71,7 +71,7 @@ def fit(
 
     from metaplastic.base_model import ACTIVATIONS
     from metaplastic.cli.matrices import check_numbers, check_seed, given_options, print_notes
-    from metaplastic.cli.runtime import use_compilation_cache
+    from metaplastic.compilation import use_compilation_cache
     from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticEncoder
     from metaplastic.encoder.estimator import FEW

@@ -119,7 +119,8 @@ def meta_train(
     """
     from metaplastic.cli.lead import Asked, lead
     from metaplastic.cli.mesh import joined, start_local_processes, take_part
-    from metaplastic.cli.runtime import one_thread_per_operation, use_compilation_cache
+    from metaplastic.cli.runtime import one_thread_per_operation
+    from metaplastic.compilation import use_compilation_cache
     from metaplastic.meta.config import parse_override
     from metaplastic.meta.engines import ENGINES, EngineOptions
     from metaplastic.meta.engines.cluster import Meeting

@@ -33,25 +33,6 @@ def one_thread_per_operation() -> None:
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
 
-def use_compilation_cache() -> None:
-    """Keep compiled programs on disk, so that a second run of the same shapes starts at once.
-
-    What the user set in JAX's own environment variables stands.
-    """
-    import jax
-    import platformdirs
-
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        folder = platformdirs.user_cache_path("metaplastic") / "compiled"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            return  # a read-only home costs time, nothing else
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-    if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
-
-
 def keep_interrupts() -> None:
     """Raise an interrupt again that came where Python drops exceptions.
 

@@ -48,8 +48,8 @@ def study(
     What is done is kept as it goes; an interrupted study goes on where it stopped.
     """
     from metaplastic.cli.evaluate import baseline_names
-    from metaplastic.cli.runtime import use_compilation_cache
     from metaplastic.cli.showing import progress, say
+    from metaplastic.compilation import use_compilation_cache
     from metaplastic.encoder.as_baseline import ClassifierBaseline
     from metaplastic.evaluation.named_rule import named_rule
     from metaplastic.evaluation.studies import Context, make_study

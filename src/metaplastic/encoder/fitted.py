@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from metaplastic import hub
 from metaplastic.base_model import Phi
+from metaplastic.compilation import use_compilation_cache
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.learning import Learned, learn
 from metaplastic.encoder.moments import Moments, column_moments
@@ -55,6 +56,7 @@ class Fitted(Parameters):
     def _begin(self, going_on: bool) -> int:
         """Set φ and the rule's state to start from; the seed that minibatches are drawn by."""
         refuse_after_fork()
+        use_compilation_cache()
         seed = int(check_random_state(self.random_state).randint(2**31))
         given = self._rule_given, self.rule
         same = given[0] is given[1] or (

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from metaplastic import inner_loop
 from metaplastic.base_model import Phi
+from metaplastic.compilation import quick_jit
 from metaplastic.errors import ConfigError
 from metaplastic.forks import refuse_after_fork
 from metaplastic.rules import Rule, RuleState
@@ -33,12 +34,12 @@ LAST = 2**31 - 1  # the largest t
 BLOCK = 25  # minibatches whose rows are drawn together
 
 
-@eqx.filter_jit
+@quick_jit
 def _begin(rule: Rule, seed: Array, sizes: tuple[int, ...], activation: str) -> tuple:
     return inner_loop.begin(rule, jax.random.key(seed), sizes, activation)
 
 
-@eqx.filter_jit
+@quick_jit
 def _step(
     rule: Rule,
     phi: Phi,
@@ -49,7 +50,7 @@ def _step(
     return inner_loop.step(rule, phi, state, x, t)
 
 
-@eqx.filter_jit
+@quick_jit
 def _rows(seed: Any, first: Any, batch_size: int, n_rows: Any) -> Int[Array, "block batch"]:
     key = minibatch_key(seed)
     return jax.vmap(lambda t: inner_loop.rows_of_step(key, t, batch_size, n_rows))(
