@@ -262,7 +262,7 @@ def full_gradient() -> Estimate:
 def test_an_estimator_gives_the_full_gradient_in_expectation(name: str) -> None:
     """Over an unroll of one stretch, where none is biased: the mean over estimates is within four
     of its standard errors of backpropagation's gradient, which draws nothing."""
-    found = [estimate(ESTIMATORS[name], key) for key in jax.random.split(jax.random.key(9), 1)]
+    found = [estimate(ESTIMATORS[name], key) for key in jax.random.split(jax.random.key(9), 2)]
     spread = np.std([flat(e.gradient) for e in found], axis=0)
     if np.any(spread > 0):
         keys = jax.random.split(jax.random.key(10), ESTIMATES)
