@@ -368,6 +368,7 @@ FAST: dict[str, dict[str, Any]] = {
     "spectral-own": {"features": 12},
     "self-training": {"rounds": 1},
     "random-forest": {"trees": 10},
+    "kmeans-patches": {"side": 3, "patches": 500},
 }
 
 
@@ -387,7 +388,7 @@ def fast(name: str) -> Baseline:
 def test_a_baseline_gives_one_reproducible_encoder_a_trial(name: str) -> None:
     baseline = fast(name)
     x, labels = digits().train[:ROWS], digits().train_labels[:ROWS]
-    data = Unlabelled(x.copy(), (16,), 8, "relu")
+    data = Unlabelled(x.copy(), (16,), 8, "relu", shape=digits().shape)
     rows = np.stack([np.arange(60), np.arange(60, 120)])
 
     def fit() -> list[Any]:
