@@ -19,9 +19,9 @@ from metaplastic.errors import ConfigError
 from metaplastic.rules import RuleState, make_rule
 from metaplastic.rules.lateral import standardise_units
 from metaplastic.rules.local import Local
-from metaplastic.rules.local.senses import SENSES, view_of
+from metaplastic.rules.local.senses import SENSES, Sense, view_of
 from metaplastic.rules.local.settings import NETWORK_PARTS
-from metaplastic.rules.local.terms import TERMS, Link
+from metaplastic.rules.local.terms import TERMS, Link, Term
 from metaplastic.rules.local.update_network import AXES, labels
 
 SIZES = (5, 4, 3)
@@ -182,3 +182,44 @@ def test_neighbours_see_their_own_kind() -> None:
 def test_wrong_parts_are_named(settings: dict, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         make_rule("local", jax.random.key(0), **SETTINGS, **settings)
+
+
+class Loudness(Sense):
+    """The size of an example's activity in the layer, the same for all of its units."""
+
+    name = "loudness"
+
+    def channels(self, settings) -> int:
+        return 1
+
+    def __call__(self, view) -> jax.Array:
+        size = jnp.sqrt(jnp.mean(view.x**2, axis=1, keepdims=True) + 1e-6)
+        return jnp.broadcast_to(size, view.x.shape)[None]
+
+
+class Shrink(Term):
+    """-w: a receptive field gives up what it has."""
+
+    name = "shrink"
+
+    def __call__(self, link) -> jax.Array:
+        return -link.w
+
+
+def test_parts_of_ones_own_are_on_where_they_are_asked_for_alone() -> None:
+    before = make_rule("local", jax.random.key(0), **SETTINGS)
+    SENSES.register("loudness", Loudness())
+    TERMS.register("shrink", Shrink())
+    try:
+        assert isinstance(before, Local)
+        assert make_rule("local", jax.random.key(0), **SETTINGS).settings == before.settings
+        own = make_rule("local", jax.random.key(0), **SETTINGS, extra=["loudness", "shrink"])
+        assert isinstance(own, Local)
+        assert own.w_features.shape[0] == before.w_features.shape[0] + 1
+        own = _drawn(own)
+        for part in ("loudness", "shrink"):
+            assert np.abs(_after(own) - _after(own.ablated(part))).max() > 1e-6
+    finally:
+        del SENSES["loudness"], TERMS["shrink"]
+    with pytest.raises(ConfigError, match=r"unknown part of the rule 'shrink'.*--import"):
+        make_rule("local", jax.random.key(0), **SETTINGS, extra=["shrink"])

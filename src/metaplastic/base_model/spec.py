@@ -23,7 +23,12 @@ from metaplastic.base_model.dense import Dense, pooled_shape
 from metaplastic.errors import ConfigError, config_error
 from metaplastic.registry import Registry
 
-LAYERS: Registry[type[Connection]] = Registry("layer kind", {"dense": Dense, "conv": Conv})
+LAYERS: Registry[type[Connection]] = Registry(
+    "layer kind",
+    {"dense": Dense, "conv": Conv},
+    group="layers",
+    base="metaplastic.base_model.connection:Connection",
+)
 
 
 def _connection(given: Any) -> Connection:

@@ -293,4 +293,6 @@ SENSES: Registry[Sense] = Registry(
             First(),
         )
     },
+    group="senses",
+    base="metaplastic.rules.local.senses:Sense",
 )

@@ -62,7 +62,12 @@ class LocalSettings(BaseModel):
     @model_validator(mode="after")
     def _known_parts(self) -> LocalSettings:
         named = [*SENSES, *TERMS]
-        free = [n for n in named if _part(n).optional and n not in BROUGHT]
+        free = [
+            n
+            for n in named
+            if n not in BROUGHT
+            and (_part(n).optional or n not in (*SENSES.built_in, *TERMS.built_in))
+        ]
         _check("extra", self.extra, named, free)
         mine = [name for name in named if self._is_on(name)]
         _check("without", self.without, [*named, *NETWORK_PARTS], [*mine, *NETWORK_PARTS])
@@ -92,7 +97,9 @@ class LocalSettings(BaseModel):
     def _is_on(self, name: str) -> bool:
         """Whether a part is there unless it is left out."""
         brought = name in BROUGHT and getattr(self, BROUGHT[name])
-        return brought or name in self.extra or not _part(name).optional
+        # parts of other packages are there where they are asked for, whatever they say themselves
+        usual = name in (*SENSES.built_in, *TERMS.built_in) and not _part(name).optional
+        return brought or usual or name in self.extra
 
     def dump(self) -> dict[str, Any]:
         """As JSON-able settings. What is off is left out: older rules keep their fingerprints."""
@@ -112,7 +119,8 @@ def _check(field: str, given: tuple[str, ...], known: list[str], allowed: list[s
     try:
         for name in given:
             if name not in known:
-                raise unknown_name("part of the rule", name, known)
+                own = " One of your own: --import its file."
+                raise unknown_name("part of the rule", name, known, own)
     except ConfigError as error:
         raise ValueError(f"{field}: {error}") from None
     if wrong := [name for name in given if name not in allowed]:

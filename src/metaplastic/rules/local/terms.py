@@ -160,6 +160,8 @@ TERMS: Registry[Term] = Registry(
             ScaledLowRank(),
         )
     },
+    group="terms",
+    base="metaplastic.rules.local.terms:Term",
 )
 
 
