@@ -74,7 +74,7 @@ class Phi(eqx.Module):
 
 
 class Activity(NamedTuple):
-    """Post- and pre-activations of every layer, (batch, *shape); x[0] and z[0] are the input."""
+    """Post- and pre-activations of every layer, (batch, ...); x[0] and z[0] are the input."""
 
     x: tuple[Float[Array, "batch *shape"], ...]
     z: tuple[Float[Array, "batch *shape"], ...]

@@ -65,7 +65,7 @@ def cosine_distance(
 def squared_error(
     y: Float[Array, "examples targets"], prediction: Float[Array, "examples targets"]
 ) -> Float[Array, ""]:
-    """Mean over examples of |y - prediction|²."""
+    """Mean over examples of `|y - prediction|²`."""
     return jnp.mean(jnp.sum(jnp.square(y - prediction), axis=-1))
 
 

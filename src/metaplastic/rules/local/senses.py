@@ -185,7 +185,7 @@ SHARPNESS_OF_NEIGHBOURS = 10.0  # of affinities, per mean squared distance of tw
 
 
 class WeightStatistics(Sense):
-    """Incoming weights: √n · mean |w| and √n · mean w; outgoing: √n · mean |w| and √n · rms w, n
+    """Incoming weights: `√n mean |w|` and `√n mean w`; outgoing: `√n mean |w|` and `√n rms w`, n
     being the fan-in of the layer that the weights belong to. Zeros where there are none."""
 
     name = "weights"

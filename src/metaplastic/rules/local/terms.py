@@ -25,7 +25,7 @@ from metaplastic.rules.local.step import PLACES
 class Link(NamedTuple):
     """A layer's weights, and what the units at their two ends say.
 
-    `pre` (C channels) is centred over cells. `x` is the activity below, (batch, *below);
+    `pre` (C channels) is centred over cells. `x` is the activity below, (batch, ...);
     `x_hat` the standardised activity above, `correlation` that of the units above.
     """
 
