@@ -25,6 +25,7 @@ from benchmarks.workloads import (
     lower,
     theta_arrays,
 )
+from metaplastic.base_model import perceptron
 from metaplastic.encoder import inner_loop
 
 AGREES = 0.9999  # least cosine
@@ -177,7 +178,7 @@ def _in_turns(contenders: dict[str, Run], seconds: float) -> dict[str, list[floa
 def apply_only(workload: Workload, rule: Any) -> float:
     """Inner steps per second of one task, as `PlasticEncoder.fit` takes them."""
     sizes = workload.architecture.sizes
-    phi, state = inner_loop.begin(rule, 0, sizes, workload.architecture.activation)
+    phi, state = inner_loop.begin(rule, 0, perceptron(sizes, workload.architecture.activation))
     x = np.random.default_rng(0).normal(size=(workload.batch, sizes[0])).astype(np.float32)
     steps = 20
 

@@ -15,6 +15,7 @@ from metaplastic.base_model import (
     Statistics,
     features,
     initialise,
+    perceptron,
     population_statistics,
 )
 from metaplastic.blocks import Blocks
@@ -60,7 +61,7 @@ def test_the_first_layers_alone_are_a_network_too() -> None:
     x, phi, scale = make("relu")
     first = fitted_network(phi, x, scale).first(2)
     assert first.sizes == SIZES[:3]
-    inner = dataclasses.replace(phi, weights=phi.weights[:2], biases=phi.biases[:2])
+    inner = dataclasses.replace(phi, layers=phi.layers[:2], spec=perceptron(SIZES[:3]))
     np.testing.assert_array_equal(first.features(x), fitted_network(inner, x, scale).features(x))
 
 

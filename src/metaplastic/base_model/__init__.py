@@ -7,7 +7,7 @@ from metaplastic.base_model.activations import ACTIVATIONS, get_activation
 from metaplastic.base_model.batch_norm import BN_EPSILON, Statistics
 from metaplastic.base_model.connection import Connection, Shape
 from metaplastic.base_model.conv import Conv
-from metaplastic.base_model.dense import Dense
+from metaplastic.base_model.dense import Dense, pooled_shape, regions
 from metaplastic.base_model.layer import Layer, fold, unit_norm
 from metaplastic.base_model.model import (
     Activity,
@@ -48,8 +48,10 @@ __all__ = [
     "layer_features",
     "parse_model",
     "perceptron",
+    "pooled_shape",
     "population_statistics",
     "read",
+    "regions",
     "residual_perceptron",
     "unit_norm",
 ]

@@ -47,7 +47,7 @@ def pool(x: Float[Array, "batch *shape"], grid: int) -> Float[Array, "batch *poo
     overlap by a row where they do not divide it. Vectors are returned as they are."""
     if x.ndim != 4:
         return x
-    rows, columns = (jnp.asarray(_regions(n, grid), x.dtype) for n in x.shape[1:3])
+    rows, columns = (jnp.asarray(regions(n, grid), x.dtype) for n in x.shape[1:3])
     return jnp.einsum("gh,bhwc,kw->bgkc", rows, x, columns)
 
 
@@ -58,8 +58,8 @@ def pooled_shape(shape: Shape, grid: int | None) -> Shape:
     return (min(grid, shape[0]), min(grid, shape[1]), shape[2])
 
 
-def _regions(length: int, grid: int) -> np.ndarray:
-    """Means over regions of a side, (grid, length)."""
+def regions(length: int, grid: int) -> np.ndarray:
+    """The matrix (grid, length) that takes means over regions of a side; at most `length` rows."""
     grid = min(grid, length)
     weights = np.zeros((grid, length))
     for i in range(grid):

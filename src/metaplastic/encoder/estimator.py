@@ -14,7 +14,6 @@ from sklearn.base import (
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from metaplastic.base_model import Phi
-from metaplastic.encoder import inner_loop
 from metaplastic.encoder.buffer import MEMORY_ROWS, Chunk
 from metaplastic.encoder.fitted import Fitted
 from metaplastic.encoder.fitting import fitted_network
@@ -33,10 +32,10 @@ FEW = 100  # rows below which `fit` warns
 class PlasticEncoder(Fitted):
     """Learn features from unlabelled rows with a meta-trained, neuron-local update rule.
 
-    The base model is a multi-layer perceptron with batch norm; `fit` changes its weights by
-    `max_iter` applications of the rule, each to one minibatch; `transform` gives the inputs and the
-    activities of all of its layers, or of the last alone. Inputs are standardised by the encoder
-    itself, so that columns may have different units.
+    The base model is a multi-layer perceptron with batch norm, or any other that `model` describes;
+    `fit` changes its weights by `max_iter` applications of the rule, each to one minibatch;
+    `transform` gives the inputs and the activities of all of its layers, or of the last alone.
+    Inputs are standardised by the encoder itself, so that columns may have different units.
 
     Parameters
     ----------
@@ -47,6 +46,11 @@ class PlasticEncoder(Fitted):
         Units of each hidden layer; () for none.
     n_components : int
         Units of the last layer.
+    model : ModelSpec, dict or None
+        A base model of another topology, with convolutions or residual connections, in place of
+        `hidden_layer_sizes`, `n_components` and `activation`: a `metaplastic.base_model.ModelSpec`,
+        or the same as JSON holds it. Rows of X are its inputs, flattened: for inputs
+        [height, width, channels] in the order row, column, channel. None: a perceptron.
     layers : "all", "last" or iterable of int
         What `transform` gives: "all" puts the standardised inputs and the activities of every layer
         side by side, each block centred and scaled so that all weigh alike and columns have unit
@@ -66,7 +70,7 @@ class PlasticEncoder(Fitted):
         says, or 200 for a rule without one.
     batch_size : int or None
         Rows of a minibatch, drawn evenly, with replacement; fewer where the data have more than
-        8,192 columns. None: those of the rule's card, or 256.
+        8,192 columns, or a map so many numbers. None: those of the rule's card, or 256.
     early_stopping : bool
         Keep the network that scored best on `eval_set`, and stop when `n_iter_no_change`
         evaluations in a row were no better.
@@ -121,9 +125,9 @@ class PlasticEncoder(Fitted):
         RuleFileError
             Where `rule` cannot be loaded.
         ConfigError
-            Where `early_stopping` has no `eval_set`, or `warm_start` another architecture, or the
-            rule gave numbers that are not finite, or this process was forked from one in which
-            JAX had been used.
+            Where `model` describes none or is for another number of columns, `early_stopping` has
+            no `eval_set`, or `warm_start` another architecture, or the rule gave numbers that are
+            not finite, or this process was forked from one in which JAX had been used.
         """
         del y
         if self.early_stopping and eval_set is None:
@@ -142,8 +146,8 @@ class PlasticEncoder(Fitted):
                 return fitted_network(phi, statistics_rows(X), scale)
 
             scale = self._input_scale(moments)
-            size = inner_loop.minibatch_size(self._batch_size(), X.shape[1])
-            batches = drawn(seed, self.n_iter_, X, scale, size, self._inner_steps())
+            size, steps = self._minibatch_rows(), self._inner_steps()
+            batches = drawn(seed, self.n_iter_, X, scale, size, steps)
             self._learn(batches, monitor, network)
             self.score_curve_ = monitor.curve
             self.network_ = network(self.phi_)
@@ -171,7 +175,7 @@ class PlasticEncoder(Fitted):
             rng = np.random.default_rng([self._begin(going_on), self.n_iter_])
             moments = self._moments_of(X, going_on)
             scale = self._input_scale(moments)
-            batch = inner_loop.minibatch_size(self._batch_size(), X.shape[1])
+            batch = self._minibatch_rows()
             chunk = Chunk(self._waiting if going_on else None, X, batch, rng)
             monitor = Monitor(None, 0, 1, bool(self.verbose))
             batches = (take_rows(rows, slice(None), scale) for rows in chunk.minibatches())
@@ -215,14 +219,16 @@ class PlasticEncoder(Fitted):
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """A name for each column of `transform`: "input_age" or "input_x0" for an input, "layer2_7"
-        for unit 7 of layer 2, the first unit and the first layer of weights being 0 and 1.
+        for unit 7 of layer 2, the first unit and the first layer of weights being 0 and 1, and
+        "layer1_r0c2_7" for channel 7 of a map in the region of row 0 and column 2 (the position,
+        where the model pools none).
 
         input_features: names of the inputs, where they have none of their own. Raises ValueError
         where these are other names than those fitted, or not as many.
         """
         check_is_fitted(self, "network_")
         inputs: Any = _check_feature_names_in(self, input_features)
-        names = column_names(self._layers_read(), self.network_.sizes, [str(n) for n in inputs])
+        names = column_names(self._layers_read(), self.network_.spec, [str(n) for n in inputs])
         return np.array(names, object)
 
     def save(self, path: str | PathLike[str]) -> None:

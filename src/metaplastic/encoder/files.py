@@ -23,7 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.base_model import Phi, Statistics, initialise
-from metaplastic.encoder.inner_loop import LAST, layer_sizes
+from metaplastic.encoder.inner_loop import LAST
+from metaplastic.encoder.model_parameter import layer_sizes, plain
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
 from metaplastic.encoder.parameters import BATCH_SIZE, INNER_STEPS, Horizon
@@ -128,17 +129,6 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
         "encoder": facts.model_dump_json(),
     }
     return arrays, metadata
-
-
-def plain(value: Any) -> Any:
-    """A parameter as JSON holds it: NumPy's scalars and arrays become Python's."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Integral):
-        return value if isinstance(value, bool) else int(value)
-    if isinstance(value, (str, float)) or value is None:
-        return value
-    return [plain(item) for item in value]
 
 
 def _trees(encoder: PlasticEncoder) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -16,6 +17,7 @@ from metaplastic.base_model import Phi
 from metaplastic.compilation import use_compilation_cache
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.learning import Learned, learn
+from metaplastic.encoder.model_parameter import base_model, plain
 from metaplastic.encoder.moments import Moments, column_moments
 from metaplastic.encoder.monitor import Monitor, ReadOut
 from metaplastic.encoder.network import Network
@@ -57,6 +59,7 @@ class Fitted(Parameters):
         """Set φ and the rule's state to start from; the seed that minibatches are drawn by."""
         refuse_after_fork()
         use_compilation_cache()
+        model = base_model(self, self.n_features_in_)
         seed = int(check_random_state(self.random_state).randint(2**31))
         given = self._rule_given, self.rule
         same = given[0] is given[1] or (
@@ -66,17 +69,14 @@ class Fitted(Parameters):
             rule = self.rule if isinstance(self.rule, Rule) else hub.load_rule(self.rule)
             self.rule_ = inner_loop.in_single_precision(rule)
             self._rule_given, self._horizon = self.rule, horizon_of(self.rule)
-        sizes = inner_loop.layer_sizes(
-            self.n_features_in_, self.hidden_layer_sizes, self.n_components
-        )
-        if going_on and (self.phi_.sizes, self.phi_.activation) != (sizes, self.activation):
+        if going_on and self.phi_.spec != model:
+            before, now = (json.dumps(plain(spec)) for spec in (self.phi_.spec, model))
             raise ConfigError(
-                f"the network fitted so far has sizes {self.phi_.sizes} and activation "
-                f"{self.phi_.activation!r}, not {sizes} and {self.activation!r}; "
+                f"the network fitted so far is {before}, not {now}; "
                 "to begin anew, call fit with warm_start=False"
             )
         if not going_on:
-            self.phi_, self.rule_state_ = inner_loop.begin(self.rule_, seed, sizes, self.activation)
+            self.phi_, self.rule_state_ = inner_loop.begin(self.rule_, seed, model)
             self.n_iter_ = 0
         return seed
 
@@ -85,6 +85,9 @@ class Fitted(Parameters):
 
     def _batch_size(self) -> int:
         return self._horizon.batch_size if self.batch_size is None else self.batch_size
+
+    def _minibatch_rows(self) -> int:
+        return inner_loop.minibatch_size(self._batch_size(), self.phi_.spec)
 
     def _monitor(self, eval_set: tuple[Any, Any] | None) -> Monitor:
         labelled = None

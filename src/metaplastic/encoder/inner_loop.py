@@ -8,8 +8,8 @@ fit of the same shapes, with whatever θ, compiles nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from numbers import Integral
+import math
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -20,9 +20,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from numpy.typing import NDArray
 
 from metaplastic import inner_loop
-from metaplastic.base_model import Phi
+from metaplastic.base_model import ModelSpec, Phi
 from metaplastic.compilation import quick_jit
-from metaplastic.errors import ConfigError
 from metaplastic.forks import refuse_after_fork
 from metaplastic.rules import Rule, RuleState
 
@@ -35,8 +34,8 @@ BLOCK = 25  # minibatches whose rows are drawn together
 
 
 @quick_jit
-def _begin(rule: Rule, seed: Array, sizes: tuple[int, ...], activation: str) -> tuple:
-    return inner_loop.begin(rule, jax.random.key(seed), sizes, activation)
+def _begin(rule: Rule, seed: Array, model: ModelSpec) -> tuple:
+    return inner_loop.begin(rule, jax.random.key(seed), model)
 
 
 @quick_jit
@@ -58,20 +57,12 @@ def _rows(seed: Any, first: Any, batch_size: int, n_rows: Any) -> Int[Array, "bl
     )
 
 
-def layer_sizes(n_inputs: int, hidden: int | Iterable[int], n_features: int) -> tuple[int, ...]:
-    """(N_0, ..., N_L). Raises `ConfigError` on a hidden layer that is not an integer from 1."""
-    given: tuple[Any, ...] = (hidden,) if isinstance(hidden, Integral) else tuple(hidden)  # pyright: ignore
-    if not all(isinstance(n, Integral) and int(n) >= 1 for n in given):
-        raise ConfigError(f"hidden_layer_sizes {given}: give integers of at least 1, or none")
-    return (n_inputs, *(int(n) for n in given), int(n_features))
-
-
-def begin(rule: Rule, seed: int, sizes: tuple[int, ...], activation: str) -> tuple[Phi, RuleState]:
-    """A random φ of these sizes and the rule's state at the start of an unroll, float32 whatever
+def begin(rule: Rule, seed: int, model: ModelSpec) -> tuple[Phi, RuleState]:
+    """A random φ of that model and the rule's state at the start of an unroll, float32 whatever
     `jax_enable_x64` says."""
     refuse_after_fork()
     with jax.enable_x64(False):
-        return _begin(rule, np.uint32(seed), sizes, str(activation))  # pyright: ignore
+        return _begin(rule, np.uint32(seed), model)  # pyright: ignore
 
 
 def inner_step(
@@ -122,9 +113,12 @@ def in_single_precision(rule: Rule) -> Rule:
     return jax.tree.map(narrow, rule)
 
 
-def minibatch_size(batch_size: int, n_inputs: int) -> int:
-    """Rows of a minibatch: `batch_size`, fewer where so many inputs would not fit in memory."""
-    return min(int(batch_size), max(SMALLEST_BATCH, MINIBATCH_NUMBERS // n_inputs))
+def minibatch_size(batch_size: int, model: ModelSpec) -> int:
+    """Rows of a minibatch: `batch_size`, fewer where so many inputs, or numbers of a map, would not
+    fit in memory."""
+    maps = [math.prod(shape) for shape in model.shapes[1:] if len(shape) == 3]
+    most = max(math.prod(model.inputs), *maps) if maps else math.prod(model.inputs)
+    return min(int(batch_size), max(SMALLEST_BATCH, MINIBATCH_NUMBERS // most))
 
 
 T = TypeVar("T")

@@ -7,23 +7,30 @@ chunks: memory beside the result is bounded, and a chunk stays in the cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import issparse
 
-from metaplastic.base_model import BN_EPSILON, Phi, Statistics
+from metaplastic.base_model import BN_EPSILON, ModelSpec, Phi, Statistics
 from metaplastic.blocks import Blocks
 from metaplastic.encoder.activations import in_place
 from metaplastic.encoder.float_range import Exponent, entered, exponent_of, reduced
+from metaplastic.encoder.linear_maps import (
+    added_later,
+    is_product,
+    linear,
+    read,
+    rows_at_once,
+)
 from metaplastic.encoder.moments import Matrix, take_rows
 from metaplastic.encoder.scale import InputScale, Numbers
 from metaplastic.encoder.threads import over_blocks
 from metaplastic.errors import ConfigError
-
-CHUNK = 1024  # rows that go through the layers at once
 
 
 class Affine(NamedTuple):
@@ -36,10 +43,10 @@ class Affine(NamedTuple):
 class Network:
     """What maps rows to features once φ no longer changes. Immutable.
 
-    weights: W^l, float32 (N_{l-1}, N_l); biases: b^l (N_l,); statistics: the mean and variance
-    that batch norm uses in each layer; scale: of the inputs; activity: mean and variance, over the
-    rows fitted, of the standardised inputs and of each layer's units, (N_0,), …, (N_L,), by which
-    several layers are read side by side; None for a network saved before they were kept.
+    weights: W^l, float32 (fan-in, N_l); biases: b^l (N_l,); statistics: the mean and variance
+    that batch norm uses in each layer; scale: of the inputs; spec: the base model's; activity: mean
+    and variance, over the rows fitted, of the standardised inputs and of each layer as it is read,
+    by which several layers are read side by side; None for a network saved before they were kept.
     """
 
     def __init__(
@@ -48,14 +55,14 @@ class Network:
         biases: Sequence[NDArray[np.float32]],
         statistics: Sequence[Statistics],
         scale: InputScale,
-        activation: str,
+        spec: ModelSpec,
         activity: Sequence[Statistics] | None = None,
     ) -> None:
         self.weights = tuple(weights)
         self.biases = tuple(biases)
         self.statistics = tuple(statistics)
         self.scale = scale
-        self.activation = activation
+        self.spec = spec
         self.activity = None if activity is None else tuple(activity)
         self._folded: dict[str, tuple[Affine, ...]] = {}
 
@@ -64,8 +71,19 @@ class Network:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """(N_0, ..., N_L)."""
-        return (self.weights[0].shape[0], *(w.shape[1] for w in self.weights))
+        """(N_0, ..., N_L): numbers that each layer is read as."""
+        return self.spec.widths
+
+    @property
+    def activation(self) -> str:
+        """The activation of every layer."""
+        return self.spec.activation
+
+    @property
+    def folds_scale(self) -> bool:
+        """Whether standardisation is part of the first product. It is not where the first layer
+        reads a map: zeros around one are those of standardised inputs."""
+        return is_product(self.spec.layers[0], self.spec.inputs)
 
     def merged(self, other: Network, weight: float) -> Network:
         """`other` with the statistics of a mixture: `weight` of its own, the rest of these."""
@@ -77,7 +95,7 @@ class Network:
             other.biases,
             merge_statistics(self.statistics, other.statistics, weight),
             other.scale,
-            other.activation,
+            other.spec,
             activity,
         )
 
@@ -88,7 +106,7 @@ class Network:
             self.biases[:layers],
             self.statistics[:layers],
             self.scale,
-            self.activation,
+            self.spec.model_copy(update={"layers": self.spec.layers[:layers]}),
             None if self.activity is None else self.activity[: layers + 1],
         )
 
@@ -126,7 +144,10 @@ class Network:
         return centre if centre.ndim else float(centre)
 
     def folded(self, dtype: DTypeLike = np.float32) -> tuple[Affine, ...]:
-        """One affine map per layer; x^L is act(… act((2^-k x − centre) @ A + c) …)."""
+        """One affine map per layer, its batch norm in it: a^l = linear(x^{l-1}, A^l) + c^l.
+
+        The first is of 2^-k x − centre where `folds_scale`, else of standardised inputs.
+        """
         key = np.dtype(dtype).str
         if key not in self._folded:
             self._folded[key] = tuple(
@@ -143,7 +164,7 @@ class Network:
 
     def _fold(self, layer: int, dtype: DTypeLike) -> Affine:
         matrix, offset = self.standardised_affine(layer)
-        if layer == 0:
+        if layer == 0 and self.folds_scale:
             scale = reduced(self.scale)
             left = np.asarray(scale.mean - self.centre)
             if self.scale.by_column:
@@ -166,10 +187,11 @@ class Network:
         dtype = feature_dtype(x.dtype)
         columns = None if layers is None else _Columns(layers, self.blocks(layers))
         count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
+        step = rows_at_once(self.spec)
         out = np.empty((count, self.sizes[-1] if columns is None else columns.width), dtype)
         over_blocks(
             lambda rows: self._through(x[rows], out[rows], columns),
-            [slice(start, start + CHUNK) for start in range(0, count, CHUNK)],
+            [slice(start, start + step) for start in range(0, count, step)],
         )
         if not np.isfinite(out).all():
             row = int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0])
@@ -185,23 +207,50 @@ class Network:
         return f"(mean {self.scale.mean:.3g}, standard deviation {self.scale.std:.3g})"
 
     def _through(self, chunk: Matrix, out: NDArray, columns: _Columns | None) -> None:
-        activate = in_place(self.activation)
-        layers = self.folded(out.dtype)
+        spec, shapes = self.spec, self.spec.shapes
+        inputs = cache(lambda: take_rows(chunk, slice(None), self.scale))
         if columns is not None:
-            columns.put(out, 0, lambda: take_rows(chunk, slice(None), self.scale))
-            layers = layers[: columns.deepest]
-        for layer, (matrix, offset) in enumerate(layers, start=1):
-            last = layer == len(layers) and columns is None
-            target = out if last else np.empty((len(out), matrix.shape[1]), out.dtype)
-            if layer == 1:
-                self._enter(chunk, matrix, target)
-            else:
-                np.matmul(chunk, matrix, out=target)  # pyright: ignore
-            target += offset
-            activate(target)
+            columns.put(out, 0, inputs)
+        depth = len(spec.layers) if columns is None else columns.deepest
+        xs: dict[int, NDArray] = {}
+        for number in range(1, depth + 1):
+            last = number == depth and columns is None
+            direct = last and (spec.pool is None or len(shapes[number]) == 1)
+            target = out if direct else np.empty((len(out), math.prod(shapes[number])), out.dtype)
+            x = target.reshape(len(out), *shapes[number])
+            self._layer(number, chunk, inputs, xs, x)
             if columns is not None:
-                columns.put(out, layer, lambda block=target: block)
-            chunk = target
+                columns.put(out, number, lambda x=x: read(x, spec.pool))
+            elif last and not direct:
+                out[...] = read(x, spec.pool)
+            xs = {n: xs[n] for n in added_later(spec, number) if n in xs} | {number: x}
+
+    def _layer(
+        self,
+        number: int,
+        chunk: Matrix,
+        inputs: Callable[[], NDArray],
+        xs: Mapping[int, NDArray],
+        out: NDArray,
+    ) -> None:
+        """Write x^l, l = `number`, of rows `chunk`; `xs` holds the activities that it reads, and
+        `inputs` gives the rows standardised."""
+
+        def x(layer: int) -> NDArray:
+            if layer > 0:
+                return xs[layer]
+            return inputs().reshape(-1, *self.spec.inputs).astype(out.dtype, copy=False)
+
+        connection = self.spec.layers[number - 1]
+        matrix, offset = self.folded(out.dtype)[number - 1]
+        if number == 1 and self.folds_scale:
+            self._enter(chunk, matrix, out)
+        else:
+            linear(connection, x(number - 1), matrix, out)
+        out += offset
+        in_place(self.activation)(out)
+        if connection.skip:
+            out += x(number - connection.skip)
 
     def _enter(self, chunk: Matrix, matrix: NDArray, target: NDArray) -> None:
         """The first product, of inputs as they were given."""
@@ -246,7 +295,7 @@ def network_of(
 ) -> Network:
     """φ as a network, with the statistics and the scale given."""
     weights, biases = on_host(phi.weights), on_host(phi.biases)
-    return Network(weights, biases, statistics, scale, phi.activation, activity)
+    return Network(weights, biases, statistics, scale, phi.spec, activity)
 
 
 def on_host(arrays: Iterable[Any]) -> list[NDArray[np.float32]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 from os import PathLike
 from typing import Any, ClassVar, NamedTuple
@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from metaplastic import hub
-from metaplastic.base_model import ACTIVATIONS
+from metaplastic.base_model import ACTIVATIONS, ModelSpec
 from metaplastic.encoder.scale import SCALES
 from metaplastic.rules import Rule
 
@@ -27,6 +27,7 @@ class Parameters(TransformerMixin, BaseEstimator):
         "rule": [str, PathLike, Rule],
         "hidden_layer_sizes": ["array-like", tuple, Interval(Integral, 1, None, closed="left")],
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "model": [ModelSpec, dict, None],
         "layers": [StrOptions({"all", "last"}), "array-like", tuple],
         "scale": [StrOptions(set(SCALES))],
         "activation": [StrOptions(set(ACTIVATIONS))],
@@ -46,6 +47,7 @@ class Parameters(TransformerMixin, BaseEstimator):
         hidden_layer_sizes: int | Iterable[int] = (128, 64),
         n_components: int = 32,
         *,
+        model: ModelSpec | Mapping[str, Any] | None = None,
         layers: str | Iterable[int] = "all",
         scale: str = "auto",
         activation: str = "relu",
@@ -61,6 +63,7 @@ class Parameters(TransformerMixin, BaseEstimator):
         self.rule = rule
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_components = n_components
+        self.model = model
         self.layers = layers
         self.scale = scale
         self.activation = activation

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from numbers import Integral
 
+import numpy as np
+
+from metaplastic.base_model import ModelSpec, pooled_shape
 from metaplastic.errors import ConfigError
 
 
@@ -31,13 +34,20 @@ def layers_read(given: str | Iterable[int], depth: int) -> tuple[int, ...] | Non
 
 
 def column_names(
-    layers: Sequence[int] | None, sizes: Sequence[int], inputs: Sequence[str]
+    layers: Sequence[int] | None, model: ModelSpec, inputs: Sequence[str]
 ) -> list[str]:
-    """A name for each feature: input_NAME for an input, layer2_7 for unit 7 of layer 2."""
+    """A name for each feature: input_NAME for an input, layer2_7 for unit 7 of layer 2, and
+    layer1_r0c2_7 for channel 7 of a map in the region, or at the position, of row 0, column 2."""
     names: list[str] = []
-    for layer in [len(sizes) - 1] if layers is None else layers:
+    for layer in [len(model.layers)] if layers is None else layers:
+        *region, units = pooled_shape(model.shapes[layer], model.pool)
         if layer == 0:
             names += [f"input_{name}" for name in inputs]
+        elif region:
+            names += [
+                f"layer{layer}_r{row}c{column}_{unit}"
+                for row, column, unit in np.ndindex(*region, units)
+            ]
         else:
-            names += [f"layer{layer}_{unit}" for unit in range(sizes[layer])]
+            names += [f"layer{layer}_{unit}" for unit in range(units)]
     return names
