@@ -106,9 +106,10 @@ def load_classifier(path: str | PathLike[str], kind: type[C]) -> C:
     """
     contents, where = files.read(path)
     files.version_of(contents, where, FORMAT, FORMAT_VERSION)
-    if contents.metadata.get("encoder_version") != str(files.FORMAT_VERSION):
+    if (given := contents.metadata.get("encoder_version")) not in ("2", "3"):
         raise ModelFileError(f"{where}: its encoder is of a version that is not read here")
-    encoder = files.unpack(contents, where, PlasticEncoder, files.FORMAT_VERSION)
+    version = int(given)
+    encoder = files.unpack(contents, where, PlasticEncoder, version)
     try:
         facts = _Facts.model_validate_json(contents.metadata.get("classifier", ""), strict=True)
         classifier = kind(readout=facts.readout, random_state=facts.random_state)
@@ -136,7 +137,7 @@ def load_classifier(path: str | PathLike[str], kind: type[C]) -> C:
         for name, width in widths.items()
     }
     if facts.encoder_given:
-        classifier.encoder = files.unpack(contents, where, PlasticEncoder, files.FORMAT_VERSION)
+        classifier.encoder = files.unpack(contents, where, PlasticEncoder, version)
     classifier.encoder_, classifier.classes_ = encoder, classes
     classifier.n_labelled_, classifier.n_features_in_ = facts.n_labelled, encoder.n_features_in_
     if facts.feature_names is not None:

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sklearn.utils.validation import check_is_fitted
 
-from metaplastic.base_model import Phi, Statistics, initialise
+from metaplastic.base_model import Phi, Statistics, initialise, perceptron
 from metaplastic.encoder.inner_loop import LAST
-from metaplastic.encoder.model_parameter import layer_sizes, plain
+from metaplastic.encoder.model_parameter import described, layer_sizes, plain
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
 from metaplastic.encoder.parameters import BATCH_SIZE, INNER_STEPS, Horizon
@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from metaplastic.encoder.estimator import PlasticEncoder
 
 FORMAT = "metaplastic-encoder"
-FORMAT_VERSION = 2  # version 1 had one scale for all inputs, and read the last layer alone
+# version 1 had one scale for all inputs, and read the last layer alone; version 2 knew perceptrons
+# alone, which are still written as it
+FORMAT_VERSION = 3
 SIZE_LIMIT = 16 * 2**30
 AGE = "state.age"
 
@@ -63,6 +65,7 @@ class _Facts(BaseModel):
     parameters: dict[str, Any]
     rule_given: str | None  # None: the rule was an object
     sizes: tuple[_Size, ...]
+    model: dict[str, Any] | None = None  # None: a perceptron of `sizes`
     scale: Literal["columns", "global"] | tuple[_Number, _Positive]  # numbers: version 1
     moments: _Count | tuple[_Count, _Number, _Spread]  # the count; three numbers: version 1
     n_seen: _Count
@@ -80,9 +83,9 @@ class _Facts(BaseModel):
 def save_encoder(encoder: PlasticEncoder, path: str | PathLike[str]) -> None:
     """Write a fitted encoder, all or nothing.
 
-    A `random_state` that is not an integer is kept as None. Rows that wait in `partial_fit` for
-    their minibatch are left out, with a warning. Raises scikit-learn's NotFittedError, and
-    `ModelFileError` where the file cannot be written.
+    A `random_state` that is not an integer is kept as None, a `model` as its table. Rows that wait
+    in `partial_fit` for their minibatch are left out, with a warning. Raises scikit-learn's
+    NotFittedError, and `ModelFileError` where the file cannot be written.
     """
     container.write(Path(fspath(path)), *pack(encoder), ModelFileError)
 
@@ -99,13 +102,18 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
     parameters = encoder.get_params(deep=False)
     rule = parameters.pop("rule")
     seed = parameters.pop("random_state")
-    parameters["random_state"] = seed if isinstance(seed, Integral) else None
     network, moments = encoder.network_, encoder._moments
+    is_perceptron = network.spec == perceptron(network.sizes, str(encoder.activation))
+    newer = encoder.model is not None or not is_perceptron
+    if not newer:
+        del parameters["model"]  # versions that do not know it can read the file
+    parameters["random_state"] = seed if isinstance(seed, Integral) else None
     names = getattr(encoder, "feature_names_in_", None)
     facts = _Facts(
         parameters={name: plain(value) for name, value in parameters.items()},
         rule_given=None if isinstance(rule, Rule) else str(fspath(rule)),
         sizes=network.sizes,
+        model=None if is_perceptron else plain(network.spec),
         scale=encoder.scale_,  # pyright: ignore[reportArgumentType]
         moments=moments.count,
         n_seen=encoder._n_seen,
@@ -124,9 +132,9 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
     arrays[AGE] = np.asarray(min(encoder.n_iter_, LAST), np.int32)
     metadata = {
         "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
+        "format_version": "3" if newer else "2",
         **rule_metadata(encoder.rule_),
-        "encoder": facts.model_dump_json(),
+        "encoder": facts.model_dump_json(exclude={"model"} if is_perceptron else None),
     }
     return arrays, metadata
 
@@ -192,10 +200,10 @@ def unpack(contents: container.Contents, where: str, kind: type[E], version: int
             "mean": [*phi.biases],
             "variance": [*phi.biases],
         }
-        inputs = jax.ShapeDtypeStruct(facts.sizes[:1], np.float32)
+        read = [jax.ShapeDtypeStruct((width,), np.float32) for width in facts.sizes]
         has_activity = any(name.startswith("activity.") for name in contents.arrays)
         for part in Statistics._fields:
-            skeletons[f"activity.{part}"] = [inputs, *phi.biases] if has_activity else []
+            skeletons[f"activity.{part}"] = read if has_activity else []
     arrays = dict(contents.arrays)
     # written for versions in which rules counted the inner steps; `n_iter` says them too
     age = {name: arrays.pop(name) for name in [AGE] if name in arrays}
@@ -247,13 +255,16 @@ def _unfitted(kind: type[E], facts: _Facts, arrays: Arrays, version: int) -> tup
     encoder._validate_params()
     layer_sizes(1, encoder.hidden_layer_sizes, encoder.n_components)
     layers_read(encoder.layers, len(facts.sizes) - 1)
+    if encoder.model is not None:
+        described(encoder.model)
+    spec = perceptron(facts.sizes, encoder.activation)
+    if facts.model is not None:
+        spec = described(facts.model)
+        if spec.widths != facts.sizes:
+            raise ModelFileError(f"sizes {facts.sizes} are not those of its model, {spec.widths}")
     backward = any(name.startswith("phi.backward.") for name in arrays)
     with jax.enable_x64(False):
-        phi = eqx.filter_eval_shape(
-            lambda: initialise(
-                jax.random.key(0), facts.sizes, encoder.activation, backward=backward
-            )
-        )
+        phi = eqx.filter_eval_shape(lambda: initialise(jax.random.key(0), spec, backward=backward))
     return encoder, phi
 
 

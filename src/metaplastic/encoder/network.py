@@ -28,6 +28,7 @@ from metaplastic.encoder.linear_maps import (
     rows_at_once,
 )
 from metaplastic.encoder.moments import Matrix, take_rows
+from metaplastic.encoder.reading import Columns
 from metaplastic.encoder.scale import InputScale, Numbers
 from metaplastic.encoder.threads import over_blocks
 from metaplastic.errors import ConfigError
@@ -185,7 +186,7 @@ class Network:
         ConfigError as `blocks`.
         """
         dtype = feature_dtype(x.dtype)
-        columns = None if layers is None else _Columns(layers, self.blocks(layers))
+        columns = None if layers is None else Columns(layers, self.blocks(layers))
         count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
         step = rows_at_once(self.spec)
         out = np.empty((count, self.sizes[-1] if columns is None else columns.width), dtype)
@@ -206,7 +207,7 @@ class Network:
             return "(columns standardised)"
         return f"(mean {self.scale.mean:.3g}, standard deviation {self.scale.std:.3g})"
 
-    def _through(self, chunk: Matrix, out: NDArray, columns: _Columns | None) -> None:
+    def _through(self, chunk: Matrix, out: NDArray, columns: Columns | None) -> None:
         spec, shapes = self.spec, self.spec.shapes
         inputs = cache(lambda: take_rows(chunk, slice(None), self.scale))
         if columns is not None:
@@ -259,26 +260,6 @@ class Network:
             target[...] = chunk @ matrix
         else:
             np.matmul(chunk, matrix, out=target)  # pyright: ignore
-
-
-class _Columns:
-    """Which columns of the features each layer's block has."""
-
-    def __init__(self, layers: Sequence[int], blocks: Blocks) -> None:
-        ends = np.cumsum(blocks.widths)
-        self.width, self.deepest = int(ends[-1]), max(layers)
-        self._of = [
-            (layer, slice(int(end) - len(centre), int(end)), centre, gain)
-            for layer, end, centre, gain in zip(
-                layers, ends, blocks.centres, blocks.gains, strict=True
-            )
-        ]
-
-    def put(self, out: NDArray, layer: int, block: Callable[[], NDArray]) -> None:
-        """Write a layer's block, centred and scaled, where it is read."""
-        for chosen, columns, centre, gain in self._of:
-            if chosen == layer:
-                out[:, columns] = (block() - centre.astype(out.dtype)) * out.dtype.type(gain)
 
 
 def feature_dtype(given: DTypeLike) -> np.dtype[Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metaplastic.base_model import ModelSpec, pooled_shape
+from metaplastic.blocks import Blocks
 from metaplastic.errors import ConfigError
 
 
@@ -51,3 +53,23 @@ def column_names(
         else:
             names += [f"layer{layer}_{unit}" for unit in range(units)]
     return names
+
+
+class Columns:
+    """Which columns of the features each layer's block has; the layers' numbers, and blocks."""
+
+    def __init__(self, layers: Sequence[int], blocks: Blocks) -> None:
+        ends = np.cumsum(blocks.widths)
+        self.width, self.deepest = int(ends[-1]), max(layers)
+        self._of = [
+            (layer, slice(int(end) - len(centre), int(end)), centre, gain)
+            for layer, end, centre, gain in zip(
+                layers, ends, blocks.centres, blocks.gains, strict=True
+            )
+        ]
+
+    def put(self, out: NDArray, layer: int, block: Callable[[], NDArray]) -> None:
+        """Write a layer's block, centred and scaled, where it is read."""
+        for chosen, columns, centre, gain in self._of:
+            if chosen == layer:
+                out[:, columns] = (block() - centre.astype(out.dtype)) * out.dtype.type(gain)
