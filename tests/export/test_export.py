@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 from tests.encoder.conftest import HEBBIAN
+from tests.encoder.test_base_models import SPECS
 
 from metaplastic import PlasticEncoder
 from metaplastic.base_model import ACTIVATIONS
@@ -99,6 +100,53 @@ def test_layers_and_columns_of_any_scale(layers: object, scale: str, tmp_path) -
         (got,) = session.run(["features"], {"X": rows})
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=2e-3)
         assert session.get_outputs()[0].shape[1] == expected.shape[1]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+@pytest.mark.parametrize("layers", ["all", "last", [0], [1, 0]])
+@pytest.mark.parametrize("name", SPECS)
+def test_every_topology(name: str, layers: object, digits) -> None:
+    torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
+    runtime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    x = digits[0][:200]
+    model = {"model": SPECS[name], "max_iter": 0, "random_state": 0}
+    encoder = PlasticEncoder(HEBBIAN, layers=layers, **model).fit(x)
+    expected = encoder.transform(x)
+    session = runtime.InferenceSession(
+        to_onnx(encoder).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    module = to_torch(encoder)
+    for rows, wanted in ((x, expected), (x[:1], expected[:1])):
+        (got,) = session.run(["features"], {"X": rows})
+        np.testing.assert_allclose(got, wanted, atol=1e-4)
+        with torch.no_grad():
+            for version in (module, torch.jit.script(module)):
+                got = version(torch.from_numpy(rows)).numpy()
+                np.testing.assert_allclose(got, wanted, atol=1e-4)
+    assert session.get_outputs()[0].shape[1] == expected.shape[1]
+    if layers != [0]:  # standardised inputs alone have no weights
+        module.train()(torch.from_numpy(x)).sum().backward()
+        assert all(p.grad is not None for p in module.parameters())
+
+
+@pytest.mark.parametrize("offset", [0.0, 3e4])
+def test_maps_of_columns_in_units_of_their_own(offset: float, digits) -> None:
+    torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
+    runtime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    x = (digits[0] * np.logspace(0, 3, 64) + offset).astype(np.float32)
+    model = {"model": SPECS["pooled maps"], "max_iter": 0, "random_state": 0}
+    encoder = PlasticEncoder(HEBBIAN, scale="columns", **model).fit(x)
+    expected = encoder.transform(x)
+    session = runtime.InferenceSession(
+        to_onnx(encoder).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (got,) = session.run(["features"], {"X": x})
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+    with torch.no_grad():
+        got = to_torch(encoder)(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(("package", "export"), [("onnx", to_onnx), ("torch", to_torch)])

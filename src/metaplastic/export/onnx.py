@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -18,39 +18,32 @@ from metaplastic import files
 from metaplastic._version import __version__
 from metaplastic.encoder import PlasticEncoder
 from metaplastic.encoder.reading import layers_read
-from metaplastic.errors import ConfigError, MissingExtraError, ModelFileError
+from metaplastic.errors import MissingExtraError, ModelFileError
 from metaplastic.export.standardisation import Columns, Standardisation
 
 if TYPE_CHECKING:
     import onnx
 
 OPSET = 20  # the first with Gelu
-_SIMPLE = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "sin": "Sin"}
 
 
 def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) -> onnx.ModelProto:
     """The forward pass of a fitted encoder; written to `path` as well where one is given.
 
-    Raises MissingExtraError without the package onnx, scikit-learn's NotFittedError,
-    ConfigError for an activation that has no ONNX form here, ModelFileError where the file cannot
+    Raises MissingExtraError without the package onnx, scikit-learn's NotFittedError, ConfigError for
+    an activation or a kind of layer that has no ONNX form here, ModelFileError where the file cannot
     be written.
     """
     try:
-        from onnx import TensorProto, checker, helper, numpy_helper
+        from onnx import TensorProto, checker, helper
     except ImportError:
         raise MissingExtraError("onnx", "onnx", "export to ONNX") from None
+    from metaplastic.export.onnx_graph import Graph
+
     check_is_fitted(encoder, "network_")
     network = encoder.network_
-    nodes: list[Any] = []
-    constants: list[Any] = []
-
-    def constant(name: str, value: Any, dtype: Any = np.float32) -> str:
-        constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
-        return name
-
-    def node(operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
-        return output
+    graph = Graph()
+    node, constant = graph.node, graph.constant
 
     scale = Standardisation.of(network)
     kind, dtype = (
@@ -68,17 +61,27 @@ def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) ->
     bounds = [constant("least", -scale.limit), constant("greatest", scale.limit)]
     blocks = [x := node("Clip", [x, *bounds], "x0")]
 
-    layers = layers_read(encoder.layers, len(network.weights))
+    spec = network.spec
+    layers = layers_read(encoder.layers, len(spec.layers))
     columns = None if layers is None else Columns.of(network, layers)
-    depth = len(network.weights) if columns is None else columns.deepest
-    for index in range(1, depth + 1):
-        matrix, offset = network.standardised_affine(index - 1)
-        operands = [constant(f"A{index}", matrix), constant(f"c{index}", offset)]
-        z = node("Gemm", [x, *operands], f"z{index}")
-        x = "features" if columns is None and index == depth else f"x{index}"
-        _activate(node, constant, network.activation, z, x)
+    depth = len(spec.layers) if columns is None else columns.deepest
+    if len(spec.inputs) == 3 and depth:
+        x = graph.as_map(x, spec.inputs, "map0")
+    xs = [x]
+    for index, (below, connection) in enumerate(spec.wired[:depth], start=1):
+        affine = network.standardised_affine(index - 1)
+        z = graph.linear(connection, below, xs[-1], affine, f"z{index}")
+        x = graph.activate(spec.activation, z, f"x{index}")
+        if connection.skip:
+            x = node("Add", [x, xs[index - connection.skip]], f"sum{index}")
+        xs.append(x)
+        shape = spec.shapes[index]
+        if len(shape) == 3 and (columns is not None or index == depth):
+            x = graph.read(x, shape, spec.pool, f"read{index}")
         blocks.append(x)
-    if columns is not None:
+    if columns is None:
+        node("Identity", [blocks[-1]], "features")
+    else:
         x = node("Concat", blocks, "all_layers", axis=1)
         x = node("Gather", [x, constant("index", columns.chosen, np.int64)], "read", axis=1)
         x = node("Sub", [x, constant("block_centre", columns.centre)], "read_centred")
@@ -86,15 +89,15 @@ def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) ->
 
     rows, n_in = "rows", network.sizes[0]
     n_out = network.sizes[-1] if columns is None else len(columns.chosen)
-    graph = helper.make_graph(
-        nodes,
+    made = helper.make_graph(
+        graph.nodes,
         "PlasticEncoder",
         [helper.make_tensor_value_info("X", kind, [rows, n_in])],
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, [rows, n_out])],
-        constants,
+        graph.constants,
     )
     model = helper.make_model(
-        graph,
+        made,
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=9,
         producer_name="metaplastic",
@@ -104,20 +107,3 @@ def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) ->
     if path is not None:
         files.write(Path(fspath(path)), model.SerializeToString(), ModelFileError)
     return model
-
-
-def _activate(node: Any, constant: Any, activation: str, z: str, x: str) -> None:
-    """The nodes that turn pre-activation `z` into post-activation `x`."""
-    if activation in _SIMPLE:
-        node(_SIMPLE[activation], [z], x)
-    elif activation == "leaky_relu":
-        node("LeakyRelu", [z], x, alpha=0.1)
-    elif activation == "gelu":
-        node("Gelu", [z], x, approximate="tanh")
-    elif activation == "swish":
-        node("Mul", [z, node("Sigmoid", [z], f"{x}_gate")], x)
-    elif activation == "step":
-        fires = node("Greater", [z, constant(f"{x}_zero", 0.0)], f"{x}_fires")
-        node("Cast", [fires], x, to=1)  # 1 is float32
-    else:
-        raise ConfigError(f"activation {activation!r} has no ONNX form in this version")

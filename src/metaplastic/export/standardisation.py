@@ -67,3 +67,10 @@ class Columns(NamedTuple):
             np.concatenate(gains),
             max(layers),
         )
+
+    @classmethod
+    def last(cls, network: Network) -> Columns:
+        """Those of the last layer alone, as they are."""
+        width, before = network.sizes[-1], sum(network.sizes[:-1])
+        chosen = np.arange(before, before + width)
+        return cls(chosen, np.zeros(width), np.ones(width), len(network.sizes) - 1)

@@ -45,25 +45,69 @@ class Standardise(nn.Module):
 
 
 class SideBySide(nn.Module):
-    """Several layers read side by side, each centred and scaled."""
+    """Several layers read side by side, each centred and scaled.
+
+    `skips`: for each layer, how many layers below the one lies whose activity it adds; 0 for none.
+    `readers` make a matrix of a layer's activity.
+    """
 
     index: torch.Tensor
     centre: torch.Tensor
     gain: torch.Tensor
 
-    def __init__(self, layers: Any, columns: Columns) -> None:
+    def __init__(self, layers: Any, skips: list[int], readers: Any, columns: Columns) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
+        self.readers = nn.ModuleList(readers)
+        self.skips = skips
         self.register_buffer("index", torch.tensor(columns.chosen))
         self.register_buffer("centre", torch.tensor(columns.centre, dtype=torch.float32))
         self.register_buffer("gain", torch.tensor(columns.gain, dtype=torch.float32))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        xs: list[torch.Tensor] = []
         blocks: list[torch.Tensor] = []
-        for layer in self.layers:
+        for i, (layer, reader) in enumerate(zip(self.layers, self.readers)):  # noqa: B905
             x = layer(x)
-            blocks.append(x)
+            if self.skips[i] > 0:
+                x = x + xs[i - self.skips[i]]
+            xs.append(x)
+            blocks.append(reader(x))
         return (torch.cat(blocks, dim=1)[:, self.index] - self.centre) * self.gain
+
+
+class AsMap(nn.Module):
+    """Flat rows as maps (rows, channels, height, width)."""
+
+    def __init__(self, shape: list[int]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        height, width, channels = self.shape
+        return x.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+
+
+class Flat(nn.Module):
+    """Maps as flat rows, in the order row, column, channel."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class Regions(nn.Module):
+    """Means of maps over the regions of a grid."""
+
+    rows: torch.Tensor
+    columns: torch.Tensor
+
+    def __init__(self, rows: Any, columns: Any) -> None:
+        super().__init__()
+        self.register_buffer("rows", torch.tensor(rows, dtype=torch.float32))
+        self.register_buffer("columns", torch.tensor(columns, dtype=torch.float32))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.rows @ x @ self.columns
 
 
 class Sin(nn.Module):
