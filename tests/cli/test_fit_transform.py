@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import jax
@@ -82,6 +85,60 @@ def test_no_mistake_of_an_option_blames_the_data(folder: Path, monkeypatch, caps
         error = capsys.readouterr().err
         assert "x.npy" not in error
         assert value in error
+
+
+MODEL = """
+inputs = [8, 8, 1]
+pool = 2
+[[layers]]
+kind = "conv"
+units = 3
+stride = 2
+"""
+
+
+def test_a_base_model_from_a_file(folder: Path, monkeypatch, capsys) -> None:
+    Path("model.toml").write_text(MODEL)
+    table = tomllib.loads(MODEL)
+    Path("model.json").write_text(json.dumps(table))
+    options = ("--rule", "rule.safetensors", "--max-iter", "2")
+    for name in ("model.toml", "model.json"):
+        arguments = ("fit", "x.npy", "--out", f"{name}.safetensors", "--model", name, *options)
+        assert run(monkeypatch, *arguments) == 0
+        assert "64 inputs, 76 features" in capsys.readouterr().out
+    loaded = PlasticEncoder.load("model.json.safetensors")
+    assert loaded.model == table
+    x = np.load("x.npy")
+    expected = PlasticEncoder.load("model.toml.safetensors").transform(x)
+    np.testing.assert_array_equal(loaded.transform(x), expected)
+    arguments = ("transform", "model.json.safetensors", "x.npy", "--out", "f.csv")
+    assert run(monkeypatch, *arguments) == 0
+    assert Path("f.csv").read_text().splitlines()[0].endswith("layer1_r1c1_1,layer1_r1c1_2")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        (MODEL, ("--components", "3", "--hidden", "4"), "leave out --hidden, --components"),
+        (MODEL, ("--activation", "tanh"), "leave out --activation"),
+        (MODEL.replace("8, 8", "9, 9"), (), "9 x 9 x 1 are 81 numbers a row; X has 64"),
+        (MODEL.replace("conv", "konv"), (), "model.toml: .*konv"),
+        (MODEL.replace("inputs", "input"), (), "model.toml: .*inputs"),
+        ("[", (), "model.toml"),
+        (None, (), "model.toml"),
+    ],
+)
+def test_a_wrong_base_model_is_one_line(
+    text: str | None, options: tuple[str, ...], words: str, folder: Path, monkeypatch, capsys
+) -> None:
+    if text is not None:
+        Path("model.toml").write_text(text)
+    arguments = ("fit", "x.npy", "--out", "m.safetensors", "--model", "model.toml", *options)
+    assert run(monkeypatch, *arguments, "--rule", "rule.safetensors", "-q") == 2
+    error = capsys.readouterr().err.strip()
+    assert re.search(words, error)
+    assert "\n" not in error
+    assert not Path("m.safetensors").exists()
 
 
 def test_columns_are_known_by_name(folder: Path, monkeypatch, capsys) -> None:

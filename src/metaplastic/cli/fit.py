@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,8 @@ from metaplastic.cli.matrices import (
     IndexOption,
     SplitOption,
 )
+
+HIDDEN, COMPONENTS, ACTIVATION = "128,64", 32, "relu"
 
 
 def fit(
@@ -32,8 +34,15 @@ def fit(
     ] = "default",
     hidden: Annotated[
         str, typer.Option(help="Units of each hidden layer, comma-separated; empty for none.")
-    ] = "128,64",
-    components: Annotated[int, typer.Option(min=1, help="Units of the last layer.")] = 32,
+    ] = HIDDEN,
+    components: Annotated[int, typer.Option(min=1, help="Units of the last layer.")] = COMPONENTS,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="A base model of another topology, with convolutions or residual connections, as "
+            ".toml or .json; in place of --hidden, --components and --activation."
+        ),
+    ] = None,
     scale: Annotated[
         str,
         typer.Option(
@@ -41,7 +50,7 @@ def fit(
             "(columns), or as their spreads say (auto)."
         ),
     ] = "auto",
-    activation: Annotated[str, typer.Option(help="Of every layer.")] = "relu",
+    activation: Annotated[str, typer.Option(help="Of every layer.")] = ACTIVATION,
     max_iter: Annotated[
         int | None,
         typer.Option(min=0, help="Inner steps, one minibatch each; left out: as the rule's card."),
@@ -91,11 +100,19 @@ def fit(
         layers = (0,)
     if any(n < 1 for n in layers):
         raise ConfigError(f"--hidden {hidden!r}: give integers of at least 1, as in 128,64")
+    given = {"--hidden": hidden != HIDDEN, "--components": components != COMPONENTS}
+    given["--activation"] = activation != ACTIVATION
+    if model is not None and any(given.values()):
+        raise ConfigError(
+            "--model describes the layers and their activation; leave out "
+            + ", ".join(option for option, changed in given.items() if changed)
+        )
     use_compilation_cache()
     encoder = PlasticEncoder(
         rule=rule,
         hidden_layer_sizes=layers,
         n_components=components,
+        model=None if model is None else _read_model(model),
         scale=scale,
         activation=activation,
         max_iter=max_iter,
@@ -130,3 +147,18 @@ def fit(
     if not quiet:
         features = len(encoder.get_feature_names_out())
         typer.echo(f"{out}: {encoder.n_features_in_} inputs, {features} features")
+
+
+def _read_model(path: Path) -> dict[str, Any]:
+    """The table of a base model, as the file holds it. Raises `ConfigError`."""
+    from metaplastic import files
+    from metaplastic.base_model import parse_model
+    from metaplastic.errors import ConfigError
+
+    read = files.read_json if path.suffix.lower() == ".json" else files.read_toml
+    table = read(path, ConfigError)
+    try:
+        parse_model(table)
+    except ConfigError as problem:
+        raise ConfigError(f"{path}: {problem}") from None
+    return table

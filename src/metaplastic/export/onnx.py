@@ -30,9 +30,9 @@ OPSET = 20  # the first with Gelu
 def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) -> onnx.ModelProto:
     """The forward pass of a fitted encoder; written to `path` as well where one is given.
 
-    Raises MissingExtraError without the package onnx, scikit-learn's NotFittedError, ConfigError for
-    an activation or a kind of layer that has no ONNX form here, ModelFileError where the file cannot
-    be written.
+    Raises MissingExtraError without the package onnx, scikit-learn's NotFittedError, ConfigError
+    for an activation or a kind of layer that has no ONNX form here, ModelFileError where the file
+    cannot be written.
     """
     try:
         from onnx import TensorProto, checker, helper
