@@ -24,10 +24,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.base_model import Phi, Statistics, initialise, perceptron
 from metaplastic.encoder.inner_loop import LAST
-from metaplastic.encoder.model_parameter import described, layer_sizes, plain
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
-from metaplastic.encoder.parameters import BATCH_SIZE, INNER_STEPS, Horizon
+from metaplastic.encoder.parameters import (
+    BATCH_SIZE,
+    INNER_STEPS,
+    Horizon,
+    described,
+    layer_sizes,
+    plain,
+)
 from metaplastic.encoder.reading import layers_read
 from metaplastic.encoder.scale import LIMIT, InputScale
 from metaplastic.errors import ModelFileError, RuleFileError

@@ -17,7 +17,6 @@ from metaplastic.base_model import Phi
 from metaplastic.compilation import use_compilation_cache
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.learning import Learned, learn
-from metaplastic.encoder.model_parameter import base_model, plain
 from metaplastic.encoder.moments import Moments, column_moments
 from metaplastic.encoder.monitor import Monitor, ReadOut
 from metaplastic.encoder.network import Network
@@ -26,7 +25,9 @@ from metaplastic.encoder.parameters import (
     INNER_STEPS,
     Horizon,
     Parameters,
+    base_model,
     horizon_of,
+    plain,
 )
 from metaplastic.encoder.reading import layers_read
 from metaplastic.encoder.scale import InputScale, decide, scale_of
