@@ -66,6 +66,10 @@ class Network:
         self.spec = spec
         self.activity = None if activity is None else tuple(activity)
         self._folded: dict[str, tuple[Affine, ...]] = {}
+        # what each transform asks of the spec
+        self._shapes, self._widths = spec.shapes, spec.widths
+        self._rows_at_once = rows_at_once(spec)
+        self._added_later = [added_later(spec, n) for n in range(len(spec.layers) + 1)]
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_folded": {}}
@@ -73,7 +77,7 @@ class Network:
     @property
     def sizes(self) -> tuple[int, ...]:
         """(N_0, ..., N_L): numbers that each layer is read as."""
-        return self.spec.widths
+        return self._widths
 
     @property
     def activation(self) -> str:
@@ -188,7 +192,7 @@ class Network:
         dtype = feature_dtype(x.dtype)
         columns = None if layers is None else Columns(layers, self.blocks(layers))
         count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
-        step = rows_at_once(self.spec)
+        step = self._rows_at_once
         out = np.empty((count, self.sizes[-1] if columns is None else columns.width), dtype)
         over_blocks(
             lambda rows: self._through(x[rows], out[rows], columns),
@@ -208,23 +212,28 @@ class Network:
         return f"(mean {self.scale.mean:.3g}, standard deviation {self.scale.std:.3g})"
 
     def _through(self, chunk: Matrix, out: NDArray, columns: Columns | None) -> None:
-        spec, shapes = self.spec, self.spec.shapes
-        inputs = cache(lambda: take_rows(chunk, slice(None), self.scale))
+        grid, shapes = self.spec.pool, self._shapes
+
+        def inputs() -> NDArray:
+            return take_rows(chunk, slice(None), self.scale)
+
+        if not self.folds_scale or 0 in self._added_later[0]:
+            inputs = cache(inputs)  # asked for again by layers
         if columns is not None:
             columns.put(out, 0, inputs)
-        depth = len(spec.layers) if columns is None else columns.deepest
+        depth = len(self.weights) if columns is None else columns.deepest
         xs: dict[int, NDArray] = {}
         for number in range(1, depth + 1):
             last = number == depth and columns is None
-            direct = last and (spec.pool is None or len(shapes[number]) == 1)
+            direct = last and (grid is None or len(shapes[number]) == 1)
             target = out if direct else np.empty((len(out), math.prod(shapes[number])), out.dtype)
             x = target.reshape(len(out), *shapes[number])
             self._layer(number, chunk, inputs, xs, x)
             if columns is not None:
-                columns.put(out, number, lambda x=x: read(x, spec.pool))
+                columns.put(out, number, lambda x=x: read(x, grid))
             elif last and not direct:
-                out[...] = read(x, spec.pool)
-            xs = {n: xs[n] for n in added_later(spec, number) if n in xs} | {number: x}
+                out[...] = read(x, grid)
+            xs = {n: xs[n] for n in self._added_later[number] if n in xs} | {number: x}
 
     def _layer(
         self,
