@@ -6,6 +6,7 @@ import dataclasses
 import pickle
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -18,6 +19,7 @@ from metaplastic.base_model import (
     Conv,
     Dense,
     ModelSpec,
+    Statistics,
     features,
     initialise,
     layer_features,
@@ -87,7 +89,7 @@ def encoder(**changes: object) -> PlasticEncoder:
 
 def drawn(spec: ModelSpec):
     phi = initialise(jax.random.key(0), spec)
-    biases = [b + 0.1 * np.arange(len(b), dtype=np.float32) for b in phi.biases]
+    biases = [b + 0.1 * jnp.arange(len(b), dtype=jnp.float32) for b in phi.biases]
     return phi.replaced(biases=biases)
 
 
@@ -97,15 +99,15 @@ def test_features_are_those_of_the_base_model(spec: ModelSpec, scale: str, digit
     x, phi = digits[0], drawn(spec)
     moments = column_moments(x)
     fitted_scale = scale_of(moments if scale == "columns" else moments.pooled())
-    standard = take_rows(x, slice(None), fitted_scale)
+    standard = jnp.asarray(take_rows(x, slice(None), fitted_scale))
     statistics = population_statistics(phi, standard)
     network = fitted_network(phi, x, fitted_scale)
     for ours, theirs in zip(network.statistics, statistics, strict=True):
         np.testing.assert_allclose(ours.mean, theirs.mean, atol=1e-4)
         np.testing.assert_allclose(ours.variance, theirs.variance, rtol=1e-3, atol=1e-6)
-    kept = network.statistics
-    some, standard = x[:300], standard[:300]
-    expected = np.asarray(features(phi, standard, kept))
+    kept = [Statistics(*map(jnp.asarray, s)) for s in network.statistics]
+    some = x[:300]
+    expected = np.asarray(features(phi, standard[:300], kept))
     got = network.features(some)
     assert got.dtype == np.float32
     assert got.shape == (300, spec.widths[-1])
@@ -113,13 +115,11 @@ def test_features_are_those_of_the_base_model(spec: ModelSpec, scale: str, digit
     np.testing.assert_allclose(network.features(some.astype(np.float64)), expected, atol=1e-5)
     np.testing.assert_allclose(network.features(csr_matrix(some)), expected, atol=1e-5)
     # each layer's block is that of the layer, centred and scaled by the rows fitted
-    layers = [*map(np.asarray, layer_features(phi, standard, kept))]
+    layers = [*map(np.asarray, layer_features(phi, standard[:300], kept))]
     every = tuple(range(len(layers)))
     blocks = Blocks.of(*zip(*network.activity, strict=True))
     np.testing.assert_allclose(network.features(some, every), blocks.apply(layers), atol=1e-4)
-    measured = [
-        *map(np.asarray, layer_features(phi, take_rows(x, slice(None), fitted_scale), kept))
-    ]
+    measured = [*map(np.asarray, layer_features(phi, standard, kept))]
     for ours, layer in zip(network.activity[1:], measured[1:], strict=True):
         np.testing.assert_allclose(ours.mean, layer.mean(axis=0), atol=1e-4)
         np.testing.assert_allclose(ours.variance, layer.var(axis=0), rtol=1e-3, atol=1e-6)
@@ -302,7 +302,9 @@ def test_the_linear_maps_are_those_of_the_base_model_in_both_precisions() -> Non
     ]:
         x = rng.normal(size=(4, *below))
         w = rng.normal(size=(connection.fan_in(below), connection.units))
-        expected = np.asarray(connection.linear(x.astype(np.float32), w.astype(np.float32)))
+        expected = np.asarray(
+            connection.linear(jnp.asarray(x, jnp.float32), jnp.asarray(w, jnp.float32))
+        )
         for dtype in (np.float32, np.float64):
             out = np.full((4, *connection.above(below)), np.nan, dtype)
             linear_maps.linear(connection, x.astype(dtype), w.astype(dtype), out)

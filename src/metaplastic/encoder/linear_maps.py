@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ def linear(connection: Connection, x: Floats, w: Floats, out: Floats) -> None:
     """
     form = _FORMS.get(connection.kind)
     if form is None:
-        out[...] = np.asarray(connection.linear(x, w))  # pyright: ignore[reportArgumentType]
+        out[...] = np.asarray(connection.linear(jnp.asarray(x), jnp.asarray(w)))
     else:
         form(connection, x, w, out)
 
