@@ -8,6 +8,7 @@ units) of one number per unit, example and position.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -18,11 +19,14 @@ from metaplastic.base_model.connection import Connection, Shape
 
 
 class Layer(eqx.Module):
-    """W^l, b^l and, where the rule sends its errors back through weights of their own, V^l."""
+    """W^l, b^l and, where the rule sends its errors back through weights of their own, V^l.
 
-    weight: Float[Array, "fan_in units"]
-    bias: Float[Array, " units"]
-    backward: Float[Array, "fan_in units"] | None
+    They are JAX's arrays, or NumPy's where φ was brought to the host.
+    """
+
+    weight: Float[Any, "fan_in units"]
+    bias: Float[Any, " units"]
+    backward: Float[Any, "fan_in units"] | None
     connection: Connection = eqx.field(static=True)
     below: Shape = eqx.field(static=True)
 

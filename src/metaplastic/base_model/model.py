@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -32,17 +32,17 @@ class Phi(eqx.Module):
     spec: ModelSpec = eqx.field(static=True)
 
     @property
-    def weights(self) -> tuple[Float[Array, "fan_in units"], ...]:
-        """W^1 to W^L."""
+    def weights(self) -> tuple[Float[Any, "fan_in units"], ...]:
+        """W^1 to W^L; NumPy's arrays where φ was brought to the host."""
         return tuple(layer.weight for layer in self.layers)
 
     @property
-    def biases(self) -> tuple[Float[Array, " units"], ...]:
+    def biases(self) -> tuple[Float[Any, " units"], ...]:
         """b^1 to b^L."""
         return tuple(layer.bias for layer in self.layers)
 
     @property
-    def backward(self) -> tuple[Float[Array, "fan_in units"], ...]:
+    def backward(self) -> tuple[Float[Any, "fan_in units"], ...]:
         """V^1 to V^L; empty where errors go back through W^T."""
         return tuple(layer.backward for layer in self.layers if layer.backward is not None)
 
@@ -58,9 +58,9 @@ class Phi(eqx.Module):
 
     def replaced(
         self,
-        weights: Sequence[Array] | None = None,
-        biases: Sequence[Array] | None = None,
-        backward: Sequence[Array] | None = None,
+        weights: Sequence[Any] | None = None,
+        biases: Sequence[Any] | None = None,
+        backward: Sequence[Any] | None = None,
     ) -> Phi:
         """φ with other weights, biases or backward weights, layer by layer."""
         given = {"weight": weights, "bias": biases, "backward": backward or None}
