@@ -36,12 +36,6 @@ def test_a_block_that_does_not_vary_is_zero_and_so_is_its_gradient() -> None:
     assert float(jnp.abs(jax.grad(total)(still)).max()) < 1e-6
 
 
-def test_blocks_of_channels_are_flattened() -> None:
-    """As of a convolution's activity, (examples, height, width, channels)."""
-    image = X[:, :6].reshape(40, 1, 2, 3)
-    np.testing.assert_array_equal(side_by_side([image, X]), side_by_side([X, X]))
-
-
 def test_a_pool_read_whole_keeps_its_order() -> None:
     pool = Pool(X.reshape(4, 10, 6), jnp.zeros((4, 10, 2)), 3)
     read = read_pool(PHI, pool, "inputs-and-all")

@@ -24,9 +24,9 @@ class Layer(eqx.Module):
     They are JAX's arrays, or NumPy's where φ was brought to the host.
     """
 
-    weight: Float[Any, "fan_in units"]
-    bias: Float[Any, " units"]
-    backward: Float[Any, "fan_in units"] | None
+    weight: Float[Any, "*tasks fan_in units"]
+    bias: Float[Any, "*tasks units"]
+    backward: Float[Any, "*tasks fan_in units"] | None
     connection: Connection = eqx.field(static=True)
     below: Shape = eqx.field(static=True)
 

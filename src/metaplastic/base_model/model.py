@@ -32,17 +32,17 @@ class Phi(eqx.Module):
     spec: ModelSpec = eqx.field(static=True)
 
     @property
-    def weights(self) -> tuple[Float[Any, "fan_in units"], ...]:
+    def weights(self) -> tuple[Float[Any, "*_tasks _fan_in _units"], ...]:
         """W^1 to W^L; NumPy's arrays where φ was brought to the host."""
         return tuple(layer.weight for layer in self.layers)
 
     @property
-    def biases(self) -> tuple[Float[Any, " units"], ...]:
+    def biases(self) -> tuple[Float[Any, "*_tasks _units"], ...]:
         """b^1 to b^L."""
         return tuple(layer.bias for layer in self.layers)
 
     @property
-    def backward(self) -> tuple[Float[Any, "fan_in units"], ...]:
+    def backward(self) -> tuple[Float[Any, "*_tasks _fan_in _units"], ...]:
         """V^1 to V^L; empty where errors go back through W^T."""
         return tuple(layer.backward for layer in self.layers if layer.backward is not None)
 
@@ -131,7 +131,7 @@ def layer_features(
     phi: Phi,
     x: Float[Array, "batch inputs"],
     statistics: Sequence[Statistics] | None = None,
-) -> tuple[Float[Array, "batch width"], ...]:
+) -> tuple[Float[Array, "batch _width"], ...]:
     """The inputs and x^1 to x^L, a matrix each. Batch norm as in `features`."""
     _, *above = _run(phi, x, statistics)[0].x
     return (x, *(read(phi, of_layer) for of_layer in above))

@@ -19,14 +19,15 @@ from metaplastic.tasks import Architecture, Source, TaskConfig, sample_task
 
 
 class Pool(eqx.Module):
-    """Examples of one task (or of many, with a leading axis), resident on the device.
+    """Examples of one task, resident on the device: of every class, or those of a labelled batch;
+    of many tasks with a leading axis.
 
     Of every class the last `apart` are for the meta-objective alone; where that is 0, inner loop
     and meta-objective draw from all.
     """
 
-    inputs: Float[Array, "*tasks classes examples inputs"]
-    targets: Float[Array, "*tasks classes examples targets"]
+    inputs: Float[Array, "*classes examples inputs"]
+    targets: Float[Array, "*classes examples targets"]
     apart: int = eqx.field(static=True, default=0)
 
 

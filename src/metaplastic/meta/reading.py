@@ -26,7 +26,7 @@ from metaplastic.objectives import Layers, Objective
 _LEAST = 1e-6  # sum of variances: a block that does not vary becomes zeros, and so its gradient
 
 
-def side_by_side(blocks: Sequence[Float[Array, "batch width"]]) -> Float[Array, "batch columns"]:
+def side_by_side(blocks: Sequence[Float[Array, "batch _"]]) -> Float[Array, "batch _"]:
     """The blocks' columns after one another, centred and scaled by their own statistics: every
     block has the same mean square norm, and the mean variance of all columns is one."""
     level = (sum(block.shape[1] for block in blocks) / len(blocks)) ** 0.5

@@ -3,8 +3,8 @@
 Nothing is differentiated: unrolls run forwards alone, so that memory does not grow with their
 length, a chaotic loss is smoothed by Gaussian noise of standard deviation σ, and the objective and
 the rule need no derivative. The price is variance, which grows with the number of meta-parameters:
-each estimate has about `|θ| / pairs` times the squared norm of the gradient, and what is clipped and
-dropped by `optimizer.clip_task` and `optimizer.norm_limit` is a norm that consists of it.
+each estimate has about `|θ| / pairs` times the squared norm of the gradient, and what is clipped
+and dropped by `optimizer.clip_task` and `optimizer.norm_limit` is a norm that consists of it.
 """
 
 from __future__ import annotations
