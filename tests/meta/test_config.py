@@ -42,7 +42,10 @@ def test_later_settings_lie_on_earlier_ones(tmp_path: Path) -> None:
         ("rule.name=locla", "Did you mean 'local'"),
         ("objective=x", "unknown meta-objective"),
         ("objective.name=x", "unknown meta-objective"),
-        ("objective.settings.penalti=1", r"settings of meta-objective 'ridge': penalti: there is no such"),
+        (
+            "objective.settings.penalti=1",
+            r"settings of meta-objective 'ridge': penalti: there is no such",
+        ),
         ("objective.settings.penalty=-1", r"penalty: .*greater than 0"),
         ("objective.settings.layers=first", "'last', 'all' or 'inputs-and-all'"),
         ("tasks.n_classes=[5,3]", r"n_classes \(5, 3\): need 2 <= fewest"),

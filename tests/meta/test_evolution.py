@@ -28,6 +28,7 @@ from metaplastic.meta.estimators.evolution import ParticleSettings
 from metaplastic.meta.group import GroupState, Pool
 from metaplastic.meta.plan import Plan, make_plan
 from metaplastic.meta.unroll import UnrollConfig
+from metaplastic.objectives import Objective
 from metaplastic.rules import Rule, RuleState
 
 from .conftest import hebbian_config
@@ -62,9 +63,16 @@ class Drift(Rule):
         return jax.tree.map(lambda a: moved(a) if a.ndim == 1 else a, phi), state
 
 
-def distance(fit: Any, fit_targets: Any, test: Any, test_targets: Any) -> Any:
+class Distance(Objective):
     """Batch norm makes a mean feature its bias, as long as no unit is off."""
-    return (jnp.mean(fit) - TARGET) ** 2
+
+    def __call__(
+        self, fit: Any, fit_targets: Any, test: Any, test_targets: Any, n_classes: Any = None
+    ) -> Any:
+        return (jnp.mean(fit) - TARGET) ** 2
+
+
+distance = Distance()
 
 
 def true_gradient(theta: Any, first: int, last: int) -> np.ndarray:

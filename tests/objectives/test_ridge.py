@@ -46,7 +46,7 @@ def test_loss_agrees_with_a_loop() -> None:
 
 
 def test_perfect_features_cost_nothing_and_noise_costs_one() -> None:
-    _, y = _batches(60, 2)
+    y = jnp.asarray(_batches(60, 2)[1])
     objective = make_objective("ridge", penalty=1e-4)
     assert float(objective(y[0], y[0], y[1], y[1])) == pytest.approx(0.0, abs=1e-4)
     noise = jax.random.normal(jax.random.key(0), (2, 60, 4))
@@ -54,7 +54,7 @@ def test_perfect_features_cost_nothing_and_noise_costs_one() -> None:
 
 
 def test_gradient_is_finite_where_features_are_constant() -> None:
-    _, y = _batches(20, 4)
+    y = jnp.asarray(_batches(20, 4)[1])
     gradient = jax.grad(lambda u: make_objective("ridge")(u, y[0], u, y[1]))(jnp.ones((20, 4)))
     assert bool(jnp.isfinite(gradient).all())
 

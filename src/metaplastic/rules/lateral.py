@@ -32,7 +32,7 @@ class Correlation(NamedTuple):
     """Correlations or covariances C of the units of a group, (groups, size, size) for every run of
     groups of one size; between units of different groups they count as zero."""
 
-    blocks: tuple[Float[Array, "groups size size"], ...]
+    blocks: tuple[Float[Array, "_groups _size _size"], ...]
 
     def after(self, rows: Float[Array, "rows units"]) -> Float[Array, "rows units"]:
         """`rows @ C`."""
@@ -108,7 +108,7 @@ def _blocks(f: Callable[[Array], Array], x: Float[Array, "batch units"]) -> Corr
 def _by_group(
     f: Callable[[Array, Array], Array],
     values: Float[Array, "... units"],
-    blocks: tuple[Float[Array, "groups size size"], ...],
+    blocks: tuple[Float[Array, "_groups _size _size"], ...],
 ) -> Float[Array, "... units"]:
     """`f` of every group's values and its block, the groups side by side again."""
     results = []
