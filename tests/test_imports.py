@@ -126,3 +126,15 @@ def test_a_configuration_is_checked_without_its_engines() -> None:
     engines = {name for name in found if name.startswith("metaplastic.meta.engines.")}
     assert engines == set()
     assert not found & {"ray", "matplotlib", "sklearn"}
+
+
+def test_no_module_hides_a_name_of_its_package() -> None:
+    """A module takes the place of what its package calls by the same name, once it is imported."""
+    for init in sorted(Path(metaplastic.__file__).parent.rglob("__init__.py")):
+        names = {
+            node.name
+            for node in ast.parse(init.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        }
+        modules = {path.stem for path in init.parent.glob("*.py")}
+        assert not names & modules, init

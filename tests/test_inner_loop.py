@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from sklearn.utils import check_random_state
 
 from metaplastic import PlasticEncoder, inner_loop
+from metaplastic.base_model import Phi, initialise
 from metaplastic.encoder.inner_loop import drawn_rows, minibatch_key
 from metaplastic.evaluation.inner_loop import read_all_layers, run_inner_loop
 from metaplastic.rules import Rule, RuleState, make_rule
@@ -117,7 +118,7 @@ def test_rows_of_statistics_are_the_same_for_every_kind_of_matrix(inputs) -> Non
 
 
 class _Clock(Rule):
-    """Writes the t it is given into φ, digit by digit."""
+    """Writes the t it is given into φ's one bias, digit by digit."""
 
     name = "clock"
 
@@ -130,15 +131,18 @@ class _Clock(Rule):
         return {}
 
     def update(self, phi: Any, state: RuleState, x: Any, t: Any) -> Any:
-        return phi * 10.0 + t, state
+        return phi.replaced(biases=[phi.biases[0] * 10.0 + t]), state
 
 
 def test_the_loop_counts_from_nought_and_goes_on_where_it_was() -> None:
-    rule: Any = _Clock()
-    x = jnp.zeros((1, 1))
-    run: Any = inner_loop.run
-    whole, state = run(rule, jnp.zeros(()), RuleState(), lambda t: x, 0, 5)
-    assert float(whole) == 1234.0
+    rule = _Clock()
+    phi, x = initialise(jax.random.key(0), (1, 1)), jnp.zeros((1, 1))
+
+    def run(phi: Phi, first: int, last: int) -> tuple[Phi, RuleState]:
+        ends = jnp.array(first), jnp.array(last)
+        return inner_loop.run(rule, phi, RuleState(), lambda _: x, *ends)
+
+    whole, state = run(phi, 0, 5)
+    assert float(whole.biases[0][0]) == 1234.0
     assert jax.tree.leaves(state) == []
-    part, state = run(rule, jnp.zeros(()), RuleState(), lambda t: x, 0, 2)
-    assert float(run(rule, part, state, lambda t: x, 2, 5)[0]) == 1234.0
+    assert float(run(run(phi, 0, 2)[0], 2, 5)[0].biases[0][0]) == 1234.0

@@ -35,7 +35,7 @@ from metaplastic.evaluation.problem import Problem, load_problem
 from metaplastic.evaluation.results import read_json
 from metaplastic.evaluation.studies import STUDIES, Context, Study, make_study
 from metaplastic.evaluation.trials import make_trials
-from metaplastic.figures import draw, tables
+from metaplastic.figures import draw, html_tables
 from metaplastic.figures.report import write_report
 from metaplastic.hub import RuleCard, load_card, load_rule, save_rule
 from metaplastic.meta.engines import ENGINES, Engine
@@ -481,7 +481,7 @@ def test_a_studys_figure_needs_its_file_alone_and_names_its_axes(name: str, resu
     content = read_json(results / f"{name}.json")
     figure = draw(content)
     figure.canvas.draw()
-    assert isinstance(tables(content), str)
+    assert isinstance(html_tables(content), str)
     for axes in figure.get_axes():
         if not axes.axison or len(axes.get_xticks()) == 0:
             continue  # a picture
@@ -518,7 +518,7 @@ def test_a_study_is_one_file_and_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     content = make_study("coin", Context(named_rule("hebbian"), tmp_path), seeds=2).run()
     axes = draw(content).get_axes()[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["tails", "rule"]
-    assert "0.750 ± 0.010" in tables(content)
+    assert "0.750 ± 0.010" in html_tables(content)
     path, found = write_report(tmp_path, tmp_path / "report.html")
     assert found == ["coin"]
     assert "0.250 ± 0.010" in path.read_text()

@@ -14,7 +14,7 @@ from metaplastic.evaluation.standings import standings
 from metaplastic.evaluation.studies import Context, make_study
 from metaplastic.evaluation.studies.domain_sets import SEARCHED_ON, known_sets
 from metaplastic.figures import draw
-from metaplastic.figures.tables import tables
+from metaplastic.figures.domains import tables
 
 RIVALS = ("raw", "pca", "random-forest")
 CHOSEN = {

@@ -111,7 +111,7 @@ def test_workers_carry_an_estimators_state_from_one_gradient_to_the_next(plan: P
     """As the engine of one process does, with the worker's own seed and tasks."""
     pes = {"estimator": {"name": "pes", "settings": {"pairs": 2}}}
     config = parse_config({**TINY, "rule": RULE, **pes})
-    plan = Plan(config, plan.sources, plan.architectures)
+    plan = Plan(config, plan.sources, plan.architectures, plan.tasks)
     theta, _ = eqx.partition(_rule(), eqx.is_array)
     worker = Worker(plan, 1, None, {})
     stream = plan.stream(0, incarnation=1)

@@ -28,7 +28,7 @@ def draw(content: dict[str, Any]) -> Figure:
         return module.draw(content)
 
 
-def tables(content: dict[str, Any]) -> str:
+def html_tables(content: dict[str, Any]) -> str:
     """The tables of a study's results as HTML; empty for one whose figure says it all."""
     make = getattr(_module(content), "tables", None)
     return "" if make is None else make(content)

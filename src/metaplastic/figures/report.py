@@ -12,7 +12,7 @@ from typing import Any
 from metaplastic import files
 from metaplastic.errors import DataError
 from metaplastic.evaluation.studies import STUDIES
-from metaplastic.figures import draw, tables
+from metaplastic.figures import draw, html_tables
 
 STYLE = """
 :root { color-scheme: light; }
@@ -90,7 +90,7 @@ def _section(name: str, content: dict[str, Any]) -> str:
         f'<h2 id="{name}">{escape(content["title"])}</h2>'
         f"<p>Rule: <b>{escape(str(rule['label']))}</b>.{caution}</p>{notes}"
         f'<img alt="{escape(content["title"])}" src="{_embedded(content)}">'
-        f'<div class="wide">{tables(content)}</div>'
+        f'<div class="wide">{html_tables(content)}</div>'
         f"<details><summary>settings, seeds, versions</summary><pre>"
         f"{escape(json.dumps(details, indent=1))}</pre></details>"
     )
