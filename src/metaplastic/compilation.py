@@ -55,7 +55,8 @@ def quick_jit(function: F) -> F:
 def _jitted(function: Callable[..., Any]) -> Callable[..., Any]:
     import equinox as eqx
 
-    return eqx.filter_jit(function, **({"compiler_options": _QUICK} if _has_quick() else {}))
+    options: Any = {"compiler_options": _QUICK} if _has_quick() else {}
+    return eqx.filter_jit(function, **options)
 
 
 @functools.cache
