@@ -1,8 +1,7 @@
 """A choice from a registry with settings of its own, as configurations hold it."""
 
-from __future__ import annotations
-
-from typing import Any, ClassVar
+# annotations are not strings here: older pydantic would look them up where a subclass is defined
+from typing import Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
@@ -38,7 +37,7 @@ class Choice(BaseModel):
         return {"name": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
-    def _check(self) -> Choice:
+    def _check(self) -> Self:
         try:
             settings = self.registry.get(self.name).Settings(**self.settings)
         except ConfigError as error:
