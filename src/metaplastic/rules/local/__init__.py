@@ -134,9 +134,8 @@ class Local(Rule):
         above: tuple[View, Readout] | None = None
         for number in range(top, -1, -1):
             view = view_of(phi, activity, number, errors.get(number), t)
-            if number == top:
-                view = view._replace(error=self._top_error(view))
-            readout = self._read(view)
+            view, senses = self._sense(view)
+            readout = self._read(view, senses)
             if above is not None and (number == 0 or self.config.learns == "all"):
                 layers[number] = self._turned(layers[number], view, readout, *above, rates.weights)
             if number > 0:
@@ -145,25 +144,26 @@ class Local(Rule):
             above = view, readout
         return dataclasses.replace(phi, layers=tuple(layers)), state
 
-    def _read(self, view: View) -> Readout:
-        """What the neurons of a layer say of what they sense."""
+    def _sense(self, view: View) -> tuple[View, dict[str, Array]]:
+        """What the neurons of a layer sense, by name, in the order of θ's rows. In the top layer
+        the error is a linear map of the other senses of single examples; the view then holds it."""
         own = [s for s in self.config.senses if s.of_inputs or not view.is_input]
-        examples = [sense for sense in own if sense.per_example]
-        features = jnp.concatenate([sense(view) for sense in examples])
-        context = [sense(view) for sense in own if not sense.per_example]
+        seen = {sense.name: sense(view) for sense in own if sense.name != "error"}
+        if view.is_top and self.config.has("error"):
+            examples = [seen[s.name] for s in own if s.per_example and s.name != "error"]
+            view = view._replace(error=apply(self.w_top, jnp.concatenate(examples)))
+        return view, {s.name: seen[s.name] if s.name in seen else s(view) for s in own}
+
+    def _read(self, view: View, senses: dict[str, Array]) -> Readout:
+        """What the neurons of a layer say of what they sense."""
+        examples = [s.name for s in self.config.senses if s.per_example and s.name in senses]
+        context = [senses[name] for name in senses if name not in examples]
         return apply_network(
             self,
-            features,
+            jnp.concatenate([senses[name] for name in examples]),
             jnp.concatenate(context) if context else jnp.zeros((0, view.x.shape[-1])),
-            [sense.name for sense in examples],
+            examples,
         )
-
-    def _top_error(self, view: View) -> Float[Array, "K cells units"] | None:
-        """The first error signal: a linear map of what the top layer's neurons sense."""
-        if not self.config.has("error"):
-            return None
-        senses = [s for s in self.config.senses if s.per_example and s.name != "error"]
-        return apply(self.w_top, jnp.concatenate([sense(view) for sense in senses]))
 
     def _turned(
         self, layer: Layer, view: View, readout: Readout, above: View, said: Readout, rate: Array
