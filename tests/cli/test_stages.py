@@ -131,7 +131,7 @@ def test_a_signal_in_the_last_meta_step_of_a_stage_ends_there(
         os.kill(os.getpid(), signal.SIGTERM)
         return stage.last
 
-    monkeypatch.setattr("metaplastic.meta.leading.run_stage", run)
+    monkeypatch.setattr("metaplastic.meta.orchestration.run_stage", run)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         result = CliRunner().invoke(

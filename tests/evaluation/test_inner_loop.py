@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metaplastic.base_model import features, initialise, population_statistics
+from metaplastic.base_model import features, initialise, perceptron, population_statistics
+from metaplastic.errors import ConfigError
 from metaplastic.evaluation import inner_loop
 from metaplastic.evaluation.inner_loop import read_all_layers, run_inner_loop
 from metaplastic.evaluation.trials import make_trials
@@ -121,3 +122,11 @@ def test_every_layer_is_read_beside_the_inputs_on_one_footing():
         np.testing.assert_allclose(found[:, start : start + width], expected, atol=1e-5)
         start += width
     np.testing.assert_allclose(network(inputs[:7]), network.layers(inputs[:7])[-1], rtol=1e-5)
+
+
+def test_a_model_of_other_inputs_is_refused(inputs):
+    rule = make_rule("hebbian", jax.random.key(0))
+    trials = make_trials([0], inputs.shape[1])
+    model = perceptron((inputs.shape[1] + 1, 4))
+    with pytest.raises(ConfigError, match="inputs; rows have"):
+        next(run_inner_loop(rule, inputs, trials, (0,), model=model))

@@ -33,7 +33,7 @@ def lead(out: Path, stages: list[Stage], asked: Asked, *, resume: bool) -> int:
     """Meta-train stage after stage; the exit status."""
     from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.runtime import StopSignals, command_line
-    from metaplastic.meta.leading import How, run_stages
+    from metaplastic.meta.orchestration import RunOptions, run_stages
 
     console, signals = ConsoleReporter(), []
 
@@ -41,7 +41,7 @@ def lead(out: Path, stages: list[Stage], asked: Asked, *, resume: bool) -> int:
         signals.append(StopSignals(console.warning))
         return signals[0]
 
-    how = How(
+    how = RunOptions(
         reporter=_with_events if asked.tensorboard else lambda _: ConsoleReporter(),
         say=console.message,
         watch=watch,

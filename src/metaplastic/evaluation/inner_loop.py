@@ -24,6 +24,7 @@ from metaplastic.base_model import (
     population_statistics,
 )
 from metaplastic.blocks import Blocks
+from metaplastic.errors import ConfigError
 from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
 from metaplastic.inner_loop import statistics_rows
@@ -184,9 +185,14 @@ def run_inner_loop(
 
     Yields (inner steps taken, the fitted networks, their trials) at each of the rising `steps`,
     chunk of trials by chunk. `rule` is a traced argument: rules of one shape share one program.
+    Raises `ConfigError` where `model` reads another number of inputs.
     """
     if model is None:
         model = perceptron((inputs.shape[1], *hidden, n_features), activation)
+    if model.widths[0] != inputs.shape[1]:
+        raise ConfigError(
+            f"the base model {model} reads {model.widths[0]} inputs; rows have {inputs.shape[1]}"
+        )
     chunk = seeds_at_once(model, batch_size, len(trials))
     pool = jnp.asarray(inputs)
     reference = jnp.asarray(statistics_rows(inputs))

@@ -10,13 +10,13 @@ from metaplastic import lazy
 __getattr__ = lazy.exports(
     __name__,
     {
-        "How": "metaplastic.meta.leading",
+        "RunOptions": "metaplastic.meta.orchestration",
         "MetaTrainConfig": "metaplastic.meta.config",
         "Reporter": "metaplastic.meta.reporter",
         "Trainer": "metaplastic.meta.trainer",
         "make_config": "metaplastic.meta.config",
         "make_stages": "metaplastic.meta.stages",
-        "meta_train": "metaplastic.meta.leading",
-        "run_stages": "metaplastic.meta.leading",
+        "meta_train": "metaplastic.meta.orchestration",
+        "run_stages": "metaplastic.meta.orchestration",
     },
 )

@@ -33,7 +33,7 @@ from metaplastic.meta.trainer import Trainer
 
 
 @dataclass(frozen=True)
-class How:
+class RunOptions:
     """How a job is done; nothing here decides its result.
 
     reporter: makes what is told of the run in a directory. say: told what goes on between runs.
@@ -58,7 +58,7 @@ def meta_train(
     *,
     resume: bool = False,
     until: int | None = None,
-    how: How | None = None,
+    how: RunOptions | None = None,
 ) -> bool:
     """Meta-train one rule into the directory `out`; whether it reached its last meta-step.
 
@@ -74,7 +74,7 @@ def run_stages(
     *,
     resume: bool = False,
     own_settings: bool = False,
-    how: How | None = None,
+    how: RunOptions | None = None,
 ) -> bool:
     """Meta-train stage after stage into `out`; whether the last one reached its end.
 
@@ -82,7 +82,7 @@ def run_stages(
     goes on by the settings it was begun with, whatever those of `stages` are. Raises as
     `meta_train`.
     """
-    out, how = Path(out), how or How()
+    out, how = Path(out), how or RunOptions()
     recorded = read_stages(out)
     own_settings = resume and own_settings
     if recorded is not None and own_settings:
@@ -102,7 +102,7 @@ def run_stages(
 
 
 def _in_stages(
-    out: Path, stages: list[Stage], how: How, *, resume: bool, own_settings: bool
+    out: Path, stages: list[Stage], how: RunOptions, *, resume: bool, own_settings: bool
 ) -> bool:
     check_begun(out, stages, resume=resume)
     claim = Claim(out)
@@ -126,7 +126,7 @@ def _in_stages(
 
 
 def _one_after_another(
-    out: Path, stages: list[Stage], how: How, *, resume: bool, own_settings: bool
+    out: Path, stages: list[Stage], how: RunOptions, *, resume: bool, own_settings: bool
 ) -> bool:
     stop = how.watch()
     for number, stage in enumerate(stages, 1):
@@ -146,7 +146,7 @@ def _one_after_another(
 
 def run_stage(
     stage: Stage,
-    how: How,
+    how: RunOptions,
     stop: Callable[[], bool],
     *,
     resume: bool,
