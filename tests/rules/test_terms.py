@@ -66,7 +66,7 @@ def test_a_wide_layer_is_as_its_groups_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layers", "places"), [(1, [2]), (2, [0, 2]), (3, [0, 1, 2]), (5, [0, 1, 1, 1, 2])]
+    ("layers", "positions"), [(1, [2]), (2, [0, 2]), (3, [0, 1, 2]), (5, [0, 1, 1, 1, 2])]
 )
-def test_places_of_layers(layers: int, places: list[int]) -> None:
-    assert [step.place(layer, layers) for layer in range(layers)] == places
+def test_positions_of_layers(layers: int, positions: list[int]) -> None:
+    assert [step.position(layer, layers) for layer in range(layers)] == positions

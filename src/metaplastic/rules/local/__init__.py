@@ -61,9 +61,9 @@ class Local(Rule):
     b_readout: Float[Array, " R"]
     w_top: Float[Array, "A K"]
     error_gate: Float[Array, " K"]
-    term_weights: Float[Array, "*places terms"]
+    term_weights: Float[Array, "*positions terms"]
     log_rate: Float[Array, " 2"]
-    resting_bias: Float[Array, " places"] | None
+    resting_bias: Float[Array, " positions"] | None
     config: LocalSettings = eqx.field(static=True)
 
     @classmethod
@@ -101,7 +101,7 @@ class Local(Rule):
             # a dtype of its own: a weak one is lost in a checkpoint, and all is compiled again
             error_gate=jnp.full((config.error_channels,), 0.5, jnp.result_type(float)),
             term_weights=terms.first_weights(
-                config.terms, by_place=config.subspace, middle_as_top=config.resting_bias
+                config.terms, by_position=config.subspace, middle_as_top=config.resting_bias
             ),
             log_rate=jnp.zeros(2),
             resting_bias=jnp.array(RESTING) if config.resting_bias else None,
@@ -176,7 +176,7 @@ class Local(Rule):
         link = terms.Link(layer, view.activity, pre, said.post, above.x_hat, above.correlation)
         mixture = self.term_weights
         if self.config.subspace:
-            mixture = mixture[step.place(view.number, view.top)]
+            mixture = mixture[step.position(view.number, view.top)]
         change = terms.weight_change(link, self.config.terms, mixture)
         backward = layer.backward
         if backward is not None:
@@ -189,7 +189,7 @@ class Local(Rule):
         assert readout.bias is not None
         drive = jnp.tanh(jnp.mean(readout.bias[0], axis=0))
         if self.resting_bias is not None:
-            resting = self.resting_bias[step.place(view.number - 1, view.top)]
+            resting = self.resting_bias[step.position(view.number - 1, view.top)]
             drive = step.pull(drive, resting, view.x)
         return dataclasses.replace(layer, bias=step.turn_bias(layer.bias, drive, rate))
 

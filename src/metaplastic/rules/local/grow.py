@@ -99,6 +99,6 @@ def _contains(large: LocalSettings, small: LocalSettings) -> bool:
 
 
 def _where(some: Sequence[tuple], among: Sequence[tuple]) -> np.ndarray:
-    """The place of each label of `some`."""
-    places = {label: i for i, label in enumerate(among)}
-    return np.array([places[label] for label in some], int)
+    """The index of each label of `some`."""
+    index = {label: i for i, label in enumerate(among)}
+    return np.array([index[label] for label in some], int)

@@ -226,10 +226,10 @@ class Bias(Sense):
         return view.layer.bias[None]
 
 
-class Place(Sense):
+class Position(Sense):
     """Whether the layer is that of the inputs, and whether it is the top one."""
 
-    name = "place"
+    name = "position"
     per_example = False
     of_inputs = True
 
@@ -288,7 +288,7 @@ SENSES: Registry[Sense] = Registry(
             Neighbours(),
             WeightStatistics(),
             Bias(),
-            Place(),
+            Position(),
             Age(),
             First(),
         )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from metaplastic.rules.local.settings import LocalSettings
 
 RATE_RANGE = 1.0  # learned factors of the inner step stay within e^-1 .. e^1
-PLACES = 3  # layers that see the inputs, those between, the one that gives the features
+POSITIONS = 3  # layers that see the inputs, those between, the one that gives the features
 
 
 class Rates(NamedTuple):
@@ -64,8 +64,8 @@ def pull(
     return jnp.where(both > 0, both * jnp.minimum(jnp.var(x, axis=0), 1.0), both)
 
 
-def place(layer: int, layers: int) -> int:
-    """Which row of θ's weights by place is that of weight matrix `layer`, of `layers`."""
+def position(layer: int, layers: int) -> int:
+    """Which row of θ's weights by position is that of weight matrix `layer`, of `layers`."""
     if layer == layers - 1:
-        return PLACES - 1
+        return POSITIONS - 1
     return 0 if layer == 0 else 1

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 from metaplastic.base_model import Layer, fold
 from metaplastic.registry import Registry
 from metaplastic.rules import lateral
-from metaplastic.rules.local.step import PLACES
+from metaplastic.rules.local.step import POSITIONS
 
 
 class Link(NamedTuple):
@@ -166,14 +166,14 @@ TERMS: Registry[Term] = Registry(
 
 
 def first_weights(
-    terms: Sequence[Term], *, by_place: bool, middle_as_top: bool
-) -> Float[Array, "*places terms"]:
-    """Term weights of a fresh rule; by place, the subspace term begins in the top layer, and in
+    terms: Sequence[Term], *, by_position: bool, middle_as_top: bool
+) -> Float[Array, "*positions terms"]:
+    """Term weights of a fresh rule; by position, the subspace term begins in the top layer, and in
     middle layers if these begin as the top one."""
     mixture = np.array([term.first_weight for term in terms], np.float32)
-    if not by_place:
+    if not by_position:
         return jnp.array(mixture)
-    mixture = np.tile(mixture, (PLACES, 1))
+    mixture = np.tile(mixture, (POSITIONS, 1))
     for column, term in enumerate(terms):
         if isinstance(term, Subspace):
             mixture[:, column] = [0.0, float(middle_as_top), 1.0]
