@@ -159,32 +159,42 @@ class LocalEngine(Engine):
 
     def _estimate(self, index: int, rule: Rule, meta_step: int, n_steps: int) -> Estimate:
         """The estimator, compiled for this group's shapes at first use."""
-        theta, static = eqx.partition(rule, eqx.is_array)
+        arguments = self._arguments(index, rule, meta_step, n_steps)
+        if index not in self._programs:
+            began = time.perf_counter()
+            self._programs[index] = self._program(index, rule).lower(*arguments).compile()
+            self._compile_seconds += time.perf_counter() - began
+        return self._programs[index](*arguments)
+
+    def _arguments(self, index: int, rule: Rule, meta_step: int, n_steps: int) -> tuple[Any, ...]:
+        """What the program of a group takes: θ and the number of steps on every device, the tasks
+        split over them."""
         everywhere = NamedSharding(self._mesh, _WHOLE)
-        arguments = (
-            jax.device_put(theta, everywhere),
+        return (
+            jax.device_put(eqx.filter(rule, eqx.is_array), everywhere),
             self._groups[index],
             self._states[index],
             self._keys(meta_step, index, _ESTIMATE),
             jax.device_put(jnp.array(n_steps, jnp.int32), everywhere),
         )
-        if index not in self._programs:
-            began = time.perf_counter()
 
-            def estimate(theta, *rest):
-                found = self._estimators[index].estimate(eqx.combine(theta, static), *rest)
-                return found._replace(gradient=_mean_over_devices(found))
+    def _program(self, index: int, rule: Rule) -> Any:
+        """A group's estimator, jitted, its tasks split over the devices."""
+        static = eqx.filter(rule, eqx.is_array, inverse=True)
 
-            split = jax.shard_map(
+        def estimate(theta, *rest):
+            found = self._estimators[index].estimate(eqx.combine(theta, static), *rest)
+            return found._replace(gradient=_mean_over_devices(found))
+
+        return jax.jit(
+            jax.shard_map(
                 estimate,
                 mesh=self._mesh,
                 in_specs=(_WHOLE, _SPLIT, _SPLIT, _SPLIT, _WHOLE),
                 out_specs=_OUT,
                 check_vma=False,
             )
-            self._programs[index] = jax.jit(split).lower(*arguments).compile()
-            self._compile_seconds += time.perf_counter() - began
-        return self._programs[index](*arguments)
+        )
 
     def _length(self, meta_step: int, index: int) -> int:
         low, high = self._estimator.lengths
