@@ -1,0 +1,65 @@
+"""Rules on the validation tasks of a run, paired:
+
+    python -m research.validate RUN RULE [RULE ...] [--tasks 8] [--seed 0] [--data-dir DATA]
+
+RUN is the folder of a run, or of one stage; each RULE a rule file or a shipped rule's name. Every rule
+has the same tasks, initial networks and minibatches, others than the run's own validation where `--seed`
+is not 0. Printed, and written to `--out` where given: for every rule the accuracy and loss at the end of
+the inner loop, and its difference to the first rule with the standard error over tasks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from metaplastic import files, hub
+from metaplastic.errors import RunError
+from metaplastic.meta.plan import make_plan
+from metaplastic.meta.run_dir import read_config
+from metaplastic.meta.trainer import VALIDATION_SEED
+from metaplastic.meta.validation import Validator
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("rules", nargs="+")
+    parser.add_argument("--tasks", type=int, default=8, help="tasks a group")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path)
+    chosen = parser.parse_args()
+
+    config = read_config(chosen.run)
+    plan = make_plan(config, portion="meta-validation", data_dir=chosen.data_dir)
+    validator = Validator(
+        plan.streams(seed=VALIDATION_SEED + chosen.seed),
+        chosen.tasks,
+        ages=[config.unroll.horizon[1]],
+        config=config.unroll,
+        objective=config.objective.make(),
+    )
+    results, first = {}, None
+    for name in chosen.rules:
+        (score,) = validator(hub.load_rule(name)).values()
+        first = first or score
+        entry = {"accuracy_by_group": score.accuracy.reshape(config.groups, -1).mean(1).tolist()}
+        for measure in ("accuracy", "loss"):
+            values, base = np.asarray(getattr(score, measure)), np.asarray(getattr(first, measure))
+            difference = values - base
+            entry[measure] = float(values.mean())
+            entry[f"{measure}_gain"] = float(difference.mean())
+            entry[f"{measure}_gain_error"] = float(difference.std(ddof=1) / len(difference) ** 0.5)
+        results[name] = entry
+        print(name, json.dumps(entry), flush=True)
+    if chosen.out:
+        content = {"run": chosen.run.name, "tasks": chosen.tasks, "seed": chosen.seed, "rules": results}
+        files.write(chosen.out, (json.dumps(content, indent=1) + "\n").encode(), RunError)
+
+
+if __name__ == "__main__":
+    main()
