@@ -16,7 +16,7 @@ import numpy as np
 from metaplastic.meta.engines.asynchronous import Answer, Collector, Request
 from metaplastic.meta.engines.engine import Gathered
 
-NOTHING = Gathered(1.0, 0.0, 0.0, 1, 1, 0, 0, 0.0)
+NOTHING = Gathered(np.ones(()), 0.0, 0.0, 1, 1, 0, 0, 0.0)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ them: the effective rank of the covariance, (Σ λ)² / Σ λ², and its share o
 leave-one-out accuracy of the nearest neighbour, and the accuracy of ridge regression on the raw
 inputs from ten labels a class, both from 0 at chance to 1; the kurtosis of the columns, and the
 share of them that hold two values. Tables of the role report are never looked at. Written to
-results/research/tasks/statistics.json.
+research/results/tasks/statistics.json.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from metaplastic.data.domains import known_sets
 from metaplastic.errors import DataError
 from metaplastic.tasks import Architecture, Augmentation, Source, load_sources
 
-OUT = Path("results/research/tasks/statistics.json")
+OUT = Path("research/results/tasks/statistics.json")
 GENERATED = ("tables", "signals", "topics", "reviews")
 WIDTHS = (16, 64, 256)
 PER_CLASS, LABELS = 60, 10

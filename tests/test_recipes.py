@@ -14,6 +14,7 @@ from metaplastic.meta.stages import make_stages, read_stages
 from metaplastic.tasks.generators import GENERATORS
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+EXPERIMENTS = RECIPES.parent / "research" / "recipes"
 RECORDS = RECIPES.parent / "results" / "default"
 HELD_OUT = {"mnist", "fashion_mnist", "imdb", "digits"}
 
@@ -24,7 +25,11 @@ STAGES = (
 pytestmark = pytest.mark.skipif(not RECIPES.is_dir(), reason="recipes/ is not in this checkout")
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted([*RECIPES.glob("*.toml"), *EXPERIMENTS.glob("*.toml")]),
+    ids=lambda path: path.stem,
+)
 def test_every_recipe_is_valid_and_trains_on_nothing_held_out(path: Path) -> None:
     for stage in make_stages(Path("runs"), file=path):
         names = {source.partition("@")[0] for source in stage.config.tasks.sources}

@@ -33,7 +33,7 @@ def test_every_equation_names_functions_of_its_files() -> None:
                 assert re.search(rf"(def|class) {last}\b", sources), f"{name} of {row}"
 
 
-def test_every_part_of_the_rule_has_its_row() -> None:
+def test_every_part_that_a_rule_has_unasked_has_its_row() -> None:
     text = PAGE.read_text()
-    for name in (*SENSES, *TERMS):
-        assert f"\n| `{name}`" in text, name
+    for name, part in (*SENSES.items(), *TERMS.items()):
+        assert part.optional or f"\n| `{name}`" in text, name

@@ -21,8 +21,8 @@ from metaplastic.base_model import (
 from metaplastic.blocks import Blocks
 from metaplastic.encoder.activations import NUMPY_ACTIVATIONS, in_place
 from metaplastic.encoder.fitting import fitted_network
-from metaplastic.encoder.moments import column_moments, take_rows
-from metaplastic.encoder.network import merge_statistics, network_of
+from metaplastic.encoder.moments import column_moments, merge_statistics, take_rows
+from metaplastic.encoder.network import network_of
 from metaplastic.encoder.scale import InputScale, scale_of
 
 SIZES = (20, 16, 12, 5)

@@ -121,7 +121,7 @@ def test_resumed_it_computes_nothing_and_finds_the_same(run, folder, monkeypatch
     def refuse(*_, **__):
         raise AssertionError("computed again")
 
-    module = "metaplastic.evaluation.studies.domains"
+    module = "metaplastic.evaluation.studies.domain_cells"
     for name in ("run_inner_loop", "classified", "as_unlabelled"):
         monkeypatch.setattr(f"{module}.{name}", refuse)
     study = make_study("domains", context, **CHOSEN)

@@ -11,8 +11,8 @@ import time
 import pytest
 
 from metaplastic.errors import ConfigError
-from metaplastic.meta.engines.cluster import Meeting
 from metaplastic.meta.engines.launch import free_port
+from metaplastic.meta.engines.meeting import Meeting
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,8 @@ def test_an_address_of_another_machine_is_refused(meeting: Meeting, named: str) 
 def test_process_0_listens_only_where_the_coordinator_is_named() -> None:
     port = free_port()
     code = (
-        "from metaplastic.meta.engines.cluster import Meeting, join\n"
+        "from metaplastic.meta.engines.cluster import join\n"
+        "from metaplastic.meta.engines.meeting import Meeting\n"
         f"join(Meeting('127.0.0.2:{port}', 2, 0, seconds=60))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ})

@@ -6,13 +6,14 @@ import heapq
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from metaplastic.errors import RunError
 from metaplastic.meta.engines import Gathered
 from metaplastic.meta.engines.asynchronous import Answer, Collector, Request, WorkerLost
 
-GOOD = Gathered(1.0, 0.5, 1.0, 2, 8, 0, 0, 0.0)
+GOOD = Gathered(np.ones(()), 0.5, 1.0, 2, 8, 0, 0, 0.0)
 
 
 class MadeUp:

@@ -6,7 +6,6 @@ messages say how large the variance is.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -16,22 +15,16 @@ import numpy as np
 import pytest
 
 from metaplastic.base_model import initialise
-from metaplastic.errors import ConfigError
-from metaplastic.meta.checkpoint import Header, load_checkpoint, save_checkpoint
-from metaplastic.meta.config import merge, parse_config
-from metaplastic.meta.engines import LocalEngine
 from metaplastic.meta.estimators import (
     ESTIMATORS,
     TruncatedBackprop,
 )
 from metaplastic.meta.estimators.evolution import ParticleSettings
 from metaplastic.meta.group import GroupState, Pool
-from metaplastic.meta.plan import Plan, make_plan
 from metaplastic.meta.unroll import UnrollConfig
 from metaplastic.objectives import Objective
 from metaplastic.rules import Rule, RuleState
 
-from .conftest import hebbian_config
 from .test_gradients import _estimator, _group, _rule
 
 STRATEGIES = ("es", "pes", "es-single")
@@ -233,92 +226,4 @@ def test_a_task_of_which_a_particle_is_not_finite_is_dropped() -> None:
 # engines
 
 
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return make_plan(hebbian_config())
-
-
-def _engine(plan: Plan, name: str, n_tasks: int = 2, **more: Any) -> LocalEngine:
-    config = plan.config
-    strategy = _make(name, config.unroll, config.tasks.labels_per_class, distance)
-    return LocalEngine(plan.streams(), strategy, n_tasks, seed=3, **more)
-
-
-def _bytes(tree: Any) -> bytes:
-    return b"".join(np.asarray(a).tobytes() for a in jax.tree.leaves(tree))
-
-
-@EACH
-def test_resumed_is_as_if_it_had_never_stopped(name: str, plan: Plan, tmp_path: Path) -> None:
-    """To the bit, through a checkpoint, over the ends of tasks."""
-    rule = Drift.create(jax.random.key(0))
-    whole = _engine(plan, name)
-    whole.start(rule)
-    for step in range(3):
-        whole.gather(rule, step)
-    header = Header(meta_step=3, seconds=0.0, validation={})
-    save_checkpoint(tmp_path / "a", {"engine": whole.state()}, header)
-    rest = [whole.gather(rule, step) for step in range(3, 7)]
-    assert name == "es" or 0 < sum(found.begun for found in rest) < 8
-
-    again = _engine(plan, name)
-    again.start(rule)
-    tree, _ = load_checkpoint(tmp_path / "a", {"engine": again.state()})
-    again.restore(rule, tree["engine"])
-    for step, wanted in enumerate(rest, start=3):
-        found = again.gather(rule, step)
-        assert _bytes(found.gradient) == _bytes(wanted.gradient)
-        assert found.loss == wanted.loss
-    assert _bytes(again.state()) == _bytes(whole.state())
-
-
-def test_the_parts_of_a_group_have_the_perturbations_of_the_whole(plan: Plan) -> None:
-    """What processes of a mesh own of a group, on devices of whatever number."""
-    rule, device = Drift.create(jax.random.key(0)), jax.local_devices()[:1]
-    whole = _engine(plan, "pes")  # on two devices
-    parts = [_engine(plan, "pes", 1, devices=device, first_slot=slot) for slot in range(2)]
-    for engine in (whole, *parts):
-        engine.start(rule)
-    for step in range(5):
-        wanted = whole.advance(rule, step)
-        found = [part.advance(rule, step) for part in parts]
-        np.testing.assert_allclose(wanted.loss[0], [f.loss[0, 0] for f in found], rtol=1e-4)
-        assert wanted.begun == sum(f.begun for f in found)
-    state = whole.state()["group0"]["estimator"]
-    ours = [part.state()["group0"]["estimator"] for part in parts]
-    for a, b, c in zip(*map(jax.tree.leaves, (state, *ours)), strict=True):
-        np.testing.assert_allclose(a, np.concatenate([b, c]), rtol=2e-3, atol=2e-4)
-
-
 # configuration
-
-
-def test_an_estimator_is_a_name_or_a_name_with_settings() -> None:
-    plain = hebbian_config(estimator="pes")
-    assert plain.model_dump(mode="json")["estimator"] == "pes"
-    written_out = hebbian_config(estimator={"name": "pes", "settings": {"pairs": 8}})
-    assert written_out == plain  # 8 is what it has without being told
-    changed = hebbian_config(estimator={"name": "pes", "settings": {"pairs": 3}})
-    dumped = changed.model_dump(mode="json")
-    assert dumped["estimator"] == {"name": "pes", "settings": {"pairs": 3}}
-    assert parse_config(dumped) == changed
-    laid = merge({"estimator": "es-single"}, {"estimator": {"settings": {"sigma": 0.5}}})
-    assert laid["estimator"] == {"name": "es-single", "settings": {"sigma": 0.5}}
-    assert merge(laid, {"estimator": "full"}) == {"estimator": "full"}
-
-
-@pytest.mark.parametrize(
-    ("estimator", "named"),
-    [
-        ({"name": "pes", "settings": {"pears": 3}}, "settings of estimator 'pes'.*pears"),
-        ({"name": "pes", "settings": {"pairs": 0}}, "settings of estimator 'pes'.*pairs"),
-        ({"name": "full", "settings": {"pairs": 3}}, "settings of estimator 'full'.*pairs"),
-        ({"name": "pse"}, "unknown estimator 'pse'"),
-        ({"kind": "pes"}, "kind"),
-        (3, "estimator"),
-    ],
-)
-def test_wrong_settings_are_one_line(estimator: Any, named: str) -> None:
-    with pytest.raises(ConfigError, match=named) as caught:
-        hebbian_config(estimator=estimator)
-    assert "\n" not in str(caught.value)

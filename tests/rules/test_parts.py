@@ -148,7 +148,7 @@ def test_terms_of_the_released_variant_are_their_equations() -> None:
         "decay": -w * np.abs(w),
     }
     for name, value in wanted.items():
-        np.testing.assert_allclose(TERMS[name](link), value, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(TERMS[name]()(link), value, atol=1e-5, err_msg=name)
 
 
 def test_neighbours_see_their_own_kind() -> None:
@@ -158,7 +158,7 @@ def test_neighbours_see_their_own_kind() -> None:
     x = jnp.asarray(centres + 0.1 * rng.standard_normal((8, 5)), jnp.float32)
     phi = initialise(jax.random.key(2), SIZES)
     view = view_of(phi, forward(phi, x), 1, None, jnp.array(0))
-    seen = np.asarray(SENSES["neighbours"](view))[0]
+    seen = np.asarray(SENSES["neighbours"]()(view))[0]
     for first in (0, 4):
         own = np.asarray(view.x)[first : first + 4]
         # an example's own activity is left out
@@ -209,7 +209,7 @@ class Shrink(Term):
 def test_parts_of_ones_own_are_on_where_they_are_asked_for_alone() -> None:
     before = make_rule("local", jax.random.key(0), **SETTINGS)
     SENSES.register("loudness", Loudness())
-    TERMS.register("shrink", Shrink())
+    TERMS.register("shrink", Shrink)
     try:
         assert isinstance(before, Local)
         assert make_rule("local", jax.random.key(0), **SETTINGS).settings == before.settings

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 from metaplastic.cli.ending import report
 
 if TYPE_CHECKING:
-    from metaplastic.meta.engines.cluster import Cluster, Meeting
+    from metaplastic.meta.engines.cluster import Cluster
+    from metaplastic.meta.engines.meeting import Meeting
 
 
 def start_local_processes(count: int) -> int:

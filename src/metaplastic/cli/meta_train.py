@@ -123,7 +123,7 @@ def meta_train(
     from metaplastic.compilation import use_compilation_cache
     from metaplastic.meta.config import parse_override
     from metaplastic.meta.engines import ENGINES, EngineOptions
-    from metaplastic.meta.engines.cluster import Meeting
+    from metaplastic.meta.engines.meeting import Meeting
     from metaplastic.meta.stages import make_stages
 
     one_thread_per_operation()

@@ -16,7 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.encoder import files
 from metaplastic.encoder.estimator import PlasticEncoder
+from metaplastic.encoder.file_format import version_of
 from metaplastic.encoder.readouts import VOTERS, Readout
+from metaplastic.encoder.unpacking import unpack
 from metaplastic.errors import ModelFileError
 from metaplastic.hub import container
 
@@ -105,11 +107,11 @@ def load_classifier(path: str | PathLike[str], kind: type[C]) -> C:
     Raises `ModelFileError` on a file that is missing, damaged, newer or of another kind.
     """
     contents, where = files.read(path)
-    files.version_of(contents, where, FORMAT, FORMAT_VERSION)
+    version_of(contents, where, FORMAT, FORMAT_VERSION)
     if (given := contents.metadata.get("encoder_version")) not in ("2", "3"):
         raise ModelFileError(f"{where}: its encoder is of a version that is not read here")
     version = int(given)
-    encoder = files.unpack(contents, where, PlasticEncoder, version)
+    encoder = unpack(contents, where, PlasticEncoder, version)
     try:
         facts = _Facts.model_validate_json(contents.metadata.get("classifier", ""), strict=True)
         classifier = kind(readout=facts.readout, random_state=facts.random_state)
@@ -137,7 +139,7 @@ def load_classifier(path: str | PathLike[str], kind: type[C]) -> C:
         for name, width in widths.items()
     }
     if facts.encoder_given:
-        classifier.encoder = files.unpack(contents, where, PlasticEncoder, version)
+        classifier.encoder = unpack(contents, where, PlasticEncoder, version)
     classifier.encoder_, classifier.classes_ = encoder, classes
     classifier.n_labelled_, classifier.n_features_in_ = facts.n_labelled, encoder.n_features_in_
     if facts.feature_names is not None:

@@ -82,10 +82,11 @@ class Fitted(Parameters):
         return seed
 
     def _inner_steps(self) -> int:
-        return self._horizon.steps if self.max_iter is None else self.max_iter
+        return self._horizon.steps if self.max_iter is None else int(self.max_iter)
 
     def _batch_size(self) -> int:
-        return self._horizon.batch_size if self.batch_size is None else self.batch_size
+        # a small type of NumPy's would overflow
+        return self._horizon.batch_size if self.batch_size is None else int(self.batch_size)
 
     def _minibatch_rows(self) -> int:
         return inner_loop.minibatch_size(self._batch_size(), self.phi_.spec)
@@ -106,7 +107,8 @@ class Fitted(Parameters):
         network: ReadOut | None = None,
     ) -> None:
         begin = Learned(self.phi_, self.rule_state_, self.n_iter_)
-        learned = learn(self.rule_, begin, batches, monitor, network, self.max_age)
+        max_age = None if self.max_age is None else int(self.max_age)
+        learned = learn(self.rule_, begin, batches, monitor, network, max_age)
         self.phi_, self.rule_state_, self.n_iter_ = learned
 
     def _moments_of(self, X: Any, going_on: bool) -> Moments:

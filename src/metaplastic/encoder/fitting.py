@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 
 from metaplastic.base_model import BN_EPSILON, ModelSpec, Phi, Statistics
 from metaplastic.encoder.activations import in_place
-from metaplastic.encoder.float_range import entered, exponent_of, reduced
+from metaplastic.encoder.float_range import entered, exponent_of, feature_dtype, reduced
 from metaplastic.encoder.linear_maps import (
     Floats,
     added_later,
@@ -20,7 +20,7 @@ from metaplastic.encoder.linear_maps import (
     rows_at_once,
 )
 from metaplastic.encoder.moments import Matrix, column_moments, take_rows
-from metaplastic.encoder.network import Network, feature_dtype, network_of, on_host
+from metaplastic.encoder.network import Network, network_of, on_host
 from metaplastic.encoder.scale import InputScale
 from metaplastic.encoder.threads import over_blocks
 

@@ -97,3 +97,9 @@ def standardised(x: NDArray[np.generic], scale: InputScale) -> NDArray[np.float3
     if not np.isinf(scale.limit):
         np.clip(centred, -scale.limit, scale.limit, out=centred)
     return np.ascontiguousarray(centred, np.float32)
+
+
+def feature_dtype(given: DTypeLike) -> np.dtype[Any]:
+    """The dtype of the features of inputs of the dtype given."""
+    given = np.dtype(given)
+    return given if given == np.float32 or given == np.float64 else np.result_type(given, "f4")

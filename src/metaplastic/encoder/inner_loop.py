@@ -92,7 +92,6 @@ def drawn_rows(
     seed: int, first: int, steps: int, batch_size: int, n_rows: int
 ) -> Iterator[NDArray[np.int32]]:
     """The rows (B,) of each of `steps` minibatches, after `first` inner steps."""
-    steps = int(steps)  # a small type of NumPy's would overflow
     for start in range(first, first + steps, BLOCK):
         with jax.enable_x64(False):
             block = _rows(np.uint32(seed), np.uint32(start % 2**32), batch_size, np.int32(n_rows))
@@ -118,7 +117,7 @@ def minibatch_size(batch_size: int, model: ModelSpec) -> int:
     fit in memory."""
     maps = [math.prod(shape) for shape in model.shapes[1:] if len(shape) == 3]
     most = max(math.prod(model.inputs), *maps) if maps else math.prod(model.inputs)
-    return min(int(batch_size), max(SMALLEST_BATCH, MINIBATCH_NUMBERS // most))
+    return min(batch_size, max(SMALLEST_BATCH, MINIBATCH_NUMBERS // most))
 
 
 T = TypeVar("T")

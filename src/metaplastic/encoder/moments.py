@@ -7,6 +7,7 @@ power of two, so that their squares neither overflow nor vanish.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import sqrt
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, issparse
 
+from metaplastic.base_model import Statistics
 from metaplastic.encoder.float_range import standardised
 from metaplastic.encoder.threads import over_blocks
 
@@ -106,6 +108,19 @@ def _of_sparse(x: Any) -> Moments:
     squares = np.bincount(where, np.square(data - mean[where]), columns)
     std = np.sqrt((squares + (rows - stored) * np.square(mean)) / rows)
     return Moments(rows, np.ldexp(mean, k), np.ldexp(std, k))
+
+
+def merge_statistics(
+    old: Sequence[Statistics], new: Sequence[Statistics], weight: float
+) -> tuple[Statistics, ...]:
+    """Statistics of a mixture: `weight` of the new ones, the rest of the old ones."""
+    merged = []
+    for before, after in zip(old, new, strict=True):
+        gap = after.mean - before.mean
+        mean = before.mean + weight * gap
+        within = (1 - weight) * before.variance + weight * after.variance
+        merged.append(Statistics(mean, within + weight * (1 - weight) * gap * gap))
+    return tuple(merged)
 
 
 def take_rows(

@@ -19,7 +19,7 @@ from scipy.sparse import issparse
 from metaplastic.base_model import BN_EPSILON, ModelSpec, Phi, Statistics
 from metaplastic.blocks import Blocks
 from metaplastic.encoder.activations import in_place
-from metaplastic.encoder.float_range import Exponent, entered, exponent_of, reduced
+from metaplastic.encoder.float_range import Exponent, entered, exponent_of, feature_dtype, reduced
 from metaplastic.encoder.linear_maps import (
     added_later,
     is_product,
@@ -27,7 +27,7 @@ from metaplastic.encoder.linear_maps import (
     read,
     rows_at_once,
 )
-from metaplastic.encoder.moments import Matrix, take_rows
+from metaplastic.encoder.moments import Matrix, merge_statistics, take_rows
 from metaplastic.encoder.reading import Columns
 from metaplastic.encoder.scale import InputScale, Numbers
 from metaplastic.encoder.threads import over_blocks
@@ -271,12 +271,6 @@ class Network:
             np.matmul(chunk, matrix, out=target)  # pyright: ignore
 
 
-def feature_dtype(given: DTypeLike) -> np.dtype[Any]:
-    """The dtype of the features of inputs of the dtype given."""
-    given = np.dtype(given)
-    return given if given == np.float32 or given == np.float64 else np.result_type(given, "f4")
-
-
 def network_of(
     phi: Phi,
     statistics: Sequence[Statistics],
@@ -290,16 +284,3 @@ def network_of(
 
 def on_host(arrays: Iterable[Any]) -> list[NDArray[np.float32]]:
     return [np.asarray(array, np.float32) for array in arrays]
-
-
-def merge_statistics(
-    old: Sequence[Statistics], new: Sequence[Statistics], weight: float
-) -> tuple[Statistics, ...]:
-    """Statistics of a mixture: `weight` of the new ones, the rest of the old ones."""
-    merged = []
-    for before, after in zip(old, new, strict=True):
-        gap = after.mean - before.mean
-        mean = before.mean + weight * gap
-        within = (1 - weight) * before.variance + weight * after.variance
-        merged.append(Statistics(mean, within + weight * (1 - weight) * gap * gap))
-    return tuple(merged)

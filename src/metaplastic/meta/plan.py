@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
@@ -15,18 +15,48 @@ from metaplastic.meta.estimators import ESTIMATORS, Estimator
 from metaplastic.meta.group import TaskStream
 from metaplastic.tasks import Architecture, Source, TaskConfig, ends, fitting, load_sources
 
+ATTEMPTS = 100  # at drawing groups that all have a source
+
 
 @dataclass(frozen=True)
 class Plan:
     """A run's work, as every process that takes part in it needs it.
 
-    Each group has an architecture, and its own numbers of classes and labels in `tasks`.
+    Each group has an architecture, and its own numbers of classes and labels in `tasks`. `draw`
+    counts how often the groups were drawn anew.
     """
 
     config: MetaTrainConfig
     sources: tuple[Source, ...]
     architectures: tuple[Architecture, ...]
     tasks: tuple[TaskConfig, ...]
+    draw: int = 0
+
+    def at(self, meta_step: int) -> Plan:
+        """The plan after that many meta-steps: with groups drawn anew every so many, where the
+        configuration asks for it.
+
+        Groups depend on the seed and the number of the draw alone. Raises `ConfigError` where no
+        draw of many gives groups that all have a source.
+        """
+        every = self.config.tasks.architectures.redraw
+        draw = meta_step // every if every else 0
+        if draw == self.draw:
+            return self
+        for attempt in range(ATTEMPTS if draw else 1):
+            number = (draw, attempt) if draw else ()
+            plan = replace(
+                self,
+                architectures=draw_architectures(self.config, *number),
+                tasks=draw_tasks(self.config, *number),
+                draw=draw,
+            )
+            if all(plan.sources_of(group) for group in range(len(plan.tasks))):
+                return plan
+        raise ConfigError(
+            f"no source fits the groups drawn anew at meta-step {meta_step}; add sources to "
+            "tasks.sources, or change tasks.architectures, n_classes or labelled_apart"
+        )
 
     def estimator(self) -> Estimator:
         """The gradient estimator, arranged for this process's devices; each group gives it its own
@@ -56,13 +86,17 @@ class Plan:
         return [source for source in self.sources if id(source) not in used]
 
     def stream(self, group: int, *, seed: int | None = None, incarnation: int = 0) -> TaskStream:
-        """The tasks of one group. No two incarnations share a task."""
+        """The tasks of one group. No two incarnations share a task, nor do two draws."""
+        seed = self.config.seed if seed is None else seed
+        if self.draw:
+            entropy = np.random.SeedSequence([seed, 6, self.draw])
+            seed = int(entropy.generate_state(1)[0])
         return TaskStream(
             self.sources_of(group),
             self.tasks[group],
             self.architectures[group],
             self.config.unroll.horizon,
-            seed=self.config.seed if seed is None else seed,
+            seed=seed,
             group=group + len(self.architectures) * incarnation,
         )
 
@@ -109,13 +143,14 @@ def arrange(config: MetaTrainConfig, sources: Iterable[Source], portion: str) ->
     return plan
 
 
-def draw_architectures(config: MetaTrainConfig) -> tuple[Architecture, ...]:
-    """One architecture per group, all different where the space allows."""
-    rng = np.random.default_rng(np.random.SeedSequence([config.seed, 4]))
+def draw_architectures(config: MetaTrainConfig, *number: int) -> tuple[Architecture, ...]:
+    """One architecture per group, all different where the space allows; `number` is that of a
+    later draw."""
+    rng = np.random.default_rng(np.random.SeedSequence([config.seed, 4, *number]))
     return config.tasks.architectures.draw_distinct(rng, config.groups)
 
 
-def draw_tasks(config: MetaTrainConfig) -> tuple[TaskConfig, ...]:
-    """The numbers of classes and labels of each group."""
-    rng = np.random.default_rng(np.random.SeedSequence([config.seed, 5]))
+def draw_tasks(config: MetaTrainConfig, *number: int) -> tuple[TaskConfig, ...]:
+    """The numbers of classes and labels of each group; `number` is that of a later draw."""
+    rng = np.random.default_rng(np.random.SeedSequence([config.seed, 5, *number]))
     return tuple(config.tasks.draw(rng) for _ in range(config.groups))

@@ -7,7 +7,7 @@ rule.safetensors (the newest)
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -102,14 +102,15 @@ class RunDir:
         _unlink(self.checkpoints()[KEPT_CHECKPOINTS:])
         return path
 
-    def load_newest(self, like: Any) -> Iterator[str | tuple[Any, Header]]:
+    def load_newest(self, like: Callable[[int], Any]) -> Iterator[str | tuple[Any, Header]]:
         """Yields a warning for every damaged checkpoint, then the newest whole one.
 
-        Nothing where none was saved yet; raises `RunError` where all there are are damaged.
+        `like` gives the tree that a checkpoint of a meta-step holds, by its structure, shapes and
+        dtypes. Nothing where none was saved yet; raises `RunError` where all there are are damaged.
         """
         for path in self.checkpoints():
             try:
-                tree, header = load_checkpoint(path, like)
+                tree, header = load_checkpoint(path, like(_meta_step_of(path)))
                 if path != _checkpoint_path(self.path, header.meta_step):
                     raise RunError(f"{str(path)!r} says that it is of step {header.meta_step}")
             except RunError as error:
@@ -154,6 +155,13 @@ def _unlink(paths: Iterable[Path]) -> None:
 
 def _checkpoint_path(run: Path, meta_step: int) -> Path:
     return run / CHECKPOINTS / f"step-{meta_step:09d}.safetensors"
+
+
+def _meta_step_of(checkpoint: Path) -> int:
+    number = checkpoint.stem.removeprefix("step-")
+    if not (number.isascii() and number.isdigit()):
+        raise RunError(f"{str(checkpoint)!r} is not named by a meta-step")
+    return int(number)
 
 
 def _checkpoints(run: Path) -> list[Path]:

@@ -60,6 +60,7 @@ class Trainer:
                 f"not validated on, for too few examples or classes: {', '.join(left_out)}"
             )
         self.architectures = plan.architectures
+        self._plan = plan
         self._engine = get_engine(engine or config.engine).make(
             plan, options or EngineOptions(), self._reporter
         )
@@ -110,6 +111,7 @@ class Trainer:
             if gathered.compile_seconds:
                 self._reporter.compiled(gathered.compile_seconds)
             self._report(gathered, norm)
+            self._follow_plan()
             if hopeless == HOPELESS:
                 raise RunError(
                     f"no task gave a finite gradient in the last {HOPELESS} meta-steps; "
@@ -135,16 +137,25 @@ class Trainer:
         )
         return float(norm)
 
+    def _follow_plan(self) -> None:
+        """Say so where the groups were drawn anew after this meta-step."""
+        plan = self._plan.at(self._meta_step)
+        if plan.draw != self._plan.draw:
+            self._plan, self.architectures = plan, plan.architectures
+            names = ", ".join(map(str, plan.architectures))
+            line = memory_line(plan, self._rule)
+            self._reporter.message(f"groups drawn anew: {names}; {line}")
+
     def _begin(self) -> None:
         """Start the engine's tasks, or take them up from the newest whole checkpoint."""
-        self._engine.start(self._rule)
         loaded = None
-        for found in self._run.load_newest(self._tree()):
+        for found in self._run.load_newest(self._tree_at):
             if isinstance(found, str):
                 self._reporter.warning(found)
             else:
                 loaded = found
         if loaded is None:
+            self._engine.start(self._rule)
             self._save()  # from here on a run without a checkpoint is one that lost it
         else:
             tree, header = loaded
@@ -153,8 +164,14 @@ class Trainer:
             self._best = header.validation
             self._engine.restore(self._rule, tree["engine"])
             self._reporter.message(f"resumed at meta-step {self._meta_step}")
+            self._follow_plan()
         for warning in self._run.rewind_metrics(self._meta_step):
             self._reporter.warning(warning)
+
+    def _tree_at(self, meta_step: int) -> dict[str, Any]:
+        """What a checkpoint of that meta-step holds, in structure, shapes and dtypes."""
+        self._engine.start(self._rule, meta_step)
+        return self._tree()
 
     def _tree(self) -> dict[str, Any]:
         return {"rule": self._rule, "optimizer": self._optimizer, "engine": self._engine.state()}

@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from metaplastic.meta.group import GroupState, Pool, TaskStream, begin_group
 from metaplastic.meta.reading import read_pool
@@ -25,8 +25,8 @@ PENALTY = 1.0
 class Score(NamedTuple):
     """Few-shot accuracy and the meta-objective, of one task or each of many."""
 
-    accuracy: Float[Array, "*tasks"]
-    loss: Float[Array, "*tasks"]
+    accuracy: Float[Array | np.ndarray, "*tasks"]
+    loss: Float[Array | np.ndarray, "*tasks"]
 
 
 @eqx.filter_jit
@@ -70,7 +70,7 @@ def _run(
 
 
 @eqx.filter_jit
-def _accuracy(read: Pool, keys: PRNGKeyArray, per_class: int) -> Float[Array, " tasks"]:
+def _accuracy(read: Pool, keys: Key[Array, " tasks"], per_class: int) -> Float[Array, " tasks"]:
     def of_draw(fit: Pool, test: Pool, n_classes: int) -> Array:
         v, bias = ridge_readout(fit.inputs, fit.targets[:, :n_classes], PENALTY)
         guess = jnp.argmax(test.inputs @ v + bias[None], axis=1)
@@ -81,7 +81,7 @@ def _accuracy(read: Pool, keys: PRNGKeyArray, per_class: int) -> Float[Array, " 
 
 @eqx.filter_jit
 def _loss(
-    read: Pool, keys: PRNGKeyArray, per_class: int, objective: Objective
+    read: Pool, keys: Key[Array, " tasks"], per_class: int, objective: Objective
 ) -> Float[Array, " tasks"]:
     def of_draw(fit: Pool, test: Pool, n_classes: int) -> Array:
         return objective(fit.inputs, fit.targets, test.inputs, test.targets, n_classes)
@@ -90,7 +90,10 @@ def _loss(
 
 
 def _mean_over_draws(
-    of_draw: Callable[[Pool, Pool, int], Array], read: Pool, keys: PRNGKeyArray, per_class: int
+    of_draw: Callable[[Pool, Pool, int], Array],
+    read: Pool,
+    keys: Key[Array, " tasks"],
+    per_class: int,
 ) -> Float[Array, " tasks"]:
     """The mean of a score over several draws of labelled batches from each task's features."""
 

@@ -111,6 +111,13 @@ class ArchitectureSpace(BaseModel):
     vector_groups: int = Field(
         default=0, ge=0, description="how many of the groups take rows of numbers"
     )
+    redraw: int = Field(
+        default=0,
+        ge=0,
+        description="meta-steps after which all groups are drawn anew, architectures and numbers "
+        "of classes and labels; 0: never. Tasks begin again, and each new shape is compiled, for "
+        "seconds to a minute, so a hundred or more is sensible. Validation keeps the first groups",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> ArchitectureSpace:

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from metaplastic.errors import DataError, MetaplasticError, unknown_name
-from metaplastic.evaluation import results
-from metaplastic.evaluation.baselines import (
-    BASELINES,
-    LabelledBaseline,
-    make_baseline,
-)
-from metaplastic.evaluation.by_labels import classified, read
-from metaplastic.evaluation.few_shot import (
-    as_unlabelled,
-    describe_problem,
-)
-from metaplastic.evaluation.inner_loop import read_all_layers, run_inner_loop
+from metaplastic.evaluation.baselines import BASELINES, make_baseline
+from metaplastic.evaluation.few_shot import describe_problem
 from metaplastic.evaluation.problem import Problem
-from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.significance import sampling_error
 from metaplastic.evaluation.standings import READOUTS, standings
+from metaplastic.evaluation.studies.domain_cells import RULE, Cells
 from metaplastic.evaluation.studies.domain_sets import (
     DomainSet,
     TableSearch,
     forecast,
     known_sets,
 )
-from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals, protocol_key
-from metaplastic.evaluation.tables import find_table, fingerprint, load_limited, load_table
-from metaplastic.evaluation.trials import make_trials
+from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals
+from metaplastic.evaluation.tables import find_table, load_limited, load_table
 
-RULE = {"rule": "learned rule, last layer", "rule-all": "learned rule, all layers and inputs"}
 RIVALS = (
     "random",
     "random-all",
@@ -186,10 +173,17 @@ class Domains(Study):
         counts = sorted(set(own.labels))
         smallest = int(np.bincount(problem.train_labels).min())
         possible = [count for count in counts if count <= smallest]
-        entries = self._rule(problem, possible)
+        cells = Cells(self, problem, possible, own.readouts)
+        entries = cells.rule()
+        extra = {each.name: each for each in self.context.classifiers}
         for name in methods:
-            if name not in RULE:
-                entries[name] = self._rival(name, problem, possible, search)
+            if name in extra:
+                unsearched = {"settings": {}, "tried": []}
+                entries[name] = cells.baseline(extra[name], unsearched, uses_rule=True)
+            elif name not in RULE:
+                choice = search.best(name, tuple(search.sets_for(problem.address)))
+                baseline = make_baseline(name, **choice.settings)
+                entries[name] = cells.baseline(baseline, choice.record, uses_rule=False)
         notes = list(problem.notes)
         if possible != counts:
             left = ", ".join(str(count) for count in counts if count > smallest)
@@ -208,116 +202,3 @@ class Domains(Study):
             "sampling_error": sampling_error(0.5, len(problem.test)),
             "methods": entries,
         }
-
-    def _key(self, problem: Problem, counts: Sequence[int], config: FewShotConfig) -> dict:
-        own = self.settings
-        assert isinstance(own, DomainsSettings)
-        return {
-            "domains": 1,
-            "rows": fingerprint(problem),
-            "labels": list(counts),
-            "readouts": list(own.readouts),
-            **protocol_key(config.model_copy(update={"labels_per_class": 1})),
-        }
-
-    def _rule(self, problem: Problem, counts: Sequence[int]) -> dict[str, Any]:
-        """Both readings of the rule's networks, from one inner loop."""
-        own, rule = self.settings, self.context.rule
-        assert isinstance(own, DomainsSettings)
-        config = self.config(problem.address)
-        key = {
-            "rule": rule.fingerprint,
-            "inner_steps": config.inner_steps,
-            **self._key(problem, counts, config),
-        }
-
-        def compute(seeds: Sequence[int]) -> list[Any]:
-            self.context.progress(f"{problem.address}: rule", 0, len(seeds), "seeds")
-            trials = make_trials(seeds, problem.train.shape[1])
-            start = time.process_time()
-            loop = run_inner_loop(
-                rule.rule,
-                problem.train,
-                trials,
-                (config.inner_steps,),
-                hidden=config.hidden,
-                n_features=config.n_features,
-                activation=config.activation,
-                batch_size=config.batch_size,
-            )
-            networks = [network for _, found, _ in loop for network in found]
-            seconds = (time.process_time() - start) / len(trials)
-            return [
-                {
-                    "seconds": seconds,
-                    "rule": read(network, problem, trial, counts, own.readouts),
-                    "rule-all": read(
-                        read_all_layers(network, problem.train),
-                        problem,
-                        trial,
-                        counts,
-                        own.readouts,
-                    ),
-                }
-                for network, trial in zip(networks, trials, strict=True)
-            ]
-
-        cells = self.store.numbers(key, config.seed_list, compute)
-        return {
-            name: _entry([{"seconds": c["seconds"], "accuracy": c[name]} for c in cells], {})
-            for name in RULE
-        }
-
-    def _rival(
-        self, name: str, problem: Problem, counts: Sequence[int], search: TableSearch
-    ) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, DomainsSettings)
-        extra = {each.name: each for each in self.context.classifiers}
-        if name in extra:
-            baseline, record = extra[name], {"settings": {}, "tried": []}
-        else:
-            choice = search.best(name, tuple(search.sets_for(problem.address)))
-            baseline, record = make_baseline(name, **choice.settings), choice.record
-        config = self.for_rivals(self.config(problem.address))
-        key = {
-            "baseline": baseline.name,
-            "settings": baseline.settings.model_dump(mode="json"),
-            **self._key(problem, counts, config),
-        }
-        if name in extra:  # it uses the rule
-            key["rule"] = self.context.rule.fingerprint
-
-        def compute(seeds: Sequence[int]) -> list[Any]:
-            self.context.progress(f"{problem.address}: {name}", 0, len(seeds), "seeds")
-            trials = make_trials(seeds, problem.train.shape[1])
-            if isinstance(baseline, LabelledBaseline):
-                return classified(baseline, problem, as_unlabelled(problem, config), trials, counts)
-            start = time.process_time()
-            encoders = baseline.fit(as_unlabelled(problem, config), trials)
-            seconds = (time.process_time() - start) / len(trials)
-            return [
-                {
-                    "seconds": seconds,
-                    "accuracy": read(encoder, problem, trial, counts, own.readouts),
-                }
-                for encoder, trial in zip(encoders, trials, strict=True)
-            ]
-
-        cells = self.store.numbers(key, config.seed_list, compute)
-        return _entry(cells, record)
-
-
-def _entry(cells: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> dict[str, Any]:
-    """`accuracy` by readout: a list of seeds for every number of labels."""
-    accuracy = {
-        readout: np.array([results.as_numbers(c["accuracy"][readout]) for c in cells]).T.tolist()
-        for readout in cells[0]["accuracy"]
-    }
-    summary = {
-        readout: [results.mean_and_error(results.as_numbers(column)) for column in columns]
-        for readout, columns in accuracy.items()
-    }
-    seconds = float(np.median([cell["seconds"] for cell in cells]))
-    entry = {"seconds": seconds, "accuracy": accuracy, "summary": summary}
-    return {**entry, "search": dict(record)} if record else entry

@@ -6,6 +6,7 @@ import abc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from metaplastic.meta.reporter import Reporter
@@ -24,7 +25,7 @@ class Gathered:
     `more` holds counts that only some engines have; it goes into the meta-step's metrics.
     """
 
-    gradient: PyTree[Array] | None
+    gradient: PyTree[Array | np.ndarray] | None
     loss: float
     gradient_norm: float
     truncations: int
@@ -59,12 +60,13 @@ class Engine(abc.ABC):
         """The engine for this run. Raises `ConfigError` where plan and devices do not fit."""
 
     @abc.abstractmethod
-    def start(self, rule: Rule) -> None:
-        """Begin every group's tasks."""
+    def start(self, rule: Rule, meta_step: int = 0) -> None:
+        """Begin every group's tasks, of the groups that a run has after `meta_step` meta-steps."""
 
     @abc.abstractmethod
     def gather(self, rule: Rule, meta_step: int) -> Gathered:
-        """The gradient at this θ, all groups advanced by one estimate."""
+        """The gradient at this θ, all groups advanced by one estimate, or drawn anew after it where
+        their time has come."""
 
     @abc.abstractmethod
     def state(self) -> dict[str, Any]:
@@ -72,7 +74,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def restore(self, rule: Rule, state: dict[str, Any]) -> None:
-        """Take up the groups where `state` was saved."""
+        """Go on where `state` was saved, by an engine started at the same meta-step."""
 
     def close(self) -> None:
         """Let go of workers and devices."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import equinox as eqx
@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Key, PyTree
 
 from metaplastic.errors import ConfigError
+from metaplastic.meta.engines.advanced import Advanced, summarise
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
 from metaplastic.meta.estimators import Estimate, Estimator
 from metaplastic.meta.group import GroupState, TaskStream, begin_group, renew
@@ -32,17 +33,12 @@ _OUT: Any = Estimate(*cast("list[Any]", [_WHOLE, *[_SPLIT] * 5]))
 _BEGIN, _ESTIMATE = 5, 6  # what an estimator's keys are for
 
 
-class Advanced(NamedTuple):
-    """G groups of T tasks after one estimate each: every group's mean gradient over its finite
-    tasks, and per task the loss, the gradient's norm and the mark of finite ones, each (G, T)."""
+class Redraw(NamedTuple):
+    """Groups that are drawn anew every so many meta-steps: the streams of those that a run has
+    after a number of meta-steps."""
 
-    gradients: list[PyTree[Array]]
-    loss: np.ndarray
-    norm: np.ndarray
-    finite: np.ndarray
-    lengths: list[int]
-    begun: int
-    compile_seconds: float
+    every: int
+    streams: Callable[[int], Sequence[TaskStream]]
 
 
 @eqx.filter_jit
@@ -88,21 +84,21 @@ class LocalEngine(Engine):
         seed: int | Sequence[int],
         devices: Sequence[Any] | None = None,
         first_slot: int = 0,
+        redraw: Redraw | None = None,
     ) -> None:
-        """`n_tasks` per group, in the slots from `first_slot` on; raises `ConfigError` where they
-        cannot be split over `devices`."""
+        """`n_tasks` per group, in the slots from `first_slot` on; `redraw` says when other groups
+        take the place of `streams`. Raises `ConfigError` where the tasks cannot be split over
+        `devices`."""
         devices = list(devices or jax.local_devices())
         if n_tasks % len(devices):
             raise ConfigError(
                 f"{n_tasks} tasks a group cannot be split evenly over {len(devices)} devices; "
                 f"use a multiple of {len(devices)}"
             )
-        self._streams = tuple(streams)
         self._estimator = estimator
-        self._estimators = [
-            dataclasses.replace(estimator, per_class=stream.config.labels_per_class)
-            for stream in streams
-        ]
+        self._redraw = redraw
+        self._programs: dict[int, Any] = {}
+        self._take_up(streams)
         self._n_tasks = n_tasks
         self._first_slot = first_slot
         self._seed = (seed,) if isinstance(seed, int) else tuple(seed)
@@ -110,19 +106,42 @@ class LocalEngine(Engine):
         self._states: list[PyTree[Array]] = []  # the estimator's, of each group
         self._mesh = Mesh(np.array(devices), ("tasks",))
         self._sharding = NamedSharding(self._mesh, _SPLIT)
-        self._programs: dict[int, Any] = {}
         self._compile_seconds = 0.0
 
     @classmethod
     def make(cls, plan: Plan, options: EngineOptions, reporter: Reporter) -> LocalEngine:
         del options, reporter
-        config = plan.config
-        return cls(plan.streams(), plan.estimator(), config.tasks_per_group, seed=config.seed)
+        return cls.of(plan, plan.config.tasks_per_group)
 
-    def start(self, rule: Rule) -> None:
+    @classmethod
+    def of(cls, plan: Plan, n_tasks: int, first_slot: int = 0) -> LocalEngine:
+        """The engine for `n_tasks` of each group's tasks, from `first_slot` on."""
+        config = plan.config
+        every = config.tasks.architectures.redraw
+        return cls(
+            plan.streams(),
+            plan.estimator(),
+            n_tasks,
+            seed=config.seed,
+            first_slot=first_slot,
+            redraw=Redraw(every, lambda meta_step: plan.at(meta_step).streams()) if every else None,
+        )
+
+    def _take_up(self, streams: Sequence[TaskStream]) -> None:
+        """Have these groups in place of those before, whose programs are forgotten."""
+        self._streams = tuple(streams)
+        self._estimators = [
+            dataclasses.replace(self._estimator, per_class=stream.config.labels_per_class)
+            for stream in streams
+        ]
+        self._programs.clear()
+
+    def start(self, rule: Rule, meta_step: int = 0) -> None:
+        if self._redraw is not None:
+            self._take_up(self._redraw.streams(meta_step))
         self._groups = [self._begin(rule, s, [0] * self._n_tasks) for s in self._streams]
         self._states = [
-            self._place(_init(self._estimators[i], rule, group, self._keys(0, i, _BEGIN)))
+            self._place(_init(self._estimators[i], rule, group, self._keys(meta_step, i, _BEGIN)))
             for i, group in enumerate(self._groups)
         ]
 
@@ -205,14 +224,16 @@ class LocalEngine(Engine):
         return summarise(self.advance(rule, meta_step))
 
     def advance(self, rule: Rule, meta_step: int) -> Advanced:
-        """One estimate of every group; tasks that are over or not finite make place for new."""
+        """One estimate of every group; tasks that are over or not finite make place for new, and
+        groups whose time has come for others."""
         before = self._compile_seconds
         lengths = [self._length(meta_step, i) for i in range(len(self._groups))]
         estimates = [self._estimate(i, rule, meta_step, n) for i, n in enumerate(lengths)]
         read = jax.device_get(
             [(e.loss, e.norm, e.finite, e.group.age, e.group.horizon) for e in estimates]
         )
-        begun = 0
+        begun, after = 0, meta_step + 1
+        redraw = self._redraw is not None and after % self._redraw.every == 0
         for i, (estimate, (_, _, finite, age, horizon)) in enumerate(
             zip(estimates, read, strict=True)
         ):
@@ -220,8 +241,11 @@ class LocalEngine(Engine):
             slots = np.flatnonzero(over).tolist()
             begun += len(slots)
             self._groups[i], self._states[i] = estimate.group, estimate.state
-            if slots:
-                self._renew(rule, i, slots, meta_step + 1)
+            if slots and not redraw:
+                self._renew(rule, i, slots, after)
+        if redraw:
+            self.start(rule, after)
+            begun = len(self._groups) * self._n_tasks
         return Advanced(
             gradients=[e.gradient for e in estimates],
             loss=np.stack([r[0] for r in read]),
@@ -253,23 +277,3 @@ class LocalEngine(Engine):
             groups.append(self._place(group))
             states.append(self._place(saved["estimator"]))
         self._groups, self._states = groups, states
-
-
-def summarise(advanced: Advanced) -> Gathered:
-    """The mean gradient over the groups that have one, and what to report."""
-    finite = advanced.finite
-    usable = [g for g, f in zip(advanced.gradients, finite, strict=True) if f.any()]
-    gradient = None
-    if usable:
-        gradient = jax.tree.map(lambda *g: sum(g[1:], g[0]) / len(g), *usable)
-    losses, norms = advanced.loss[finite], advanced.norm[finite]
-    return Gathered(
-        gradient=gradient,
-        loss=float(losses.mean()) if losses.size else float("nan"),
-        gradient_norm=float(norms.mean()) if norms.size else float("nan"),
-        truncations=int(finite.size),
-        inner_steps=int(sum(advanced.lengths)) * finite.shape[1],
-        dropped=int(finite.size - finite.sum()),
-        begun=advanced.begun,
-        compile_seconds=advanced.compile_seconds,
-    )

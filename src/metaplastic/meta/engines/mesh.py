@@ -13,8 +13,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from metaplastic.errors import ConfigError, MetaplasticError, RunError
+from metaplastic.meta.engines.advanced import Advanced, summarise
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
-from metaplastic.meta.engines.local import Advanced, LocalEngine, summarise
+from metaplastic.meta.engines.local import LocalEngine
 from metaplastic.meta.reporter import Reporter
 from metaplastic.rules import Rule, make_rule
 
@@ -47,22 +48,16 @@ class MeshEngine(Engine):
             )
         cluster, config = options.cluster, plan.config
         share = share_of(config.tasks_per_group, cluster.count)
-        part = LocalEngine(
-            plan.streams(),
-            plan.estimator(),
-            share,
-            seed=config.seed,
-            first_slot=share * cluster.index,
-        )
+        part = LocalEngine.of(plan, share, share * cluster.index)
         engine = cls(part, cluster, share)
         if cluster.leads:
             cluster.tell({"do": "begin", "config": config.model_dump(mode="json")})
             reporter.message(f"{cluster.count} processes, {jax.device_count()} devices")
         return engine
 
-    def start(self, rule: Rule) -> None:
-        self._cluster.tell({"do": "start"})
-        self.take_part("start", rule)
+    def start(self, rule: Rule, meta_step: int = 0) -> None:
+        self._cluster.tell({"do": "start", "meta_step": meta_step})
+        self.take_part("start", rule, meta_step)
 
     def gather(self, rule: Rule, meta_step: int) -> Gathered:
         self._cluster.tell({"do": "gather", "meta_step": meta_step})
@@ -81,7 +76,7 @@ class MeshEngine(Engine):
     ) -> Any:
         """One operation of all processes together."""
         if what == "start":
-            return self._part.start(self._shared(rule))
+            return self._part.start(self._shared(rule), meta_step)
         if what == "gather":
             return self._gather(self._shared(rule), meta_step)
         if what == "state":

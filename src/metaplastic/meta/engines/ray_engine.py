@@ -146,7 +146,7 @@ class RayEngine(Engine):
         reporter.message(f"Ray: room for {backend.capacity()} workers, {wanted} gradients a step")
         return cls(backend, collector, wanted, reporter)
 
-    def start(self, rule: Rule) -> None:
+    def start(self, rule: Rule, meta_step: int = 0) -> None:
         """Workers begin their tasks when they are first asked for a gradient."""
 
     def gather(self, rule: Rule, meta_step: int) -> Gathered:
@@ -200,7 +200,7 @@ def _is_finite(gathered: Gathered) -> bool:
     return all(np.isfinite(a).all() for a in jax.tree.leaves(gathered.gradient))
 
 
-def _mean(gradients: Sequence[PyTree[Array]]) -> PyTree[Array]:
+def _mean(gradients: Sequence[PyTree[Array | np.ndarray]]) -> PyTree[Array]:
     return jax.tree.map(lambda *g: jnp.asarray(np.mean(g, axis=0)), *gradients)
 
 

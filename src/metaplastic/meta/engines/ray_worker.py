@@ -55,6 +55,7 @@ class Worker:
         self._estimator = plan.estimator()
         self._incarnation = incarnation
         self._groups: dict[int, LocalEngine] = {}
+        self._draws: dict[int, int] = {}  # of each group, which draw of groups it is of
 
     def pid(self) -> int:
         """The process, for whoever must kill it."""
@@ -69,25 +70,26 @@ class Worker:
 
         began = time.perf_counter()
         rule = eqx.combine(jax.tree.map(jax.numpy.asarray, theta), self._static)
+        plan = self._plan.at(request.version)
         engine = self._groups.get(request.group)
-        if engine is None:
-            engine = self._begin(request)
-            engine.start(rule)
+        if engine is None or plan.draw != self._draws[request.group]:
+            engine = self._begin(plan, request.group)
+            engine.start(rule, request.sequence if plan.draw else 0)
         elif request.renew:
             engine.renew(rule, request.sequence)
         found = engine.gather(rule, request.sequence)
         found = dataclasses.replace(found, gradient=jax.device_get(found.gradient))
         return Answer(request, found, time.perf_counter() - began)
 
-    def _begin(self, request: Request) -> LocalEngine:
+    def _begin(self, plan: Plan, group: int) -> LocalEngine:
         from metaplastic.meta.engines.local import LocalEngine
 
-        config = self._plan.config
+        config = plan.config
         engine = LocalEngine(
-            [self._plan.stream(request.group, incarnation=self._incarnation)],
+            [plan.stream(group, incarnation=self._incarnation)],
             self._estimator,
             config.tasks_per_group,
-            seed=(config.seed, self._incarnation, request.group),
+            seed=(config.seed, self._incarnation, group),
         )
-        self._groups[request.group] = engine
+        self._groups[group], self._draws[group] = engine, plan.draw
         return engine

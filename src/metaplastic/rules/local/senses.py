@@ -1,5 +1,5 @@
-"""What the update network of a neuron sees. To add a sense: a class (in a file of its own if it is
-not small), and a line in `SENSES`.
+"""What the update network of a neuron sees. To add a sense: a file with its class, and a line in
+`SENSES` that gives its name and address.
 
 A sense is a stack of channels, one number per unit: on every example, (channels, cells, units), or
 whatever the example, (channels, units). Cells are examples and, in a map, positions.
@@ -276,22 +276,19 @@ def _constant(view: View, *flags: bool) -> Float[Array, "flags units"]:
 
 
 # in the order of θ's rows; senses of single examples first, those of inputs before the others
-SENSES: Registry[Sense] = Registry(
+SENSES: Registry[type[Sense]] = Registry(
     "sense",
     {
-        sense.name: sense
-        for sense in (
-            Activity(),
-            Error(),
-            Preactivation(),
-            Lateral(),
-            Neighbours(),
-            WeightStatistics(),
-            Bias(),
-            Position(),
-            Age(),
-            First(),
-        )
+        "activity": Activity,
+        "error": Error,
+        "preactivation": Preactivation,
+        "lateral": Lateral,
+        "neighbours": Neighbours,
+        "weights": WeightStatistics,
+        "bias": Bias,
+        "position": Position,
+        "age": Age,
+        "first": First,
     },
     group="senses",
     base="metaplastic.rules.local.senses:Sense",

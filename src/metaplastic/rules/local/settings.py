@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -80,12 +80,12 @@ class LocalSettings(BaseModel):
     @property
     def senses(self) -> tuple[Sense, ...]:
         """What a neuron sees, in the order of θ's rows."""
-        return tuple(SENSES[name] for name in self._chosen(SENSES))
+        return tuple(cast(Sense, _part(name)) for name in self._chosen(SENSES))
 
     @property
     def terms(self) -> tuple[Term, ...]:
         """The terms of a weight change, in the order of θ's term weights."""
-        return tuple(TERMS[name] for name in self._chosen(TERMS))
+        return tuple(cast(Term, _part(name)) for name in self._chosen(TERMS))
 
     def has(self, part: str) -> bool:
         """Whether a part of the update network is there."""
@@ -112,7 +112,8 @@ class LocalSettings(BaseModel):
 
 
 def _part(name: str) -> Sense | Term:
-    return SENSES[name] if name in SENSES else TERMS[name]
+    entry = SENSES[name] if name in SENSES else TERMS[name]
+    return entry() if isinstance(entry, type) else entry  # one of the user's own may be made
 
 
 def _check(field: str, given: tuple[str, ...], known: list[str], allowed: list[str]) -> None:

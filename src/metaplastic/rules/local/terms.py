@@ -1,4 +1,5 @@
-"""The terms of a weight change. To add one: a class, and a line in `TERMS`.
+"""The terms of a weight change. To add one: a file with its class, and a line in `TERMS` that
+gives its name and address.
 
 A term is a matrix (fan-in, units) like the weights, in units of the receptive fields' rms. All but
 `subspace` are bounded, then mixed with weights that θ holds (see `weight_change`). W below has
@@ -145,20 +146,17 @@ class ScaledLowRank(Term):
 
 
 # in the order of θ's term weights
-TERMS: Registry[Term] = Registry(
+TERMS: Registry[type[Term]] = Registry(
     "term",
     {
-        term.name: term
-        for term in (
-            LowRank(),
-            Decorrelation(),
-            Decay(),
-            Subspace(),
-            Hebbian(),
-            Growth(),
-            GatedLowRank(),
-            ScaledLowRank(),
-        )
+        "low_rank": LowRank,
+        "decorrelation": Decorrelation,
+        "decay": Decay,
+        "subspace": Subspace,
+        "hebbian": Hebbian,
+        "growth": Growth,
+        "gated_low_rank": GatedLowRank,
+        "scaled_low_rank": ScaledLowRank,
     },
     group="terms",
     base="metaplastic.rules.local.terms:Term",

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.by_source RULE...`: accuracy on validation tasks, source by source.
+"""`python -m research.by_source RULE...`: accuracy on validation tasks, source by source.
 
 What rules are chosen by: classes, alphabets and fonts that are not meta-trained on, large pools,
 labelled examples apart from them, the same tasks for every rule. Writes JSON; differences are

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.by_readout RULE...`: validation tasks judged as evaluation judges.
+"""`python -m research.by_readout RULE...`: validation tasks judged as evaluation judges.
 
-Where `benchmarks.by_source` has the meta-objective's readout and warped images, this has the
+Where `research.by_source` has the meta-objective's readout and warped images, this has the
 readout of evaluation (its penalty chosen on the labels), images as they are, and beside the rules
 the inputs themselves and their principal components: what a rule still loses shows on data that it
 may be chosen by, and with `--layers` in which of its layers. Characters alone are warped a little
@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from benchmarks.by_source import SEED, SOURCES
 from metaplastic import PlasticEncoder
 from metaplastic.cli.runtime import one_thread_per_operation
 from metaplastic.compilation import use_compilation_cache
@@ -29,6 +28,7 @@ from metaplastic.evaluation.results import mean_and_error, paired_difference
 from metaplastic.readout.ridge import readout_accuracy
 from metaplastic.tasks import Architecture, Augmentation, TaskConfig, load_sources
 from metaplastic.tasks.task import sample_task
+from research.by_source import SEED, SOURCES
 
 
 def _tasks(apart: int, share: float) -> TaskConfig:

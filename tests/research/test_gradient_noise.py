@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.gradient_noise import signal_share
+from research.gradient_noise import signal_share
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 1.0])

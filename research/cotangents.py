@@ -1,4 +1,4 @@
-"""`python -m benchmarks.cotangents RULE...`: how the meta-gradient grows along an unroll.
+"""`python -m research.cotangents RULE...`: how the meta-gradient grows along an unroll.
 
 For some tasks of each source: the norm of the loss's gradient in φ, carried back from the end of
 an unroll of 50 inner steps to its beginning. Where it grows without bound the unroll is chaotic.

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.gradient_noise CONFIG`: how much of the meta-gradient is signal.
+"""`python -m research.gradient_noise CONFIG`: how much of the meta-gradient is signal.
 
 Tasks of a run's own stream give a gradient each, at the rule that the run begins from. The share of
 their mean square norm that they have in common, without bias, is what a meta-step can follow; one

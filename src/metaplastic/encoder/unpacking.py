@@ -1,0 +1,148 @@
+"""A fitted encoder made again from the arrays and metadata of its file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import equinox as eqx
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from metaplastic.base_model import Phi, Statistics, initialise, perceptron
+from metaplastic.encoder.file_format import AGE, PARTS, Arrays, Facts, names_of
+from metaplastic.encoder.moments import Moments
+from metaplastic.encoder.network import network_of
+from metaplastic.encoder.parameters import Horizon, described, layer_sizes
+from metaplastic.encoder.reading import layers_read
+from metaplastic.encoder.scale import LIMIT, InputScale
+from metaplastic.errors import ModelFileError, RuleFileError
+from metaplastic.hub import container
+from metaplastic.hub.pytrees import fill
+from metaplastic.hub.rule_file import build_rule
+
+if TYPE_CHECKING:
+    from metaplastic.encoder.estimator import PlasticEncoder
+
+E = TypeVar("E", bound="PlasticEncoder")
+
+
+def unpack(contents: container.Contents, where: str, kind: type[E], version: int) -> E:
+    """The encoder that `pack` gave these arrays and metadata of. Raises `ModelFileError`."""
+    try:
+        facts = Facts.model_validate_json(contents.metadata.get("encoder", ""))
+        encoder, phi = _unfitted(kind, facts, contents.arrays, version)
+    # whatever scikit-learn and JAX raise on parameters and sizes that make no sense
+    except Exception as problem:
+        line = " ".join(str(problem).split())[:200]
+        raise ModelFileError(f"{where}: its description cannot be read ({line})") from None
+    curve = contents.arrays.get("score_curve", np.empty(0))
+    if curve.shape[1:] != (2,) or not np.isfinite(curve).all():
+        raise ModelFileError(f"{where}: its score_curve is missing or not numbers of shape (n, 2)")
+    try:
+        rule = build_rule(_part(contents.arrays, "rule"), contents.metadata, where, np.array)
+    except RuleFileError as problem:
+        raise ModelFileError(str(problem)) from None
+    with jax.enable_x64(False):
+        skeletons = {
+            "phi": names_of(phi),
+            "state": eqx.filter_eval_shape(rule.init, phi),
+            "mean": [*phi.biases],
+            "variance": [*phi.biases],
+        }
+        read = [jax.ShapeDtypeStruct((width,), np.float32) for width in facts.sizes]
+        has_activity = any(name.startswith("activity.") for name in contents.arrays)
+        for part in Statistics._fields:
+            skeletons[f"activity.{part}"] = read if has_activity else []
+    arrays = dict(contents.arrays)
+    # written for versions in which rules counted the inner steps; `n_iter` says them too
+    age = {name: arrays.pop(name) for name in [AGE] if name in arrays}
+    fill({AGE: jax.ShapeDtypeStruct((), np.int32)}, age, where, ModelFileError, np.array)
+    parts = {
+        prefix: fill(skeleton, _part(arrays, prefix), where, ModelFileError, np.array)
+        for prefix, skeleton in skeletons.items()
+    }
+    if any((v < 0).any() for v in (*parts["variance"], *parts["activity.variance"])):
+        raise ModelFileError(f"{where}: holds variances below 0")
+    statistics = [*map(Statistics, parts["mean"], parts["variance"])]
+    activity = [*map(Statistics, parts["activity.mean"], parts["activity.variance"])]
+    scale, moments = _scale(facts, contents.arrays, where), _moments(facts, contents.arrays, where)
+    encoder.rule = encoder._rule_given = rule if facts.rule_given is None else facts.rule_given
+    encoder.rule_, encoder.rule_state_ = rule, parts["state"]
+    encoder.phi_ = phi.replaced(**parts["phi"])
+    encoder.network_ = network_of(encoder.phi_, statistics, scale, activity or None)
+    encoder.scale_ = facts.scale if isinstance(facts.scale, str) else "global"
+    encoder.score_curve_ = curve.astype(np.float64)
+    encoder._moments, encoder._n_seen = moments, facts.n_seen
+    encoder._waiting, encoder._horizon = None, Horizon(*facts.horizon)
+    encoder.n_iter_, encoder.n_features_in_ = facts.n_iter, facts.sizes[0]
+    if facts.feature_names is not None:
+        encoder.feature_names_in_ = np.array(facts.feature_names, object)
+    return encoder
+
+
+def _unfitted(kind: type[E], facts: Facts, arrays: Arrays, version: int) -> tuple[E, Phi]:
+    """An encoder with the parameters of a file, and the shapes of its φ."""
+    before = {"layers": "last", "scale": "global"} if version == 1 else {}
+    encoder = kind(**before, **facts.parameters)
+    for name in ("hidden_layer_sizes", "layers"):
+        if isinstance(given := getattr(encoder, name), list):
+            setattr(encoder, name, tuple(given))
+    encoder._validate_params()
+    layer_sizes(1, encoder.hidden_layer_sizes, encoder.n_components)
+    layers_read(encoder.layers, len(facts.sizes) - 1)
+    if encoder.model is not None:
+        described(encoder.model)
+    spec = perceptron(facts.sizes, encoder.activation)
+    if facts.model is not None:
+        spec = described(facts.model)
+        if spec.widths != facts.sizes:
+            raise ModelFileError(f"sizes {facts.sizes} are not those of its model, {spec.widths}")
+    backward = any(name.startswith("phi.backward.") for name in arrays)
+    with jax.enable_x64(False):
+        phi = eqx.filter_eval_shape(lambda: initialise(jax.random.key(0), spec, backward=backward))
+    return encoder, phi
+
+
+def _scale(facts: Facts, arrays: Arrays, where: str) -> InputScale:
+    if isinstance(facts.scale, tuple):
+        return InputScale(*facts.scale)
+    d = facts.sizes[0] if facts.scale == "columns" else None
+    mean, std = _numbers("scale", arrays, d, where)
+    if np.any(std == 0):
+        raise ModelFileError(f"{where}: holds a standard deviation of 0 to divide by")
+    if d is None:
+        return InputScale(float(mean), float(std))
+    return InputScale(mean, std, LIMIT)
+
+
+def _moments(facts: Facts, arrays: Arrays, where: str) -> Moments:
+    if isinstance(facts.moments, tuple):  # its third number is a sum of squared deviations
+        count, mean, squares = facts.moments
+        return Moments(count, mean, (squares / max(1, count)) ** 0.5)
+    whole = arrays.get("moments.mean", np.empty(1)).ndim == 0  # of an encoder of version 1
+    d = None if whole else facts.sizes[0]
+    return Moments(facts.moments, *_numbers("moments", arrays, d, where))
+
+
+def _numbers(
+    name: str, arrays: Arrays, d: int | None, where: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The mean and the standard deviation of that name: float64 (d,), or one number each."""
+    shape = () if d is None else (d,)
+    found = [arrays.get(f"{name}.{part}", np.empty(0)) for part in PARTS]
+    for part, array in zip(PARTS, found, strict=True):
+        if array.shape != shape or array.dtype != np.float64 or not np.isfinite(array).all():
+            raise ModelFileError(f"{where}: {name}.{part} is not numbers of shape {shape}")
+    mean, std = (np.array(array, np.float64) for array in found)
+    if np.any(std < 0):
+        raise ModelFileError(f"{where}: {name}.std is below 0")
+    return mean, std
+
+
+def _part(arrays: Arrays, prefix: str) -> Arrays:
+    """The arrays whose name begins with a prefix, without it."""
+    start = prefix + "."
+    return {
+        name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)
+    }

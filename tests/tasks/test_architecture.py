@@ -1,0 +1,110 @@
+"""Architectures and numbers of classes and labels, drawn from the spaces that settings describe."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from metaplastic.tasks import (
+    Architecture,
+    ArchitectureSpace,
+    DatasetSource,
+    TaskConfig,
+    TaskSpace,
+    fitting,
+    load_sources,
+    sample_task,
+)
+
+
+def test_architectures_stay_in_their_space_and_differ() -> None:
+    space = ArchitectureSpace(sides=(14, 16), layers=(2, 5), units=(64, 512))
+    drawn = space.draw_distinct(np.random.default_rng(0), 12)
+    assert len(set(drawn)) == 12
+    for architecture in drawn:
+        assert 2 <= len(architecture.hidden) + 1 <= 5
+        assert set(architecture.hidden) <= {64, 512}
+        assert architecture.sizes[0] == architecture.side**2
+    one = ArchitectureSpace(layers=(2, 2), units=(64,)).draw_distinct(np.random.default_rng(0), 3)
+    assert len(set(one)) == 1
+    mixed = ArchitectureSpace(layers=(2, 2), units=(64,), activations=("relu", "sin"))
+    names = {str(a) for a in mixed.draw_distinct(np.random.default_rng(0), 2)}
+    assert names == {"196-64-32", "196-64-32 sin"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"layers": (3, 2)}, {"sides": (0,)}, {"channels": (2,)}, {"activations": ("rleu",)}]
+)
+def test_impossible_spaces_are_refused(wrong: dict) -> None:
+    with pytest.raises(ValidationError):
+        ArchitectureSpace(**wrong)
+
+
+def test_groups_of_rows_and_of_images_are_drawn_side_by_side() -> None:
+    space = ArchitectureSpace(columns=(16, 64), vector_groups=2, layers=(2, 2), units=(64,))
+    drawn = space.draw_distinct(np.random.default_rng(0), 3)
+    assert [a.is_image for a in drawn] == [True, False, False]
+    assert {a.sizes[0] for a in drawn[1:]} == {16, 64}
+    images = ArchitectureSpace(layers=(2, 2), units=(64,)).draw_distinct(
+        np.random.default_rng(0), 1
+    )
+    assert drawn[0] == images[0]
+
+
+@pytest.mark.parametrize("wrong", [{"columns": (8,)}, {"vector_groups": 1}, {"columns": (0,)}])
+def test_groups_of_rows_need_columns(wrong: dict) -> None:
+    with pytest.raises(ValidationError):
+        ArchitectureSpace(**wrong)
+
+
+def test_numbers_of_classes_and_labels_are_drawn_where_a_range_is_given() -> None:
+    space = TaskSpace(n_classes=(2, 30), labels_per_class=(1, 50), examples_per_class=100)
+    rng = np.random.default_rng(0)
+    drawn = [space.draw(rng) for _ in range(200)]
+    for name, low, high in (("n_classes", 2, 30), ("labels_per_class", 1, 50)):
+        values = [getattr(one, name) for one in drawn]
+        assert min(values) == low
+        assert 0.9 * high <= max(values) <= high
+        assert np.median(values) < (low + high) / 3  # few as often as many
+    before = rng.bit_generator.state["state"]
+    assert TaskSpace().draw(rng) == TaskConfig()
+    assert rng.bit_generator.state["state"] == before
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n_classes": (1, 3)}, {"n_classes": (5, 3)}, {"labels_per_class": 0}]
+)
+def test_impossible_ranges_are_refused(wrong: dict) -> None:
+    with pytest.raises(ValidationError, match="<= fewest <= most"):
+        TaskSpace(**wrong)
+
+
+def test_topologies_are_drawn_among_the_groups_and_images_keep_their_place(
+    blobs: DatasetSource,
+) -> None:
+    space = ArchitectureSpace(
+        topologies=("perceptron", "residual", "conv"),
+        maps=(4,),
+        layers=(3, 3),
+        columns=(16,),
+        vector_groups=1,
+    )
+    drawn = space.draw_distinct(np.random.default_rng(0), 12)
+    assert {a.topology for a in drawn} == {"perceptron", "residual", "conv"}
+    assert not drawn[-1].is_map  # rows of numbers have no place for a convolution
+    conv = next(a for a in drawn if a.is_map)
+    assert conv.model.shapes == ((14, 14, 1), (7, 7, 4), (4, 4, 4), (32,))
+    residual = next(a for a in drawn if a.topology == "residual")
+    assert [layer.skip for layer in residual.model.layers] == [0, 1, 0]
+
+    # neighbouring pixels of smooth images are alike where they are not permuted
+    def alike(architecture: Architecture) -> float:
+        task = sample_task([blobs], TaskConfig(), architecture, [3])
+        rows = task.inputs.reshape(-1, 14, 14)
+        return float(np.corrcoef(rows[:, :, 1:].ravel(), rows[:, :, :-1].ravel())[0, 1])
+
+    assert alike(conv) > 0.5
+    assert alike(Architecture(14, 1, (64,), 32)) < 0.3
+    texts = load_sources(["topics", "shapes"], "meta-train", n_classes=10)
+    assert [s.address for s in fitting(texts, conv, 10)] == ["shapes"]
