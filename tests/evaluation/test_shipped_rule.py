@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from benchmarks import shipped_card
 from metaplastic import PlasticEncoder
 from metaplastic.evaluation.named_rule import named_rule
+from metaplastic.hub import load_card
+from metaplastic.hub.rule_file import rule_page
 from metaplastic.readout.ridge import readout_accuracy
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -42,3 +45,17 @@ def test_a_wide_layer_does_not_collapse() -> None:
         rest = np.setdiff1d(np.arange(len(y)), labelled)
         accuracy[steps] = readout_accuracy(u[labelled], y[labelled], u[rest], y[rest], 10)
     assert accuracy[40] > accuracy[0] + 0.15
+
+
+def test_its_card_says_what_its_studies_and_all_its_stages_say() -> None:
+    """`python -m benchmarks.shipped_card` puts it there."""
+    card = load_card("default")
+    assert card == shipped_card.completed(card)
+    lines = [
+        (path.parent / "metrics.jsonl").read_text().splitlines()[-1]
+        for path in shipped_card.stages()
+    ]
+    hours = sum(json.loads(line)["seconds"] for line in lines) / 3600
+    assert card.wall_clock_seconds is not None
+    assert (card.earlier_seconds + card.wall_clock_seconds) / 3600 == pytest.approx(hours, abs=0.05)
+    assert "after 8.3 h" in rule_page("default")

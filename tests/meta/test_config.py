@@ -15,11 +15,39 @@ from metaplastic.meta.config import (
     parse_override,
 )
 from metaplastic.meta.plan import draw_tasks, make_plan
+from metaplastic.rules.local.settings import LocalSettings
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_valid(preset: str) -> None:
     make_config(preset)
+
+
+def test_the_seeds_setting_has_nothing_added() -> None:
+    """Loss summed evenly, fixed λ, images alone, 2 to 5 layers of 64 to 512 units, no annealing."""
+    config = make_config("seed")
+    rule = LocalSettings(**config.rule.settings)
+    assert {sense.name for sense in rule.senses} == {
+        "activity",
+        "error",
+        "preactivation",
+        "lateral",
+    }
+    assert {term.name for term in rule.terms} == {"low_rank", "decorrelation"}
+    assert (rule.backward, rule.decay_power, rule.resting_bias) == ("tied", 0.0, False)
+    assert config.unroll.late_weight == 0
+    assert config.unroll.cotangent_limit is None
+    assert (config.estimator.name, config.objective.name) == ("truncated", "ridge")
+    assert config.objective.make().settings.penalty == 0.1
+    assert {source.partition("@")[0] for source in config.tasks.sources} == {
+        "glyphs",
+        "cifar10",
+        "imagenet",
+    }
+    space = config.tasks.architectures
+    assert (space.layers, min(space.units), max(space.units)) == ((2, 5), 64, 512)
+    assert config.groups * config.tasks_per_group == 256
+    assert (config.optimizer.average, config.optimizer.final_fraction) == (0.0, 1.0)
 
 
 def test_later_settings_lie_on_earlier_ones(tmp_path: Path) -> None:

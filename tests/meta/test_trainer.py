@@ -236,13 +236,21 @@ def test_what_an_earlier_rule_was_meta_trained_on_is_not_forgotten(whole, tmp_pa
     save_rule(
         rule,
         tmp_path / "start.safetensors",
-        RuleCard(training_data=("cifar10@32", "glyphs"), meta_steps=7, earlier_meta_steps=100),
+        RuleCard(
+            training_data=("cifar10@32", "glyphs"),
+            meta_steps=7,
+            earlier_meta_steps=100,
+            wall_clock_seconds=60.0,
+            earlier_seconds=3600.0,
+        ),
     )
     config = tiny_config(rule={"start": str(tmp_path / "start.safetensors")})
     _train(tmp_path / "run", config, stop_at=1)
     card = load_card(tmp_path / "run" / "rule.safetensors")
     assert card.training_data == ("glyphs", "cifar10@32")
     assert (card.meta_steps, card.earlier_meta_steps) == (1, 107)
+    assert card.earlier_seconds == 3660.0
+    assert "glyphs, cifar10@32" in card.title
 
 
 def test_the_ladder() -> None:

@@ -42,7 +42,7 @@ def list_(data_dir: _DataDir = None) -> None:
         card = source.card
         here = _whether_here(source, data_dir)
         typer.echo(f"{card.name:<14} {card.role:<11} {card.kind:<7} {here:<13} {card.title}")
-    typer.echo("\nmeta-train: meta-trained on by the paper; held-out: for evaluation only.")
+    typer.echo("\nmeta-train: may be meta-trained on; held-out: for evaluation only.")
     typer.echo("Your own data, by address:")
     for source in SOURCES.values():
         if source.is_scheme:

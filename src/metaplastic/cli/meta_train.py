@@ -17,7 +17,7 @@ def meta_train(
     out: Annotated[Path, typer.Option("--out", help="The run directory.", show_default=False)],
     preset: Annotated[
         str | None,
-        typer.Option(help="Settings to begin from: tiny, quick (the default) or paper."),
+        typer.Option(help="Settings to begin from: tiny, quick (the default), seed or paper."),
     ] = None,
     config: Annotated[
         Path | None,

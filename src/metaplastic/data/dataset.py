@@ -35,7 +35,7 @@ def name_array(names: Iterable[str]) -> NDArray[np.object_]:
 class Card:
     """Where a data set comes from and what it may be used for.
 
-    `role` says whether the paper meta-trained on it ("meta-train") or only evaluated on it
+    `role` says whether it may be meta-trained on ("meta-train") or is for evaluation only
     ("held-out"); the user's own data are "user".
     """
 

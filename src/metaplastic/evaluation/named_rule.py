@@ -25,7 +25,8 @@ class NamedRule(NamedTuple):
 
     `meta_steps` counts those of the rules that it began from, as far as the card knows, and is None
     where θ was not meta-trained (or the card does not say); `horizon` is the
-    number of inner steps it was meta-trained to, where the card gives it.
+    number of inner steps it was meta-trained to, where the card gives it. `wall_clock_seconds` too
+    are of the rules that it began from as well.
     """
 
     rule: Rule
@@ -121,7 +122,7 @@ def named_rule(name: str | Path) -> NamedRule:
         None if card.meta_steps is None else card.meta_steps + card.earlier_meta_steps,
         card.horizon,
         tuple(card.training_data),
-        card.wall_clock_seconds,
+        None if card.wall_clock_seconds is None else card.wall_clock_seconds + card.earlier_seconds,
         card.batch_size,
     )
 

@@ -21,6 +21,7 @@ class RuleCard(BaseModel):
     horizon: int | None = Field(default=None, description="longest unroll meta-trained on, steps")
     batch_size: int | None = Field(default=None, description="of the inner loop")
     wall_clock_seconds: float | None = Field(default=None, description="of meta-training, s")
+    earlier_seconds: float = Field(default=0.0, description="of the rules that it began from, s")
     hardware: str = ""
     licence: str = "Apache-2.0"
     notes: str = ""
@@ -56,7 +57,8 @@ def card_markdown(
     if card.horizon is not None:
         rows["horizon"] = f"{card.horizon:,} inner steps"
     if card.wall_clock_seconds is not None:
-        rows["duration"] = _duration(card.wall_clock_seconds)
+        before = f", after {_duration(card.earlier_seconds)}" if card.earlier_seconds else ""
+        rows["duration"] = _duration(card.wall_clock_seconds) + before
     texts = {"hardware": card.hardware, "licence": card.licence}
     rows |= {label: value for label, value in texts.items() if value}
     if card.seed is not None:

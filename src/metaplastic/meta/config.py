@@ -142,15 +142,59 @@ PRESETS: dict[str, dict[str, Any]] = {
         "unroll": {"horizon": [40, 60]},
         "optimizer": {"meta_steps": 150},
     },
-    "paper": {  # the long paper, as far as it is told; for a cluster
+    # the workshop paper, as its text has it and with nothing added; for a cluster. A neuron sees
+    # its activity, pre-activation and error signal, statistics of the minibatch, and the lateral
+    # terms; ΔW is the low-rank product and decorrelation. What the text leaves open: the sizes of
+    # the update network, of minibatches and of unrolls, and the step.
+    "seed": {
+        "rule": {
+            "settings": {
+                "hidden": 32,
+                "without": ["weights", "bias", "position", "age", "decay"],
+                "inner_step": 0.02,
+                "decay_power": 0.0,
+            }
+        },
+        "objective": {"name": "ridge", "settings": {"penalty": 0.1, "distance": "cosine"}},
+        "estimator": "truncated",
+        "groups": 16,
+        "tasks_per_group": 16,
+        "tasks": {
+            "sources": ["glyphs", "cifar10@32", "imagenet@32"],
+            "architectures": {
+                "sides": [14, 16],
+                "layers": [2, 5],
+                "units": [64, 128, 256, 512],
+            },
+        },
+        "unroll": {
+            "batch_size": 128,
+            "truncation": [4, 16],
+            "horizon": [200, 1000],
+            "late_weight": 0.0,
+        },
+        "optimizer": {
+            "meta_steps": 150_000,
+            "learning_rate": 3e-4,
+            "final_fraction": 1.0,
+            "average": 0.0,
+        },
+        "validation": {"every": 500, "tasks": 8},
+    },
+    # the long paper, as far as it is told: backward weights of their own, the sizes that its
+    # authors released; for a cluster
+    "paper": {
         "rule": {
             "settings": {
                 "hidden": 64,
                 "error_channels": 32,
                 "readout_channels": 4,
                 "backward": "separate",
+                "inner_step": 0.02,
+                "decay_power": 0.0,
             }
         },
+        "estimator": "truncated",
         "groups": 8,
         "tasks_per_group": 32,
         "tasks": {
@@ -161,8 +205,13 @@ PRESETS: dict[str, dict[str, Any]] = {
                 "units": [64, 128, 256, 512],
             },
         },
-        "unroll": {"batch_size": 128, "truncation": [4, 16], "horizon": [200, 2000]},
-        "optimizer": {"meta_steps": 200_000, "learning_rate": 3e-4, "average": 0.999},
+        "unroll": {
+            "batch_size": 128,
+            "truncation": [4, 16],
+            "horizon": [200, 2000],
+            "late_weight": 0.0,
+        },
+        "optimizer": {"meta_steps": 200_000, "learning_rate": 3e-4, "final_fraction": 1.0},
         "validation": {"every": 500, "tasks": 8},
     },
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ class Trainer:
         )
         self._rule = _starting_rule(config)
         self._training_data = _training_data(config)
-        self._earlier = _earlier_meta_steps(config)
+        self._earlier, self._earlier_seconds = _earlier(config)
         self._optimizer = optimizer.start(config.optimizer, self._rule)
         self._reporter.message(memory_line(plan, self._rule))
         self._meta_step = 0
@@ -216,6 +216,7 @@ class Trainer:
         """The rule file of now; on the ladder, a copy that stays."""
         config = self._config
         card = hub.RuleCard(
+            title=f"rule {config.rule.name}, meta-trained on {_listed(self._training_data)}",
             training_data=self._training_data,
             held_out_data=config.tasks.held_out,
             metrics={f"validation_accuracy_{k}": v for k, v in self._best.items()},
@@ -226,6 +227,7 @@ class Trainer:
             horizon=config.unroll.horizon[1],
             batch_size=config.unroll.batch_size,
             wall_clock_seconds=round(self._seconds, 1),
+            earlier_seconds=self._earlier_seconds,
             hardware=_hardware(),
         )
         if rung:
@@ -253,12 +255,19 @@ def _training_data(config: MetaTrainConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*config.tasks.sources, *earlier]))
 
 
-def _earlier_meta_steps(config: MetaTrainConfig) -> int:
-    """Of the rule that the run began from, and of those before it."""
+def _earlier(config: MetaTrainConfig) -> tuple[int, float]:
+    """Meta-steps and seconds of the rule that the run began from, and of those before it."""
     if config.rule.start is None:
-        return 0
+        return 0, 0.0
     card = hub.load_card(config.rule.start)
-    return card.earlier_meta_steps + (card.meta_steps or 0)
+    seconds = card.earlier_seconds + (card.wall_clock_seconds or 0.0)
+    return card.earlier_meta_steps + (card.meta_steps or 0), round(seconds, 1)
+
+
+def _listed(sources: Sequence[str]) -> str:
+    """The first three, and how many more."""
+    shown = ", ".join(sources[:3])
+    return f"{shown} and {len(sources) - 3} more" if len(sources) > 3 else shown
 
 
 def _hardware() -> str:

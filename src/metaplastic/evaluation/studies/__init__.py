@@ -28,6 +28,7 @@ STUDIES: Registry[type[Study]] = Registry(
         "mismatch": f"{_ROOM}.mismatch:Mismatch",
         "meta-training": f"{_ROOM}.meta_training:MetaTraining",
         "labels": f"{_ROOM}.labels:Labels",
+        "learned": f"{_ROOM}.learned:Learned",
     },
     group="studies",
     base="metaplastic.evaluation.studies.study:Study",

@@ -1,4 +1,4 @@
-"""Study `text` (figure 1, right): a rule meta-trained on images, on bags of words."""
+"""Study `text` (figure 1, right): the rules of a ladder on bags of words."""
 
 from __future__ import annotations
 

@@ -1,0 +1,149 @@
+"""Short runs of meta-training that differ in one thing: `python -m research.short_runs GROUP`.
+
+Every run is `recipes/short.toml`, about 25 minutes of one core, in a directory of its own:
+
+- `seeds`: three meta-seeds;
+- `parts`: each part of the rule left out before meta-training, or its step kept constant;
+- `distances`: cosine distance and squared error in the meta-objective, three meta-seeds each.
+
+A run that is done is left alone, one that was cut off goes on. What the runs wrote down is gathered
+in `OUT/GROUP.json`: dropped tasks, norms of gradients, final losses and validation accuracies, and
+the command of study `learned` that measures their rules on held-out data. `--dry-run` only prints
+the commands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metaplastic.evaluation.results import write_json
+from metaplastic.meta.metrics import read_metrics
+
+RECIPE = Path(__file__).parent / "recipes" / "short.toml"
+META_SEEDS = (1, 2, 3)
+PARTS = ("error", "lateral", "decorrelation", "subspace", "statistics", "weights")
+LAST = 50  # meta-steps that a final loss is the mean of
+
+
+class ShortRun(NamedTuple):
+    """Runs of one `name` differ in their seed alone."""
+
+    name: str
+    seed: int
+    changes: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        return f"{self.name}-{self.seed}"
+
+
+def runs_of(group: str) -> list[ShortRun]:
+    """The runs of a group. Parts have the first meta-seed, so that they stand beside its run."""
+    if group == "seeds":
+        return [ShortRun("whole", seed) for seed in META_SEEDS]
+    if group == "parts":
+        without = [
+            ShortRun(f"without-{part}", META_SEEDS[0], (f'rule.settings.without=["{part}"]',))
+            for part in PARTS
+        ]
+        constant = ("rule.settings.decay_power=0.0", "rule.settings.inner_step=0.04")
+        return [*without, ShortRun("constant-step", META_SEEDS[0], constant)]
+    return [
+        ShortRun(
+            distance, seed, ("objective.name=ridge", f"objective.settings.distance={distance}")
+        )
+        for distance in ("cosine", "squared")
+        for seed in META_SEEDS
+    ]
+
+
+GROUPS = ("seeds", "parts", "distances")
+
+
+def command(run: ShortRun, out: Path, data_dir: Path | None) -> list[str]:
+    """What makes the run, or goes on with it."""
+    folder = out / run.folder
+    start = [sys.executable, "-m", "metaplastic", "meta-train", f"--out={folder}"]
+    data = [f"--data-dir={data_dir}"] if data_dir else []
+    if (folder / "config.json").is_file():
+        return [*start, "--resume", *data]
+    changes = [f"--set={change}" for change in run.changes]
+    return [*start, f"--config={RECIPE}", f"--seed={run.seed}", *changes, *data]
+
+
+def summary(group: str, out: Path) -> dict[str, Any]:
+    """What the runs of a group wrote down; those without a record yet are left out and named."""
+    found: dict[str, Any] = {}
+    missing = []
+    for run in runs_of(group):
+        lines = read_metrics(out / run.folder)
+        if not lines:
+            missing.append(run.folder)
+            continue
+        found.setdefault(run.name, {})[str(run.seed)] = _of(lines)
+    return {
+        "kind": "short-runs",
+        "group": group,
+        "recipe": RECIPE.name,
+        "missing": missing,
+        "runs": found,
+        "study": shlex.join(study(group, out)),
+    }
+
+
+def _of(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    norms = np.array([line["task_gradient_norm"] for line in lines], float)
+    losses = np.array([line["loss"] for line in lines], float)
+    validated = [line for line in lines if "validation_accuracy" in line]
+    return {
+        "meta_steps": lines[-1]["meta_step"],
+        "seconds": lines[-1]["seconds"],
+        "tasks": sum(line["truncations"] for line in lines),
+        "dropped": sum(line["dropped"] for line in lines),
+        "gradient_norm_median": float(np.nanmedian(norms)),
+        "gradient_norm_95": float(np.nanpercentile(norms, 95)),
+        "final_loss": float(np.nanmean(losses[-LAST:])),
+        "validation_accuracy": validated[-1]["validation_accuracy"] if validated else {},
+        "validation_loss": validated[-1]["validation_loss"] if validated else {},
+    }
+
+
+def study(group: str, out: Path) -> list[str]:
+    """The command that measures the group's rules on held-out data, meta-seeds side by side."""
+    rules = ",".join(f"{run.name}={out / run.folder}" for run in runs_of(group))
+    return ["metaplastic", "study", "learned", "--set", f"rules={rules}"]
+
+
+def main() -> None:
+    """Make the runs one after another, and gather what they wrote down."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("group", choices=GROUPS)
+    parser.add_argument("--out", type=Path, default=Path("runs/short"))
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--dry-run", action="store_true", help="print the commands")
+    args = parser.parse_args()
+    for line in _commands(args.group, args.out, args.data_dir):
+        print(shlex.join(line), flush=True)
+        if not args.dry_run:
+            subprocess.run(line, check=True)
+    if args.dry_run:
+        print(shlex.join(study(args.group, args.out)))
+    else:
+        print(write_json(args.out / f"{args.group}.json", summary(args.group, args.out)))
+
+
+def _commands(group: str, out: Path, data_dir: Path | None) -> Iterator[list[str]]:
+    for run in runs_of(group):
+        yield command(run, out, data_dir)
+
+
+if __name__ == "__main__":
+    main()
