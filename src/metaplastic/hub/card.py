@@ -21,9 +21,9 @@ class RuleCard(BaseModel):
     horizon: int | None = Field(default=None, description="longest unroll meta-trained on, steps")
     batch_size: int | None = Field(default=None, description="of the inner loop")
     wall_clock_seconds: float | None = Field(default=None, description="of meta-training, s")
-    hardware: str = ""
-    licence: str = "Apache-2.0"
-    notes: str = ""
+    hardware: str = Field(default="", description="that it was made on")
+    licence: str = Field(default="Apache-2.0", description="of the rule file, as SPDX says it")
+    notes: str = Field(default="", description="Markdown, at the end of the page")
 
 
 def _duration(seconds: float) -> str:
