@@ -1,6 +1,11 @@
 """Sphinx: the pages are Markdown (MyST), the reference is read from docstrings."""
 
+import sys
+from pathlib import Path
+
 from metaplastic import __version__
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "metaplastic"
 author = "The metaplastic authors"
@@ -29,3 +34,12 @@ nitpicky = False
 html_theme = "furo"
 html_title = "metaplastic"
 html_show_sphinx = False
+
+
+def setup(app):
+    """Fill what is generated into the pages that hold it."""
+    import api_page
+    import settings_page
+
+    app.connect("source-read", settings_page.fill)
+    app.connect("source-read", api_page.fill)

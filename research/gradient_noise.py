@@ -22,7 +22,7 @@ import optax
 from metaplastic import hub
 from metaplastic.cli.runtime import one_thread_per_operation
 from metaplastic.compilation import use_compilation_cache
-from metaplastic.meta.config import MetaTrainConfig, make_config, merge, parse_config
+from metaplastic.meta.config import MetaTrainConfig, lay, make_config, parse_config
 from metaplastic.meta.estimators import Estimate
 from metaplastic.meta.group import begin_group
 from metaplastic.meta.plan import make_plan
@@ -83,7 +83,7 @@ def main() -> None:
     base = make_config(file=args.config).model_dump(mode="json")
     found: dict[str, Any] = {}
     for way in args.ways:
-        found[way] = measure(parse_config(merge(base, json.loads(way))), args)
+        found[way] = measure(parse_config(lay(base, json.loads(way))), args)
         print(f"{way}: signal share {found[way]['signal_share']:.3f}", flush=True)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     content = {"config": args.config.name, "tasks": args.tasks, "ways": found}

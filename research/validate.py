@@ -57,7 +57,12 @@ def main() -> None:
         results[name] = entry
         print(name, json.dumps(entry), flush=True)
     if chosen.out:
-        content = {"run": chosen.run.name, "tasks": chosen.tasks, "seed": chosen.seed, "rules": results}
+        content = {
+            "run": chosen.run.name,
+            "tasks": chosen.tasks,
+            "seed": chosen.seed,
+            "rules": results,
+        }
         files.write(chosen.out, (json.dumps(content, indent=1) + "\n").encode(), RunError)
 
 

@@ -8,13 +8,13 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    ValidationError,
     model_serializer,
     model_validator,
 )
 
-from metaplastic.errors import ConfigError, config_error
+from metaplastic.errors import ConfigError
 from metaplastic.registry import Registry
+from metaplastic.settings import SettingsError, validated
 
 
 class Choice(BaseModel):
@@ -28,8 +28,10 @@ class Choice(BaseModel):
 
     registry: ClassVar[Registry[Any]]
 
-    name: str
-    settings: dict[str, Any] = Field(default_factory=dict, description="those of the entry")
+    name: str = Field(description="which one")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="its own, as far as they are not its defaults"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -39,12 +41,11 @@ class Choice(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         try:
-            settings = self.registry.get(self.name).Settings(**self.settings)
+            settings = validated(self.registry.get(self.name).Settings, self.settings)
+        except SettingsError as error:
+            raise error.below("settings") from None
         except ConfigError as error:
             raise ValueError(str(error)) from None
-        except ValidationError as error:
-            what = f"settings of {self.registry.kind} {self.name!r}"
-            raise ValueError(str(config_error(error, what))) from None
         kept = settings.model_dump(mode="json", exclude_defaults=True)
         object.__setattr__(self, "settings", kept)
         return self

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError
-
+from collections.abc import Callable, Iterable
 
 _LONGEST = 1000  # characters of a message
-_ECHO = 100  # of a value that it repeats
 
 
 class MetaplasticError(Exception):
@@ -19,10 +13,10 @@ class MetaplasticError(Exception):
     def __str__(self) -> str:
         # what comes from files may hold line breaks, what steers a terminal, or megabytes
         text = " ".join(super().__str__().splitlines()).replace("\t", " ")
-        return _cut("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+        return cut("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
-def _cut(text: str, longest: int = _LONGEST) -> str:
+def cut(text: str, longest: int = _LONGEST) -> str:
     """A text without its middle, where it is too long."""
     end = longest // 4
     return text if len(text) <= longest else f"{text[: longest - end - 3]} … {text[-end:]}"
@@ -58,29 +52,17 @@ class MissingExtraError(MetaplasticError):
         )
 
 
+def nearest(given: str, names: Iterable[str], shown: Callable[[str], str] = str) -> str:
+    """ " Did you mean 'x'?", where a name is near what was given; else nothing."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(given, list(names), n=1)
+    return f" Did you mean {shown(near[0])!r}?" if near else ""
+
+
 def unknown_name(kind: str, given: str, allowed: Iterable[str], more: str = "") -> ConfigError:
     """An error that lists what is allowed and, where one is near, what was probably meant; `more`
     is said last."""
-    from difflib import get_close_matches
-
     names = sorted(allowed)
-    near = get_close_matches(given, names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = nearest(given, names)
     return ConfigError(f"unknown {kind} {given!r}; known: {', '.join(names)}.{hint}{more}")
-
-
-def config_error(error: ValidationError, what: str = "configuration") -> ConfigError:
-    """A validation error as one line: each field, what is wrong with it, what was given."""
-    parts = []
-    for e in error.errors(include_url=False):
-        where = _cut(".".join(str(part) for part in e["loc"]), _ECHO)
-        message = e["msg"].removeprefix("Value error, ")
-        if e["type"] == "extra_forbidden":
-            message = "there is no such setting"
-        given = (
-            ""
-            if isinstance(e["input"], Mapping) or not where
-            else f" (given {_cut(repr(e['input']), _ECHO)})"
-        )
-        parts.append(f"{where}: {message}{given}" if where else message)
-    return ConfigError(f"bad {what}: " + "; ".join(parts))

@@ -15,6 +15,7 @@ from metaplastic.meta.config import (
     parse_override,
 )
 from metaplastic.meta.plan import draw_tasks, make_plan
+from metaplastic.meta.stages import make_stages
 from metaplastic.rules.local.settings import LocalSettings
 
 
@@ -72,10 +73,10 @@ def test_later_settings_lie_on_earlier_ones(tmp_path: Path) -> None:
         ("objective.name=x", "unknown meta-objective"),
         (
             "objective.settings.penalti=1",
-            r"settings of meta-objective 'ridge': penalti: there is no such",
+            r"objective\.settings\.penalti: there is no such",
         ),
-        ("objective.settings.penalty=-1", r"penalty: .*greater than 0"),
-        ("objective.settings.layers=first", "'last', 'all' or 'inputs-and-all'"),
+        ("objective.settings.penalty=-1", r"penalty: give a number above 0"),
+        ("objective.settings.layers=first", '"last", "all" or "inputs-and-all"'),
         ("tasks.n_classes=[5,3]", r"n_classes \(5, 3\): need 2 <= fewest"),
         ("tasks.labels_per_class=[1,50]", "at least 100"),
         ("tasks.architectures.vector_groups=2", "need both"),
@@ -91,6 +92,39 @@ def test_what_is_wrong_is_named(override: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named) as error:
         make_config("tiny", None, [parse_override(override)])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["rule=hebbian"], ["rule.name=hebbian"], ["rule.settings.half_life=9", "rule=hebbian"]],
+)
+def test_another_rule_leaves_the_settings_of_the_one_before_out(given: list[str]) -> None:
+    overrides = [parse_override(text) for text in given]
+    with pytest.warns(UserWarning, match=r"'local' are left out \(hidden, error_channels"):
+        config = make_config("tiny", None, overrides)
+    assert config.rule.name == "hebbian"
+    wanted = {"half_life": 9} if len(given) > 1 else {}
+    assert config.rule.settings == wanted
+
+
+def test_another_objective_in_a_stage_leaves_settings_out(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(
+        "[objective]\nname = 'tuned-ridge'\nsettings = { penalties = [1.0] }\n"
+        "[[stages]]\n[[stages]]\nobjective = 'logistic'\n[[stages]]\nseed = 3\n"
+    )
+    with pytest.warns(UserWarning, match=r"'tuned-ridge' are left out \(penalties\)"):
+        stages = make_stages(tmp_path, "tiny", file)
+    found = [(s.config.objective.name, s.config.objective.settings) for s in stages]
+    assert found == [("tuned-ridge", {"penalties": [1.0]}), ("logistic", {}), ("logistic", {})]
+
+
+def test_settings_of_the_same_rule_are_kept(recwarn: pytest.WarningsRecorder) -> None:
+    config = make_config("tiny", None, [parse_override("rule=local")])
+    again = make_config("tiny", None, [{"rule": {"name": "local", "settings": {"hidden": 4}}}])
+    assert config.rule.settings == PRESETS["tiny"]["rule"]["settings"]
+    assert again.rule.settings == {**config.rule.settings, "hidden": 4}
+    assert not recwarn.list
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:

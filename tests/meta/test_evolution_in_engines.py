@@ -11,7 +11,7 @@ import pytest
 
 from metaplastic.errors import ConfigError
 from metaplastic.meta.checkpoint import Header, load_checkpoint, save_checkpoint
-from metaplastic.meta.config import merge, parse_config
+from metaplastic.meta.config import lay, parse_config
 from metaplastic.meta.engines import LocalEngine
 from metaplastic.meta.plan import Plan, make_plan
 
@@ -85,9 +85,10 @@ def test_an_estimator_is_a_name_or_a_name_with_settings() -> None:
     dumped = changed.model_dump(mode="json")
     assert dumped["estimator"] == {"name": "pes", "settings": {"pairs": 3}}
     assert parse_config(dumped) == changed
-    laid = merge({"estimator": "es-single"}, {"estimator": {"settings": {"sigma": 0.5}}})
+    laid = lay({"estimator": "es-single"}, {"estimator": {"settings": {"sigma": 0.5}}})
     assert laid["estimator"] == {"name": "es-single", "settings": {"sigma": 0.5}}
-    assert merge(laid, {"estimator": "full"}) == {"estimator": "full"}
+    with pytest.warns(UserWarning, match=r"'es-single' are left out \(sigma\)"):
+        assert lay(laid, {"estimator": "full"}) == {"estimator": {"name": "full"}}
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,16 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    ValidationError,
     model_validator,
 )
 
-from metaplastic.base_model.activations import get_activation
+from metaplastic.base_model.activations import ACTIVATIONS, get_activation
 from metaplastic.base_model.connection import Connection, Shape
 from metaplastic.base_model.conv import Conv
 from metaplastic.base_model.dense import Dense, pooled_shape
-from metaplastic.errors import ConfigError, config_error
+from metaplastic.errors import ConfigError
 from metaplastic.registry import Registry
+from metaplastic.settings import OneOf, validated
 
 LAYERS: Registry[type[Connection]] = Registry(
     "layer kind",
@@ -41,7 +41,8 @@ def _connection(given: Any) -> Connection:
         LAYERS.check(str(kind))
     except ConfigError as error:
         raise ValueError(str(error)) from None
-    return LAYERS[kind](**{name: value for name, value in given.items() if name != "kind"})
+    own = {name: value for name, value in given.items() if name != "kind"}
+    return validated(LAYERS[kind], own)
 
 
 def _table(layer: Connection) -> dict[str, Any]:
@@ -57,8 +58,14 @@ class ModelSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     inputs: tuple[int, ...] = Field(description="(N_0,), or (height, width, channels) of images")
-    layers: tuple[LayerSpec, ...] = Field(min_length=1, description="from the first to the top")
-    activation: str = Field(default="relu", description="of every layer")
+    layers: tuple[LayerSpec, ...] = Field(
+        min_length=1,
+        description="from the first to the top, each with its kind (dense where it has none)",
+        examples=[[{"kind": "dense", "units": 64}]],
+    )
+    activation: Annotated[str, OneOf(ACTIVATIONS)] = Field(
+        default="relu", description="of every layer"
+    )
     pool: int | None = Field(
         default=None,
         ge=1,
@@ -69,7 +76,6 @@ class ModelSpec(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> ModelSpec:
         try:
-            get_activation(self.activation)
             if len(self.inputs) not in (1, 3) or min(self.inputs) < 1:
                 raise ConfigError(
                     f"inputs {self.inputs}: need (inputs,) or (height, width, channels), all >= 1"
@@ -146,7 +152,4 @@ def residual_perceptron(
 def parse_model(table: Mapping[str, Any]) -> ModelSpec:
     """A model from nested tables, as JSON or TOML give them; raises `ConfigError` that names every
     wrong field."""
-    try:
-        return ModelSpec.model_validate(table)
-    except ValidationError as error:
-        raise config_error(error, "base model") from None
+    return validated(ModelSpec, table, "base model")

@@ -22,6 +22,7 @@ from metaplastic.cli.info import info
 from metaplastic.cli.meta_train import meta_train
 from metaplastic.cli.report import report as write_report
 from metaplastic.cli.runtime import keep_interrupts
+from metaplastic.cli.settings import settings
 from metaplastic.cli.study import study
 from metaplastic.cli.transform import transform
 
@@ -30,7 +31,6 @@ app = typer.Typer(
     help="Meta-train unsupervised update rules, and learn features with them, without labels.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -60,7 +60,7 @@ def _root(
             callback=_import,
             expose_value=False,
             metavar="FILE",
-            help="A Python file or module with a rule, objective, study, … of your own "
+            help="A Python file or module with a rule, objective or other part of your own "
             "(repeatable; also METAPLASTIC_IMPORT).",
         ),
     ] = None,
@@ -74,6 +74,7 @@ app.command()(study)
 app.command("report")(write_report)
 app.add_typer(data_app, name="data")
 app.command()(info)
+app.command()(settings)
 app.command()(demo)
 app.command()(fit)
 app.command()(transform)
@@ -105,7 +106,7 @@ def main() -> None:
     keep_interrupts()
     try:
         try:
-            commands()()
+            commands()(prog_name="metaplastic")
         finally:
             sys.stdout.flush()  # a full disk is noticed here, or by nobody
     except KeyboardInterrupt:

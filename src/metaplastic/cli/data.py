@@ -20,7 +20,7 @@ app = typer.Typer(help="List, describe, fetch, verify and show data sets.", no_a
 EVERY = 5.0  # seconds between plain lines
 
 _Address = Annotated[
-    str, typer.Argument(help="A data set: a name (mnist), name@SIZE, folder:PATH, npz:PATH, …")
+    str, typer.Argument(help="A data set: mnist, mnist@14, folder:PATH, csv:PATH?label=COLUMN")
 ]
 _Name = Annotated[str, typer.Argument(help="The name of a data set, as `data list` shows it.")]
 _DataDir = Annotated[

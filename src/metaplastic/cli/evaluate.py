@@ -18,7 +18,7 @@ def evaluate(
         str, typer.Argument(help="A rule file, a shipped rule's name, or hebbian.", metavar="RULE")
     ],
     dataset: Annotated[
-        str, typer.Option(help="A data set: digits, mnist@14, folder:PATH, csv:PATH?label=…")
+        str, typer.Option(help="A data set: digits, mnist@14, folder:PATH, csv:PATH?label=COLUMN")
     ] = "digits",
     out: Annotated[
         Path | None, typer.Option(help="Where to write the numbers, JSON.", dir_okay=False)

@@ -25,7 +25,7 @@ def fit(
         str,
         typer.Argument(
             help="Unlabelled rows: a file (.npy, .npz, .csv, .tsv, .parquet), a folder of images "
-            "or texts, or a data set (mnist, mnist@14, csv:PATH?label=COLUMN, …)."
+            "or texts, or a data set (mnist, mnist@14, csv:PATH?label=COLUMN)."
         ),
     ],
     out: Annotated[Path, typer.Option(help="The model file to write, MODEL.safetensors.")],
@@ -90,8 +90,7 @@ def fit(
     from metaplastic.hub import load_rule
 
     check_writable(out, DataError)
-    if activation not in ACTIVATIONS:
-        raise unknown_name("activation", activation, ACTIVATIONS)
+    ACTIVATIONS.check(activation)
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
     try:

@@ -35,17 +35,24 @@ def meta_train(
     meta_steps: Annotated[int | None, typer.Option(help="Updates of θ in all.")] = None,
     until: Annotated[
         int | None,
-        typer.Option(min=1, help="Stop after this meta-step, saved, for --resume to go on."),
+        typer.Option(
+            min=1, metavar="N", help="Stop after this meta-step, saved, for --resume to go on."
+        ),
     ] = None,
     override: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Any setting, as groups=4 or optimizer.warmup=5 (repeatable)."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any setting, as groups=4 or optimizer.warmup=5 (repeatable); "
+            "`metaplastic settings` describes them.",
+        ),
     ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets' published files lie.")
     ] = None,
     checkpoint_seconds: Annotated[
-        float, typer.Option(min=0, help="Seconds between checkpoints.")
+        float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")
     ] = 120.0,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write TensorBoard events to OUT/events.")
@@ -100,6 +107,7 @@ def meta_train(
         float,
         typer.Option(
             min=1,
+            metavar="SECONDS",
             help="ray: seconds until a silent worker is replaced; compilation counts.",
             rich_help_panel=SCALE,
         ),
@@ -107,7 +115,10 @@ def meta_train(
     in_flight: Annotated[
         int,
         typer.Option(
-            min=1, help="ray: gradients asked of a worker at once.", rich_help_panel=SCALE
+            min=1,
+            metavar="N",
+            help="ray: gradients asked of a worker at once.",
+            rich_help_panel=SCALE,
         ),
     ] = 1,
 ) -> None:

@@ -34,7 +34,12 @@ def study(
     rivals: Annotated[str, typer.Option(help="Baselines, as random,raw; left out: all.")] = "",
     change: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Any other setting of the study, as widths=64,256."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other setting of the study, as widths=64,256 (repeatable); "
+            "`metaplastic settings study` describes them.",
+        ),
     ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets' published files lie.")
@@ -130,8 +135,17 @@ def parse_changes(texts: list[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not key.isidentifier() or not equals or not value:
             raise ConfigError(f"--set {text!r}: give KEY=VALUE, as --set widths=64,256")
-        found[key] = value
+        found[key] = _list(text, value) if value.startswith("[") else value
     return found
+
+
+def _list(text: str, value: str) -> Any:
+    from metaplastic import files
+
+    try:
+        return files.decode_json(value)
+    except ValueError:
+        raise ConfigError(f"--set {text!r}: the list cannot be read; write it as 64,256") from None
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def transform(
         str,
         typer.Argument(
             help="Rows: a file (.npy, .npz, .csv, .tsv, .parquet), a folder of images or texts, or "
-            "a data set (mnist, csv:PATH?label=COLUMN, …)."
+            "a data set (mnist, csv:PATH?label=COLUMN)."
         ),
     ],
     out: Annotated[

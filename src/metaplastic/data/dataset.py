@@ -53,12 +53,12 @@ class Card:
 class Split:
     """Examples and their labels.
 
-    inputs: (n, *shape), uint8 for images, float32 otherwise; a CSR matrix (n, d) for text.
+    inputs: (n, ...), uint8 for images, float32 otherwise; a CSR matrix (n, d) for text.
     labels: (n,) int32, indices into the data set's class names.
     groups: (n,) int32 or None; who made the example: a glyph's font, a character's drawer.
     names: (n,) text or None; what the user calls each example: its file, its row's name.
     rows: (n,) int64 or None; where the split was drawn here and not given, the position of each
-        example in the user's data, counted from 0.
+    example in the user's data, counted from 0.
     """
 
     inputs: Inputs

@@ -24,9 +24,9 @@ def load(
     """Load a data set.
 
     address: a name ("mnist"), a name at a resolution ("mnist@14"), or a scheme and a path
-        ("folder:PATH", "npz:PATH", "csv:PATH?label=COLUMN", "text:PATH", "openml:NAME").
+    ("folder:PATH", "npz:PATH", "csv:PATH?label=COLUMN", "text:PATH", "openml:NAME").
     data_dir: searched first, before METAPLASTIC_DATA and the cache directory; files may lie in it
-        or in a sub-folder named like the data set.
+    or in a sub-folder named like the data set.
     progress: called while long work goes on.
     vocabulary: the words to count in texts; without it the 1,000 commonest of the training texts.
 

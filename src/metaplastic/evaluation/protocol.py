@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metaplastic.base_model import ModelSpec, get_activation
-from metaplastic.errors import config_error
-
-Settings = TypeVar("Settings", bound=BaseModel)
+from metaplastic.base_model import ACTIVATIONS, ModelSpec
+from metaplastic.settings import Model, OneOf, validated
 
 
 class FewShotConfig(BaseModel):
@@ -27,7 +25,9 @@ class FewShotConfig(BaseModel):
     first_seed: int = Field(0, ge=0, description="the seeds are this one and those after it")
     hidden: tuple[int, ...] = Field((128, 64), description="units of the hidden layers")
     n_features: int = Field(32, ge=1, description="units of the top layer")
-    activation: str = Field("relu", description="activation of the base model")
+    activation: Annotated[str, OneOf(ACTIVATIONS)] = Field(
+        "relu", description="activation of the base model"
+    )
     batch_size: int = Field(64, ge=2, description="examples in an inner minibatch")
     inner_steps: int = Field(200, ge=0, description="applications of the rule")
     points: tuple[int, ...] = Field(
@@ -55,7 +55,6 @@ class FewShotConfig(BaseModel):
             raise ValueError(f"hidden {self.hidden}: every layer needs at least one unit")
         if any(point < 0 for point in self.points):
             raise ValueError(f"points {self.points}: inner steps are counted from 0")
-        get_activation(self.activation)
         if self.permuted and self.model is not None and len(self.model.inputs) > 1:
             raise ValueError("permuted: a model that reads maps needs permuted = false")
         return self
@@ -73,9 +72,6 @@ class FewShotConfig(BaseModel):
         return tuple(sorted({round(self.inner_steps * i / 8) for i in range(9)}))
 
 
-def settings(cls: type[Settings], **values: Any) -> Settings:
+def settings(cls: type[Model], **values: Any) -> Model:
     """Settings of that class. Raises `ConfigError`, one line, where a value is not allowed."""
-    try:
-        return cls(**values)
-    except ValidationError as error:
-        raise config_error(error, "settings") from None
+    return validated(cls, values)

@@ -22,9 +22,9 @@ class RuleCard(BaseModel):
     batch_size: int | None = Field(default=None, description="of the inner loop")
     wall_clock_seconds: float | None = Field(default=None, description="of meta-training, s")
     earlier_seconds: float = Field(default=0.0, description="of the rules that it began from, s")
-    hardware: str = ""
-    licence: str = "Apache-2.0"
-    notes: str = ""
+    hardware: str = Field(default="", description="that it was made on")
+    licence: str = Field(default="Apache-2.0", description="of the rule file, as SPDX says it")
+    notes: str = Field(default="", description="Markdown, at the end of the page")
 
 
 def _duration(seconds: float) -> str:

@@ -5,7 +5,18 @@ from metaplastic.meta import make_config, meta_train
 meta_train(make_config("quick"), "runs/mine")
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from metaplastic import lazy
+
+if TYPE_CHECKING:
+    from metaplastic.meta.config import MetaTrainConfig, make_config
+    from metaplastic.meta.orchestration import RunOptions, meta_train, run_stages
+    from metaplastic.meta.reporter import Reporter
+    from metaplastic.meta.stages import make_stages
+    from metaplastic.meta.trainer import Trainer
 
 __getattr__ = lazy.exports(
     __name__,
@@ -20,3 +31,14 @@ __getattr__ = lazy.exports(
         "run_stages": "metaplastic.meta.orchestration",
     },
 )
+
+__all__ = [
+    "MetaTrainConfig",
+    "Reporter",
+    "RunOptions",
+    "Trainer",
+    "make_config",
+    "make_stages",
+    "meta_train",
+    "run_stages",
+]

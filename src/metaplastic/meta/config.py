@@ -3,43 +3,61 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metaplastic import files
-from metaplastic.errors import ConfigError, config_error, unknown_name
+from metaplastic.errors import ConfigError, unknown_name
 from metaplastic.meta.engines import ENGINES
+from metaplastic.meta.estimators import ESTIMATORS
 from metaplastic.meta.estimators.config import EstimatorConfig
 from metaplastic.meta.optimizer import OptimizerConfig
 from metaplastic.meta.unroll import UnrollConfig
-from metaplastic.objectives import ObjectiveConfig
+from metaplastic.objectives import OBJECTIVES, ObjectiveConfig
+from metaplastic.registry import Registry
 from metaplastic.rules import RULES
+from metaplastic.settings import OneOf, SettingsError, validated
 from metaplastic.tasks import TaskSpace, ends
 
 
 class RuleConfig(BaseModel):
-    """Which rule, and its settings (see `metaplastic info RULE`)."""
+    """Which rule, and its settings. The name alone, as a string, stands for it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = "local"
-    settings: dict[str, Any] = Field(default_factory=dict)
+    name: Annotated[str, OneOf(RULES)] = Field(
+        default="local", description="which rule is meta-trained"
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="those of the rule, as far as they are not its defaults",
+        examples=[{"hidden": 32}],
+    )
     start: str | None = Field(
         default=None,
         description="rule to begin from: a file or a shipped name; none: a fresh one; settings "
         "may ask for more hidden units than it has, and its updates begin as they were",
+        examples=["default"],
     )
 
-    @field_validator("name")
+    @model_validator(mode="before")
     @classmethod
-    def _known(cls, name: str) -> str:
-        try:
-            return RULES.check(name)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
+    def _by_name(cls, given: Any) -> Any:
+        return {"name": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _check(self) -> RuleConfig:
+        if (model := RULES.get(self.name).Settings) is not None:
+            try:
+                validated(model, self.settings)
+            except SettingsError as error:
+                raise error.below("settings") from None
+        return self
 
 
 class ValidationConfig(BaseModel):
@@ -78,34 +96,42 @@ class MetaTrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    rule: RuleConfig = RuleConfig()
-    objective: ObjectiveConfig = ObjectiveConfig()
-    estimator: EstimatorConfig = EstimatorConfig()
-    engine: str = "local"
-    asynchronous: AsynchronousConfig = AsynchronousConfig()
+    seed: int = Field(default=0, ge=0, lt=2**32, description="of the whole run")
+    rule: RuleConfig = Field(default=RuleConfig(), description="what is meta-trained")
+    objective: ObjectiveConfig = Field(
+        default=ObjectiveConfig(), description="the loss of a task, which θ is trained to lower"
+    )
+    estimator: EstimatorConfig = Field(
+        default=EstimatorConfig(), description="how the gradient of θ is estimated"
+    )
+    engine: Annotated[str, OneOf(ENGINES)] = Field(
+        default="local", description="who computes gradients: see the page on scaling"
+    )
+    asynchronous: AsynchronousConfig = Field(
+        default=AsynchronousConfig(), description="updates of θ by engine `ray`"
+    )
     groups: int = Field(default=2, ge=1, description="groups of tasks, each of one architecture")
     tasks_per_group: int = Field(
         default=2, ge=1, description="tasks that advance together in a group"
     )
-    tasks: TaskSpace = TaskSpace()
-    unroll: UnrollConfig = UnrollConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    validation: ValidationConfig = ValidationConfig()
+    tasks: TaskSpace = Field(default=TaskSpace(), description="what is meta-trained on")
+    unroll: UnrollConfig = Field(default=UnrollConfig(), description="the inner loop")
+    optimizer: OptimizerConfig = Field(
+        default=OptimizerConfig(), description="how θ is updated by its gradient"
+    )
+    validation: ValidationConfig = Field(
+        default=ValidationConfig(), description="accuracy on held-out classes as the run goes on"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> MetaTrainConfig:
-        try:
-            ENGINES.check(self.engine)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
         most = ends(self.tasks.labels_per_class)[1]
         needed = 2 * most
         field = "labelled_apart" if self.tasks.labelled_apart else "examples_per_class"
         given = getattr(self.tasks, field)
         if given < needed:
             raise ValueError(
-                f"{field} {given}: the meta-objective needs "
+                f"tasks.{field} {given}: the meta-objective needs "
                 f"two batches of labels_per_class {most}: "
                 f"at least {needed}"
             )
@@ -122,6 +148,13 @@ class MetaTrainConfig(BaseModel):
             )
         return self
 
+
+CHOSEN: dict[str, Registry[Any]] = {
+    "rule": RULES,
+    "objective": OBJECTIVES,
+    "estimator": ESTIMATORS,
+}
+"""The sections that name an entry of a registry, whose own settings they hold."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
@@ -218,18 +251,49 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, tables merged key by key. A name below a table, as of an objective
-    without settings, is the table's `name`."""
+    """`over` laid on `base`, tables merged key by key."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(below, str):
-            below = {"name": below}
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             merged[key] = merge(below, value)
         else:
             merged[key] = value
     return merged
+
+
+def lay(table: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid on the settings of a run. Where it names another rule, objective or estimator,
+    the settings of the one before mean nothing any more: they are left out, with a warning."""
+    kept, over = _named(table), _named(over)
+    for section, registry in CHOSEN.items():
+        before, after = kept.get(section), over.get(section)
+        if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+            continue
+        old = before.get("name", MetaTrainConfig.model_fields[section].default.name)
+        new = after.get("name", old)
+        if before.get("settings") and new != old and isinstance(new, str) and new in registry:
+            names = ", ".join(map(str, before["settings"]))
+            warnings.warn(
+                f"{section} {files.show(new)!r} instead of {files.show(old)!r}: the settings of "
+                f"{files.show(old)!r} are left out ({files.show(names)})",
+                stacklevel=2,
+            )
+            kept[section] = {key: value for key, value in before.items() if key != "settings"}
+    return merge(kept, over)
+
+
+def combine(overrides: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Overrides as one table, each laid on the one before."""
+    return reduce(merge, map(_named, overrides), {})
+
+
+def _named(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a run, in which a name alone, as of an objective, is a table with that name."""
+    return {
+        key: {"name": value} if key in CHOSEN and isinstance(value, str) else value
+        for key, value in table.items()
+    }
 
 
 def parse_override(text: str) -> dict[str, Any]:
@@ -261,10 +325,7 @@ def make_config(
 
     Raises `ConfigError` that names the field, what was given and what is allowed.
     """
-    table = make_table(preset, file)
-    for override in overrides:
-        table = merge(table, override)
-    return parse_config(table)
+    return parse_config(lay(make_table(preset, file), combine(overrides)))
 
 
 def make_table(preset: str = "quick", file: Path | None = None) -> dict[str, Any]:
@@ -273,15 +334,12 @@ def make_table(preset: str = "quick", file: Path | None = None) -> dict[str, Any
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
     table = dict(PRESETS[preset])
-    return table if file is None else merge(table, _read_table(file))
+    return table if file is None else lay(table, _read_table(file))
 
 
 def parse_config(table: Mapping[str, Any]) -> MetaTrainConfig:
     """A configuration from nested tables; raises `ConfigError` naming every wrong field."""
-    try:
-        return MetaTrainConfig.model_validate(table)
-    except ValidationError as error:
-        raise config_error(error) from None
+    return validated(MetaTrainConfig, table, "configuration")
 
 
 def _read_table(file: Path) -> dict[str, Any]:

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from metaplastic import files, hub
-from metaplastic.errors import ConfigError, RunError, config_error
+from metaplastic.errors import ConfigError, RunError
 from metaplastic.meta.config import (
     MetaTrainConfig,
+    combine,
     differing_fields,
+    lay,
     make_table,
     merge,
     parse_config,
@@ -29,6 +31,7 @@ from metaplastic.meta.engines.mesh import share_of
 from metaplastic.meta.metrics import NAME as METRICS
 from metaplastic.meta.plan import arrange
 from metaplastic.meta.run_dir import RULE, read_config, write_config
+from metaplastic.settings import validated
 from metaplastic.tasks import Source, ends, load_sources
 
 RECORD = "stages.json"
@@ -86,13 +89,13 @@ def make_stages(
     """
     table = make_table(preset, file)
     if "stages" not in table:
-        return [Stage(out, parse_config(_laid(table, overrides)), until)]
+        return [Stage(out, parse_config(lay(table, combine(overrides))), until)]
     if until is not None:
         raise ConfigError(f"--until {until}: the stages in {str(file)!r} each have their own")
     tables = table.pop("stages")
     if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables) or not tables:
         raise ConfigError(f"{str(file)!r}: stages must be one table or more, as [[stages]]")
-    overrides = list(overrides)
+    asked = combine(overrides)
     stages: list[Stage] = []
     for number, own in enumerate(tables, 1):
         stop = own.pop("until", None)
@@ -105,20 +108,14 @@ def make_stages(
                 f"stage {number}: rule.start {files.show(rule['start'])!r}: a stage begins from "
                 "the rule of the one before; leave it out"
             )
-        table = merge(table, own)
-        before = [{"rule": {"start": str(stages[-1].path / RULE)}}] if stages else []
+        table = lay(table, own)
+        before = {"rule": {"start": str(stages[-1].path / RULE)}} if stages else {}
         try:
-            config = parse_config(_laid(table, [*overrides, *before]))
+            config = parse_config(merge(lay(table, asked), before))
         except ConfigError as error:
             raise ConfigError(f"stage {number}: {error}") from None
         stages.append(Stage(out / f"stage-{number}", config, stop))
     return stages
-
-
-def _laid(table: Mapping[str, Any], overrides: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-    for override in overrides:
-        table = merge(table, override)
-    return table
 
 
 def record_stages(out: Path, stages: list[Stage]) -> None:
@@ -142,7 +139,7 @@ def read_stages(out: Path) -> list[Stage] | None:
     except OSError as error:
         raise RunError(f"cannot read {files.show(file)}: {error.strerror}") from None
     try:
-        record = _Record.model_validate(files.read_json(file, RunError))
+        record = validated(_Record, files.read_json(file, RunError), "record")
         stages: list[Stage] = []
         for number, table in enumerate(record.stages, 1):
             config = parse_config(table.config)
@@ -150,9 +147,8 @@ def read_stages(out: Path) -> list[Stage] | None:
                 config = _from(config, str(stages[-1].path / RULE))
             stages.append(Stage(out / f"stage-{number}", config, table.until))
         return stages
-    except (ValidationError, ConfigError) as error:
-        line = config_error(error, "record") if isinstance(error, ValidationError) else error
-        raise RunError(f"cannot read {str(file)!r}: {line}") from None
+    except ConfigError as error:
+        raise RunError(f"cannot read {str(file)!r}: {error}") from None
 
 
 def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:

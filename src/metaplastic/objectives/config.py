@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from metaplastic.choice import Choice
 from metaplastic.objectives.objective import Objective
 from metaplastic.objectives.registry import OBJECTIVES
 from metaplastic.registry import Registry
+from metaplastic.settings import OneOf
 
 
 class ObjectiveConfig(Choice):
@@ -15,7 +18,7 @@ class ObjectiveConfig(Choice):
 
     registry: ClassVar[Registry[type[Objective]]] = OBJECTIVES
 
-    name: str = "ridge"
+    name: Annotated[str, OneOf(OBJECTIVES)] = Field(default="ridge", description="which one")
 
     def make(self) -> Objective:
         """The meta-objective."""

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from metaplastic.errors import config_error
+from metaplastic.settings import validated
 
 Layers = Literal["last", "all", "inputs-and-all"]
 
@@ -41,10 +41,7 @@ class Objective(eqx.Module):
     settings: Any = eqx.field(static=True, default=None)
 
     def __init__(self, **settings: Any) -> None:
-        try:
-            self.settings = self.Settings(**settings)
-        except ValidationError as error:
-            raise config_error(error, "objective settings") from None
+        self.settings = validated(self.Settings, settings, "objective settings")
 
     @property
     def layers(self) -> Layers:

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.base_model import Phi, fold, forward, unit_norm
 from metaplastic.rules.lateral import correlation, standardise_units
-from metaplastic.rules.rule import Rule, RuleState, validated
+from metaplastic.rules.rule import Rule, RuleState
+from metaplastic.settings import validated
 
 
 class HebbianSettings(BaseModel):
@@ -36,6 +37,7 @@ class Hebbian(Rule):
     """Oja's subspace rule per layer, plus decorrelation. θ is two coefficients."""
 
     name: ClassVar[str] = "hebbian"
+    Settings: ClassVar = HebbianSettings
 
     subspace: Float[Array, ""]
     decorrelation: Float[Array, ""]
@@ -46,7 +48,7 @@ class Hebbian(Rule):
         del key
         # not weakly typed, as an array read from a rule file is not
         start = jnp.array([1.0, 0.5], jnp.result_type(float))
-        return cls(start[0], start[1], validated(HebbianSettings, settings))
+        return cls(start[0], start[1], validated(HebbianSettings, settings, "rule settings"))
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from metaplastic.base_model import Phi
-from metaplastic.errors import ConfigError, config_error
-
-Settings = TypeVar("Settings", bound=BaseModel)
-
-
-def validated(model: type[Settings], settings: dict[str, Any]) -> Settings:
-    """The settings as their typed model; raises `ConfigError` naming each wrong one."""
-    try:
-        return model(**settings)
-    except ValidationError as error:
-        raise config_error(error, "rule settings") from None
+from metaplastic.errors import ConfigError
 
 
 class RuleState(eqx.Module):
@@ -39,6 +29,9 @@ class Rule(eqx.Module):
     """
 
     name: ClassVar[str]
+    Settings: ClassVar[type[BaseModel] | None] = None
+    """The typed model of its settings, where it has one: configurations are checked by it, and the
+    command `metaplastic settings` lists them."""
 
     @classmethod
     @abc.abstractmethod

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metaplastic.base_model import Conv, Dense, ModelSpec, get_activation, perceptron
-from metaplastic.errors import ConfigError
+from metaplastic.base_model import ACTIVATIONS, Conv, Dense, ModelSpec, perceptron
+from metaplastic.settings import OneOf
 
 Topology = Literal["perceptron", "residual", "conv"]
 
@@ -83,14 +83,14 @@ class ArchitectureSpace(BaseModel):
 
     sides: tuple[int, ...] = Field(default=(14,), min_length=1, description="image sides in pixels")
     channels: tuple[int, ...] = Field(default=(1,), min_length=1, description="1 grey, 3 colour")
-    layers: tuple[int, int] = Field(default=(2, 3), description="fewest and most layers")
+    layers: tuple[int, int] = Field(default=(2, 3), description="fewest and most layers of weights")
     units: tuple[int, ...] = Field(
         default=(64, 128), min_length=1, description="widths of hidden layers"
     )
     n_features: tuple[int, ...] = Field(
         default=(32,), min_length=1, description="widths of the top layer"
     )
-    activations: tuple[str, ...] = Field(
+    activations: tuple[Annotated[str, OneOf(ACTIVATIONS)], ...] = Field(
         default=("relu",), min_length=1, description="activations, of every layer alike"
     )
     topologies: tuple[Topology, ...] = Field(
@@ -106,7 +106,9 @@ class ArchitectureSpace(BaseModel):
         default=(3, 5), min_length=1, description="sides of convolutions' receptive fields"
     )
     columns: tuple[int, ...] = Field(
-        default=(), description="numbers of columns, of groups that take rows of numbers"
+        default=(),
+        description="numbers of columns, of groups that take rows of numbers",
+        examples=[[16, 48, 128]],
     )
     vector_groups: int = Field(
         default=0, ge=0, description="how many of the groups take rows of numbers"
@@ -134,11 +136,6 @@ class ArchitectureSpace(BaseModel):
             )
         if not set(self.channels) <= {1, 3}:
             raise ValueError(f"channels {self.channels}: each must be 1 (grey) or 3 (colour)")
-        try:
-            for name in self.activations:
-                get_activation(name)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
         return self
 
     def draw(self, rng: np.random.Generator, *, vectors: bool = False) -> Architecture:

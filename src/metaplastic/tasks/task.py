@@ -33,8 +33,12 @@ class TaskFields(BaseModel):
         description="examples per class beside the pool, that the meta-objective alone sees; "
         "0: its labelled batches are drawn from the pool",
     )
-    augmentation: Augmentation = Augmentation()
-    architectures: ArchitectureSpace = ArchitectureSpace()
+    augmentation: Augmentation = Field(
+        default=Augmentation(), description="how images are shifted, turned and made noisy"
+    )
+    architectures: ArchitectureSpace = Field(
+        default=ArchitectureSpace(), description="base models that tasks are learned by"
+    )
 
     @property
     def drawn_per_class(self) -> int:

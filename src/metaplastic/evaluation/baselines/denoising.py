@@ -27,9 +27,9 @@ class DenoisingSettings(BaseModel):
 
     masked: float = Field(0.3, ge=0, lt=1, description="share of inputs set to zero, their mean")
     noise: float = Field(0.3, ge=0, description="standard deviation of Gaussian noise")
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0, description="of Adam")
     steps: int = Field(3000, ge=1, description="updates by Adam")
-    batch_size: int = Field(64, ge=2)
+    batch_size: int = Field(64, ge=2, description="examples in a minibatch")
 
 
 class DenoisingParams(eqx.Module):

@@ -19,8 +19,8 @@ class HebbianSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    inner_step: float = Field(0.1, gt=0, le=1)
-    inner_steps: int = Field(100, ge=1)
+    inner_step: float = Field(0.1, gt=0, le=1, description="size of the first inner step")
+    inner_steps: int = Field(100, ge=1, description="applications of the rule")
 
 
 class HebbianBaseline(Baseline):

@@ -20,7 +20,7 @@ class LabelSpreadingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    neighbours: int = Field(7, ge=1)
+    neighbours: int = Field(7, ge=1, description="nearest rows that a row is joined to")
     alpha: float = Field(0.2, gt=0, lt=1, description="how much a row takes from its neighbours")
     rows: int = Field(10_000, ge=1, description="at most so many unlabelled rows, drawn per seed")
 

@@ -20,7 +20,7 @@ class NeighbourMeanSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    neighbours: int = Field(10, ge=1)
+    neighbours: int = Field(10, ge=1, description="nearest rows that are averaged")
     rounds: int = Field(2, ge=1, description="how often rows are averaged")
     kept: float = Field(0.5, ge=0, lt=1, description="share of itself that a row keeps in a round")
 

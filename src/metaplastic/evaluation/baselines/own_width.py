@@ -29,7 +29,7 @@ class PcaOwnSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    features: int = Field(64, ge=1)
+    features: int = Field(64, ge=1, description="components kept")
 
 
 class PcaOwn(Pca):

@@ -19,7 +19,7 @@ class RandomForestSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    trees: int = Field(300, ge=1)
+    trees: int = Field(300, ge=1, description="trees in the forest")
     inputs: float | None = Field(
         None, gt=0, le=1, description="share of inputs tried at a split; none: their square root"
     )

@@ -19,8 +19,8 @@ class RbmSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    learning_rate: float = Field(0.1, gt=0)
-    epochs: int = Field(5, ge=1)
+    learning_rate: float = Field(0.1, gt=0, description="of stochastic maximum likelihood")
+    epochs: int = Field(5, ge=1, description="passes over the rows")
     rows: int = Field(10_000, ge=1, description="at most so many examples, drawn per seed")
 
 

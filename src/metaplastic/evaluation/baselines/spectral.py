@@ -25,7 +25,7 @@ class SpectralSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    neighbours: int = Field(10, ge=2)
+    neighbours: int = Field(10, ge=2, description="nearest rows that a row is joined to")
     time: int = Field(1, ge=1, description="steps of the diffusion")
     features: int | None = Field(None, ge=1, description="none: as many as the base model has")
     rows: int = Field(10_000, ge=3, description="at most so many examples, the same for each seed")

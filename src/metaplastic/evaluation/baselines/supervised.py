@@ -27,8 +27,10 @@ class SupervisedSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    learning_rate: float = Field(3e-3, gt=0)
-    decays: tuple[float, ...] = Field((0.0, 0.1, 1.0), min_length=1, description="AdamW's")
+    learning_rate: float = Field(3e-3, gt=0, description="of AdamW")
+    decays: tuple[float, ...] = Field(
+        (0.0, 0.1, 1.0), min_length=1, description="weight decays of AdamW to choose from"
+    )
     checks: int = Field(15, ge=1, description="places to stop at")
     every: int = Field(10, ge=1, description="steps between them; more with more examples")
     batch_size: int = Field(128, ge=2, description="all examples at once where they are fewer")

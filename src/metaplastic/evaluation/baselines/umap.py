@@ -18,8 +18,10 @@ class UmapSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    neighbours: int = Field(15, ge=2)
-    min_dist: float = Field(0.1, ge=0, le=1)
+    neighbours: int = Field(15, ge=2, description="nearest rows that a row is joined to")
+    min_dist: float = Field(
+        0.1, ge=0, le=1, description="how close points may lie in the embedding"
+    )
     features: int | None = Field(None, ge=1, description="none: as many as the base model has")
     rows: int = Field(10_000, ge=4, description="at most so many examples, drawn per seed")
 

@@ -29,9 +29,9 @@ class VaeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     beta: float = Field(1.0, gt=0, description="weight of the divergence; 1 is the ELBO")
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0, description="of Adam")
     steps: int = Field(3000, ge=1, description="updates by Adam")
-    batch_size: int = Field(64, ge=2)
+    batch_size: int = Field(64, ge=2, description="examples in a minibatch")
 
 
 class VaeParams(eqx.Module):

@@ -14,19 +14,26 @@ class ArchitecturesSettings(StudySettings):
     """`depths` count layers of weights, all hidden ones of `depth_units`; `widths` are those of
     one hidden layer."""
 
-    dataset: str = "mnist@14"
-    depths: tuple[int, ...] = (1, 2, 3, 5, 8, 11)
-    depth_units: int = Field(64, ge=1)
-    widths: tuple[int, ...] = (64, 256, 1024, 4096, 10_000)
-    activations: tuple[str, ...] = (
-        "relu",
-        "leaky_relu",
-        "swish",
-        "gelu",
-        "tanh",
-        "sigmoid",
-        "sin",
-        "step",
+    dataset: str = Field("mnist@14", description="address of the data set")
+    depths: tuple[int, ...] = Field(
+        (1, 2, 3, 5, 8, 11), description="numbers of layers of weights that are tried"
+    )
+    depth_units: int = Field(64, ge=1, description="units of every hidden layer, for depths")
+    widths: tuple[int, ...] = Field(
+        (64, 256, 1024, 4096, 10_000), description="units of the one hidden layer that are tried"
+    )
+    activations: tuple[str, ...] = Field(
+        (
+            "relu",
+            "leaky_relu",
+            "swish",
+            "gelu",
+            "tanh",
+            "sigmoid",
+            "sin",
+            "step",
+        ),
+        description="activations that are tried",
     )
 
 

@@ -36,10 +36,21 @@ class DatasetsSettings(StudySettings):
     ADDRESS:RIVAL that are not measured, which the results' notes say: those of the default cost
     five to ten minutes each on one core; `left_out=none` has them measured."""
 
-    datasets: tuple[str, ...] = Field(DATASETS, min_length=1)
-    rivals: tuple[str, ...] = ()
-    layers: tuple[Literal["last", "all"], ...] = Field(("last", "all"), min_length=1)
-    left_out: tuple[str, ...] = LEFT_OUT
+    datasets: tuple[str, ...] = Field(
+        DATASETS, min_length=1, description="addresses of the data sets"
+    )
+    rivals: tuple[str, ...] = Field(
+        (), description="baselines by name; an empty list: all that are installed"
+    )
+    layers: tuple[Literal["last", "all"], ...] = Field(
+        ("last", "all"),
+        min_length=1,
+        description="what the rule is read at: its last layer, all layers with the inputs; "
+        "differences are taken from the last one named",
+    )
+    left_out: tuple[str, ...] = Field(
+        LEFT_OUT, description="pairs ADDRESS:BASELINE that are not measured, for their cost"
+    )
 
 
 def reference_of(datasets: Mapping[str, Any]) -> str:

@@ -50,11 +50,17 @@ class DomainsSettings(StudySettings):
     of labelled examples per class; hyperparameters are searched at `labels_per_class`. `reference`
     is the method that the others are compared with."""
 
-    datasets: tuple[str, ...] = ()
-    rivals: tuple[str, ...] = RIVALS
-    labels: tuple[int, ...] = Field((2, 5, 10, 50), min_length=1)
-    readouts: tuple[str, ...] = Field(READOUTS, min_length=1)
-    reference: str = "rule-all"
+    datasets: tuple[str, ...] = Field(
+        (), description="names of the study's tables, files or addresses; an empty list: all tables"
+    )
+    rivals: tuple[str, ...] = Field(RIVALS, description="baselines by name")
+    labels: tuple[int, ...] = Field(
+        (2, 5, 10, 50), min_length=1, description="numbers of labelled examples per class"
+    )
+    readouts: tuple[str, ...] = Field(
+        READOUTS, min_length=1, description="classifiers that read the features"
+    )
+    reference: str = Field("rule-all", description="the method that others are compared with")
 
 
 class Domains(Study):

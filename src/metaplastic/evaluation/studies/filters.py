@@ -18,11 +18,13 @@ from metaplastic.evaluation.trials import draw_unlabelled, make_trials
 class FiltersSettings(StudySettings):
     """The paper drew its filters after 10,000 inner steps."""
 
-    datasets: tuple[str, ...] = Field(("mnist", "cifar10"), min_length=1)
+    datasets: tuple[str, ...] = Field(
+        ("mnist", "cifar10"), min_length=1, description="addresses of the data sets"
+    )
     seeds: int = Field(1, ge=1, le=1, description="a picture shows one seed")
     rungs: int = Field(4, ge=1, description="most rules of the run's ladder")
     shown: int = Field(16, ge=1, description="receptive fields kept of each network")
-    longer: float = Field(5.0, gt=0, description="times the horizon")
+    longer: float = Field(5.0, gt=0, description="inner steps, in multiples of the horizon")
 
 
 class Filters(Study):

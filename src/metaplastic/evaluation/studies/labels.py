@@ -33,9 +33,15 @@ from metaplastic.readout.ridge import readout_accuracy
 class LabelsSettings(StudySettings):
     """Features are fitted once per seed; only the readout sees more labels."""
 
-    dataset: str = "mnist@14"
-    labels: tuple[int, ...] = Field((1, 2, 5, 10, 20, 50, 100), min_length=1)
-    rivals: tuple[str, ...] = ()
+    dataset: str = Field("mnist@14", description="address of the data set")
+    labels: tuple[int, ...] = Field(
+        (1, 2, 5, 10, 20, 50, 100),
+        min_length=1,
+        description="numbers of labelled examples per class",
+    )
+    rivals: tuple[str, ...] = Field(
+        (), description="baselines by name; an empty list: all that are installed"
+    )
 
 
 class Labels(Study):

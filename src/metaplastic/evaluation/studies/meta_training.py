@@ -21,8 +21,12 @@ KEPT = 300  # points of the loss that the results hold
 class MetaTrainingSettings(StudySettings):
     """`rungs` of the run's ladder are evaluated on each data set."""
 
-    datasets: tuple[str, ...] = Field(("mnist@14", "fashion_mnist@14", "digits"), min_length=1)
-    rungs: int = Field(8, ge=1)
+    datasets: tuple[str, ...] = Field(
+        ("mnist@14", "fashion_mnist@14", "digits"),
+        min_length=1,
+        description="addresses of the data sets",
+    )
+    rungs: int = Field(8, ge=1, description="most rules of the run's ladder")
 
 
 class MetaTraining(Study):

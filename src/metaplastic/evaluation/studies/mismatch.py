@@ -21,9 +21,15 @@ ELBO_ROWS = 2000
 class MismatchSettings(StudySettings):
     """The VAE has β = 1, so that its objective is the evidence lower bound itself."""
 
-    datasets: tuple[str, ...] = Field(("mnist@14", "fashion_mnist@14"), min_length=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    points: tuple[int, ...] = Field((0, 100, 200, 500, 1000, 2000, 5000, 10_000), min_length=2)
+    datasets: tuple[str, ...] = Field(
+        ("mnist@14", "fashion_mnist@14"), min_length=1, description="addresses of the data sets"
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="of the VAE's Adam")
+    points: tuple[int, ...] = Field(
+        (0, 100, 200, 500, 1000, 2000, 5000, 10_000),
+        min_length=2,
+        description="steps after which both are measured",
+    )
 
 
 class Mismatch(Study):

@@ -18,8 +18,10 @@ from metaplastic.evaluation.trials import draw_unlabelled, make_trials
 class RepresentationSettings(StudySettings):
     """`shown` test examples are drawn in the figure, for the first seed."""
 
-    datasets: tuple[str, ...] = Field(("two_moons", "mnist@14"), min_length=1)
-    shown: int = Field(600, ge=2)
+    datasets: tuple[str, ...] = Field(
+        ("two_moons", "mnist@14"), min_length=1, description="addresses of the data sets"
+    )
+    shown: int = Field(600, ge=2, description="test examples that are drawn")
 
 
 class Representation(Study):

@@ -41,13 +41,19 @@ class StudySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seeds: int = Field(10, ge=1)
-    labels_per_class: int = Field(10, ge=1)
-    hidden: tuple[int, ...] = (128, 64)
-    n_features: int = Field(32, ge=1)
-    inner_steps: int | None = Field(None, ge=0, description="none: the rule's own horizon")
-    batch_size: int | None = Field(None, ge=2, description="none: the rule's own")
-    unlabelled: int | None = Field(None, ge=2)
+    seeds: int = Field(10, ge=1, description="how many seeds")
+    labels_per_class: int = Field(10, ge=1, description="labelled examples per class")
+    hidden: tuple[int, ...] = Field((128, 64), description="units of the hidden layers")
+    n_features: int = Field(32, ge=1, description="units of the top layer")
+    inner_steps: int | None = Field(
+        None, ge=0, description="applications of the rule; null: the rule's own horizon"
+    )
+    batch_size: int | None = Field(
+        None, ge=2, description="examples in an inner minibatch; null: the rule's own"
+    )
+    unlabelled: int | None = Field(
+        None, ge=2, description="how many unlabelled examples are used; null: all"
+    )
 
 
 class Context:

@@ -14,10 +14,12 @@ from metaplastic.evaluation.studies.study import Study, StudySettings, known_riv
 class TextSettings(StudySettings):
     """`longer` times the horizon is how far the inner loop goes."""
 
-    dataset: str = "imdb"
+    dataset: str = Field("imdb", description="address of the data set")
     rungs: int = Field(6, ge=1, description="most rules of the run's ladder")
-    longer: float = Field(2.0, gt=0)
-    rivals: tuple[str, ...] = ()
+    longer: float = Field(2.0, gt=0, description="inner steps, in multiples of the horizon")
+    rivals: tuple[str, ...] = Field(
+        (), description="baselines by name; an empty list: all that are installed"
+    )
 
 
 class Text(Study):

@@ -27,13 +27,21 @@ class TopologiesSettings(StudySettings):
     the number of features of every method. `blocks` and `width` are those of the residual
     network."""
 
-    datasets: tuple[str, ...] = Field(DATASETS, min_length=1)
-    unlabelled: int | None = Field(5000, ge=2)
-    channels: tuple[int, int] = (32, 64)
-    kernel: int = Field(5, ge=1)
-    blocks: int = Field(8, ge=1)
-    width: int = Field(128, ge=1)
-    rivals: tuple[str, ...] = ("kmeans-patches", "kmeans", "pca", "raw")
+    datasets: tuple[str, ...] = Field(
+        DATASETS, min_length=1, description="addresses of the data sets, of images"
+    )
+    unlabelled: int | None = Field(
+        5000, ge=2, description="how many unlabelled examples are used; null: all"
+    )
+    channels: tuple[int, int] = Field(
+        (32, 64), description="of the two convolutions; every method has four times the last"
+    )
+    kernel: int = Field(5, ge=1, description="side of the convolutions' receptive fields")
+    blocks: int = Field(8, ge=1, description="residual layers of the residual network")
+    width: int = Field(128, ge=1, description="units of the residual network's layers")
+    rivals: tuple[str, ...] = Field(
+        ("kmeans-patches", "kmeans", "pca", "raw"), description="baselines by name"
+    )
 
 
 class Topologies(Study):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
 
 from metaplastic.choice import Choice
 from metaplastic.meta.estimators import ESTIMATORS
 from metaplastic.registry import Registry
+from metaplastic.settings import OneOf
 
 if TYPE_CHECKING:
     from metaplastic.meta.estimators.estimator import Estimator
@@ -17,4 +20,4 @@ class EstimatorConfig(Choice):
 
     registry: ClassVar[Registry[type[Estimator]]] = ESTIMATORS
 
-    name: str = "truncated"
+    name: Annotated[str, OneOf(ESTIMATORS)] = Field(default="truncated", description="which one")

@@ -38,7 +38,8 @@ from metaplastic.rules.local.update_network import (
     rows_of,
     statistics_rows,
 )
-from metaplastic.rules.rule import Rule, RuleState, validated
+from metaplastic.rules.rule import Rule, RuleState
+from metaplastic.settings import validated
 
 RESTING = (0.0, 3.0, 0.0)  # of the first, the middle and the top layer, in a fresh rule
 COMPETITION = 6.0
@@ -48,6 +49,7 @@ class Local(Rule):
     """The learned rule. Shapes below: F features, S statistics, H hidden, R readouts."""
 
     name: ClassVar[str] = "local"
+    Settings: ClassVar = LocalSettings
 
     w_features: Float[Array, "F H"]
     w_statistics: Float[Array, "S H"]
@@ -68,7 +70,7 @@ class Local(Rule):
 
     @classmethod
     def create(cls, key: PRNGKeyArray, **settings: Any) -> Local:
-        config = validated(LocalSettings, settings)
+        config = validated(LocalSettings, settings, "rule settings")
         h, rows, columns = config.hidden, rows_of(config), readout_columns(config)
         features, statistics = rows.features, statistics_rows(config)["context"].stop
         readouts = columns["bias"].stop

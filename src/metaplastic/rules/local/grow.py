@@ -21,7 +21,8 @@ from jaxtyping import Array
 from metaplastic.errors import ConfigError
 from metaplastic.rules.local.settings import LocalSettings
 from metaplastic.rules.local.update_network import AXES, labels
-from metaplastic.rules.rule import Rule, validated
+from metaplastic.rules.rule import Rule
+from metaplastic.settings import validated
 
 if TYPE_CHECKING:
     from metaplastic.rules.local import Local

@@ -42,11 +42,14 @@ class LocalSettings(BaseModel):
         "the top layer, which hands on what is below it",
     )
     extra: tuple[str, ...] = Field(
-        default=(), description="senses and terms beside those that are on by default"
+        default=(),
+        description="senses and terms beside those that are on by default",
+        examples=[["neighbours"]],
     )
     without: tuple[str, ...] = Field(
         default=(),
         description="senses, terms and parts of the update network (statistics, pooling) left out",
+        examples=[["lateral"]],
     )
     learns: Literal["all", "first"] = Field(
         default="all", description="which layers' weights change: all of them, or the first alone"
