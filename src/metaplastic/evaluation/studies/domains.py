@@ -91,6 +91,13 @@ class Domains(Study):
         assert isinstance(own, DomainsSettings)
         return forecast(own.rivals, len(own.datasets or known_sets()), own.seeds)
 
+    def cells(self) -> int:
+        own = self.settings
+        assert isinstance(own, DomainsSettings)
+        rivals = sum(BASELINES[name].installed() for name in known_rivals(own.rivals))
+        methods = 1 + rivals + len(self.context.classifiers)
+        return len(own.datasets or known_sets()) * methods
+
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, DomainsSettings)
@@ -99,8 +106,7 @@ class Domains(Study):
         search = self._search()
         found: dict[str, Any] = {}
         missing: dict[str, str] = {}
-        for done, each in enumerate(sets):
-            self.context.progress("domains", done, len(sets), "data sets")
+        for each in sets:
             try:
                 problem = self._load(each)
             except MetaplasticError as error:
@@ -232,7 +238,6 @@ class Domains(Study):
         }
 
         def compute(seeds: Sequence[int]) -> list[Any]:
-            self.context.progress(f"{problem.address}: rule", 0, len(seeds), "seeds")
             trials = make_trials(seeds, problem.train.shape[1])
             start = time.process_time()
             loop = run_inner_loop(
@@ -244,6 +249,7 @@ class Domains(Study):
                 n_features=config.n_features,
                 activation=config.activation,
                 batch_size=config.batch_size,
+                progress=self.context.progress,
             )
             networks = [network for _, found, _ in loop for network in found]
             seconds = (time.process_time() - start) / len(trials)
@@ -262,7 +268,7 @@ class Domains(Study):
                 for network, trial in zip(networks, trials, strict=True)
             ]
 
-        cells = self.store.numbers(key, config.seed_list, compute)
+        cells = self.measured(key, config.seed_list, compute)
         return {
             name: _entry([{"seconds": c["seconds"], "accuracy": c[name]} for c in cells], {})
             for name in RULE
@@ -289,7 +295,7 @@ class Domains(Study):
             key["rule"] = self.context.rule.fingerprint
 
         def compute(seeds: Sequence[int]) -> list[Any]:
-            self.context.progress(f"{problem.address}: {name}", 0, len(seeds), "seeds")
+            self.context.progress(f"{problem.address}: {baseline.title}")
             trials = make_trials(seeds, problem.train.shape[1])
             if isinstance(baseline, LabelledBaseline):
                 return classified(baseline, problem, as_unlabelled(problem, config), trials, counts)
@@ -304,7 +310,7 @@ class Domains(Study):
                 for encoder, trial in zip(encoders, trials, strict=True)
             ]
 
-        cells = self.store.numbers(key, config.seed_list, compute)
+        cells = self.measured(key, config.seed_list, compute)
         return _entry(cells, record)
 
 

@@ -3,6 +3,7 @@ over all their devices, and JAX's collectives add the gradients up."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,13 @@ from jax.flatten_util import ravel_pytree
 from metaplastic.errors import ConfigError, MetaplasticError, RunError
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
 from metaplastic.meta.engines.local import Advanced, LocalEngine, summarise
-from metaplastic.meta.reporter import Reporter
 from metaplastic.rules import Rule, make_rule
 
 if TYPE_CHECKING:
     from metaplastic.meta.engines.cluster import Cluster
     from metaplastic.meta.plan import Plan
+
+LOG = logging.getLogger(__name__)
 
 
 class MeshEngine(Engine):
@@ -39,7 +41,7 @@ class MeshEngine(Engine):
         self._n_slots = n_slots
 
     @classmethod
-    def make(cls, plan: Plan, options: EngineOptions, reporter: Reporter) -> MeshEngine:
+    def make(cls, plan: Plan, options: EngineOptions) -> MeshEngine:
         if options.cluster is None:
             raise ConfigError(
                 "engine mesh runs in processes that joined each other: "
@@ -57,7 +59,7 @@ class MeshEngine(Engine):
         engine = cls(part, cluster, share)
         if cluster.leads:
             cluster.tell({"do": "begin", "config": config.model_dump(mode="json")})
-            reporter.message(f"{cluster.count} processes, {jax.device_count()} devices")
+            LOG.info("%d processes, %d devices", cluster.count, jax.device_count())
         return engine
 
     def start(self, rule: Rule) -> None:
@@ -158,7 +160,7 @@ def follow(cluster: Cluster, data_dir: Path | None = None) -> None:
         config = parse_config(message["config"])
         try:
             plan = make_plan(config, data_dir=data_dir)
-            engine = MeshEngine.make(plan, EngineOptions(cluster=cluster), Reporter())
+            engine = MeshEngine.make(plan, EngineOptions(cluster=cluster))
         except MetaplasticError as error:
             raise RunError(f"process {cluster.index}: {error}") from None
         rule = make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)
