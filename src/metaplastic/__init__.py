@@ -10,7 +10,7 @@ from metaplastic import lazy
 from metaplastic._version import __version__
 
 if TYPE_CHECKING:
-    from metaplastic.encoder import PlasticClassifier, PlasticEncoder
+    from metaplastic.encoder import EmbeddingDisplay, PlasticClassifier, PlasticEncoder
     from metaplastic.hub import RuleCard, load_card, load_rule, save_rule
 
 # what the library logs is shown by whoever asks for it: logging.basicConfig(level=logging.INFO)
@@ -20,6 +20,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 __getattr__ = lazy.exports(
     __name__,
     {
+        "EmbeddingDisplay": "metaplastic.encoder.embedding",
         "PlasticClassifier": "metaplastic.encoder.classifier",
         "PlasticEncoder": "metaplastic.encoder.estimator",
         "RuleCard": "metaplastic.hub.card",
@@ -35,6 +36,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "EmbeddingDisplay",
     "PlasticClassifier",
     "PlasticEncoder",
     "RuleCard",
