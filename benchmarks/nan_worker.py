@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -16,7 +17,6 @@ from metaplastic.meta.engines import EngineOptions, RayEngine
 from metaplastic.meta.engines.asynchronous import Answer, Request
 from metaplastic.meta.engines.ray_worker import Worker
 from metaplastic.meta.metrics import read_metrics
-from metaplastic.meta.reporter import Reporter
 from metaplastic.meta.run_dir import RunDir
 from metaplastic.meta.trainer import Trainer
 
@@ -34,12 +34,13 @@ class SpoiltWorker(Worker):
         return answer._replace(gathered=dataclasses.replace(answer.gathered, gradient=spoilt))
 
 
-class _Heard(Reporter):
+class _Heard(logging.Handler):
     def __init__(self) -> None:
+        super().__init__(logging.WARNING)
         self.warnings: list[str] = []
 
-    def warning(self, text: str) -> None:
-        self.warnings.append(text)
+    def emit(self, record: logging.LogRecord) -> None:
+        self.warnings.append(record.getMessage())
 
 
 def run(path: Path, updates: int = 30) -> dict[str, Any]:
@@ -47,7 +48,8 @@ def run(path: Path, updates: int = 30) -> dict[str, Any]:
     table = {**CONFIG, "engine": "ray", "optimizer": {"meta_steps": updates}}
     directory, heard = RunDir.create(path, parse_config(table)), _Heard()
     with mock.patch.object(RayEngine, "worker", SpoiltWorker):
-        trainer = Trainer(directory, reporter=heard, options=EngineOptions(workers=2))
+        logging.getLogger("metaplastic").addHandler(heard)
+        trainer = Trainer(directory, options=EngineOptions(workers=2))
         trainer.train()
         trainer.close()
     directory.close()

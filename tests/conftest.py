@@ -37,6 +37,8 @@ os.environ["XDG_CACHE_HOME"] = _FOLDER
 # what one test compiled, the next takes from disk, and so do the commands that tests start
 os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_FOLDER}/compiled"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.02"
+# a slow machine must not add lines of progress to what commands are tested to print
+os.environ.setdefault("METAPLASTIC_PROGRESS", "off")
 
 import equinox as eqx
 import jax

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from metaplastic import forks as forks  # watches for forks from now on
@@ -9,13 +10,17 @@ from metaplastic import lazy
 from metaplastic._version import __version__
 
 if TYPE_CHECKING:
-    from metaplastic.encoder import PlasticClassifier, PlasticEncoder
+    from metaplastic.encoder import EmbeddingDisplay, PlasticClassifier, PlasticEncoder
     from metaplastic.hub import RuleCard, load_card, load_rule, save_rule
+
+# what the library logs is shown by whoever asks for it: logging.basicConfig(level=logging.INFO)
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 # imported on first use, so that the command line's --help does not wait for JAX
 __getattr__ = lazy.exports(
     __name__,
     {
+        "EmbeddingDisplay": "metaplastic.encoder.embedding",
         "PlasticClassifier": "metaplastic.encoder.classifier",
         "PlasticEncoder": "metaplastic.encoder.estimator",
         "RuleCard": "metaplastic.hub.card",
@@ -31,6 +36,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "EmbeddingDisplay",
     "PlasticClassifier",
     "PlasticEncoder",
     "RuleCard",

@@ -18,8 +18,8 @@ from metaplastic.evaluation.named_rule import (
     named_rule,
 )
 from metaplastic.evaluation.problem import Problem, load_problem
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import make_trials
+from metaplastic.progress import Progress, silent
 
 RIVALS = ("random", "raw", "pca", "kmeans")
 DATASET = "digits@14"
@@ -56,6 +56,7 @@ def run_demo(
     evaluation = evaluate(rule, config, rivals=RIVALS, problem=problem, progress=progress)
     content = evaluation.to_json()
     content["dataset"] = describe_problem(problem)
+    progress("features and their picture")
     content["pictures"] = _pictures(rule, config, problem)
     return content
 

@@ -105,7 +105,7 @@ def test_a_code_page_that_lacks_characters_is_no_error(encoding: str, tmp_path: 
     assert "[[stages]]" in told
 
 
-def test_what_is_printed_is_not_markup(capsys, monkeypatch) -> None:
+def test_what_is_printed_is_not_markup(capsys) -> None:
     from rich.table import Table
 
     showing.console.cache_clear()
@@ -118,10 +118,6 @@ def test_what_is_printed_is_not_markup(capsys, monkeypatch) -> None:
     assert "written to " + "long/" * 40 + "a b.json\n" in told
     for text in ("folder:[b] :smile: [/x]", "[title] :smile:", "[bold]cell[/]"):
         assert text in told
-    monkeypatch.setattr(showing, "QUIET", 0.0)
-    with showing.progress() as told_to:
-        told_to("[b]work", 1, 2, "steps")
-    assert "[b]work: 1 of 2 steps" in capsys.readouterr().out
     showing.console.cache_clear()
 
 

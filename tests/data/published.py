@@ -16,7 +16,7 @@ from PIL import Image
 
 from metaplastic.data.parsers.image_set import read_images
 from metaplastic.data.parsers.images import Reading
-from metaplastic.data.progress import silent
+from metaplastic.progress import silent
 
 
 def idx(array: np.ndarray) -> bytes:

@@ -261,7 +261,17 @@ def test_progress_is_printed(digits, capsys) -> None:
     x, y = digits
     encoder(verbose=1, max_iter=2).fit(x, eval_set=(x, y))
     said = capsys.readouterr().out
-    assert "first inner step" in said
-    assert "score" in said
+    assert "metaplastic: compiling the inner step" in said
+    assert "metaplastic: inner step 2, score" in said
     encoder().fit(x)
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_logged_is_shown_once(digits, caplog, capsys) -> None:
+    with caplog.at_level(logging.INFO, "metaplastic"):
+        encoder(verbose=1, max_iter=2).fit(digits[0])
+    reports = [record.progress for record in caplog.records if hasattr(record, "progress")]
+    assert {"what": "learning features", "done": 1, "total": 2, "unit": "inner steps"} in [
+        {key: report[key] for key in ("what", "done", "total", "unit")} for report in reports
+    ]
     assert capsys.readouterr().out == ""

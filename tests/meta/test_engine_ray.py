@@ -16,7 +16,6 @@ from metaplastic.meta.engines.asynchronous import Answer, Collector, Request
 from metaplastic.meta.engines.ray_engine import _is_finite
 from metaplastic.meta.engines.ray_worker import Worker
 from metaplastic.meta.plan import Plan, make_plan
-from metaplastic.meta.reporter import Reporter
 from metaplastic.rules import make_rule
 
 from .conftest import TINY
@@ -64,7 +63,7 @@ def plan() -> Plan:
 def _engine(plan: Plan, room: int, wanted: int) -> tuple[RayEngine, Here]:
     backend = Here(plan, room)
     collector = Collector(backend, plan.config.groups, max_staleness=8, is_finite=_is_finite)
-    return RayEngine(backend, collector, wanted, Reporter()), backend  # pyright: ignore
+    return RayEngine(backend, collector, wanted), backend  # pyright: ignore
 
 
 def _rule():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -26,17 +27,20 @@ TIMES = ("seconds", "compile_seconds")
 
 
 class Recorder(Reporter):
-    """Keeps what was told."""
+    """Keeps the order of what a run calls back."""
 
     def __init__(self) -> None:
-        self.warnings: list[str] = []
-        self.messages: list[str] = []
+        self.calls: list[str] = []
 
-    def warning(self, text: str) -> None:
-        self.warnings.append(text)
+    def working(self, what: str) -> None:
+        self.calls.append(what)
 
-    def message(self, text: str) -> None:
-        self.messages.append(text)
+    def step(self, metrics: dict, total: int) -> None:
+        self.calls.append(f"{metrics['meta_step']} of {total}")
+
+
+def _told(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == level]
 
 
 def _train(
@@ -76,30 +80,39 @@ def whole(tmp_path_factory: pytest.TempPathFactory):
     return path, _train(path, tiny_config())
 
 
-def test_resumed_twice_is_as_if_it_had_never_stopped(whole, tmp_path: Path) -> None:
+def test_resumed_twice_is_as_if_it_had_never_stopped(whole, tmp_path: Path, caplog) -> None:
     path, never_stopped = whole
     cut = tmp_path / "cut"
     _train(cut, tiny_config(), stop_at=4)
     _train(cut, None, resume=True, until=7)
     _train(cut, None, resume=True, until=7)
-    told = Recorder()
-    resumed = _train(cut, None, resume=True, reporter=told)
-    assert "resumed at meta-step 7" in told.messages
+    with caplog.at_level(logging.INFO, "metaplastic"):
+        resumed = _train(cut, None, resume=True)
+    assert "resumed at meta-step 7" in _told(caplog)
     assert _theta(resumed) == _theta(never_stopped)
     assert _lines(cut) == _lines(path)
 
 
-def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(whole, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(
+    whole, tmp_path: Path, caplog
+) -> None:
     _, never_stopped = whole
     cut = tmp_path / "cut"
     _train(cut, tiny_config(), stop_at=7, checkpoint_seconds=0.0)
     newest, before = sorted((cut / "checkpoints").iterdir(), reverse=True)
     newest.write_bytes(newest.read_bytes()[:1000])
-    told = Recorder()
-    resumed = _train(cut, None, resume=True, reporter=told)
-    assert any("trying the one before" in text for text in told.warnings)
-    assert any(f"meta-step {int(before.stem[5:])}" in text for text in told.messages)
+    with caplog.at_level(logging.INFO, "metaplastic"):
+        resumed = _train(cut, None, resume=True)
+    assert any("trying the one before" in text for text in _told(caplog, logging.WARNING))
+    assert any(f"meta-step {int(before.stem[5:])}" in text for text in _told(caplog))
     assert _theta(resumed) == _theta(never_stopped)
+
+
+def test_what_takes_long_is_named_before_it_begins(tmp_path: Path) -> None:
+    told = Recorder()
+    _train(tmp_path / "run", hebbian_config(), stop_at=1, reporter=told)
+    assert [call.split()[0] for call in told.calls] == ["loading", "beginning", "compiling,", "1"]
+    assert told.calls[-1].startswith("1 of ")
 
 
 def test_where_every_checkpoint_is_damaged_nothing_is_begun_again(tmp_path: Path) -> None:

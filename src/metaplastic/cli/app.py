@@ -23,6 +23,7 @@ from metaplastic.cli.meta_train import meta_train
 from metaplastic.cli.report import report as write_report
 from metaplastic.cli.runtime import keep_interrupts
 from metaplastic.cli.settings import settings
+from metaplastic.cli.showing import shows
 from metaplastic.cli.study import study
 from metaplastic.cli.transform import transform
 
@@ -69,16 +70,16 @@ def _root(
 
 
 app.command("meta-train")(meta_train)
-app.command()(evaluate)
-app.command()(study)
-app.command("report")(write_report)
+app.command()(shows(evaluate))
+app.command()(shows(study))
+app.command("report")(shows(write_report))
 app.add_typer(data_app, name="data")
 app.command()(info)
 app.command()(settings)
-app.command()(demo)
-app.command()(fit)
-app.command()(transform)
-app.command()(classify)
+app.command()(shows(demo))
+app.command()(shows(fit))
+app.command()(shows(transform))
+app.command()(shows(classify))
 
 
 def commands() -> Any:

@@ -15,6 +15,7 @@ from metaplastic.cli.matrices import (
     HeaderOption,
     IndexOption,
 )
+from metaplastic.cli.showing import progress, say
 from metaplastic.errors import DataError
 
 
@@ -93,7 +94,7 @@ def classify(
         decimal=decimal,
         encoding=encoding,
     )
-    rows = read_rows(data, split="all", options=options)
+    rows = read_rows(data, split="all", options=options, progress=progress())
     check_numbers(rows.values, data)
     assert rows.labels is not None
     _check_classes(rows.labels, f"{data}, column {label!r}")
@@ -102,12 +103,13 @@ def classify(
         print_notes(data, (*rows.notes, *few))
     warnings.filterwarnings("ignore", "PlasticEncoder.fit saw")  # it speaks of pipelines
     use_compilation_cache()
-    encoder = PlasticEncoder(rule, random_state=seed, verbose=int(not quiet))
+    encoder = PlasticEncoder(rule, random_state=seed)
     classifier = PlasticClassifier(encoder, readout=readout)
     labels = np.empty(len(rows.labels), object)
     labels[:] = rows.labels
     try:
         classifier.fit(rows.values, labels)
+        progress()("classifying the rows")
         likely = classifier.predict_proba(rows.values)
     except ValueError as problem:
         raise DataError(f"{data}, column {label!r}: {' '.join(str(problem).split())}") from None
@@ -123,6 +125,7 @@ def classify(
             for code, name in enumerate(classifier.classes_)
         ),
     ]
+    progress()(f"writing {out.name}")
     write_columns(out, columns)
     if rows.columns is not None:
         # as scikit-learn keeps a data frame's
@@ -132,16 +135,16 @@ def classify(
     if quiet:
         return
     known = sum(text is not None for text in rows.labels)
-    typer.echo(
+    say(
         f"{out}: {len(chosen):,} rows in {len(classifier.classes_)} classes, learned from "
         f"{known:,} labels"
     )
     for name, vote in classifier.readouts_.items():
         read = "inputs alone" if name == "inputs" else "inputs and all layers"
         if vote.accuracy == vote.accuracy:
-            typer.echo(f"cross-validated accuracy on those labels, {read}: {vote.accuracy:.3f}")
+            say(f"cross-validated accuracy on those labels, {read}: {vote.accuracy:.3f}")
         else:
-            typer.echo(f"{read}: accuracy not known, as some class has one label alone")
+            say(f"{read}: accuracy not known, as some class has one label alone")
 
 
 def _check_classes(labels: Sequence[str | None], where: str) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metaplastic.cli.showing import progress, say, shows
+
 if TYPE_CHECKING:
     from metaplastic.data.dataset import Dataset
-    from metaplastic.data.progress import Progress
     from metaplastic.data.source import Source
 
 app = typer.Typer(help="List, describe, fetch, verify and show data sets.", no_args_is_help=True)
-
-EVERY = 5.0  # seconds between plain lines
 
 _Address = Annotated[
     str, typer.Argument(help="A data set: mnist, mnist@14, folder:PATH, csv:PATH?label=COLUMN")
@@ -37,16 +33,16 @@ def list_(data_dir: _DataDir = None) -> None:
     """Every data set, what it may be used for and whether its files are here."""
     from metaplastic.data.registry import SOURCES, named_sources
 
-    typer.echo(f"{'name':<14} {'role':<11} {'kind':<7} {'here':<13} title")
+    say(f"{'name':<14} {'role':<11} {'kind':<7} {'here':<13} title")
     for source in named_sources():
         card = source.card
         here = _whether_here(source, data_dir)
-        typer.echo(f"{card.name:<14} {card.role:<11} {card.kind:<7} {here:<13} {card.title}")
-    typer.echo("\nmeta-train: may be meta-trained on; held-out: for evaluation only.")
-    typer.echo("Your own data, by address:")
+        say(f"{card.name:<14} {card.role:<11} {card.kind:<7} {here:<13} {card.title}")
+    say("\nmeta-train: may be meta-trained on; held-out: for evaluation only.")
+    say("Your own data, by address:")
     for source in SOURCES.values():
         if source.is_scheme:
-            typer.echo(f"  {source.example:<36} {source.card.title}")
+            say(f"  {source.example:<36} {source.card.title}")
 
 
 def _whether_here(source: Source, data_dir: Path | None) -> str:
@@ -65,6 +61,7 @@ def _whether_here(source: Source, data_dir: Path | None) -> str:
 
 
 @app.command()
+@shows
 def info(address: _Address, data_dir: _DataDir = None) -> None:
     """A data set's card and, where its files are here, its shape, classes and splits."""
     from metaplastic.data import load
@@ -74,10 +71,9 @@ def info(address: _Address, data_dir: _DataDir = None) -> None:
     source = source_of(parse_address(address))
     if source.find is not None and _whether_here(source, data_dir) == "to be fetched":
         _print_card(source.card)
-        typer.echo(f"files     not here; run 'metaplastic data fetch {source.name}'")
+        say(f"files     not here; run 'metaplastic data fetch {source.name}'")
         return
-    with _progress() as progress:
-        dataset = load(address, data_dir=data_dir, progress=progress)
+    dataset = load(address, data_dir=data_dir, progress=progress())
     _print_card(dataset.card)
     _print_contents(dataset)
 
@@ -86,45 +82,46 @@ def _print_card(card: object) -> None:
     for field in ("name", "title", "kind", "role", "origin", "licence", "citation", "summary"):
         value = getattr(card, field)
         if value:
-            typer.echo(f"{field:<9} {value}")
+            say(f"{field:<9} {value}")
 
 
 def _print_contents(dataset: Dataset) -> None:
     import numpy as np
 
-    typer.echo(f"shape     {' × '.join(map(str, dataset.shape))}")
+    say(f"shape     {' × '.join(map(str, dataset.shape))}")
     names = dataset.class_names
     shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-    typer.echo(f"classes   {len(names)}: {shown}")
+    say(f"classes   {len(names)}: {shown}")
     for name, split in dataset.splits.items():
         counts = np.bincount(split.labels, minlength=len(names))
         counts = counts[counts > 0]
         low, high = (int(counts.min()), int(counts.max())) if counts.size else (0, 0)
         each = f"{low}" if low == high else f"{low} to {high}"
-        typer.echo(f"split     {name}: {len(split):,} examples, {counts.size} classes, {each} each")
+        say(f"split     {name}: {len(split):,} examples, {counts.size} classes, {each} each")
     for name in dataset.portions:
         part = dataset.portion(name)
         classes = len(np.unique(part.labels))
-        typer.echo(f"portion   {name}: {len(part):,} examples, {classes} classes")
+        say(f"portion   {name}: {len(part):,} examples, {classes} classes")
     if dataset.card.role == "held-out":
-        typer.echo("portion   none: held out, for evaluation only")
+        say("portion   none: held out, for evaluation only")
     for note in dataset.notes:
-        typer.echo(f"note      {note}")
+        say(f"note      {note}")
 
 
 @app.command()
+@shows
 def fetch(name: _Name, data_dir: _DataDir = None) -> None:
     """Download a data set's published files; goes on where it was cut off, checks each file."""
     from metaplastic.data.download import fetch as fetch_files
     from metaplastic.data.registry import named_source
 
-    with _progress() as progress:
-        paths = fetch_files(named_source(name), data_dir, progress=progress)
+    paths = fetch_files(named_source(name), data_dir, progress=progress())
     for path in paths:
-        typer.echo(f"{path}: as published")
+        say(f"{path}: as published")
 
 
 @app.command()
+@shows
 def verify(name: _Name, data_dir: _DataDir = None) -> None:
     """Compare a data set's files with the published checksums, and read them whole."""
     from metaplastic.data import load
@@ -134,22 +131,23 @@ def verify(name: _Name, data_dir: _DataDir = None) -> None:
 
     source = named_source(name)
     bad: list[str] = []
+    progress()("comparing with the published checksums")
     for checked in verify_files(source, data_dir):
-        typer.echo(f"{checked.path}: {checked.verdict}")
+        say(f"{checked.path}: {checked.verdict}")
         if checked.sha256:
-            typer.echo(f"  sha256 {checked.sha256}")
+            say(f"  sha256 {checked.sha256}")
         if checked.verdict == "differs":
             bad.append(str(checked.path))
     if bad:
         raise DataError(
             f"{name}: {', '.join(bad)} differ from what was published; delete and fetch them again"
         )
-    with _progress() as progress:
-        dataset = load(name, data_dir=data_dir, progress=progress)
+    dataset = load(name, data_dir=data_dir, progress=progress())
     _print_contents(dataset)
 
 
 @app.command()
+@shows
 def show(
     address: _Address,
     data_dir: _DataDir = None,
@@ -170,51 +168,8 @@ def show(
     stem = parsed.name if parsed.size is None else f"{parsed.name}@{parsed.size}"
     path = out or Path(f"{stem}.png")
     check_writable(path, DataError)
-    with _progress() as progress:
-        dataset = load(address, data_dir=data_dir, progress=progress)
+    dataset = load(address, data_dir=data_dir, progress=progress())
     save_contact_sheet(dataset, path, split, seed)
     for note in dataset.notes:
-        typer.echo(f"note      {note}")
-    typer.echo(f"wrote {path}")
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A live bar on a terminal, a plain line every few seconds elsewhere; both on stderr."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _plain()
-        return
-    from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.completed:,}"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=console, transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def report(what: str, done: int, total: int | None) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
-
-        yield report
-
-
-def _plain() -> Progress:
-    shown = time.monotonic()
-
-    def report(what: str, done: int, total: int | None) -> None:
-        nonlocal shown
-        if time.monotonic() - shown >= EVERY:
-            shown = time.monotonic()
-            of = f" of {total:,}" if total else ""
-            typer.echo(f"{what}: {done:,}{of}", err=True)
-
-    return report
+        say(f"note      {note}")
+    say(f"wrote {path}")

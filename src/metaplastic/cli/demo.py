@@ -20,7 +20,7 @@ def demo(
 ) -> None:
     """Use a meta-trained rule on handwritten digits it never saw, beside its rivals."""
     from metaplastic.cli.evaluate import table
-    from metaplastic.cli.showing import console, progress, say
+    from metaplastic.cli.showing import progress, say
     from metaplastic.compilation import use_compilation_cache
     from metaplastic.demo import run_demo, shipped_rule
     from metaplastic.errors import DataError
@@ -42,10 +42,10 @@ def demo(
         f"Rule {rule.label!r}, meta-trained on {', '.join(rule.training_data) or 'nothing'}, "
         "learns features of scikit-learn's digits at 14x14 without a label."
     )
-    with progress() as report:
-        content = run_demo(rule, seeds=seeds, inner_steps=inner_steps, progress=report)
-    console().print(table(content))
+    content = run_demo(rule, seeds=seeds, inner_steps=inner_steps, progress=progress())
+    say(table(content))
     write_json(numbers, content)
+    progress()("drawing")
     write_figure(draw(content), picture, dpi=120)
     say(f"picture: {picture}\nnumbers: {numbers}")
 
@@ -53,14 +53,16 @@ def demo(
 def _meta_train_small(folder: Path) -> Path:
     """A rule meta-trained here, for as long as none is shipped."""
     from metaplastic.cli.progress import ConsoleReporter
+    from metaplastic.cli.showing import display
     from metaplastic.meta.config import make_config
+    from metaplastic.meta.reporter import Reporter
     from metaplastic.meta.run_dir import RunDir
     from metaplastic.meta.trainer import Trainer
 
     config = make_config("tiny")
     exists = (folder / "config.json").exists()
     run = RunDir.resume(folder, config) if exists else RunDir.create(folder, config)
-    reporter = ConsoleReporter()
+    reporter = ConsoleReporter(shown) if (shown := display()) is not None else Reporter()
     try:
         Trainer(run, reporter=reporter, command="metaplastic demo").train()
     finally:

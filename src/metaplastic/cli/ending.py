@@ -20,6 +20,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 
+from metaplastic.cli import showing
 from metaplastic.errors import MetaplasticError
 
 TRACEBACK = "METAPLASTIC_TRACEBACK"  # set: a fault prints its traceback
@@ -40,8 +41,12 @@ def prepare_output() -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    text, shown = f"metaplastic: warning: {one_line(message)}", showing.display()
     with suppress(OSError):
-        print(f"metaplastic: warning: {one_line(message)}", file=sys.stderr)
+        if shown is None:
+            print(text, file=sys.stderr)
+        else:
+            shown.line(text)
 
 
 def report(error: Exception) -> int:

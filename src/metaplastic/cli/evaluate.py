@@ -54,7 +54,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Fit features without labels, a readout on a few labels, and score the test split."""
-    from metaplastic.cli.showing import console, progress, say
+    from metaplastic.cli.showing import progress, say
     from metaplastic.errors import DataError
     from metaplastic.evaluation import FewShotConfig
     from metaplastic.evaluation import evaluate as run
@@ -84,10 +84,9 @@ def evaluate(
     chosen = baseline_names(rivals)
     if out is not None:
         check_writable(out, DataError, parents=True)
-    with progress() as report:
-        found = run(given, config, rivals=chosen, data_dir=data_dir, progress=report)
+    found = run(given, config, rivals=chosen, data_dir=data_dir, progress=progress())
     content = found.to_json()
-    console().print(table(content))
+    say(table(content))
     if given.caution:
         say(f"{given.label}: {given.caution}")
     for note in content["dataset"]["notes"]:

@@ -16,6 +16,7 @@ from metaplastic.cli.matrices import (
     IndexOption,
     SplitOption,
 )
+from metaplastic.cli.showing import progress, say
 
 HIDDEN, COMPONENTS, ACTIVATION = "128,64", 32, "relu"
 
@@ -117,7 +118,6 @@ def fit(
         max_iter=max_iter,
         batch_size=batch_size,
         random_state=seed,
-        verbose=int(not quiet),
     )
     options = given_options(
         header=header,
@@ -129,7 +129,7 @@ def fit(
     )
     check_seed(seed)
     load_rule(rule)  # a mistake in its name costs no reading of data
-    rows = read_rows(data, split=split, options=options, data_dir=data_dir)
+    rows = read_rows(data, split=split, options=options, data_dir=data_dir, progress=progress())
     check_numbers(rows.values, data)
     if not quiet:
         few = ("few rows to learn features from",) if rows.values.shape[0] < FEW else ()
@@ -142,10 +142,11 @@ def fit(
     if rows.columns is not None:
         # As scikit-learn keeps a data frame's, so that `transform` can know columns by name.
         encoder.feature_names_in_ = np.array(rows.columns, dtype=object)
+    progress()(f"writing {out.name}")
     encoder.save(out)
     if not quiet:
         features = len(encoder.get_feature_names_out())
-        typer.echo(f"{out}: {encoder.n_features_in_} inputs, {features} features")
+        say(f"{out}: {encoder.n_features_in_} inputs, {features} features")
 
 
 def _read_model(path: Path) -> dict[str, Any]:

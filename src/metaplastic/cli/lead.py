@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 if TYPE_CHECKING:
     from metaplastic.meta.engines import EngineOptions
     from metaplastic.meta.reporter import Reporter
@@ -31,19 +29,18 @@ class Asked:
 
 def lead(out: Path, stages: list[Stage], asked: Asked, *, resume: bool) -> int:
     """Meta-train stage after stage; the exit status."""
-    from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.runtime import StopSignals, command_line
+    from metaplastic.cli.showing import line, say
     from metaplastic.meta.orchestration import RunOptions, run_stages
 
-    console, signals = ConsoleReporter(), []
+    signals = []
 
     def watch() -> StopSignals:
-        signals.append(StopSignals(console.warning))
+        signals.append(StopSignals(line))
         return signals[0]
 
     how = RunOptions(
-        reporter=_with_events if asked.tensorboard else lambda _: ConsoleReporter(),
-        say=console.message,
+        reporter=_with_events if asked.tensorboard else lambda _: _on_screen(),
         watch=watch,
         engine=asked.engine,
         options=asked.options,
@@ -52,15 +49,23 @@ def lead(out: Path, stages: list[Stage], asked: Asked, *, resume: bool) -> int:
         command=command_line(),
     )
     if run_stages(stages, out, resume=resume, own_settings=not asked.settings, how=how):
-        typer.echo(f"the rule is {out / 'rule.safetensors'}")
+        say(f"the rule is {out / 'rule.safetensors'}")
         return 0
-    typer.echo(f"saved; go on by: metaplastic meta-train --out {out} --resume", err=True)
+    line(f"saved; go on by: metaplastic meta-train --out {out} --resume")
     return signals[0].status
 
 
-def _with_events(run: Path) -> Reporter:
+def _on_screen() -> Reporter:
     from metaplastic.cli.progress import ConsoleReporter
+    from metaplastic.cli.showing import display
+    from metaplastic.meta.reporter import Reporter
+
+    shown = display()
+    return Reporter() if shown is None else ConsoleReporter(shown)
+
+
+def _with_events(run: Path) -> Reporter:
     from metaplastic.cli.tensorboard import TensorBoardReporter
     from metaplastic.meta.reporter import Reporters
 
-    return Reporters(ConsoleReporter(), TensorBoardReporter(run / "events"))
+    return Reporters(_on_screen(), TensorBoardReporter(run / "events"))

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from metaplastic import files
+from metaplastic.cli.showing import line
 from metaplastic.errors import ConfigError, DataError, MissingExtraError
 
 WRITTEN = (".npy", ".csv", ".parquet")
@@ -57,7 +58,7 @@ def check_seed(seed: int) -> None:
 
 def print_notes(data: str, notes: Sequence[str]) -> None:
     """Say on stderr what was read, decided and left out."""
-    typer.echo(f"{data}: {'; '.join(notes)}", err=True)
+    line(f"{data}: {'; '.join(notes)}")
 
 
 def check_numbers(values: Any, where: str) -> None:

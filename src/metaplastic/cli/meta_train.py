@@ -131,6 +131,7 @@ def meta_train(
     from metaplastic.cli.lead import Asked, lead
     from metaplastic.cli.mesh import joined, start_local_processes, take_part
     from metaplastic.cli.runtime import one_thread_per_operation
+    from metaplastic.cli.showing import displayed
     from metaplastic.compilation import use_compilation_cache
     from metaplastic.meta.config import parse_override
     from metaplastic.meta.engines import ENGINES, EngineOptions
@@ -176,6 +177,7 @@ def meta_train(
             return
         options = EngineOptions(cluster, address, workers, worker_timeout, in_flight)
         how = Asked(asked, engine, options, data_dir, checkpoint_seconds, tensorboard)
-        status = lead(out, stages, how, resume=resume)
+        with displayed():
+            status = lead(out, stages, how, resume=resume)
     if status:
         raise typer.Exit(status)

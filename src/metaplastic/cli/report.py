@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from metaplastic.cli.showing import progress, say
+
 
 def report(
     results: Annotated[Path, typer.Option(help="Where the studies wrote.")] = Path("results"),
@@ -17,5 +19,5 @@ def report(
     """Gather figures and tables of every study that was run into one self-contained page."""
     from metaplastic.figures.report import write_report
 
-    path, studies = write_report(results, out or results / "report.html")
-    typer.echo(f"{path}: {', '.join(studies)}")
+    path, studies = write_report(results, out or results / "report.html", progress=progress())
+    say(f"{path}: {', '.join(studies)}")

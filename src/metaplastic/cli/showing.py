@@ -1,18 +1,26 @@
-"""How commands show long work: a live line on a terminal, plain lines elsewhere."""
+"""What commands print: results on stdout; progress, logs and warnings on stderr."""
 
 from __future__ import annotations
 
-import time
+import functools
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import typer
+
+from metaplastic.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-QUIET = 2.0  # seconds of work before anything is shown
-EVERY = 10.0  # seconds between plain lines
+    from metaplastic.cli.display import Display
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_displays: list[Display] = []  # that of the command that runs
 
 
 @cache
@@ -23,56 +31,77 @@ def console() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as a reader says them."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+def display() -> Display | None:
+    """The display of the command that runs, if it has one."""
+    return _displays[-1] if _displays else None
 
 
-class _Meter:
-    """Rate and time left of one piece of work. The first report does not count towards the rate,
-    because compilation comes before it."""
-
-    def __init__(self) -> None:
-        self.label, self.first, self.latest, self.counted = "", 0, 0, 0.0
-
-    def line(self, label: str, done: int, total: int, unit: str) -> str:
-        now = time.monotonic()
-        if label != self.label or done < self.latest:  # the same work once more, say of more seeds
-            self.label, self.first, self.counted = label, done, now
-        self.latest = done
-        rate = (done - self.first) / (now - self.counted) if now > self.counted else 0.0
-        text = f"{label}: {done:,} of {total:,} {unit}"
-        if rate > 0:
-            text += f", {rate:.3g}/s, {duration((total - done) / rate)} left"
-        return text
-
-
-def say(text: str) -> None:
-    """Print a line of text, never broken: a path in it can be copied."""
-    console().print(text, soft_wrap=True)
+def progress() -> Progress:
+    """Where to report what goes on."""
+    return display() or silent
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int, str], None]]:
-    """A function to be told (what, done, total, unit); shows nothing in the first two seconds."""
-    meter, start = _Meter(), time.monotonic()
-    if console().is_terminal:
-        from rich.text import Text
+def paused() -> Iterator[None]:
+    """Nothing is drawn meanwhile, so that stdout can be printed to."""
+    shown = display()
+    with nullcontext() if shown is None else shown.paused():
+        yield
 
-        with console().status("working") as status:
-            yield lambda *report: status.update(Text(meter.line(*report)))
+
+def say(text: object) -> None:
+    """Print a line of text, or what rich can print; a line is never broken: a path in it can be
+    copied."""
+    with paused():
+        if isinstance(text, str):
+            typer.echo(text)
+        else:
+            console().print(text)
+
+
+def line(text: str, style: str = "") -> None:
+    """A line on stderr, above the live one."""
+    shown = display()
+    if shown is not None:
+        shown.line(text, style)
         return
-    shown = start + QUIET - EVERY
+    from rich.console import Console
+    from rich.text import Text
 
-    def plain(label: str, done: int, total: int, unit: str) -> None:
-        nonlocal shown
-        line = meter.line(label, done, total, unit)
-        if time.monotonic() - shown >= EVERY:
-            shown = time.monotonic()
-            say(line)
+    Console(stderr=True, highlight=False).print(Text(text, style=style), soft_wrap=True)
 
-    yield plain
+
+@contextmanager
+def displayed(quiet: bool = False) -> Iterator[None]:
+    """Show what goes on and what the package logs, until the work inside is done; where `quiet`,
+    warnings alone."""
+    from metaplastic.cli.display import Display, LogLines, switched_off
+
+    shown = None if quiet or switched_off() else Display()
+    handler = LogLines(shown, line)
+    logger = logging.getLogger("metaplastic")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    if shown is not None:
+        _displays.append(shown)
+        shown("starting")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+        if shown is not None:
+            shown.close()
+            _displays.remove(shown)
+
+
+def shows(command: Callable[P, R]) -> Callable[P, R]:
+    """A command that shows what goes on, unless its option `quiet` is set."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with displayed(quiet=bool(kwargs.get("quiet"))):
+            return command(*args, **kwargs)
+
+    return run

@@ -74,28 +74,27 @@ def study(
     chosen = {each: _settings_for(each, asked, names) for each in names}
     failed = []
     for each in names:
-        with progress() as report:
-            context = Context(
-                given,
-                results,
-                data_dir=data_dir,
-                progress=report,
-                classifiers=(ClassifierBaseline(given),),
+        context = Context(
+            given,
+            results,
+            data_dir=data_dir,
+            progress=progress(),
+            classifiers=(ClassifierBaseline(given),),
+        )
+        if fresh:
+            context.cells(each).unlink(missing_ok=True)
+        try:
+            _run(make_study(each, context, **chosen[each]))
+        except MetaplasticError as error:
+            if name != "all":
+                raise
+            failed.append(f"{each} left out: {error}")
+        except KeyboardInterrupt:
+            say(
+                f"interrupted: what was measured is kept in {context.cells(each)}; "
+                "the same command goes on from there"
             )
-            if fresh:
-                context.cells(each).unlink(missing_ok=True)
-            try:
-                _run(make_study(each, context, **chosen[each]))
-            except MetaplasticError as error:
-                if name != "all":
-                    raise
-                failed.append(f"{each} left out: {error}")
-            except KeyboardInterrupt:
-                say(
-                    f"interrupted: what was measured is kept in {context.cells(each)}; "
-                    "the same command goes on from there"
-                )
-                raise typer.Exit(130) from None
+            raise typer.Exit(130) from None
     for line in failed:
         say(line)
     if failed and len(failed) == len(names):
@@ -114,13 +113,15 @@ def _check_results(results: Path, names: list[str]) -> None:
 
 
 def _run(study: Study) -> None:
-    from metaplastic.cli.showing import duration, say
+    from metaplastic.cli.showing import progress, say
     from metaplastic.figures import save_figure
+    from metaplastic.progress import duration
 
     if expected := study.forecast():
         say(f"{study.name}: {expected}")
     start = time.monotonic()
     content = study.run()
+    progress()(f"{study.name}: drawing the figure")
     path = save_figure(content, study.path.with_suffix(".png"))
     kept = f", {study.store.kept} numbers kept from before" if study.store.kept else ""
     say(f"{study.name}: {duration(time.monotonic() - start)}{kept}; {study.path} and {path}")

@@ -16,6 +16,7 @@ from metaplastic.cli.matrices import (
     IndexOption,
     SplitOption,
 )
+from metaplastic.cli.showing import line, progress, say
 from metaplastic.errors import ConfigError, DataError
 
 
@@ -82,7 +83,14 @@ def transform(
         decimal=decimal,
         encoding=encoding,
     )
-    rows = read_rows(data, split=split, options=options, data_dir=data_dir, vocabulary=columns)
+    rows = read_rows(
+        data,
+        split=split,
+        options=options,
+        data_dir=data_dir,
+        vocabulary=columns,
+        progress=progress(),
+    )
     rows = rows.aligned(columns, data, str(model))
     check_numbers(rows.values, data)
     if rows.values.shape[1] != encoder.n_features_in_:
@@ -92,16 +100,18 @@ def transform(
         )
     print_notes(data, rows.notes)
     try:
+        progress()("features of the rows")
         features = encoder.transform(rows.values)
     except ValueError as problem:
         raise DataError(f"{data}: {' '.join(str(problem).split())}") from None
+    progress()(f"writing {out.name}")
     write_features(out, features, names, rows.names)
     if rows.names is None and out.suffix.lower() == ".npy" and names_file(out).exists():
-        typer.echo(f"{names_file(out)} is not of this output: its rows have no names", err=True)
+        line(f"{names_file(out)} is not of this output: its rows have no names")
     written = f"{out}: {features.shape[0]:,} rows, {features.shape[1]} features"
     if rows.names is not None and out.suffix.lower() == ".npy":
         written += f"; the names of the rows: {names_file(out)}"
-    typer.echo(written)
+    say(written)
 
 
 def _layers(given: str) -> str | tuple[int, ...]:

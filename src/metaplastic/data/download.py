@@ -15,9 +15,9 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from metaplastic.data.locate import cache_dir, user_path
-from metaplastic.data.progress import Progress, silent
 from metaplastic.data.source import Remote, Source
 from metaplastic.errors import DataError
+from metaplastic.progress import Progress, silent
 
 # Small, since what has come of an unfinished chunk is lost when the transfer breaks off.
 _CHUNK = 1 << 12
@@ -71,6 +71,7 @@ def fetch_file(
 ) -> Path:
     """One file, from the first of its addresses that gives it whole."""
     problems: list[str] = []
+    progress(f"fetching {remote.name}")
     for url in remote.urls:
         try:
             return _retrieve(remote, url, folder, progress, patience)
@@ -202,9 +203,9 @@ class Resuming:
             for chunk in response.iter_content(_CHUNK):
                 file.write(chunk)
                 if done // _REPORT != (done + len(chunk)) // _REPORT:
-                    self._progress(what, done + len(chunk), total)
+                    self._progress(what, done + len(chunk), total, "bytes")
                 done += len(chunk)
-        self._progress(what, done, total)
+        self._progress(what, done, total, "bytes")
         if total is not None and done < total:
             raise _Retry(f"the transfer broke off after {done} of {total} bytes")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from metaplastic.data.address import Address, check_options, parse_address
 from metaplastic.data.dataset import Dataset
 from metaplastic.data.locate import search_roots
-from metaplastic.data.progress import Progress, silent
 from metaplastic.data.registry import source_of
 from metaplastic.data.source import Request
 from metaplastic.data.views import resize
+from metaplastic.progress import Progress, silent
 
 
 def load(
@@ -35,6 +35,7 @@ def load(
     parsed = parse_address(address) if isinstance(address, str) else address
     source = source_of(parsed)
     check_options(parsed, source.options, source.example or source.name)
+    progress(f"reading {address if isinstance(address, str) else parsed.name}")
     dataset = source.load(
         Request(
             search_roots(data_dir),

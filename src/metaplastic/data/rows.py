@@ -23,13 +23,13 @@ from metaplastic.data.parsers.columns import align
 from metaplastic.data.parsers.table_options import KEYS
 from metaplastic.data.parsers.tables import Table, is_table
 from metaplastic.data.parsers.tree import open_tree
-from metaplastic.data.progress import Progress, silent
 from metaplastic.data.registry import SOURCES, source_of
 from metaplastic.data.source import Request
 from metaplastic.data.sources.csv import read_tables
 from metaplastic.data.sources.npz import is_sparse, read_pairs
 from metaplastic.data.sources.text import is_text
 from metaplastic.errors import ConfigError, DataError
+from metaplastic.progress import Progress, silent
 
 _PATH_LIKE = re.compile(r"^[.~]|[/\\]|^[A-Za-z]:[\\/]|\.[A-Za-z]{2,7}(\.gz|\.bz2|\.xz)?$")
 _ALL = ("auto", "all")
@@ -81,6 +81,7 @@ def read_rows(
     Raises DataError, ConfigError or MissingExtraError, in one line.
     """
     options = dict(options or {})
+    progress(f"reading {given}")
     found = _path(given)
     if found is not None and found.suffix.lower() == ".npy":
         _no_options(options, given)

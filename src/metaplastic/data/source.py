@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaplastic.data.dataset import Card, Dataset
-from metaplastic.data.progress import Progress, silent
+from metaplastic.progress import Progress, silent
 
 
 @dataclass(frozen=True)

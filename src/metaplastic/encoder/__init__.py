@@ -8,6 +8,7 @@ from metaplastic import lazy
 
 if TYPE_CHECKING:
     from metaplastic.encoder.classifier import PlasticClassifier
+    from metaplastic.encoder.embedding import EmbeddingDisplay
     from metaplastic.encoder.estimator import PlasticEncoder
     from metaplastic.encoder.network import Affine, Network
 
@@ -15,10 +16,11 @@ __getattr__ = lazy.exports(
     __name__,
     {
         "Affine": "metaplastic.encoder.network",
+        "EmbeddingDisplay": "metaplastic.encoder.embedding",
         "Network": "metaplastic.encoder.network",
         "PlasticClassifier": "metaplastic.encoder.classifier",
         "PlasticEncoder": "metaplastic.encoder.estimator",
     },
 )
 
-__all__ = ["Affine", "Network", "PlasticClassifier", "PlasticEncoder"]
+__all__ = ["Affine", "EmbeddingDisplay", "Network", "PlasticClassifier", "PlasticEncoder"]

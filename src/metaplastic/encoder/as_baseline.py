@@ -11,8 +11,8 @@ from metaplastic.encoder.estimator import PlasticEncoder
 from metaplastic.encoder.readouts import fit_readouts, vote
 from metaplastic.evaluation.baselines import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.named_rule import DEFAULT_BATCH_SIZE, NamedRule, inner_steps_of
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 
 
 class ClassifierBaseline(LabelledBaseline):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from os import PathLike
 from typing import Any, ClassVar, Self, cast
 
@@ -20,6 +21,9 @@ from metaplastic.encoder.estimator import PlasticEncoder
 from metaplastic.encoder.labels import encode, split_labels
 from metaplastic.encoder.readouts import VOTERS, Readout, fit_readouts, vote
 from metaplastic.encoder.validation import validated
+from metaplastic.progress import LoggedProgress
+
+progress = LoggedProgress(logging.getLogger(__name__))
 
 
 class PlasticClassifier(ClassifierMixin, BaseEstimator):
@@ -114,6 +118,7 @@ class PlasticClassifier(ClassifierMixin, BaseEstimator):
             encoder.set_params(max_iter=0)
         encoder.fit(X)
         rows = encoder.transform(X[np.flatnonzero(labelled)])
+        progress("fitting the readouts")
         readouts = fit_readouts(self.readout, rows, self.n_features_in_, codes, len(classes))
         self.classes_, self.encoder_, self.readouts_ = classes, encoder, readouts
         self.n_labelled_ = int(labelled.sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from os import PathLike
 from typing import Any, Self
@@ -25,8 +26,11 @@ from metaplastic.encoder.reading import column_names
 from metaplastic.encoder.validation import validated
 from metaplastic.errors import ConfigError
 from metaplastic.inner_loop import statistics_rows
+from metaplastic.progress import LoggedProgress, printed
 
 FEW = 100  # rows below which `fit` warns
+
+progress = LoggedProgress(logging.getLogger(__name__))
 
 
 class PlasticEncoder(Fitted):
@@ -86,7 +90,7 @@ class PlasticEncoder(Fitted):
     random_state : int, RandomState or None
         Draws the network and the minibatches. The same integer gives the same features.
     verbose : int
-        Whether to print progress.
+        Whether to print what is logged meanwhile: progress, and scores on an `eval_set`.
 
     Attributes
     ----------
@@ -134,10 +138,11 @@ class PlasticEncoder(Fitted):
             raise ConfigError(
                 "early_stopping=True needs a labelled set: fit(X, eval_set=(X_eval, y_eval))"
             )
-        with self._all_or_nothing():
+        with self._all_or_nothing(), printed(bool(self.verbose)):
             going_on = self.warm_start and hasattr(self, "network_")
             X = validated(self, X, reset=not going_on)
             _warn_of_few(X.shape[0])
+            progress("moments of the inputs")
             seed = self._begin(going_on)
             moments = self._moments_of(X, going_on=False)
             monitor = self._monitor(eval_set)
@@ -150,6 +155,7 @@ class PlasticEncoder(Fitted):
             batches = drawn(seed, self.n_iter_, X, scale, size, steps)
             self._learn(batches, monitor, network)
             self.score_curve_ = monitor.curve
+            progress("statistics of the features")
             self.network_ = network(self.phi_)
             self._moments, self._n_seen, self._waiting = moments, X.shape[0], None
         return self
@@ -169,7 +175,7 @@ class PlasticEncoder(Fitted):
         its age, so a long stream needs `max_age` to be learned from to its end. Raises as `fit`.
         """
         del y
-        with self._all_or_nothing():
+        with self._all_or_nothing(), printed(bool(self.verbose)):
             going_on = hasattr(self, "network_")
             X = validated(self, X, reset=not going_on)
             rng = np.random.default_rng([self._begin(going_on), self.n_iter_])
@@ -177,7 +183,7 @@ class PlasticEncoder(Fitted):
             scale = self._input_scale(moments)
             batch = self._minibatch_rows()
             chunk = Chunk(self._waiting if going_on else None, X, batch, rng)
-            monitor = Monitor(None, 0, 1, bool(self.verbose))
+            monitor = Monitor(None, 0, 1)
             batches = (take_rows(rows, slice(None), scale) for rows in chunk.minibatches())
             self._learn(batches, monitor)
             if not going_on:

@@ -98,7 +98,7 @@ class Fitted(Parameters):
             labelled = X, Labels(eval_set[1], X.shape[0])
         patience = self.n_iter_no_change if self.early_stopping else 0
         every = max(1, self._inner_steps() // 20)
-        return Monitor(labelled, patience, every, bool(self.verbose), self._layers_read())
+        return Monitor(labelled, patience, every, self._layers_read(), self._inner_steps())
 
     def _learn(
         self,

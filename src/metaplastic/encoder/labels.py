@@ -27,7 +27,7 @@ def split_labels(y: Any, count: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     if len(y) != count:
         raise ValueError(f"X has {count} rows and y {len(y)} labels; give -1 where one is unknown")
     if y.dtype.kind == "O":
-        labelled = np.array([not _is_missing(label) for label in y], bool)
+        labelled = np.array([not is_missing(label) for label in y], bool)
     elif y.dtype.kind == "f":
         if not np.isfinite(y).all():
             raise ValueError("Input y contains infinity or NaN; give -1 where a label is unknown")
@@ -46,7 +46,8 @@ def split_labels(y: Any, count: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     return y, labelled
 
 
-def _is_missing(label: Any) -> bool:
+def is_missing(label: Any) -> bool:
+    """Whether a label says that there is none: -1, None or NaN."""
     if label is None or (isinstance(label, float) and np.isnan(label)):
         return True
     return not isinstance(label, str | bool) and label == -1

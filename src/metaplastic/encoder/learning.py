@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -51,13 +50,10 @@ def learn(
     phi, state, first = begin
     steps = first
     monitor.start(first, phi, state, network)
-    begun = time.perf_counter()
     for steps, batch in enumerate(batches, start=first + 1):
         phi, state = inner_loop.inner_step(rule, phi, state, batch, steps - 1, max_age)
-        if steps == first + 1 and monitor.verbose:
-            inner_loop.wait(phi)
-            passed = time.perf_counter() - begun
-            monitor.say(f"first inner step, compilation included: {passed:.1f} s")
+        if steps == first + 1:
+            inner_loop.wait(phi)  # steps are dispatched ahead: it is compiled when this is over
         if monitor.after(steps, phi, state, network):
             break
     if monitor.patience and monitor.best is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -12,9 +13,12 @@ from metaplastic.base_model import Phi
 from metaplastic.encoder.moments import Matrix
 from metaplastic.encoder.network import Network
 from metaplastic.encoder.score import Labels
+from metaplastic.progress import LoggedProgress
 from metaplastic.rules import RuleState
 
-SECONDS = 2.0  # between two lines of progress that tell no score
+LOG = logging.getLogger(__name__)
+
+SECONDS = 1.0  # between two reports of progress without a score
 ReadOut = Callable[[Phi], Network]
 
 
@@ -23,7 +27,7 @@ class Monitor:
 
     eval_set: (X, y), validated, or None; patience: evaluations without a better score after which
     to stop, 0 for never; every: inner steps between evaluations; layers: those scored, as
-    `Network.features` takes them.
+    `Network.features` takes them; steps: inner steps to come, where that is known.
     """
 
     def __init__(
@@ -31,17 +35,18 @@ class Monitor:
         eval_set: tuple[Matrix, Labels] | None,
         patience: int,
         every: int,
-        verbose: bool,
         layers: Sequence[int] | None = None,
+        steps: int | None = None,
     ) -> None:
         self.eval_set = eval_set
         self.patience = patience
         self.every = every
-        self.verbose = verbose
         self.layers = layers
+        self.steps = steps
+        self.progress = LoggedProgress(LOG)
         self.best: tuple[int, Phi, RuleState] | None = None
         self._points: list[tuple[int, float]] = []
-        self._begun = self._spoke = time.perf_counter()
+        self._reported = time.perf_counter()
         self._first = 0
 
     @property
@@ -52,20 +57,21 @@ class Monitor:
     def start(self, step: int, phi: Phi, state: RuleState, network: ReadOut | None) -> None:
         """Before the first inner step."""
         self._first = step
+        if self.steps != 0:
+            self.progress("compiling the inner step")
         self.after(step, phi, state, network)
 
     def after(self, step: int, phi: Phi, state: RuleState, network: ReadOut | None) -> bool:
         """After an inner step: whether to stop."""
-        if network is None or (step - self._first) % self.every:
-            return False
-        score = None
-        if self.eval_set is not None:
-            score = self._score(step, phi, state, network)
+        done = step - self._first
         now = time.perf_counter()
-        if self.verbose and (score is not None or now - self._spoke > SECONDS):
-            self._spoke = now
-            ending = "" if score is None else f", score {score:.3f}"
-            self.say(f"inner step {step}, {now - self._begun:.1f} s{ending}")
+        if done and (done == 1 or now - self._reported > SECONDS):
+            self._reported = now
+            self.progress("learning features", done, self.steps, "inner steps")
+        if network is None or done % self.every:
+            return False
+        if self.eval_set is not None:
+            LOG.info("inner step %d, score %.3f", step, self._score(step, phi, state, network))
         return bool(self.patience) and self._since_best() >= self.patience
 
     def _score(self, step: int, phi: Phi, state: RuleState, network: ReadOut) -> float:
@@ -79,7 +85,3 @@ class Monitor:
 
     def _since_best(self) -> int:
         return 0 if not self._points else len(self._points) - 1 - int(np.argmax(self.curve[:, 1]))
-
-    def say(self, line: str) -> None:
-        """One line of progress."""
-        print(f"PlasticEncoder: {line}", flush=True)

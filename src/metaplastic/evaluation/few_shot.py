@@ -24,9 +24,9 @@ from metaplastic.evaluation.baselines import (
 from metaplastic.evaluation.inner_loop import Network, read_all_layers, run_inner_loop
 from metaplastic.evaluation.named_rule import NamedRule, named_rule
 from metaplastic.evaluation.problem import Problem, load_problem
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.trials import Trial, draw_labelled, draw_unlabelled, make_trials
+from metaplastic.progress import Progress, silent
 from metaplastic.readout.ridge import readout_accuracy
 from metaplastic.rules import Rule
 
@@ -103,6 +103,7 @@ def evaluate(
     elif not isinstance(rule, NamedRule):
         rule = named_rule(rule)
     chosen = [make_baseline(r) if isinstance(r, str) else r for r in rivals]
+    progress(f"reading {config.dataset}")
     problem = problem or load_problem(config.dataset, data_dir)
     curve = rule_accuracies(rule.rule, problem, config, progress)
     scores = {b.name: baseline_accuracies(b, problem, config, progress) for b in chosen}
@@ -186,6 +187,7 @@ def baseline_accuracies(
 
     seeds: those to run, where not all of the config's.
     """
+    progress(baseline.title)
     trials = _trials(problem, config, seeds)
     labelled = _labelled_rows(problem, trials, config.labels_per_class)
     unlabelled = as_unlabelled(problem, config)

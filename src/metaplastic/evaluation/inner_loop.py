@@ -25,9 +25,9 @@ from metaplastic.base_model import (
 )
 from metaplastic.blocks import Blocks
 from metaplastic.errors import ConfigError
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
 from metaplastic.inner_loop import statistics_rows
+from metaplastic.progress import Progress, silent
 from metaplastic.rules import Rule, RuleState
 
 BLOCK = 25  # inner steps between two reports of progress
@@ -198,6 +198,7 @@ def run_inner_loop(
     reference = jnp.asarray(statistics_rows(inputs))
     total = max(steps) * len(trials)
     done = 0
+    progress("compiling the inner loop")
     for first in range(0, len(trials), chunk):
         now = list(trials[first : first + chunk])
         # the last chunk is filled up with repeats, so that its program is the same

@@ -14,10 +14,10 @@ from metaplastic.errors import DataError
 from metaplastic.evaluation.baselines import BASELINES, Baseline, make_baseline
 from metaplastic.evaluation.few_shot import baseline_accuracies
 from metaplastic.evaluation.problem import Problem, load_search_problem
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.results import as_numbers, mean_and_error
 from metaplastic.evaluation.store import Store
+from metaplastic.progress import Progress, silent
 
 SEARCH_SETS = ("fashion_mnist@14", "cifar10@16", "mnist@14", "glyphs@14", "digits")
 SETS_USED = 2
@@ -78,7 +78,7 @@ class Search:
             return Choice(grid[0], {"settings": grid[0], "tried": []})
         tried = []
         for index, chosen in enumerate(grid):
-            self._progress(f"search for {name}", index, len(grid), "settings")
+            self._progress(f"choosing the settings of {name}", index, len(grid), "settings")
             accuracy = {address: self._accuracies(name, chosen, address) for address in sets}
             levels = [mean_and_error(as_numbers(a))["mean"] for a in accuracy.values()]
             mean = float(np.mean(levels))

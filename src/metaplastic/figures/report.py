@@ -13,6 +13,7 @@ from metaplastic import files
 from metaplastic.errors import DataError
 from metaplastic.evaluation.studies import STUDIES
 from metaplastic.figures import draw, html_tables
+from metaplastic.progress import Progress, silent
 
 STYLE = """
 :root { color-scheme: light; }
@@ -31,7 +32,9 @@ pre { background: #f6f6f6; padding: .7rem; overflow-x: auto; font-size: 12px; }
 """
 
 
-def write_report(results: Path, out: Path) -> tuple[Path, list[str]]:
+def write_report(
+    results: Path, out: Path, *, progress: Progress = silent
+) -> tuple[Path, list[str]]:
     """Gather every study's results file. Returns the page and the names of the studies in it.
 
     Raises `DataError` where there are no results, or damaged ones.
@@ -43,7 +46,10 @@ def write_report(results: Path, out: Path) -> tuple[Path, list[str]]:
     if not paths:
         raise DataError(f"no results in {results}; run `metaplastic study all` first")
     files.check_writable(out, DataError, parents=True)
-    sections = {name: _read_section(name, path, read_json(path)) for name, path in paths.items()}
+    sections = {}
+    for done, (name, path) in enumerate(paths.items()):
+        progress("drawing studies", done, len(paths), "studies")
+        sections[name] = _read_section(name, path, read_json(path))
     files.write(out, page(sections).encode(), DataError, parents=True)
     return out, list(sections)
 

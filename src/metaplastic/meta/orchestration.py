@@ -8,6 +8,7 @@ Both are what `metaplastic meta-train` does, without its signals and its screen.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,19 +32,20 @@ from metaplastic.meta.stages import (
 )
 from metaplastic.meta.trainer import Trainer
 
+LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class RunOptions:
     """How a job is done; nothing here decides its result.
 
-    reporter: makes what is told of the run in a directory. say: told what goes on between runs.
+    reporter: makes the callbacks of the run in a directory.
     watch: called when work begins; what it returns is asked after each meta-step, and where it
     says so the run is saved and ends. engine: goes on with a run where it is another than the
     config's own.
     """
 
     reporter: Callable[[Path], Reporter] = lambda _: Reporter()
-    say: Callable[[str], None] = lambda _: None
     watch: Callable[[], Callable[[], bool]] = lambda: lambda: False
     engine: str | None = None
     options: EngineOptions = field(default_factory=EngineOptions)
@@ -108,7 +110,7 @@ def _in_stages(
     claim = Claim(out)
     try:
         check_begun(out, stages, resume=resume)  # what another process did meanwhile
-        how.say("looking for the data of every stage")
+        LOG.info("looking for the data of every stage")
         check_writable(out / RULE, RunError)
         cluster = how.options.cluster
         check_ahead(
@@ -131,7 +133,7 @@ def _one_after_another(
     stop = how.watch()
     for number, stage in enumerate(stages, 1):
         what = "done" if stage.done else f"{stage.last} meta-steps, in {stage.path}"
-        how.say(f"stage {number} of {len(stages)}, {what}")
+        LOG.info("stage %d of %d, %s", number, len(stages), what)
         if stage.done:
             continue
         going_on = resume and stage.begun

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on. The command line shows it; a library user may ignore it."""
+"""Callbacks of a run, while it goes on. What a person should read is logged instead."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Any
 class Reporter:
     """Does nothing; a front end overrides what it shows."""
 
-    def message(self, text: str) -> None:
-        """Something a person should know, in one line."""
-
-    def warning(self, text: str) -> None:
-        """Something went wrong that the run can bear."""
+    def working(self, what: str) -> None:
+        """Something begins that is no meta-step and may take long: loading, compilation,
+        validation."""
 
     def compiled(self, seconds: float) -> None:
         """Programs were compiled in this meta-step."""
@@ -34,13 +32,9 @@ class Reporters(Reporter):
     def __init__(self, *reporters: Reporter) -> None:
         self._all = reporters
 
-    def message(self, text: str) -> None:
+    def working(self, what: str) -> None:
         for each in self._all:
-            each.message(text)
-
-    def warning(self, text: str) -> None:
-        for each in self._all:
-            each.warning(text)
+            each.working(what)
 
     def compiled(self, seconds: float) -> None:
         for each in self._all:

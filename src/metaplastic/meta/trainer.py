@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import time
@@ -24,6 +25,8 @@ from metaplastic.meta.reporter import Reporter
 from metaplastic.meta.run_dir import RunDir, on_ladder
 from metaplastic.meta.validation import Validator
 from metaplastic.rules import Rule, make_rule
+
+LOG = logging.getLogger(__name__)
 
 HOPELESS = 10  # meta-steps in a row without one finite gradient
 VALIDATION_SEED = 2**31
@@ -52,18 +55,16 @@ class Trainer:
         self._seconds = 0.0
         self._best: dict[str, Any] = {}
 
-        self._reporter.message(f"loading {', '.join(dict.fromkeys(config.tasks.sources))}")
+        loading = f"loading {', '.join(dict.fromkeys(config.tasks.sources))}"
+        LOG.info(loading)
+        self._reporter.working(loading)
         plan = make_plan(config, data_dir=data_dir)
         held_back = make_plan(config, portion="meta-validation", data_dir=data_dir)
         if left_out := dict.fromkeys(s.address for s in held_back.unused()):
-            self._reporter.message(
-                f"not validated on, for too few examples or classes: {', '.join(left_out)}"
-            )
+            LOG.info("not validated on, for too few examples or classes: %s", ", ".join(left_out))
         self.architectures = plan.architectures
         self._plan = plan
-        self._engine = get_engine(engine or config.engine).make(
-            plan, options or EngineOptions(), self._reporter
-        )
+        self._engine = get_engine(engine or config.engine).make(plan, options or EngineOptions())
         self._validator = Validator(
             held_back.streams(seed=VALIDATION_SEED),
             config.validation.tasks,
@@ -75,7 +76,7 @@ class Trainer:
         self._training_data = _training_data(config)
         self._earlier, self._earlier_seconds = _earlier(config)
         self._optimizer = optimizer.start(config.optimizer, self._rule)
-        self._reporter.message(memory_line(plan, self._rule))
+        LOG.info(memory_line(plan, self._rule))
         self._meta_step = 0
 
     @property
@@ -97,7 +98,9 @@ class Trainer:
         after each; where it says so, and at `until`, the state is saved and False returned.
         Raises `RunError` where no task gives a finite gradient for several meta-steps, or the
         disk refuses."""
+        self._reporter.working("beginning the tasks")
         self._begin()
+        self._reporter.working("compiling, then the first meta-step")
         total = self._config.optimizer.meta_steps
         last = total if until is None else min(until, total)
         saved_at = time.monotonic()
@@ -144,14 +147,14 @@ class Trainer:
             self._plan, self.architectures = plan, plan.architectures
             names = ", ".join(map(str, plan.architectures))
             line = memory_line(plan, self._rule)
-            self._reporter.message(f"groups drawn anew: {names}; {line}")
+            LOG.info("groups drawn anew: %s; %s", names, line)
 
     def _begin(self) -> None:
         """Start the engine's tasks, or take them up from the newest whole checkpoint."""
         loaded = None
         for found in self._run.load_newest(self._tree_at):
             if isinstance(found, str):
-                self._reporter.warning(found)
+                LOG.warning(found)
             else:
                 loaded = found
         if loaded is None:
@@ -163,10 +166,10 @@ class Trainer:
             self._meta_step, self._seconds = header.meta_step, header.seconds
             self._best = header.validation
             self._engine.restore(self._rule, tree["engine"])
-            self._reporter.message(f"resumed at meta-step {self._meta_step}")
+            LOG.info("resumed at meta-step %d", self._meta_step)
             self._follow_plan()
         for warning in self._run.rewind_metrics(self._meta_step):
-            self._reporter.warning(warning)
+            LOG.warning(warning)
 
     def _tree_at(self, meta_step: int) -> dict[str, Any]:
         """What a checkpoint of that meta-step holds, in structure, shapes and dtypes."""
@@ -200,6 +203,7 @@ class Trainer:
             self._meta_step % config.validation.every == 0
             or self._meta_step == config.optimizer.meta_steps
         ):
+            self._reporter.working("validating")
             scores = self._validator(self.rule)
             self._best = {str(a): float(np.mean(s.accuracy)) for a, s in scores.items()}
             line["validation_accuracy"] = self._best

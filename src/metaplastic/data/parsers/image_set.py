@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from metaplastic.data.parsers.images import Picture, Reading, decode
 from metaplastic.data.parsers.pixel_range import Extremes, PixelRange, to_bytes
-from metaplastic.data.progress import Progress
 from metaplastic.errors import DataError
+from metaplastic.progress import Progress
 
 Files = Callable[[], Iterable[tuple[str, bytes]]]
 

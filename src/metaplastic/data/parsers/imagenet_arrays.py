@@ -17,10 +17,10 @@ from metaplastic.data.cache import Parsed
 from metaplastic.data.dataset import Split
 from metaplastic.data.parsers.archive import Limits, read_members
 from metaplastic.data.parsers.npz import read_npz
-from metaplastic.data.progress import Progress
 from metaplastic.data.resizing import resize_images
 from metaplastic.errors import DataError
 from metaplastic.files import read_bytes
+from metaplastic.progress import Progress
 
 _LIMITS = Limits(member=1 << 32)
 _KEYS = ("data", "labels")

@@ -17,8 +17,8 @@ from metaplastic.data.parsers.image_formats import is_image
 from metaplastic.data.parsers.image_set import read_images
 from metaplastic.data.parsers.images import Reading
 from metaplastic.data.parsers.tree import Tree
-from metaplastic.data.progress import Progress
 from metaplastic.errors import DataError
+from metaplastic.progress import Progress
 
 _MEMBER = re.compile(r"^(?:.*/)?(train|val)/(n\d{8})/(?:images/)?[^/]+\.(?:jpe?g|png)$", re.I)
 _FLAT = re.compile(r"^(?:.*/)?val/images/([^/]+\.(?:jpe?g|png))$", re.I)

@@ -13,8 +13,8 @@ from metaplastic.data.dataset import Card, Dataset, Split, name_array
 from metaplastic.data.layout import Layout, read_layout
 from metaplastic.data.locate import user_path
 from metaplastic.data.parsers.tree import Tree, open_tree
-from metaplastic.data.progress import Progress
 from metaplastic.data.source import Request, Source
+from metaplastic.progress import Progress
 
 VERSION = "2"
 CARD = Card(

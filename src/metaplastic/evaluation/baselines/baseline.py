@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from metaplastic.errors import MissingExtraError
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.protocol import settings
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 
 # (n, d) standardised rows to (n, F) features
 Encoder = Callable[[NDArray[np.float32]], NDArray[np.floating]]

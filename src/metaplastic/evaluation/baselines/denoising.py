@@ -15,9 +15,9 @@ from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabel
 from metaplastic.evaluation.baselines.decoder import Decoder, make_decoder
 from metaplastic.evaluation.baselines.gradient import train
 from metaplastic.evaluation.inner_loop import Network
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
 from metaplastic.inner_loop import statistics_rows
+from metaplastic.progress import Progress, silent
 
 
 class DenoisingSettings(BaseModel):

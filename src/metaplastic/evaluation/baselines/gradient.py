@@ -13,9 +13,9 @@ import optax
 from jaxtyping import Array, Int, Key, PRNGKeyArray
 from numpy.typing import NDArray
 
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
 from metaplastic.inner_loop import draw_rows
+from metaplastic.progress import Progress, silent
 
 BLOCK = 100  # steps between two reports of progress
 

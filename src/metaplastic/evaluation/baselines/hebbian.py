@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
 from metaplastic.evaluation.inner_loop import run_inner_loop
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 from metaplastic.rules import make_rule
 
 

@@ -15,8 +15,8 @@ from threadpoolctl import ThreadpoolController
 from metaplastic.errors import DataError
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
 from metaplastic.evaluation.baselines.kmeans import triangle, whitening
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 
 QUADRANTS = 2  # a side
 ROWS = 256  # images whose patches are held at once

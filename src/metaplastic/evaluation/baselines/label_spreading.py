@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.baselines.semi_supervised import mixed_rows, scores_of
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 
 
 class LabelSpreadingSettings(BaseModel):

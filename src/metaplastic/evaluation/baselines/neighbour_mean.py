@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
 from metaplastic.evaluation.neighbours import Indices, Neighbours
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 
 
 class NeighbourMeanSettings(BaseModel):

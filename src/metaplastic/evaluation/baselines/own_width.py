@@ -14,8 +14,8 @@ from metaplastic.evaluation.baselines.baseline import Encoder, Unlabelled
 from metaplastic.evaluation.baselines.pca import Pca
 from metaplastic.evaluation.baselines.spectral import Spectral
 from metaplastic.evaluation.baselines.umap import Umap
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 
 WIDTHS = (4, 8, 16, 64, 128)  # beside the base model's own, which the other grids have
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 
 
 class Pca(Baseline):

@@ -8,8 +8,8 @@ import jax
 
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
 from metaplastic.evaluation.inner_loop import Network, run_inner_loop
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 from metaplastic.rules import make_rule
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from metaplastic.evaluation.baselines.baseline import Encoder, Unlabelled
 from metaplastic.evaluation.baselines.random_network import RandomNetwork
 from metaplastic.evaluation.inner_loop import read_all_layers
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 
 
 class RandomNetworkAll(RandomNetwork):

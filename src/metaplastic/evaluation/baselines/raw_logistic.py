@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from metaplastic.blas import one_thread_per_product
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 from metaplastic.readout import logistic
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import ThreadpoolController
 
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 
 
 class RbmSettings(BaseModel):

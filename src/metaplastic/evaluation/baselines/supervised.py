@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from metaplastic.base_model import Phi, Statistics, features, initialise, population_statistics
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.baselines.decoder import Linear, make_linear
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 from metaplastic.readout.ridge import FOLDS, fold_of
 
 

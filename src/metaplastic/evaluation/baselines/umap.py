@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
+from metaplastic.progress import Progress, silent
 
 
 class UmapSettings(BaseModel):

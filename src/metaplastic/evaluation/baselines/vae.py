@@ -18,9 +18,9 @@ from metaplastic.base_model import Phi, Statistics, features, initialise, popula
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
 from metaplastic.evaluation.baselines.decoder import Decoder, Linear, make_decoder, make_linear
 from metaplastic.evaluation.baselines.gradient import train
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.trials import Trial
 from metaplastic.inner_loop import statistics_rows
+from metaplastic.progress import Progress, silent
 
 
 class VaeSettings(BaseModel):

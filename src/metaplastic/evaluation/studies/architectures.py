@@ -52,6 +52,11 @@ class Architectures(Study):
     }
     Settings = ArchitecturesSettings
 
+    def cells(self) -> int:
+        own = self.settings
+        assert isinstance(own, ArchitecturesSettings)
+        return len(own.depths) + len(own.widths) + len(own.activations)
+
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, ArchitecturesSettings)

@@ -71,6 +71,13 @@ class Datasets(Study):
     }
     Settings = DatasetsSettings
 
+    def cells(self) -> int:
+        own = self.settings
+        assert isinstance(own, DatasetsSettings)
+        rivals = known_rivals(own.rivals)
+        left_out = sum(f"{a}:{name}" in own.left_out for a in own.datasets for name in rivals)
+        return len(own.datasets) * (len(own.layers) + len(rivals)) - left_out
+
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, DatasetsSettings)

@@ -46,7 +46,6 @@ class Cells:
         }
 
         def compute(seeds: Sequence[int]) -> list[Any]:
-            self._report("rule", seeds)
             trials = make_trials(seeds, problem.train.shape[1])
             start = time.process_time()
             loop = run_inner_loop(
@@ -58,6 +57,7 @@ class Cells:
                 n_features=config.n_features,
                 activation=config.activation,
                 batch_size=config.batch_size,
+                progress=self.study.context.progress,
             )
             networks = [network for _, fitted, _ in loop for network in fitted]
             seconds = (time.process_time() - start) / len(trials)
@@ -76,7 +76,7 @@ class Cells:
                 for network, trial in zip(networks, trials, strict=True)
             ]
 
-        cells = self.study.store.numbers(key, config.seed_list, compute)
+        cells = self.study.measured(key, config.seed_list, compute)
         return {
             name: _entry([{"seconds": c["seconds"], "accuracy": c[name]} for c in cells], {})
             for name in RULE
@@ -97,7 +97,7 @@ class Cells:
             key["rule"] = self.study.context.rule.fingerprint
 
         def compute(seeds: Sequence[int]) -> list[Any]:
-            self._report(baseline.name, seeds)
+            self.study.context.progress(f"{problem.address}: {baseline.title}")
             trials = make_trials(seeds, problem.train.shape[1])
             if isinstance(baseline, LabelledBaseline):
                 unlabelled = as_unlabelled(problem, config)
@@ -113,10 +113,7 @@ class Cells:
                 for encoder, trial in zip(encoders, trials, strict=True)
             ]
 
-        return _entry(self.study.store.numbers(key, config.seed_list, compute), record)
-
-    def _report(self, method: str, seeds: Sequence[int]) -> None:
-        self.study.context.progress(f"{self.problem.address}: {method}", 0, len(seeds), "seeds")
+        return _entry(self.study.measured(key, config.seed_list, compute), record)
 
     def _key(self, config: FewShotConfig) -> dict[str, Any]:
         """What determines the numbers of a cell besides the method."""

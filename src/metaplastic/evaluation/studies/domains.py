@@ -84,6 +84,13 @@ class Domains(Study):
         assert isinstance(own, DomainsSettings)
         return forecast(own.rivals, len(own.datasets or known_sets()), own.seeds)
 
+    def cells(self) -> int:
+        own = self.settings
+        assert isinstance(own, DomainsSettings)
+        rivals = sum(BASELINES[name].installed() for name in known_rivals(own.rivals))
+        methods = 1 + rivals + len(self.context.classifiers)
+        return len(own.datasets or known_sets()) * methods
+
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, DomainsSettings)
@@ -92,8 +99,7 @@ class Domains(Study):
         search = self._search()
         found: dict[str, Any] = {}
         missing: dict[str, str] = {}
-        for done, each in enumerate(sets):
-            self.context.progress("domains", done, len(sets), "data sets")
+        for each in sets:
             try:
                 problem = self._load(each)
             except MetaplasticError as error:

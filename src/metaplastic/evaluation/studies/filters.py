@@ -43,6 +43,11 @@ class Filters(Study):
     one_seed = True
     Settings = FiltersSettings
 
+    def cells(self) -> int:
+        own = self.settings
+        assert isinstance(own, FiltersSettings)
+        return len(own.datasets) * (1 + len(self.context.ladder(own.rungs)))
+
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, FiltersSettings)
@@ -95,7 +100,7 @@ class Filters(Study):
                 for network in networks
             ]
 
-        return self.store.numbers(key, (0,), compute)[0]
+        return self.measured(key, (0,), compute)[0]
 
 
 def receptive_fields(network: Network, count: int) -> list[dict[str, Any]]:

@@ -57,6 +57,11 @@ class Labels(Study):
     }
     Settings = LabelsSettings
 
+    def cells(self) -> int:
+        own = self.settings
+        assert isinstance(own, LabelsSettings)
+        return 2 + len(known_rivals(own.rivals))
+
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, LabelsSettings)
@@ -118,7 +123,7 @@ class Labels(Study):
             ]
             return _accuracies(encoders, problem, trials, counts)
 
-        return self.store.numbers(key, config.seed_list, compute)
+        return self.measured(key, config.seed_list, compute)
 
     def _rival(self, baseline: Baseline, config: FewShotConfig, counts: list[int]) -> list[Any]:
         config = self.for_rivals(config)
@@ -140,7 +145,7 @@ class Labels(Study):
                 curves.append([classifier_accuracy(c, problem) for c in classifiers])
             return np.array(curves).T.tolist()
 
-        return self.store.numbers(key, config.seed_list, compute)
+        return self.measured(key, config.seed_list, compute)
 
 
 def _accuracies(

@@ -39,6 +39,11 @@ class MetaTraining(Study):
     Settings = MetaTrainingSettings
     needs_run = True
 
+    def cells(self) -> int:
+        own = self.settings
+        assert isinstance(own, MetaTrainingSettings)
+        return len(own.datasets) * len(self.context.ladder(own.rungs))
+
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, MetaTrainingSettings)

@@ -41,6 +41,10 @@ class Mismatch(Study):
     example: ClassVar[dict[str, Any]] = {"datasets": ("digits",), "points": (0, 5, 10)}
     Settings = MismatchSettings
 
+    def cells(self) -> int:
+        assert isinstance(self.settings, MismatchSettings)
+        return 2 * len(self.settings.datasets)
+
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, MismatchSettings)
@@ -86,7 +90,7 @@ class Mismatch(Study):
             ]
             return np.swapaxes(np.array(found), 0, 1).tolist()
 
-        both = np.array(self.store.numbers(self.vae_key(address), config.seed_list, compute), float)
+        both = np.array(self.measured(self.vae_key(address), config.seed_list, compute), float)
         rule_config = self.config(address, points=eighths(2 * self.inner_steps()))
         rule_curve = self.rule_curve(self.context.rule, rule_config)
         return {

@@ -34,6 +34,10 @@ class Representation(Study):
     example: ClassVar[dict[str, Any]] = {"datasets": ("two_moons",), "shown": 40}
     Settings = RepresentationSettings
 
+    def cells(self) -> int:
+        assert isinstance(self.settings, RepresentationSettings)
+        return 2 * len(self.settings.datasets)
+
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, RepresentationSettings)
@@ -84,7 +88,7 @@ class Representation(Study):
                     kept.append({"points": shown, "explained": explained.tolist()})
             return kept
 
-        cells = self.store.numbers(key, config.seed_list, compute)
+        cells = self.measured(key, config.seed_list, compute)
         explained = np.array([cell["explained"] for cell in cells])
         return {
             "inner_steps": steps,

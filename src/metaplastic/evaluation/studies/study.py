@@ -27,10 +27,10 @@ from metaplastic.evaluation.named_rule import (
     run_of,
 )
 from metaplastic.evaluation.problem import Problem, load_problem
-from metaplastic.evaluation.progress import Progress, silent
 from metaplastic.evaluation.protocol import FewShotConfig, settings
 from metaplastic.evaluation.search import Search
-from metaplastic.evaluation.store import Store
+from metaplastic.evaluation.store import Compute, Store
+from metaplastic.progress import Progress, silent
 
 LATER = {"layers": "last", "model": None, "permuted": True}  # settings that came later
 PROTOCOL = 1  # raised when the protocol changes, so that numbers of an older one are not reused
@@ -95,6 +95,7 @@ class Context:
         """A data set, loaded once. Raises `DataError` where its files are not here."""
         if address not in self._problems:
             self._problems.clear()  # one data set in memory at a time
+            self.progress(f"reading {address}")
             self._problems[address] = load_problem(address, self.data_dir)
         return self._problems[address]
 
@@ -138,6 +139,7 @@ class Study(abc.ABC):
         self.context = context
         self.settings = settings(self.Settings, **chosen)
         self.store = context.store(self.name)
+        self._cells_done = 0
 
     @abc.abstractmethod
     def measure(self) -> dict[str, Any]:
@@ -146,6 +148,26 @@ class Study(abc.ABC):
     def forecast(self) -> str:
         """What a long study costs, before it begins; empty for the others."""
         return ""
+
+    def cells(self) -> int | None:
+        """How many cells it measures, where all its data are here; None: not known. What is shown
+        of the time left follows from it."""
+        return None
+
+    def measured(self, key: dict[str, Any], seeds: Sequence[int], compute: Compute) -> list[Any]:
+        """A cell's number for every seed: those that the store lacks are computed, which is
+        reported as a part of the study."""
+
+        def reported(missing: Sequence[int]) -> Sequence[Any]:
+            done, total = self._cells_done, self.cells()
+            if total is not None:
+                done = min(done, total)
+            self.context.progress(f"study {self.name}", done, total, "cells", job=True)
+            return compute(missing)
+
+        found = self.store.numbers(key, seeds, reported)
+        self._cells_done += 1
+        return found
 
     def run(self) -> dict[str, Any]:
         """Measure, and write `results/NAME.json`."""
@@ -194,7 +216,7 @@ class Study(abc.ABC):
     def rule_curve(self, rule: NamedRule, config: FewShotConfig) -> NDArray[np.float64]:
         """(seeds, points): accuracies along the inner loop, from the store where they are there."""
         key = {"rule": rule.fingerprint, "points": list(config.steps), **protocol_key(config)}
-        found = self.store.numbers(
+        found = self.measured(
             key,
             config.seed_list,
             lambda seeds: rule_accuracies(
@@ -211,7 +233,7 @@ class Study(abc.ABC):
         """A baseline's accuracies by seed, its settings and the search that chose them."""
         config = self.for_rivals(config)
         baseline, record = search.make(name, config.dataset)
-        found = self.store.numbers(
+        found = self.measured(
             self.rival_key(baseline, config),
             config.seed_list,
             lambda seeds: baseline_accuracies(

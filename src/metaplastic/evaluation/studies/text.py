@@ -35,6 +35,11 @@ class Text(Study):
     }
     Settings = TextSettings
 
+    def cells(self) -> int:
+        own = self.settings
+        assert isinstance(own, TextSettings)
+        return len(self.context.ladder(own.rungs)) + len(known_rivals(own.rivals))
+
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, TextSettings)

@@ -82,6 +82,11 @@ class Topologies(Study):
         assert isinstance(own, TopologiesSettings)
         return 4 * own.channels[-1]
 
+    def cells(self) -> int:
+        own = self.settings
+        assert isinstance(own, TopologiesSettings)
+        return len(own.datasets) * (len(self.models((8, 8, 1))) + len(known_rivals(own.rivals)))
+
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, TopologiesSettings)

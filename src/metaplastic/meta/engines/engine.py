@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from metaplastic.meta.reporter import Reporter
 from metaplastic.rules import Rule
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Engine(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def make(cls, plan: Plan, options: EngineOptions, reporter: Reporter) -> Engine:
+    def make(cls, plan: Plan, options: EngineOptions) -> Engine:
         """The engine for this run. Raises `ConfigError` where plan and devices do not fit."""
 
     @abc.abstractmethod

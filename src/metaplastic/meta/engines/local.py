@@ -19,7 +19,6 @@ from metaplastic.meta.engines.advanced import Advanced, summarise
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
 from metaplastic.meta.estimators import Estimate, Estimator
 from metaplastic.meta.group import GroupState, TaskStream, begin_group, renew
-from metaplastic.meta.reporter import Reporter
 from metaplastic.rules import Rule
 
 if TYPE_CHECKING:
@@ -109,8 +108,8 @@ class LocalEngine(Engine):
         self._compile_seconds = 0.0
 
     @classmethod
-    def make(cls, plan: Plan, options: EngineOptions, reporter: Reporter) -> LocalEngine:
-        del options, reporter
+    def make(cls, plan: Plan, options: EngineOptions) -> LocalEngine:
+        del options
         return cls.of(plan, plan.config.tasks_per_group)
 
     @classmethod

@@ -3,6 +3,7 @@ over all their devices, and JAX's collectives add the gradients up."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,13 @@ from metaplastic.errors import ConfigError, MetaplasticError, RunError
 from metaplastic.meta.engines.advanced import Advanced, summarise
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
 from metaplastic.meta.engines.local import LocalEngine
-from metaplastic.meta.reporter import Reporter
 from metaplastic.rules import Rule, make_rule
 
 if TYPE_CHECKING:
     from metaplastic.meta.engines.cluster import Cluster
     from metaplastic.meta.plan import Plan
+
+LOG = logging.getLogger(__name__)
 
 
 class MeshEngine(Engine):
@@ -40,7 +42,7 @@ class MeshEngine(Engine):
         self._n_slots = n_slots
 
     @classmethod
-    def make(cls, plan: Plan, options: EngineOptions, reporter: Reporter) -> MeshEngine:
+    def make(cls, plan: Plan, options: EngineOptions) -> MeshEngine:
         if options.cluster is None:
             raise ConfigError(
                 "engine mesh runs in processes that joined each other: "
@@ -52,7 +54,7 @@ class MeshEngine(Engine):
         engine = cls(part, cluster, share)
         if cluster.leads:
             cluster.tell({"do": "begin", "config": config.model_dump(mode="json")})
-            reporter.message(f"{cluster.count} processes, {jax.device_count()} devices")
+            LOG.info("%d processes, %d devices", cluster.count, jax.device_count())
         return engine
 
     def start(self, rule: Rule, meta_step: int = 0) -> None:
@@ -153,7 +155,7 @@ def follow(cluster: Cluster, data_dir: Path | None = None) -> None:
         config = parse_config(message["config"])
         try:
             plan = make_plan(config, data_dir=data_dir)
-            engine = MeshEngine.make(plan, EngineOptions(cluster=cluster), Reporter())
+            engine = MeshEngine.make(plan, EngineOptions(cluster=cluster))
         except MetaplasticError as error:
             raise RunError(f"process {cluster.index}: {error}") from None
         rule = make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)

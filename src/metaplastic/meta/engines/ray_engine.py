@@ -21,11 +21,12 @@ from metaplastic.errors import ConfigError, MissingExtraError, RunError
 from metaplastic.meta.engines.asynchronous import Answer, Collector, Request, WorkerLost
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
 from metaplastic.meta.engines.ray_worker import Worker
-from metaplastic.meta.reporter import Reporter
 from metaplastic.rules import Rule
 
 if TYPE_CHECKING:
     from metaplastic.meta.plan import Plan
+
+LOG = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # at starting Ray here
 LISTED = 64  # gradients of an update that its line of metrics names one by one
@@ -115,18 +116,15 @@ class RayEngine(Engine):
     synchronous: ClassVar[bool] = False
     worker: ClassVar[type[Worker]] = Worker
 
-    def __init__(
-        self, backend: RayBackend, collector: Collector, wanted: int, reporter: Reporter
-    ) -> None:
+    def __init__(self, backend: RayBackend, collector: Collector, wanted: int) -> None:
         """`wanted` gradients make an update."""
         self._backend = backend
         self._collector = collector
         self._wanted = wanted
-        self._reporter = reporter
         self._complained = False
 
     @classmethod
-    def make(cls, plan: Plan, options: EngineOptions, reporter: Reporter) -> RayEngine:
+    def make(cls, plan: Plan, options: EngineOptions) -> RayEngine:
         config = plan.config
         for name, value in (("workers", options.workers), ("in-flight", options.in_flight)):
             if value is not None and value < 1:
@@ -140,11 +138,11 @@ class RayEngine(Engine):
             most_workers=options.workers,
             in_flight=options.in_flight,
             worker_timeout=options.worker_timeout,
-            warn=reporter.warning,
+            warn=LOG.warning,
         )
         wanted = config.asynchronous.gradients_per_step or config.groups
-        reporter.message(f"Ray: room for {backend.capacity()} workers, {wanted} gradients a step")
-        return cls(backend, collector, wanted, reporter)
+        LOG.info("Ray: room for %d workers, %d gradients a step", backend.capacity(), wanted)
+        return cls(backend, collector, wanted)
 
     def start(self, rule: Rule, meta_step: int = 0) -> None:
         """Workers begin their tasks when they are first asked for a gradient."""
@@ -154,9 +152,10 @@ class RayEngine(Engine):
         found = self._collector.collect(jax.device_get(theta), meta_step, self._wanted)
         if found.stale > self._wanted and not self._complained:
             self._complained = True
-            self._reporter.warning(
-                f"{found.stale} gradients of this update were too old: raise "
-                "--gradients-per-step or asynchronous.max_staleness, or use fewer workers"
+            LOG.warning(
+                "%d gradients of this update were too old: raise --gradients-per-step or "
+                "asynchronous.max_staleness, or use fewer workers",
+                found.stale,
             )
         parts = [answer.gathered for answer in found.answers]
         finite = [g for g in parts if _is_finite(g)]
