@@ -26,7 +26,8 @@ def _knows(flag: str) -> bool:
 
 # one core a process: tests run side by side
 _FLAGS = ["--xla_cpu_multi_thread_eigen=false"]
-# half of the time to compile, which is most of what tests take; what they compute is the same
+# a third of the time to compile, which is most of what tests take, for programs that run slower
+_FLAGS.append("--xla_backend_optimization_level=0")
 if "XLA_FLAGS" not in os.environ and _knows("xla_cpu_use_fusion_emitters"):
     _FLAGS.append("--xla_cpu_use_fusion_emitters=false")
 os.environ.setdefault("XLA_FLAGS", " ".join(_FLAGS))
