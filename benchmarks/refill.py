@@ -44,7 +44,7 @@ def refill(study: Study, content: Mapping[str, Any]) -> None:
             record = entry["search"]
             # settings searched for; where there was no search, those of the baseline
             baseline = make_baseline(name, **record["settings"])
-            key = study.rival_key(baseline, config)
+            key = study.baseline_key(baseline, config)
             if "labels" in content:
                 key = {"labels": content["labels"], **key}
             _put(study.store, key, seeds, entry.get("accuracy", entry.get("curve")))

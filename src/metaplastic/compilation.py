@@ -16,9 +16,8 @@ _QUICK = {"xla_cpu_use_fusion_emitters": False}
 def use_compilation_cache() -> None:
     """Keep compiled programs on disk, so that a second process with the same shapes starts at once.
 
-    They lie in the user's cache directory, `metaplastic/compiled`. What the user set, in JAX's own
-    environment variables or its configuration, stands; JAX_ENABLE_COMPILATION_CACHE=false keeps
-    nothing.
+    They are in the user's cache directory, `metaplastic/compiled`. JAX's own environment variables
+    and configuration take precedence; JAX_ENABLE_COMPILATION_CACHE=false keeps nothing.
     """
     import jax
     import platformdirs

@@ -55,6 +55,9 @@ class Here:
     def answer(self, ticket: int) -> Answer:
         return self.answers[ticket]
 
+    def close(self) -> None:
+        pass
+
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
@@ -64,7 +67,7 @@ def plan() -> Plan:
 def _engine(plan: Plan, room: int, wanted: int) -> tuple[RayEngine, Here]:
     backend = Here(plan, room)
     collector = Collector(backend, plan.config.groups, max_staleness=8, is_finite=_is_finite)
-    return RayEngine(backend, collector, wanted, Reporter()), backend  # pyright: ignore
+    return RayEngine(backend, collector, wanted, Reporter()), backend
 
 
 def _rule():

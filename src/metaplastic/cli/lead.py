@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the command line asks of every stage, beside its configuration.
+class JobOptions:
+    """Options of the command line that hold for every stage, beside its configuration.
 
-    `settings` tells whether it asks for any: if not, those that the directory holds go on.
+    settings: whether any settings were given; if not, those that the directory holds apply.
     """
 
     settings: bool
@@ -29,7 +29,7 @@ class Asked:
     tensorboard: bool
 
 
-def lead(out: Path, stages: list[Stage], asked: Asked, *, resume: bool) -> int:
+def lead(out: Path, stages: list[Stage], given: JobOptions, *, resume: bool) -> int:
     """Meta-train stage after stage; the exit status."""
     from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.runtime import StopSignals, command_line
@@ -42,16 +42,16 @@ def lead(out: Path, stages: list[Stage], asked: Asked, *, resume: bool) -> int:
         return signals[0]
 
     how = RunOptions(
-        reporter=_with_events if asked.tensorboard else lambda _: ConsoleReporter(),
+        reporter=_with_events if given.tensorboard else lambda _: ConsoleReporter(),
         say=console.message,
         watch=watch,
-        engine=asked.engine,
-        options=asked.options,
-        data_dir=asked.data_dir,
-        checkpoint_seconds=asked.checkpoint_seconds,
+        engine=given.engine,
+        options=given.options,
+        data_dir=given.data_dir,
+        checkpoint_seconds=given.checkpoint_seconds,
         command=command_line(),
     )
-    if run_stages(stages, out, resume=resume, own_settings=not asked.settings, how=how):
+    if run_stages(stages, out, resume=resume, own_settings=not given.settings, how=how):
         typer.echo(f"the rule is {out / 'rule.safetensors'}")
         return 0
     typer.echo(f"saved; go on by: metaplastic meta-train --out {out} --resume", err=True)

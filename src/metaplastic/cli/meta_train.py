@@ -106,9 +106,7 @@ def meta_train(
     ] = 300.0,
     in_flight: Annotated[
         int,
-        typer.Option(
-            min=1, help="ray: gradients asked of a worker at once.", rich_help_panel=SCALE
-        ),
+        typer.Option(min=1, help="ray: open requests per worker.", rich_help_panel=SCALE),
     ] = 1,
 ) -> None:
     """Meta-train an update rule by truncated backpropagation through its inner loop.
@@ -117,7 +115,7 @@ def meta_train(
     into --out. Interrupt and SIGTERM save and exit; --resume goes on. A --config with [[stages]]
     makes as many runs, stage-1 and so on in --out, each from the rule of the one before.
     """
-    from metaplastic.cli.lead import Asked, lead
+    from metaplastic.cli.lead import JobOptions, lead
     from metaplastic.cli.mesh import joined, start_local_processes, take_part
     from metaplastic.cli.runtime import one_thread_per_operation
     from metaplastic.compilation import use_compilation_cache
@@ -149,7 +147,7 @@ def meta_train(
         overrides.append({"optimizer": {"meta_steps": meta_steps}})
     if gradients_per_step is not None:
         overrides.append({"asynchronous": {"gradients_per_step": gradients_per_step}})
-    # a bare --resume asks for nothing: the run's own settings hold
+    # with a bare --resume the run's own settings apply
     asked = bool(overrides) or config is not None or preset is not None
     if engine is not None:
         overrides.append({"engine": engine})
@@ -164,7 +162,7 @@ def meta_train(
             take_part(cluster, data_dir)
             return
         options = EngineOptions(cluster, address, workers, worker_timeout, in_flight)
-        how = Asked(asked, engine, options, data_dir, checkpoint_seconds, tensorboard)
+        how = JobOptions(asked, engine, options, data_dir, checkpoint_seconds, tensorboard)
         status = lead(out, stages, how, resume=resume)
     if status:
         raise typer.Exit(status)

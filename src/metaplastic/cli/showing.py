@@ -58,7 +58,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int, str], None]]:
-    """A function to be told (what, done, total, unit); shows nothing in the first two seconds."""
+    """A progress callback (what, done, total, unit) that shows nothing in the first two seconds."""
     meter, start = _Meter(), time.monotonic()
     if console().is_terminal:
         from rich.text import Text

@@ -31,7 +31,10 @@ def study(
         str, typer.Option(help="Data sets, as mnist@14,digits; left out: the study's own.")
     ] = "",
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds.")] = None,
-    rivals: Annotated[str, typer.Option(help="Baselines, as random,raw; left out: all.")] = "",
+    rivals: Annotated[
+        str,
+        typer.Option("--baselines", "--rivals", help="Baselines, as random,raw; left out: all."),
+    ] = "",
     change: Annotated[
         list[str] | None,
         typer.Option("--set", help="Any other setting of the study, as widths=64,256."),
@@ -139,7 +142,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _settings_for(name: str, asked: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """What of the settings asked for this study has; one that no study has is refused."""
+    """Those of the settings given that this study has; one that no study has is refused."""
     found: dict[str, Any] = {}
     for key, value in asked.items():
         having = [each for each in names if _field(each, key) is not None]

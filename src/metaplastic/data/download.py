@@ -28,7 +28,7 @@ _REPORT = 1 << 18  # bytes between reports of progress
 class Patience:
     """Seconds to wait for a connection and for the next bytes; attempts, and seconds between.
 
-    The wait doubles from one attempt to the next; one that brought bytes starts the count anew.
+    The wait doubles from one attempt to the next; one that brought bytes restarts the count.
     """
 
     connect: float = 15.0

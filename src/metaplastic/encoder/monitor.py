@@ -14,7 +14,7 @@ from metaplastic.encoder.network import Network
 from metaplastic.encoder.score import Labels
 from metaplastic.rules import RuleState
 
-SECONDS = 2.0  # between two lines of progress that tell no score
+SECONDS = 2.0  # between two lines of progress without a score
 ReadOut = Callable[[Phi], Network]
 
 

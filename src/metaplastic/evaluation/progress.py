@@ -1,4 +1,4 @@
-"""How long work tells of itself, without knowing how it is shown."""
+"""Progress callbacks: long work reports through them, whatever displays it."""
 
 from __future__ import annotations
 

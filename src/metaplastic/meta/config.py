@@ -142,7 +142,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "unroll": {"horizon": [40, 60]},
         "optimizer": {"meta_steps": 150},
     },
-    "paper": {  # the long paper, as far as it is told; for a cluster
+    "paper": {  # the long paper, as far as it says; for a cluster
         "rule": {
             "settings": {
                 "hidden": 64,
@@ -247,7 +247,7 @@ def _read_table(file: Path) -> dict[str, Any]:
 
 
 def engine_to_go_on(saved: str, asked: str | None) -> str:
-    """The engine that goes on with a run of engine `saved`: the one asked for, else `saved`.
+    """The engine that continues a run of engine `saved`: `asked`, if given, else `saved`.
 
     Raises `ConfigError` where it would give other results.
     """

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on. The command line shows it; a library user may ignore it."""
+"""Progress of a run, as it is reported. The command line shows it; a library user may ignore it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Reporter:
     """Does nothing; a front end overrides what it shows."""
 
     def message(self, text: str) -> None:
-        """Something a person should know, in one line."""
+        """A line of information."""
 
     def warning(self, text: str) -> None:
-        """Something went wrong that the run can bear."""
+        """A problem that the run can continue from."""
 
     def compiled(self, seconds: float) -> None:
         """Programs were compiled in this meta-step."""
@@ -22,14 +22,14 @@ class Reporter:
         """A meta-step ended; `metrics` is its line of metrics.jsonl, `total` their number."""
 
     def saved(self, path: Path) -> None:
-        """A checkpoint is whole on disk."""
+        """A checkpoint was written."""
 
     def close(self) -> None:
-        """The run ended, however it did."""
+        """The run ended, for whatever reason."""
 
 
 class Reporters(Reporter):
-    """Several as one."""
+    """Several reporters as one."""
 
     def __init__(self, *reporters: Reporter) -> None:
         self._all = reporters

@@ -1,8 +1,8 @@
 """Meta-objective `tuned-ridge`: `ridge` at the best of several penalties.
 
-A fixed penalty asks the features to do what the penalty does not: where it is small, directions of
-noise must have little variance, and a rule learns to make its features redundant. Whoever reads
-features out chooses the penalty for them; so does this.
+With a fixed, small penalty, only the features themselves can keep the readout from fitting noise: a
+rule then learns to make its features redundant. In use the penalty is chosen to suit the features,
+so it is chosen here too.
 """
 
 from __future__ import annotations

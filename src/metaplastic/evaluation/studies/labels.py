@@ -23,7 +23,7 @@ from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.studies.study import (
     Study,
     StudySettings,
-    known_rivals,
+    known_baselines,
     protocol_key,
 )
 from metaplastic.evaluation.trials import Trial, draw_labelled, draw_unlabelled, make_trials
@@ -54,7 +54,7 @@ class Labels(Study):
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, LabelsSettings)
-        rivals = known_rivals(own.rivals)
+        baselines = known_baselines(own.rivals)
         config = self.config(own.dataset)
         search = self.search(config)
         counts = sorted(set(own.labels))
@@ -67,7 +67,7 @@ class Labels(Study):
                 "curve": self._rule(every, counts),
             },
         }
-        for name in rivals:
+        for name in baselines:
             baseline, record = search.make(name, own.dataset)
             methods[name] = {
                 "title": baseline.title,
@@ -115,8 +115,8 @@ class Labels(Study):
         return self.store.numbers(key, config.seed_list, compute)
 
     def _rival(self, baseline: Baseline, config: FewShotConfig, counts: list[int]) -> list[Any]:
-        config = self.for_rivals(config)
-        key = {"labels": counts, **self.rival_key(baseline, config)}
+        config = self.for_baselines(config)
+        key = {"labels": counts, **self.baseline_key(baseline, config)}
 
         def compute(seeds: Sequence[int]) -> list[Any]:
             problem = self.context.problem(config.dataset)

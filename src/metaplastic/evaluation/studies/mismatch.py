@@ -50,7 +50,7 @@ class Mismatch(Study):
         return {
             "vae": self._vae().settings.model_dump(mode="json"),
             "points": self._points(),
-            **protocol_key(self.for_rivals(self.config(address))),
+            **protocol_key(self.for_baselines(self.config(address))),
         }
 
     def _points(self) -> list[int]:
@@ -64,7 +64,7 @@ class Mismatch(Study):
 
     def _on(self, address: str) -> dict[str, Any]:
         points, vae = self._points(), self._vae()
-        config = self.for_rivals(self.config(address))
+        config = self.for_baselines(self.config(address))
 
         def compute(seeds: Sequence[int]) -> list[Any]:
             problem = self.context.problem(address)
