@@ -112,7 +112,7 @@ def meta_train(
     """Meta-train an update rule by truncated backpropagation through its inner loop.
 
     Writes config.json, metrics.jsonl, checkpoints, a ladder of rule files and rule.safetensors
-    into --out. Interrupt and SIGTERM save and exit; --resume goes on. A --config with [[stages]]
+    into --out. Interrupt and SIGTERM save and exit; --resume continues. A --config with [[stages]]
     makes as many runs, stage-1 and so on in --out, each from the rule of the one before.
     """
     from metaplastic.cli.lead import JobOptions, lead

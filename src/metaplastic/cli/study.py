@@ -48,7 +48,7 @@ def study(
 ) -> None:
     """Measure, write results/NAME.json and draw results/NAME.png.
 
-    What is done is kept as it goes; an interrupted study goes on where it stopped.
+    Results are kept as they come; an interrupted study resumes where it stopped.
     """
     from metaplastic.cli.evaluate import baseline_names
     from metaplastic.cli.showing import progress, say
@@ -91,7 +91,7 @@ def study(
             except KeyboardInterrupt:
                 say(
                     f"interrupted: what was measured is kept in {context.cells(each)}; "
-                    "the same command goes on from there"
+                    "the same command resumes it"
                 )
                 raise typer.Exit(130) from None
     for line in failed:

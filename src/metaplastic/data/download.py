@@ -19,7 +19,7 @@ from metaplastic.data.progress import Progress, silent
 from metaplastic.data.source import Remote, Source
 from metaplastic.errors import DataError
 
-# Small, since what has come of an unfinished chunk is lost when the transfer breaks off.
+# Small, since an unfinished chunk is lost when the transfer breaks off.
 _CHUNK = 1 << 12
 _REPORT = 1 << 18  # bytes between reports of progress
 
@@ -118,7 +118,7 @@ def _retrieve(
 
 
 class Resuming:
-    """A pooch downloader that goes on where an earlier attempt, or run, was cut off."""
+    """A pooch downloader that resumes where an earlier attempt, or run, was cut off."""
 
     def __init__(self, part: Path, remote: Remote, progress: Progress, patience: Patience) -> None:
         self._part, self._remote = part, remote

@@ -20,7 +20,7 @@ ATTEMPTS = 100  # at drawing groups that all have a source
 
 @dataclass(frozen=True)
 class Plan:
-    """A run's work, as every process that takes part in it needs it.
+    """What every process of a run needs to know of it.
 
     Each group has an architecture, and its own numbers of classes and labels in `tasks`. `draw`
     counts how often the groups have been redrawn.

@@ -2,7 +2,7 @@
 
 A file with an array of tables `stages` describes as many runs. Each table is laid on the stage
 before it, the first on the rest of the file; `until` stops a stage, and it alone, after that
-meta-step. Run K lies in OUT/stage-K, the last one's rule in OUT too. A file without `stages` is
+meta-step. Run K is in OUT/stage-K; the last one's rule is in OUT too. A file without `stages` is
 one run, in OUT itself.
 """
 
@@ -167,7 +167,7 @@ def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:
         raise RunError(f"{str(out)!r} holds no run: there is no stage-1 in it")
     if not resume and any((stage.path / METRICS).exists() for stage in begun):
         raise RunError(
-            f"{str(out)!r} holds a run already; go on with it by --resume, or name another"
+            f"{str(out)!r} holds a run already; resume it with --resume, or name another"
         )
     for stage in begun if resume else []:
         saved = read_config(stage.path)

@@ -27,7 +27,7 @@ class MismatchSettings(StudySettings):
 
 
 class Mismatch(Study):
-    """What the VAE optimises beside what it is used for; the learned rule beside it."""
+    """The VAE's own objective and its few-shot accuracy along training, beside the learned rule."""
 
     name = "mismatch"
     title = "A VAE's objective is not its few-shot accuracy"

@@ -264,7 +264,7 @@ class Collector:
             self._credit[self._pending.pop(ticket).group] -= 1
         found.lost += 1
         self._admit_at = -math.inf
-        self._warn(f"worker {incarnation} is lost ({reason}); another takes its place")
+        self._warn(f"worker {incarnation} is lost ({reason}); it is replaced")
         self._lost_in_a_row += 1
         silence = self._clock() - self._last_arrival
         if self._lost_in_a_row >= LOST_IN_A_ROW and silence > self._timeout:

@@ -192,7 +192,7 @@ def subspace(layer: Layer, x: Float[Array, "batch *below"]) -> Float[Array, "fan
     components, and subspaces").
 
     Zero where W spans an invariant subspace of cov(x) with orthonormal columns. Covariances
-    between units above count within groups only, as every lateral term.
+    between units above count within groups only, as in every lateral term.
     """
     axes = tuple(range(x.ndim - 1))
     centred = x - jnp.mean(x, axis=axes, keepdims=True)
