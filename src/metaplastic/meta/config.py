@@ -254,8 +254,8 @@ def engine_to_go_on(saved: str, asked: str | None) -> str:
     asked = asked or saved
     if ENGINES.get(asked).synchronous != ENGINES.get(saved).synchronous:
         raise ConfigError(
-            f"a run of engine {saved!r} cannot be continued with engine {asked!r}: its results would "
-            "be of another kind; leave --engine out, or start a new run in another directory"
+            f"a run of engine {saved!r} cannot be continued with engine {asked!r}, which gives "
+            "results of another kind; leave --engine out, or start a new run in another directory"
         )
     return asked
 
