@@ -11,7 +11,7 @@ help:
 	@echo "make demo    use a rule on real handwritten digits (about 4 minutes)"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format, types, layering of imports"
-	@echo "make bench   measure speed against named rivals"
+	@echo "make bench   measure speed against PyTorch and plain JAX"
 	@echo "make docs    build the documentation"
 	@echo "make lock    pin the versions CI uses again"
 

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.refill`: rivals' numbers, from committed results back into the cells.
+"""`python -m benchmarks.refill`: baselines' numbers, from committed results back into the cells.
 
 Cells are what studies keep between runs; they are not committed, so that in a fresh checkout
-`metaplastic study` measures every rival again, for an hour or two. A rival's number does not
+`metaplastic study` measures every baseline again, for an hour or two. A baseline's number does not
 depend on the rule and stands in `results/*.json` with its settings and its search; put back, a
 study of another rule measures that rule alone. `metaplastic study NAME --fresh` measures all.
 """
@@ -24,11 +24,11 @@ from metaplastic.evaluation.studies import Context, make_study
 from metaplastic.evaluation.studies.mismatch import Mismatch
 from metaplastic.evaluation.studies.study import Study
 
-STUDIES = ("datasets", "text", "labels", "mismatch")  # those that measure rivals
+STUDIES = ("datasets", "text", "labels", "mismatch")  # those that measure baselines
 
 
 def refill(study: Study, content: Mapping[str, Any]) -> None:
-    """The numbers of rivals in `content`, a results file of that study and those settings."""
+    """The numbers of baselines in `content`, a results file of that study and those settings."""
     seeds = content["seeds"]
     if isinstance(study, Mismatch):
         for address, entry in content["datasets"].items():
@@ -44,7 +44,7 @@ def refill(study: Study, content: Mapping[str, Any]) -> None:
             record = entry["search"]
             # settings searched for; where there was no search, those of the baseline
             baseline = make_baseline(name, **record["settings"])
-            key = study.rival_key(baseline, config)
+            key = study.baseline_key(baseline, config)
             if "labels" in content:
                 key = {"labels": content["labels"], **key}
             _put(study.store, key, seeds, entry.get("accuracy", entry.get("curve")))

@@ -82,6 +82,9 @@ class SimulatedBackend:
         self.now += self._costs.receive
         return Answer(self._asked[ticket], NOTHING, 0.0)
 
+    def close(self) -> None:
+        pass
+
 
 def simulate(
     workers: int,

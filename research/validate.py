@@ -2,9 +2,9 @@
 
     python -m research.validate RUN RULE [RULE ...] [--tasks 8] [--seed 0] [--data-dir DATA]
 
-RUN is the folder of a run, or of one stage; each RULE a rule file or a shipped rule's name. All have
-the same tasks, initial networks and minibatches, others than the run's own validation where
-`--seed` is not 0. Printed, and written to `--out` where given: every rule's accuracy and loss at the
+RUN is the folder of a run, or of one stage; each RULE a rule file or a shipped rule's name. All
+have the same tasks, initial networks and minibatches, others than the run's own validation where
+`--seed` is not 0. Printed, and written to `--out` where given: each rule's accuracy and loss at the
 end of the inner loop, and the difference to the first rule with its standard error over tasks.
 """
 

@@ -1,5 +1,5 @@
-"""Two CPU devices for every test, strict numerics, and little memory: compiled programs are kept
-on disk, and released in memory when there are many."""
+"""Two CPU devices for every test, strict numerics, and a bound on memory: compiled programs are
+kept on disk, and those in memory are released when there are many."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 
 def _knows(flag: str) -> bool:
-    """Whether XLA has a flag: one that it has not ends the process."""
+    """Whether XLA has a flag: an unknown one ends the process."""
     spec = importlib.util.find_spec("jaxlib")
     for path in Path(spec.origin or "").parent.glob("libjax_common.*") if spec else ():
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
@@ -31,11 +31,11 @@ _FLAGS.append("--xla_backend_optimization_level=0")
 if "XLA_FLAGS" not in os.environ and _knows("xla_cpu_use_fusion_emitters"):
     _FLAGS.append("--xla_cpu_use_fusion_emitters=false")
 os.environ.setdefault("XLA_FLAGS", " ".join(_FLAGS))
-# tests neither read nor write the caches of whoever runs them; side by side they share one
+# tests use neither the user's caches nor write to them; parallel tests share one
 _CACHE = tempfile.TemporaryDirectory(prefix="metaplastic-tests-")
 _FOLDER = os.environ.setdefault("METAPLASTIC_TEST_CACHE", _CACHE.name)
 os.environ["XDG_CACHE_HOME"] = _FOLDER
-# what one test compiled, the next takes from disk, and so do the commands that tests start
+# tests, and the commands that they start, take from disk what another compiled
 os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_FOLDER}/compiled"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.02"
 # a slow machine must not add lines of progress to what commands are tested to print
@@ -67,7 +67,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # bytes of a process beyond which freed memory is given back, and compiled programs are released
 LITTLE_MEMORY, MOST_MEMORY = 0.6e9, 1.0e9
-# they take longest, and are begun first so that none is left to one worker at the end
+# the slowest modules, which are started first so that none is left to one worker at the end
 LONGEST = (
     "registries/test_rules.py",
     "registries/test_studies.py",

@@ -20,7 +20,7 @@ from metaplastic.settings import SettingsError, validated
 class Choice(BaseModel):
     """An entry of `registry` by name, with those of its settings that are not its defaults.
 
-    The name alone, as a string, stands for it with the default settings, and is what is recorded
+    The name alone, as a string, means the default settings, and is what is recorded
     of one that has them. Entries have a `Settings`, a pydantic model.
     """
 

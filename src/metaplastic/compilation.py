@@ -19,9 +19,8 @@ _AT_ONCE = {**_QUICK, "xla_backend_optimization_level": 0}
 def use_compilation_cache() -> None:
     """Keep compiled programs on disk, so that a second process with the same shapes starts at once.
 
-    They lie in the user's cache directory, `metaplastic/compiled`. What the user set, in JAX's own
-    environment variables or its configuration, stands; JAX_ENABLE_COMPILATION_CACHE=false keeps
-    nothing.
+    They are in the user's cache directory, `metaplastic/compiled`. JAX's own environment variables
+    and configuration take precedence; JAX_ENABLE_COMPILATION_CACHE=false keeps nothing.
     """
     import jax
     import platformdirs

@@ -41,7 +41,7 @@ def run_demo(
     inner_steps: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Few-shot accuracy on scikit-learn's digits beside rivals, and what to draw of one seed:
+    """Few-shot accuracy on scikit-learn's digits beside baselines, and what to draw of one seed:
     receptive fields and an embedding, before and after; `inner_steps` are the rule's own where
     not given. JSON-able."""
     config = FewShotConfig.model_validate(

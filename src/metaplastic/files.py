@@ -68,7 +68,7 @@ def write(path: Path, content: Content, error: Error, *, parents: bool = False) 
 
 def check_writable(path: Path, error: Error, *, parents: bool = False) -> None:
     """Raises what `write` would, before hours of work: `error` where the folder is missing, or
-    where it or the file may not be written. Only a disk that fills up is still found later."""
+    where it or the file may not be written. Only a full disk is noticed later."""
     try:
         if not _is_device(path):
             _try(_target(path, parents=parents).parent)
@@ -158,7 +158,7 @@ def _refuse(path: Path, problem: OSError, error: Error) -> NoReturn:
 
 
 def read_bytes(path: Path, error: Error, *, limit: int) -> bytes:
-    """The bytes of a regular file, at most `limit` of them; memory is asked for by its size.
+    """The bytes of a regular file, at most `limit` of them; memory is allocated for its size.
 
     Raises `error` where there is no such file, or it is longer or cannot be read.
     """

@@ -24,7 +24,7 @@ if hasattr(os, "register_at_fork"):  # there is no fork on Windows
 
 
 def refuse_after_fork() -> None:
-    """Raise `ConfigError` in a process forked from one in which JAX had begun to compute."""
+    """Raise `ConfigError` in a process forked from one in which JAX had already computed."""
     if _unusable:
         raise ConfigError(
             "this process was forked from one that had used JAX, which then would hang here; "

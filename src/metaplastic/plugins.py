@@ -24,7 +24,7 @@ from pathlib import Path
 
 from metaplastic.errors import ConfigError
 
-VARIABLE = "METAPLASTIC_IMPORT"  # files and modules, between them what stands between those of PATH
+VARIABLE = "METAPLASTIC_IMPORT"  # files and modules, separated as the folders of PATH are
 _imported: set[str] = set()
 
 

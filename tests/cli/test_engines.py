@@ -145,4 +145,4 @@ def test_a_run_of_one_kind_of_engine_does_not_go_on_with_the_other(alone: Path) 
         app, ["meta-train", "--out", str(alone), "--resume", "--engine", "ray"]
     )
     assert isinstance(result.exception, MetaplasticError)
-    assert "cannot go on with engine 'ray'" in str(result.exception)
+    assert "cannot be continued with engine 'ray'" in str(result.exception)

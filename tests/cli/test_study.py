@@ -116,7 +116,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
     os.kill(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
-    assert "goes on from there" in " ".join(out.split())
+    assert "the same command resumes it" in " ".join(out.split())
     kept = sum(len(c["seeds"]) for c in json.loads(cells.read_text())["cells"].values())
     assert 0 < kept < 24
     again = run(*arguments)

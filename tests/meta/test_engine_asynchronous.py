@@ -70,6 +70,9 @@ class MadeUp:
         spoilt = request.incarnation in self.spoilt
         return Answer(request, replace(GOOD, gradient=None) if spoilt else GOOD, 1.0)
 
+    def close(self) -> None:
+        pass
+
 
 def _collector(backend: MadeUp, groups: int = 2, **more) -> Collector:
     settings = {"max_staleness": 8, "is_finite": lambda g: g.gradient is not None, **more}

@@ -54,6 +54,9 @@ class Here:
     def answer(self, ticket: int) -> Answer:
         return self.answers[ticket]
 
+    def close(self) -> None:
+        pass
+
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
@@ -63,7 +66,7 @@ def plan() -> Plan:
 def _engine(plan: Plan, room: int, wanted: int) -> tuple[RayEngine, Here]:
     backend = Here(plan, room)
     collector = Collector(backend, plan.config.groups, max_staleness=8, is_finite=_is_finite)
-    return RayEngine(backend, collector, wanted), backend  # pyright: ignore
+    return RayEngine(backend, collector, wanted), backend
 
 
 def _rule():

@@ -1,4 +1,4 @@
-"""Groups drawn anew along a run: the same on every engine, and resumed to the bit."""
+"""Groups redrawn along a run: the same on every engine, and resumed to the bit."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_without_redrawing_groups_stay() -> None:
 
 
 def test_groups_that_no_source_fits_are_one_line(plan: Plan) -> None:
-    with pytest.raises(ConfigError, match="no source fits the groups drawn anew at meta-step 4"):
+    with pytest.raises(ConfigError, match="no source fits the groups redrawn at meta-step 4"):
         Plan(plan.config, (), plan.architectures, plan.tasks).at(4)
 
 
@@ -90,7 +90,7 @@ def test_a_run_resumed_after_and_between_draws_is_as_if_it_had_never_stopped(
     tmp_path: Path, plan: Plan
 ) -> None:
     whole, said = train(tmp_path / "whole")
-    assert sum("groups drawn anew" in line for line in said.messages) == 2
+    assert sum("groups redrawn" in line for line in said.messages) == 2
     assert whole.architectures == plan.at(5).architectures
     for stop in (EVERY, EVERY + 1, None):
         cut, _ = train(tmp_path / "cut", stop)
@@ -108,15 +108,15 @@ def load_arrays(path: Path) -> dict[str, Any]:
 
 
 class Alone:
-    """A cluster of one process, which keeps what it is told."""
+    """A cluster of one process, which keeps its announcements."""
 
     index, count, leads = 0, 1, True
 
     def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.announced: list[dict[str, Any]] = []
 
-    def tell(self, message: dict[str, Any]) -> None:
-        self.told.append(message)
+    def announce(self, message: dict[str, Any]) -> None:
+        self.announced.append(message)
 
     def meet(self) -> None:
         pass
@@ -146,7 +146,7 @@ def test_a_mesh_draws_what_one_process_draws(plan: Plan, rule: Rule) -> None:
     state = local.state()
     mesh.start(rule, EVERY + 1)  # as a resumed run does
     mesh.restore(rule, state)
-    assert {"do": "start", "meta_step": EVERY + 1} in cluster.told
+    assert {"do": "start", "meta_step": EVERY + 1} in cluster.announced
     assert mesh.gather(rule, EVERY + 1).loss == local.gather(rule, EVERY + 1).loss
 
 

@@ -90,7 +90,7 @@ def initialise(
     """A random φ with receptive fields of unit norm and zero biases.
 
     Batch norm makes the scale of a receptive field irrelevant to the features, so unit norm loses
-    nothing. `model` describes the base model; sizes (N_0, ..., N_L) stand for a perceptron of that
+    nothing. `model` describes the base model; sizes (N_0, ..., N_L) mean a perceptron of that
     `activation`. Raises `ConfigError` on sizes that make none, or an unknown activation.
     """
     spec = model if isinstance(model, ModelSpec) else perceptron(model, activation)

@@ -1,4 +1,4 @@
-"""The description of a base model: typed, JSON-able, and all there is to its shape."""
+"""The typed, JSON-able description of a base model's shape."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def _print_contents(dataset: Dataset) -> None:
 @app.command()
 @shows
 def fetch(name: _Name, data_dir: _DataDir = None) -> None:
-    """Download a data set's published files; goes on where it was cut off, checks each file."""
+    """Download a data set's published files, resuming earlier downloads and checking each file."""
     from metaplastic.data.download import fetch as fetch_files
     from metaplastic.data.registry import named_source
 

@@ -18,7 +18,7 @@ def demo(
         typer.Option(min=1, help="Applications of the rule; as it was meta-trained for, if not."),
     ] = None,
 ) -> None:
-    """Use a meta-trained rule on handwritten digits it never saw, beside its rivals."""
+    """Use a meta-trained rule on handwritten digits it never saw, beside baselines."""
     from metaplastic.cli.evaluate import table
     from metaplastic.cli.showing import progress, say
     from metaplastic.compilation import use_compilation_cache

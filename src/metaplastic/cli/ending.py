@@ -3,7 +3,7 @@
 | status | |
 |---|---|
 | 0 | done |
-| 1 | stdout was closed by whoever reads it; or a process of a mesh was lost |
+| 1 | the reader of stdout closed it; or a process of a mesh was lost |
 | 2 | a mistake in what was given, or a disk, a device or memory that refuses |
 | 70 | a fault in metaplastic itself |
 | 128 + n | ended by signal n; 130 is an interrupt |
@@ -34,7 +34,7 @@ def prepare_output() -> None:
     warnings.showwarning = _show_warning
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started the command
+        if stream is None:  # closed by the parent process
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
         elif isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -53,7 +53,7 @@ def report(error: Exception) -> int:
     """Print what went wrong as one line on stderr; the exit status."""
     error = _flush() or error
     if isinstance(error, BrokenPipeError):
-        return CLOSED  # as by `| head`: nobody is there to be told
+        return CLOSED  # as by `| head`: nobody is there to be advice
     line, status = _describe(error)
     with suppress(OSError):
         print(f"metaplastic: {line}", file=sys.stderr, flush=True)
@@ -65,7 +65,7 @@ def _flush() -> OSError | None:
     try:
         sys.stdout.flush()
     except OSError as problem:
-        # or Python's own farewell would try again, and say so
+        # or Python would try again at exit, and print an error
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return problem
@@ -87,7 +87,7 @@ def _describe(error: Exception) -> tuple[str, int]:
 
 
 def _start_of_jax(error: Exception) -> str | None:
-    """What JAX says where the error is that it cannot start, whoever asked it first."""
+    """JAX's message, if the error is that it cannot start."""
     if "jax" in sys.modules:
         import jax
 
@@ -106,19 +106,19 @@ def _start_of_jax(error: Exception) -> str | None:
 
 def _fault(error: Exception) -> str:
     """What to do about a fault; its traceback is kept, since it may have come after hours."""
-    told = "this is a fault in metaplastic, please report it with its traceback"
+    advice = "this is a fault in metaplastic, please report it with its traceback"
     text = "".join(traceback.format_exception(error))
     if os.environ.get(TRACEBACK):
         with suppress(OSError):
             print(text, file=sys.stderr, end="")
-        return told
+        return advice
     try:
         handle, path = tempfile.mkstemp(prefix="metaplastic-traceback-", suffix=".txt")
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
     except OSError:
-        return f"{told}, which {TRACEBACK}=1 prints"
-    return f"{told}, which is in {path}"
+        return f"{advice}, which {TRACEBACK}=1 prints"
+    return f"{advice}, which is in {path}"
 
 
 def one_line(problem: object) -> str:

@@ -1,4 +1,4 @@
-"""`metaplastic evaluate`: few-shot accuracy of a rule beside its rivals."""
+"""`metaplastic evaluate`: few-shot accuracy of a rule beside baselines."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def evaluate(
         str, typer.Option(help="Layers read: last, or all (every layer and the inputs).")
     ] = "last",
     rivals: Annotated[
-        str, typer.Option(help="Baselines to set beside it, as random,raw; or all, or none.")
+        str,
+        typer.Option("--baselines", "--rivals", help="Baselines, as random,raw; or all, or none."),
     ] = "random,raw",
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets' published files lie.")

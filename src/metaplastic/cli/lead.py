@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the command line asks of every stage, beside its configuration.
+class JobOptions:
+    """Options of the command line that hold for every stage, beside its configuration.
 
-    `settings` tells whether it asks for any: if not, those that the directory holds go on.
+    settings: whether any settings were given; if not, those that the directory holds apply.
     """
 
     settings: bool
@@ -27,7 +27,7 @@ class Asked:
     tensorboard: bool
 
 
-def lead(out: Path, stages: list[Stage], asked: Asked, *, resume: bool) -> int:
+def lead(out: Path, stages: list[Stage], given: JobOptions, *, resume: bool) -> int:
     """Meta-train stage after stage; the exit status."""
     from metaplastic.cli.runtime import StopSignals, command_line
     from metaplastic.cli.showing import line, say
@@ -40,15 +40,15 @@ def lead(out: Path, stages: list[Stage], asked: Asked, *, resume: bool) -> int:
         return signals[0]
 
     how = RunOptions(
-        reporter=_with_events if asked.tensorboard else lambda _: _on_screen(),
+        reporter=_with_events if given.tensorboard else lambda _: _on_screen(),
         watch=watch,
-        engine=asked.engine,
-        options=asked.options,
-        data_dir=asked.data_dir,
-        checkpoint_seconds=asked.checkpoint_seconds,
+        engine=given.engine,
+        options=given.options,
+        data_dir=given.data_dir,
+        checkpoint_seconds=given.checkpoint_seconds,
         command=command_line(),
     )
-    if run_stages(stages, out, resume=resume, own_settings=not asked.settings, how=how):
+    if run_stages(stages, out, resume=resume, own_settings=not given.settings, how=how):
         say(f"the rule is {out / 'rule.safetensors'}")
         return 0
     line(f"saved; go on by: metaplastic meta-train --out {out} --resume")

@@ -39,7 +39,7 @@ def start_local_processes(count: int) -> int:
 def joined(meeting: Meeting | None) -> Iterator[Cluster | None]:
     """The processes of a mesh, met; None where there is no meeting.
 
-    An error of process 0 is told to the others. Where one is lost, or anything else goes wrong,
+    An error of process 0 is sent to the others. Where one is lost, or anything else goes wrong,
     the process ends at once, with one line and a status: JAX's farewell would wait for processes
     that may hang.
     """
@@ -53,7 +53,7 @@ def joined(meeting: Meeting | None) -> Iterator[Cluster | None]:
         cluster = join(meeting)
         yield cluster
         if cluster.leads:
-            cluster.tell({"do": "end"})
+            cluster.announce({"do": "end"})
         cluster.leave()
     except PeerLostError as error:
         report(error)
@@ -61,7 +61,7 @@ def joined(meeting: Meeting | None) -> Iterator[Cluster | None]:
     except Exception as error:
         if cluster is not None and cluster.leads:
             with suppress(PeerLostError):
-                cluster.tell({"do": "end", "error": str(error)})
+                cluster.announce({"do": "end", "error": str(error)})
         _end(report(error))
 
 

@@ -117,7 +117,7 @@ def meta_train(
         typer.Option(
             min=1,
             metavar="N",
-            help="ray: gradients asked of a worker at once.",
+            help="ray: open requests per worker.",
             rich_help_panel=SCALE,
         ),
     ] = 1,
@@ -125,10 +125,10 @@ def meta_train(
     """Meta-train an update rule by truncated backpropagation through its inner loop.
 
     Writes config.json, metrics.jsonl, checkpoints, a ladder of rule files and rule.safetensors
-    into --out. Interrupt and SIGTERM save and exit; --resume goes on. A --config with [[stages]]
+    into --out. Interrupt and SIGTERM save and exit; --resume continues. A --config with [[stages]]
     makes as many runs, stage-1 and so on in --out, each from the rule of the one before.
     """
-    from metaplastic.cli.lead import Asked, lead
+    from metaplastic.cli.lead import JobOptions, lead
     from metaplastic.cli.mesh import joined, start_local_processes, take_part
     from metaplastic.cli.runtime import one_thread_per_operation
     from metaplastic.cli.showing import displayed
@@ -161,7 +161,7 @@ def meta_train(
         overrides.append({"optimizer": {"meta_steps": meta_steps}})
     if gradients_per_step is not None:
         overrides.append({"asynchronous": {"gradients_per_step": gradients_per_step}})
-    # a bare --resume asks for nothing: the run's own settings hold
+    # with a bare --resume the run's own settings apply
     asked = bool(overrides) or config is not None or preset is not None
     if engine is not None:
         overrides.append({"engine": engine})
@@ -176,7 +176,7 @@ def meta_train(
             take_part(cluster, data_dir)
             return
         options = EngineOptions(cluster, address, workers, worker_timeout, in_flight)
-        how = Asked(asked, engine, options, data_dir, checkpoint_seconds, tensorboard)
+        how = JobOptions(asked, engine, options, data_dir, checkpoint_seconds, tensorboard)
         with displayed():
             status = lead(out, stages, how, resume=resume)
     if status:

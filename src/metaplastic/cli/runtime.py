@@ -27,7 +27,7 @@ def one_thread_per_operation() -> None:
 
     The arrays of an inner loop are small: the fork and join of every operation cost more than a
     second core saves (docs/performance.md). Must come before JAX's first use; what the user set in
-    XLA_FLAGS stands.
+    XLA_FLAGS takes precedence.
     """
     if "XLA_FLAGS" not in os.environ:
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
@@ -48,7 +48,7 @@ def keep_interrupts() -> None:
             before(unraisable)
 
     def raise_again() -> None:
-        # raised inside the hook it would be dropped as well, and nobody told
+        # raised inside the hook it would be dropped too
         while _runs(hook):
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
@@ -87,5 +87,5 @@ class StopSignals:
 
     @property
     def status(self) -> int:
-        """The exit status that tells which signal ended the process."""
+        """The exit status, which says which signal ended the process."""
         return 128 + self.received if self.received else 0

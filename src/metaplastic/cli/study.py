@@ -31,7 +31,10 @@ def study(
         str, typer.Option(help="Data sets, as mnist@14,digits; left out: the study's own.")
     ] = "",
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds.")] = None,
-    rivals: Annotated[str, typer.Option(help="Baselines, as random,raw; left out: all.")] = "",
+    rivals: Annotated[
+        str,
+        typer.Option("--baselines", "--rivals", help="Baselines, as random,raw; left out: all."),
+    ] = "",
     change: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,7 +53,7 @@ def study(
 ) -> None:
     """Measure, write results/NAME.json and draw results/NAME.png.
 
-    What is done is kept as it goes; an interrupted study goes on where it stopped.
+    Results are kept as they come; an interrupted study resumes where it stopped.
     """
     from metaplastic.cli.evaluate import baseline_names
     from metaplastic.cli.showing import progress, say
@@ -92,7 +95,7 @@ def study(
         except KeyboardInterrupt:
             say(
                 f"interrupted: what was measured is kept in {context.cells(each)}; "
-                "the same command goes on from there"
+                "the same command resumes it"
             )
             raise typer.Exit(130) from None
     for line in failed:
@@ -154,7 +157,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _settings_for(name: str, asked: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """What of the settings asked for this study has; one that no study has is refused."""
+    """Those of the settings given that this study has; one that no study has is refused."""
     found: dict[str, Any] = {}
     for key, value in asked.items():
         having = [each for each in names if _field(each, key) is not None]

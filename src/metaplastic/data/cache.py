@@ -119,7 +119,7 @@ def _write(path: Path, key: str, parsed: Parsed) -> None:
 def _read(path: Path, key: str) -> Parsed | None:
     if not path.is_file():
         return None
-    # Anything may stand in a damaged file: whatever goes wrong in reading it, it is built again.
+    # A damaged file may hold anything: whatever goes wrong in reading it, it is rebuilt.
     with suppress(Exception):
         return _read_checked(path, key)
     return None

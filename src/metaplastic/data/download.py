@@ -19,7 +19,7 @@ from metaplastic.data.source import Remote, Source
 from metaplastic.errors import DataError
 from metaplastic.progress import Progress, silent
 
-# Small, since what has come of an unfinished chunk is lost when the transfer breaks off.
+# Small, since an unfinished chunk is lost when the transfer breaks off.
 _CHUNK = 1 << 12
 _REPORT = 1 << 18  # bytes between reports of progress
 
@@ -28,7 +28,7 @@ _REPORT = 1 << 18  # bytes between reports of progress
 class Patience:
     """Seconds to wait for a connection and for the next bytes; attempts, and seconds between.
 
-    The wait doubles from one attempt to the next; one that brought bytes starts the count anew.
+    The wait doubles from one attempt to the next; one that brought bytes restarts the count.
     """
 
     connect: float = 15.0
@@ -119,7 +119,7 @@ def _retrieve(
 
 
 class Resuming:
-    """A pooch downloader that goes on where an earlier attempt, or run, was cut off."""
+    """A pooch downloader that resumes where an earlier attempt, or run, was cut off."""
 
     def __init__(self, part: Path, remote: Remote, progress: Progress, patience: Patience) -> None:
         self._part, self._remote = part, remote

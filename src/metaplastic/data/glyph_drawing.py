@@ -1,4 +1,4 @@
-"""Draw characters as MNIST's digits stand: fitted into a box, centred, white on black."""
+"""Draw characters as MNIST's digits are: fitted into a box, centred, white on black."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def load(
     ("folder:PATH", "npz:PATH", "csv:PATH?label=COLUMN", "text:PATH", "openml:NAME").
     data_dir: searched first, before METAPLASTIC_DATA and the cache directory; files may lie in it
     or in a sub-folder named like the data set.
-    progress: called while long work goes on.
+    progress: called during long work.
     vocabulary: the words to count in texts; without it the 1,000 commonest of the training texts.
 
     Raises DataError for files that are missing or damaged, ConfigError for an unknown name.

@@ -12,7 +12,7 @@ from metaplastic.errors import DataError
 def user_path(given: Path | str) -> Path:
     """A path as the user gave it, with a leading "~" or "~name" expanded.
 
-    What exists under the very name stands, a file called "~0" for instance. Raises DataError where
+    A file that exists under the very name, such as "~0", takes precedence. Raises DataError where
     there is no such user, or no home directory.
     """
     path = Path(given)
@@ -28,7 +28,7 @@ def user_path(given: Path | str) -> Path:
 
 
 def cache_dir() -> Path:
-    """Where downloads and parsed arrays go unless told otherwise (METAPLASTIC_CACHE overrides)."""
+    """Where downloads and parsed arrays go by default (METAPLASTIC_CACHE overrides)."""
     given = os.environ.get("METAPLASTIC_CACHE")
     if given:
         return user_path(given)

@@ -81,7 +81,7 @@ class PlasticEncoder(Fitted):
     n_iter_no_change : int
         See `early_stopping`.
     warm_start : bool
-        Whether `fit` goes on from the network fitted before.
+        Whether `fit` continues from the network fitted before.
     max_age : int or None
         The age, in inner steps, from which a rule works as at that age. Rules take ever smaller
         steps as they age (rule "default": a tenth of the first at 200, a thousandth at 3,000), so

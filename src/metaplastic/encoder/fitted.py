@@ -74,7 +74,7 @@ class Fitted(Parameters):
             before, now = (json.dumps(plain(spec)) for spec in (self.phi_.spec, model))
             raise ConfigError(
                 f"the network fitted so far is {before}, not {now}; "
-                "to begin anew, call fit with warm_start=False"
+                "to start over, call fit with warm_start=False"
             )
         if not going_on:
             self.phi_, self.rule_state_ = inner_loop.begin(self.rule_, seed, model)

@@ -18,7 +18,7 @@ from metaplastic.rules import RuleState
 
 LOG = logging.getLogger(__name__)
 
-SECONDS = 1.0  # between two reports of progress without a score
+SECONDS = 1.0  # between two lines of progress without a score
 ReadOut = Callable[[Phi], Network]
 
 

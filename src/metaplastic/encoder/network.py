@@ -66,7 +66,7 @@ class Network:
         self.spec = spec
         self.activity = None if activity is None else tuple(activity)
         self._folded: dict[str, tuple[Affine, ...]] = {}
-        # what each transform asks of the spec
+        # of the spec, what each transform needs
         self._shapes, self._widths = spec.shapes, spec.widths
         self._rows_at_once = rows_at_once(spec)
         self._added_later = [added_later(spec, n) for n in range(len(spec.layers) + 1)]
@@ -144,7 +144,7 @@ class Network:
         large = np.abs(scale.mean) > 8.0 * np.asarray(scale.std)
         if not large.any():
             return 0.0
-        # numbers that float32 holds exactly; what is left of the mean is folded in
+        # numbers that float32 holds exactly; the rest of the mean is folded in
         centre = np.where(large, np.asarray(scale.mean, np.float32), 0.0)
         return centre if centre.ndim else float(centre)
 
@@ -218,7 +218,7 @@ class Network:
             return take_rows(chunk, slice(None), self.scale)
 
         if not self.folds_scale or 0 in self._added_later[0]:
-            inputs = cache(inputs)  # asked for again by layers
+            inputs = cache(inputs)  # layers may call it again
         if columns is not None:
             columns.put(out, 0, inputs)
         depth = len(self.weights) if columns is None else columns.deepest

@@ -22,7 +22,7 @@ from metaplastic.rules import Rule
 INNER_STEPS = 200  # where no card says how many a rule was meta-trained for
 BATCH_SIZE = 256
 
-# what `model` takes the place of, as it is where nothing was given
+# the defaults of the parameters that `model` replaces
 PERCEPTRON: dict[str, Any] = {
     "hidden_layer_sizes": (128, 64),
     "n_components": 32,
@@ -112,7 +112,7 @@ def base_model(parameters: Parameters, n_inputs: int) -> ModelSpec:
     """The base model of an encoder of so many inputs.
 
     Raises `ConfigError` where `model` describes none, is for another number of inputs, or is given
-    beside a parameter that it takes the place of.
+    beside a parameter that it replaces.
     """
     if parameters.model is None:
         sizes = layer_sizes(n_inputs, parameters.hidden_layer_sizes, parameters.n_components)

@@ -46,7 +46,7 @@ def classified(
     trials: Sequence[Trial],
     counts: Sequence[int],
 ) -> list[dict[str, Any]]:
-    """For each trial, the accuracies of classifiers fitted anew for each of `counts`, and the mean
+    """For each trial, the accuracies of classifiers fitted for each of `counts`, and the mean
     processor seconds of a fit."""
     found: list[dict[str, Any]] = [{"seconds": 0.0, "accuracy": {OWN: []}} for _ in trials]
     for count in counts:

@@ -36,7 +36,8 @@ DEFAULT_RIVALS = ("random", "raw")
 class Evaluation(NamedTuple):
     """Accuracies on the test split.
 
-    curve: (seeds, points), after each of `points` inner steps. rivals: (seeds,) by name.
+    curve: (seeds, points), after each of `points` inner steps. rivals: accuracies of baselines
+    (seeds,) by name.
     """
 
     config: FewShotConfig
@@ -92,7 +93,7 @@ def evaluate(
     data_dir: Path | str | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Evaluate a rule (an object, a file or a name) beside its rivals.
+    """Evaluate a rule (an object, a file or a name) beside baselines.
 
     problem: the data set of `config`, where it is loaded already. Raises `ConfigError`,
     `DataError` and `RuleFileError` for what a user can get wrong.

@@ -128,7 +128,7 @@ def named_rule(name: str | Path) -> NamedRule:
 
 
 def run_of(name: str | Path) -> Path | None:
-    """The run directory that a rule file lies in, or that is given itself, of one run or of
+    """The run directory that a rule file is in, or that is given itself, of one run or of
     stages; None for none."""
     path = Path(name)
     for folder in (path, path.parent, path.parent.parent):

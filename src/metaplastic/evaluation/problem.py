@@ -85,7 +85,7 @@ def _problem(address: str, dataset: Dataset, notes: list[str]) -> Problem:
 def _held_out_classes(dataset: Dataset, notes: list[str]) -> Dataset:
     """Only the classes that the data set keeps out of meta-training, where it keeps any.
 
-    Where they all lie in one split, that split is all there is of the data set.
+    Where all are in one split, that split is the whole data set.
     """
     if "held-out" not in dataset.portions or dataset.card.role == "held-out":
         return dataset

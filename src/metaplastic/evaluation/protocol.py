@@ -11,7 +11,7 @@ from metaplastic.settings import Model, OneOf, validated
 
 
 class FewShotConfig(BaseModel):
-    """What is evaluated on, and how; the rule itself stands apart.
+    """The data set and the protocol of an evaluation, without the rule.
 
     Features are fitted on the training split without labels; `labels_per_class` labelled examples
     of it fit the readout; accuracy is taken on the whole test split.
@@ -43,7 +43,7 @@ class FewShotConfig(BaseModel):
     model: ModelSpec | None = Field(
         None,
         description="base model, in place of hidden, n_features and activation, which then "
-        "describe those of rivals alone",
+        "describe only those of baselines",
     )
     permuted: bool = Field(
         True, description="reorder the inputs in each seed, so that neighbours in space are lost"

@@ -149,7 +149,7 @@ def critical_difference(methods: int, data_sets: int, alpha: float = ALPHA) -> f
 
 
 def cliques(mean_ranks: Sequence[float], difference: float) -> list[tuple[int, ...]]:
-    """Groups of methods, by place in `mean_ranks`, that the critical difference does not tell
+    """Groups of methods, by place in `mean_ranks`, that the critical difference does not separate
     apart: the bars of the diagram. Each as long as it can be, of two methods or more."""
     order = [int(i) for i in np.argsort(mean_ranks, kind="stable")]
     found: list[tuple[int, ...]] = []

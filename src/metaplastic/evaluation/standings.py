@@ -1,4 +1,4 @@
-"""Who stands where over many data sets: mean ranks, wins, ties and losses."""
+"""Rankings over many data sets: mean ranks, wins, ties and losses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ READOUTS = ("ridge", "logistic")
 OWN = "own"  # of a method that is a classifier itself
 CLASSIFIERS = "classifiers"
 MARGIN = 0.03  # a gap of accuracy that users would notice
-# methods whose readouts stand among the classifiers
+# methods whose readouts are ranked with the classifiers
 AMONG_CLASSIFIERS = ("rule-all", "raw")
 
 Entrant = tuple[str, str]  # method, readout

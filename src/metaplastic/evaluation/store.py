@@ -1,4 +1,4 @@
-"""Numbers as they are found, kept from one run of a study to the next, seed by seed."""
+"""A cache of results, kept from one run of a study to the next, seed by seed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ Compute = Callable[[Sequence[int]], Sequence[Any]]
 class Store:
     """A file of cells. A cell is named by everything that determines its numbers.
 
-    Numbers found are written at once, atomically, so that an interrupted study goes on from the
-    seeds that are done. `fresh` counts the numbers computed here, `kept` those found in the file.
+    Numbers are written atomically as soon as they are computed, so that an interrupted study
+    resumes after the last finished seed. `fresh` counts the numbers computed here, `kept` those
+    read from the file.
+
     Raises `DataError` where the file is not one of cells.
     """
 

@@ -47,7 +47,7 @@ class Standardise(nn.Module):
 class SideBySide(nn.Module):
     """Several layers read side by side, each centred and scaled.
 
-    `skips`: for each layer, how many layers below the one lies whose activity it adds; 0 for none.
+    `skips`: for each layer, how many layers below it the activity that it adds is; 0 for none.
     `readers` make a matrix of a layer's activity.
     """
 

@@ -60,7 +60,7 @@ def shown_standings(content: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _diagram(axes: Axes, standing: dict[str, Any]) -> None:
-    """Mean ranks on a line, best at the left; bars join what the test does not tell apart."""
+    """Mean ranks on a line, best at the left; bars join methods that the test does not separate."""
     rows = standing["rows"]
     ranks = [row["mean_rank"] for row in rows]
     count = len(rows)

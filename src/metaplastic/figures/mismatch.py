@@ -44,7 +44,7 @@ def _objective(panel: Any, vae: dict[str, Any], address: str) -> None:
     line(panel, vae["points"], summary, label="", colour=ORANGE, marker="^")
     panel.set_title(f"{address}: objective of the VAE")
     panel.set_ylabel("ELBO on test inputs (nats per example)")
-    # the start lies far below and would flatten the rest
+    # the start is far below and would flatten the rest
     low, high = (f(entry["mean"] for entry in summary[1:]) for f in (min, max))
     panel.set_ylim(low - 0.15 * (high - low), high + 0.1 * (high - low))
 

@@ -32,7 +32,7 @@ def draw(content: dict[str, Any]) -> Figure:
             axes, curve["points"], curve["summary"], label=rung(curve), colour=colour, marker=marker
         )
     far = max(max(curve["points"]) for curve in curves)
-    _rivals(axes, content["rivals"], far)
+    _baselines(axes, content["rivals"], far)
     axes.axvline(content["horizon"], color="black", linewidth=0.8, linestyle=":")
     axes.annotate(
         "horizon of meta-training",
@@ -53,10 +53,10 @@ def draw(content: dict[str, Any]) -> Figure:
     return figure
 
 
-def _rivals(axes: Axes, rivals: dict[str, Any], far: float) -> None:
+def _baselines(axes: Axes, methods: dict[str, Any], far: float) -> None:
     """Names beside the lines, moved apart where lines lie close."""
     low, high = axes.get_ylim()
-    known = sorted((r["mean"], name) for name, r in rivals.items() if r["mean"] is not None)
+    known = sorted((r["mean"], name) for name, r in methods.items() if r["mean"] is not None)
     values = [mean for mean, _ in known]
     low, high = min([low, *values]) - 0.005, max([high, *values]) + 0.005
     axes.set_ylim(low, high)
@@ -67,7 +67,7 @@ def _rivals(axes: Axes, rivals: dict[str, Any], far: float) -> None:
         axes.axhline(mean, color=colour, linewidth=0.9, linestyle=style, alpha=0.8)
         place = max(mean, place + gap)
         axes.annotate(
-            f"{rivals[name]['title']} {mean:.3f} ± {rivals[name]['standard_error']:.3f}",
+            f"{methods[name]['title']} {mean:.3f} ± {methods[name]['standard_error']:.3f}",
             xy=(far * 1.045, mean),
             xytext=(far * 1.09, place),
             fontsize=7.5,
@@ -94,7 +94,7 @@ def tables(content: dict[str, Any]) -> str:
             for i, point in enumerate(ladder[0]["points"])
         ],
     )
-    rivals = table(
+    baselines = table(
         "Rivals",
         ("method", "accuracy", "chosen by the search (else defaults)"),
         [
@@ -102,4 +102,4 @@ def tables(content: dict[str, Any]) -> str:
             for _, method, row in ranked(content["rivals"])
         ],
     )
-    return curves + (rivals if content["rivals"] else "")
+    return curves + (baselines if content["rivals"] else "")

@@ -111,7 +111,7 @@ def _metadata(payload: bytes, where: str, error: type[MetaplasticError]) -> dict
 
 
 def shown(text: object) -> str:
-    """What stands in a file, for a message: it may be of any length there."""
+    """A value of a file for a message: in the file it may have any length."""
     whole = repr(text)
     return whole if len(whole) <= 80 else whole[:79] + "…"
 

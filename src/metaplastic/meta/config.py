@@ -214,7 +214,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
         "validation": {"every": 500, "tasks": 8},
     },
-    # the long paper, as far as it is told: backward weights of their own, the sizes that its
+    # the long paper, as far as it says: backward weights of their own, the sizes that its
     # authors released; for a cluster
     "paper": {
         "rule": {
@@ -354,15 +354,15 @@ def _read_table(file: Path) -> dict[str, Any]:
 
 
 def engine_to_go_on(saved: str, asked: str | None) -> str:
-    """The engine that goes on with a run of engine `saved`: the one asked for, else `saved`.
+    """The engine that continues a run of engine `saved`: `asked`, if given, else `saved`.
 
     Raises `ConfigError` where it would give other results.
     """
     asked = asked or saved
     if ENGINES.get(asked).synchronous != ENGINES.get(saved).synchronous:
         raise ConfigError(
-            f"a run of engine {saved!r} cannot go on with engine {asked!r}: its results would be "
-            "of another kind; leave --engine out, or start a new run in another directory"
+            f"a run of engine {saved!r} cannot be continued with engine {asked!r}, which gives "
+            "results of another kind; leave --engine out, or start a new run in another directory"
         )
     return asked
 

@@ -152,7 +152,7 @@ def renew(
     places: Sequence[int],
     first_slot: int = 0,
 ) -> GroupState:
-    """The group with the next task begun at each of those places; place 0 is `first_slot`."""
+    """The group with the next task started in each of those places; place 0 is `first_slot`."""
     serials = np.asarray(group.serial)
     for place in places:
         slot, serial = first_slot + place, int(serials[place]) + 1

@@ -1,4 +1,4 @@
-"""How much memory an unroll will take, told before it is compiled.
+"""How much memory an unroll will take, predicted before it is compiled.
 
 The rule and the meta-objective are traced, not compiled, so that any rule is covered and a change
 of one needs no new formula: what differentiation keeps is known from the trace. At the peak the
@@ -32,7 +32,7 @@ FORWARD_SHARE = 0.22
 
 
 def memory_line(plan: Plan, rule: Rule) -> str:
-    """What a run tells before it compiles: the memory of its largest group's unroll."""
+    """The line reported before compilation: the memory of the largest group's unroll."""
     group = max(range(len(plan.architectures)), key=lambda i: _numbers(plan.architectures[i]))
     architecture, tasks = plan.architectures[group], plan.tasks[group]
     estimator = dataclasses.replace(plan.estimator(), per_class=tasks.labels_per_class)

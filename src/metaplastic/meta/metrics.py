@@ -61,7 +61,7 @@ def append_metrics(run: Path, metrics: dict[str, Any]) -> None:
 
 
 def write_metrics(run: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Write the whole file anew. Raises `RunError` where the disk refuses."""
+    """Rewrite the whole file. Raises `RunError` where the disk refuses."""
     text = "".join(json.dumps(metrics) + "\n" for metrics in lines)
     files.write(run / NAME, text.encode(), RunError)
 

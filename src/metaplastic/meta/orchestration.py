@@ -25,10 +25,10 @@ from metaplastic.meta.stages import (
     Stage,
     check_ahead,
     check_begun,
+    point_at_earlier,
     publish,
     read_stages,
     record_stages,
-    settle,
 )
 from metaplastic.meta.trainer import Trainer
 
@@ -37,11 +37,11 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a job is done; nothing here decides its result.
+    """How a job is run; nothing here affects its result.
 
     reporter: makes the callbacks of the run in a directory.
-    watch: called when work begins; what it returns is asked after each meta-step, and where it
-    says so the run is saved and ends. engine: goes on with a run where it is another than the
+    watch: called when work begins; the function that it returns is called after each meta-step,
+    and where it returns True the run is saved and ends. engine: continues a run in place of the
     config's own.
     """
 
@@ -62,9 +62,9 @@ def meta_train(
     until: int | None = None,
     how: RunOptions | None = None,
 ) -> bool:
-    """Meta-train one rule into the directory `out`; whether it reached its last meta-step.
+    """Meta-train one rule into the directory `out`; return whether it reached its last meta-step.
 
-    With `resume` it goes on as if it had never stopped. Raises `ConfigError`, `DataError` and
+    With `resume` it continues as if it had never stopped. Raises `ConfigError`, `DataError` and
     `RunError` for what a user can get wrong.
     """
     return run_stages([Stage(Path(out), config, until)], out, resume=resume, how=how)
@@ -78,10 +78,10 @@ def run_stages(
     own_settings: bool = False,
     how: RunOptions | None = None,
 ) -> bool:
-    """Meta-train stage after stage into `out`; whether the last one reached its end.
+    """Meta-train stage after stage into `out`; return whether the last one reached its end.
 
-    With `resume`, those that are done are left alone. `own_settings`: what the directory holds
-    goes on by the settings it was begun with, whatever those of `stages` are. Raises as
+    With `resume`, finished stages are left alone. `own_settings`: the run in the directory
+    continues with the settings that it started with, whatever those of `stages` are. Raises as
     `meta_train`.
     """
     out, how = Path(out), how or RunOptions()
@@ -138,7 +138,7 @@ def _one_after_another(
             continue
         going_on = resume and stage.begun
         if going_on:
-            settle(stage)
+            point_at_earlier(stage)
         reached = run_stage(stage, how, stop, resume=going_on, own_settings=own_settings)
         publish(out, stage)
         if reached < stage.last or (stop() and stage is not stages[-1]):
@@ -191,6 +191,6 @@ def run_stage(
         reporter.close()
         if done or resume:
             run.close()
-        else:  # it failed at once: as if it had not been asked for
+        else:  # it failed at once: leave no trace of it
             run.discard([] if kept_events else [*events.glob("*"), events])
     return done

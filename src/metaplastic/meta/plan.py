@@ -1,4 +1,4 @@
-"""What engines compute from: a run's data, architectures and estimator, apart from θ."""
+"""What engines need besides θ: a run's data, architectures and estimator."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ATTEMPTS = 100  # at drawing groups that all have a source
 
 @dataclass(frozen=True)
 class Plan:
-    """A run's work, as every process that takes part in it needs it.
+    """What every process of a run needs to know of it.
 
     Each group has an architecture, and its own numbers of classes and labels in `tasks`. `draw`
-    counts how often the groups were drawn anew.
+    counts how often the groups have been redrawn.
     """
 
     config: MetaTrainConfig
@@ -33,8 +33,7 @@ class Plan:
     draw: int = 0
 
     def at(self, meta_step: int) -> Plan:
-        """The plan after that many meta-steps: with groups drawn anew every so many, where the
-        configuration asks for it.
+        """The plan after that many meta-steps: groups are redrawn as the configuration says.
 
         Groups depend on the seed and the number of the draw alone. Raises `ConfigError` where no
         draw of many gives groups that all have a source.
@@ -54,7 +53,7 @@ class Plan:
             if all(plan.sources_of(group) for group in range(len(plan.tasks))):
                 return plan
         raise ConfigError(
-            f"no source fits the groups drawn anew at meta-step {meta_step}; add sources to "
+            f"no source fits the groups redrawn at meta-step {meta_step}; add sources to "
             "tasks.sources, or change tasks.architectures, n_classes or labelled_apart"
         )
 

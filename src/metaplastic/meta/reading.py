@@ -7,9 +7,9 @@ width d_k, is
 
 where μ_k are the columns' means and σ_k² is the mean of their variances. The encoder takes these,
 and batch norm's statistics, from the unlabelled rows that it was fitted on. Labelled batches alone
-would be a poor stand-in: two examples have no statistics. So several layers are read in one pass
-over the inner step's minibatch and both labelled batches, and the statistics are those of all of
-its rows. The last layer alone is read, as ever, by each labelled batch's own batch norm.
+would be a poor substitute: two examples have no useful statistics. So several layers are read in
+one pass over the inner step's minibatch and both labelled batches, and the statistics are those of
+all of its rows. The last layer alone is read with each labelled batch's own batch norm.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Callbacks of a run, while it goes on. What a person should read is logged instead."""
+"""Callbacks of a run. What a person should read is logged instead."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ class Reporter:
     """Does nothing; a front end overrides what it shows."""
 
     def working(self, what: str) -> None:
-        """Something begins that is no meta-step and may take long: loading, compilation,
-        validation."""
+        """Work that is no meta-step and may take long: loading, compilation, validation."""
 
     def compiled(self, seconds: float) -> None:
         """Programs were compiled in this meta-step."""
@@ -20,14 +19,14 @@ class Reporter:
         """A meta-step ended; `metrics` is its line of metrics.jsonl, `total` their number."""
 
     def saved(self, path: Path) -> None:
-        """A checkpoint is whole on disk."""
+        """A checkpoint was written."""
 
     def close(self) -> None:
-        """The run ended, however it did."""
+        """The run ended, for whatever reason."""
 
 
 class Reporters(Reporter):
-    """Several as one."""
+    """Several reporters as one."""
 
     def __init__(self, *reporters: Reporter) -> None:
         self._all = reporters

@@ -103,10 +103,10 @@ class RunDir:
         return path
 
     def load_newest(self, like: Callable[[int], Any]) -> Iterator[str | tuple[Any, Header]]:
-        """Yields a warning for every damaged checkpoint, then the newest whole one.
+        """Yields a warning for every damaged checkpoint, then the newest readable one.
 
         `like` gives the tree that a checkpoint of a meta-step holds, by its structure, shapes and
-        dtypes. Nothing where none was saved yet; raises `RunError` where all there are are damaged.
+        dtypes. Nothing where none was saved yet; raises `RunError` where all are damaged.
         """
         for path in self.checkpoints():
             try:
@@ -121,7 +121,7 @@ class RunDir:
         if self.checkpoints():
             raise RunError(
                 f"no checkpoint in {str(self.path / CHECKPOINTS)!r} can be read; nothing was "
-                "changed; begin again in another directory"
+                "changed; start again in another directory"
             )
 
     def append_metrics(self, line: dict[str, Any]) -> None:
@@ -172,7 +172,7 @@ def _refuse_a_second_run(path: Path) -> None:
     # a run that failed before its first meta-step left only its settings behind
     if (path / metrics.NAME).exists() or _checkpoints(path):
         raise RunError(
-            f"{str(path)!r} holds a run already; go on with it by --resume, or name another"
+            f"{str(path)!r} holds a run already; resume it with --resume, or name another"
         )
 
 
@@ -186,7 +186,7 @@ def _refuse_lost_checkpoints(path: Path) -> None:
     if done and not _checkpoints(path):
         raise RunError(
             f"cannot resume {str(path)!r}: it has {' and '.join(done)}, but no checkpoint in "
-            f"{str(path / CHECKPOINTS)!r}; put them back, or begin again in another directory"
+            f"{str(path / CHECKPOINTS)!r}; put them back, or start again in another directory"
         )
 
 

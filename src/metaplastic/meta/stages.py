@@ -1,8 +1,8 @@
 """Meta-training in stages: one configuration file, runs that begin from one another's rules.
 
-A file with an array of tables `stages` asks for as many runs. Each table is laid on the stage
+A file with an array of tables `stages` describes as many runs. Each table is laid on the stage
 before it, the first on the rest of the file; `until` stops a stage, and it alone, after that
-meta-step. Run K lies in OUT/stage-K, the last one's rule in OUT too. A file without `stages` is
+meta-step. Run K is in OUT/stage-K; the last one's rule is in OUT too. A file without `stages` is
 one run, in OUT itself.
 """
 
@@ -163,11 +163,11 @@ def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:
         raise RunError(f"{str(out)!r} holds no run: there is no stage-1 in it")
     if not resume and any((stage.path / METRICS).exists() for stage in begun):
         raise RunError(
-            f"{str(out)!r} holds a run already; go on with it by --resume, or name another"
+            f"{str(out)!r} holds a run already; resume it with --resume, or name another"
         )
     for stage in begun if resume else []:
         saved = read_config(stage.path)
-        # which engine goes on is asked elsewhere
+        # the engine is checked elsewhere
         wanted = stage.config.model_copy(update={"engine": saved.engine})
         if stage is not stages[0]:
             saved = _from(saved, wanted.rule.start)  # the directory may have been moved
@@ -209,8 +209,8 @@ def check_ahead(
         arrange(config, own, "meta-train")
 
 
-def settle(stage: Stage) -> None:
-    """Have a stage that has begun find the rule of the one before where it lies now."""
+def point_at_earlier(stage: Stage) -> None:
+    """Correct the path of the rule that a stage began from, as after the directory was moved."""
     saved = read_config(stage.path)
     if saved.rule.start != stage.config.rule.start:
         write_config(stage.path, _from(saved, stage.config.rule.start))
@@ -221,7 +221,7 @@ def _from(config: MetaTrainConfig, start: str | None) -> MetaTrainConfig:
 
 
 def publish(out: Path, stage: Stage) -> None:
-    """The newest rule of a stage, where it has one, as OUT's own."""
+    """Copy the newest rule of a stage, if it has one, to the top of `out`."""
     if stage.path != out and (stage.path / RULE).is_file():
         content = files.read_bytes(stage.path / RULE, RunError, limit=_RULE_LIMIT)
         files.write(out / RULE, content, RunError)

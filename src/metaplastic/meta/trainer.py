@@ -33,7 +33,7 @@ VALIDATION_SEED = 2**31
 
 
 class Trainer:
-    """Updates θ by the gradients an engine gathers. It alone owns θ and the run directory."""
+    """Updates θ by the gradients that an engine gathers; owns θ and the run directory."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Trainer:
         engine: str | None = None,
         options: EngineOptions | None = None,
     ) -> None:
-        """`engine` goes on with the run where it is another than the config's own."""
+        """`engine`, if given, continues the run in place of the config's own."""
         self._run = run
         self._config = config = run.config
         self._reporter = reporter or Reporter()
@@ -90,12 +90,12 @@ class Trainer:
         return self._meta_step
 
     def close(self) -> None:
-        """Let go of the engine's workers. The trainer is of no use afterwards."""
+        """Release the engine's workers. The trainer cannot be used afterwards."""
         self._engine.close()
 
     def train(self, stop: Callable[[], bool] = lambda: False, *, until: int | None = None) -> bool:
-        """Run to the last meta-step, or to meta-step `until` if that comes first. `stop` is asked
-        after each; where it says so, and at `until`, the state is saved and False returned.
+        """Run to the last meta-step, or to meta-step `until` if that comes first. `stop` is called
+        after each; where it returns True, and at `until`, the state is saved and False returned.
         Raises `RunError` where no task gives a finite gradient for several meta-steps, or the
         disk refuses."""
         self._reporter.working("beginning the tasks")
@@ -141,16 +141,16 @@ class Trainer:
         return float(norm)
 
     def _follow_plan(self) -> None:
-        """Say so where the groups were drawn anew after this meta-step."""
+        """Report new groups, where they were redrawn after this meta-step."""
         plan = self._plan.at(self._meta_step)
         if plan.draw != self._plan.draw:
             self._plan, self.architectures = plan, plan.architectures
             names = ", ".join(map(str, plan.architectures))
             line = memory_line(plan, self._rule)
-            LOG.info("groups drawn anew: %s; %s", names, line)
+            LOG.info("groups redrawn: %s; %s", names, line)
 
     def _begin(self) -> None:
-        """Start the engine's tasks, or take them up from the newest whole checkpoint."""
+        """Start the engine's tasks, or restore them from the newest readable checkpoint."""
         loaded = None
         for found in self._run.load_newest(self._tree_at):
             if isinstance(found, str):
@@ -159,7 +159,7 @@ class Trainer:
                 loaded = found
         if loaded is None:
             self._engine.start(self._rule)
-            self._save()  # from here on a run without a checkpoint is one that lost it
+            self._save()  # so that a run without a checkpoint is known to have lost it
         else:
             tree, header = loaded
             self._rule, self._optimizer = tree["rule"], tree["optimizer"]

@@ -20,8 +20,7 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from metaplastic.objectives.classes import cross_entropy, one_hot_labels
-from metaplastic.objectives.objective import Objective, ObjectiveSettings, sum_of_squares
-from metaplastic.objectives.penalties import Penalties
+from metaplastic.objectives.tuned import TunedObjective, TunedSettings
 
 _PRECISION = jax.lax.Precision.HIGHEST
 
@@ -53,43 +52,32 @@ def logistic_readout(
     return found[:-1], found[-1]
 
 
-class LogisticSettings(ObjectiveSettings):
+class LogisticSettings(TunedSettings):
     """Settings of `logistic`."""
 
-    penalties: Penalties = Field(
-        default=(1e-4, 1e-3, 1e-2, 1e-1),
-        min_length=1,
-        description="each times the number of labelled examples and the mean square norm of their "
-        "centred features; the best counts",
-    )
     steps: int = Field(default=10, ge=1, description="of the optimiser, from scores of zero")
 
 
-class Logistic(Objective):
+class Logistic(TunedObjective):
     """The least cross entropy that logistic regression reaches over `penalties`, in units of that
-    of guessing. Continuous targets have no part in it."""
+    of guessing: 0 of certainty that is right, 1 of none. Continuous targets have no part in it."""
 
     Settings: ClassVar = LogisticSettings
 
-    def __call__(
+    def loss(
         self,
+        penalty: Float[Array, ""],
         fit_features: Float[Array, "fit features"],
         fit_targets: Float[Array, "fit targets"],
         test_features: Float[Array, "test features"],
         test_targets: Float[Array, "test targets"],
-        n_classes: int | None = None,
+        n_classes: int | None,
     ) -> Float[Array, ""]:
-        """The loss, differentiable in the features: 0 of certainty that is right, 1 of none."""
         own, other = (one_hot_labels(y, n_classes) for y in (fit_targets, test_targets))
         mean = jnp.mean(fit_features, axis=0, keepdims=True)
         u, u_test = fit_features - mean, test_features - mean
         gram = jnp.matmul(u, u.T, precision=_PRECISION)
         across = jnp.matmul(u_test, u.T, precision=_PRECISION)
-        size = sum_of_squares(fit_features)
-
-        def loss(penalty: Array) -> Array:
-            a, b = logistic_readout(gram, own, penalty * size, self.settings.steps)
-            scores = jnp.matmul(across, a, precision=_PRECISION) + b[None]
-            return cross_entropy(jax.nn.log_softmax(scores, axis=1), other)
-
-        return jnp.min(jax.vmap(loss)(jnp.array(self.settings.penalties)))
+        a, b = logistic_readout(gram, own, penalty, self.settings.steps)
+        scores = jnp.matmul(across, a, precision=_PRECISION) + b[None]
+        return cross_entropy(jax.nn.log_softmax(scores, axis=1), other)

@@ -16,7 +16,7 @@ Layers = Literal["last", "all", "inputs-and-all"]
 
 
 class ObjectiveSettings(BaseModel):
-    """What every meta-objective can be told."""
+    """Settings that every meta-objective has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

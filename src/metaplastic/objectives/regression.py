@@ -9,54 +9,46 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-from pydantic import Field
 
-from metaplastic.objectives.objective import Objective, ObjectiveSettings, sum_of_squares
-from metaplastic.objectives.penalties import Penalties
 from metaplastic.objectives.ridge import predict, ridge_readout
+from metaplastic.objectives.tuned import (
+    Penalties,
+    TunedObjective,
+    TunedSettings,
+    penalties_field,
+)
 
 _CONSTANT = 1e-8  # a variance below this is that of a target which the task does not vary
 
 
-class RegressionSettings(ObjectiveSettings):
+class RegressionSettings(TunedSettings):
     """Settings of `regression`."""
 
-    penalties: Penalties = Field(
-        default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0),
-        min_length=1,
-        description="each times the number of labelled examples and the mean square norm of their "
-        "centred features; the best counts",
-    )
+    penalties: Penalties = penalties_field(1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
-class Regression(Objective):
+class Regression(TunedObjective):
     """The least 1 - R² that ridge regression reaches over `penalties`, mean over those targets
-    that vary; 0 where none does."""
+    that vary; 0 where none does. 1 is no better than the mean."""
 
     Settings: ClassVar = RegressionSettings
 
-    def __call__(
+    def loss(
         self,
+        penalty: Float[Array, ""],
         fit_features: Float[Array, "fit features"],
         fit_targets: Float[Array, "fit targets"],
         test_features: Float[Array, "test features"],
         test_targets: Float[Array, "test targets"],
-        n_classes: int | None = None,
+        n_classes: int | None,
     ) -> Float[Array, ""]:
-        """The loss, differentiable in the features: 0 is perfect, 1 no better than the mean."""
         if n_classes is not None and n_classes < fit_targets.shape[1]:
             fit_targets, test_targets = fit_targets[:, n_classes:], test_targets[:, n_classes:]
-        size = sum_of_squares(fit_features)
         variance = jnp.var(test_targets, axis=0)
         varies = variance > _CONSTANT
-
-        def loss(penalty: Array) -> Array:
-            v, bias = ridge_readout(fit_features, fit_targets, penalty * size)
-            error = jnp.mean(jnp.square(test_targets - predict(test_features, v, bias)), axis=0)
-            share = jnp.where(varies, error / jnp.where(varies, variance, 1.0), 0.0)
-            return jnp.sum(share) / jnp.maximum(jnp.sum(varies), 1)
-
-        return jnp.min(jax.vmap(loss)(jnp.array(self.settings.penalties)))
+        v, bias = ridge_readout(fit_features, fit_targets, penalty)
+        error = jnp.mean(jnp.square(test_targets - predict(test_features, v, bias)), axis=0)
+        share = jnp.where(varies, error / jnp.where(varies, variance, 1.0), 0.0)
+        return jnp.sum(share) / jnp.maximum(jnp.sum(varies), 1)

@@ -5,7 +5,7 @@ Both batches together, each example i picks another, j, with probability
     p_ij = softmax_{j ≠ i}(-|u_i - u_j|² / (τ s)),
 
 s being the mean square norm of the centred features; the loss is -log of the probability that the
-one picked is of its class. It is neighbourhood components analysis (Goldberger et al. 2005), a
+neighbour is of its class. It is neighbourhood components analysis (Goldberger et al. 2005), a
 smooth leave-one-out nearest neighbour.
 """
 

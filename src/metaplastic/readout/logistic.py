@@ -83,7 +83,7 @@ def _path(
     """A classifier for every penalty, each started from the one before.
 
     Rows are scaled to unit mean square norm, so that penalties mean the same for every data set.
-    The solution lies in the span of the centred rows: it is sought there, which is exact and,
+    The solution is in the span of the centred rows and is computed there, which is exact and,
     with fewer rows than inputs, far quicker.
     """
     from sklearn.linear_model import LogisticRegression

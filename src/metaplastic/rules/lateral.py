@@ -1,4 +1,4 @@
-"""What the units of one layer tell each other: correlations and competition.
+"""Lateral terms: correlations and competition between the units of one layer.
 
 All of it happens within groups: a layer of up to `GROUP` units is one, a wider one is cut into as
 few equal ones as hold it, so that a unit of 10,000 competes with no more units than one of 128 (a
@@ -63,7 +63,7 @@ def covariance(centred: Float[Array, "batch units"]) -> Correlation:
 def lateral_features(
     z: Float[Array, "batch units"], x_hat: Float[Array, "batch units"], corr: Correlation
 ) -> Float[Array, "channels batch units"]:
-    """What the update network of a unit is told of the other units of its group on each example.
+    """What the update network of a unit sees of the other units of its group on each example.
 
     The activity that they predict for it (decorrelation); its share of a softmax over the group at
     two sharpnesses, and its distance to the group's maximum (competition); its distance to the

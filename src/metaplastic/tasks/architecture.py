@@ -116,7 +116,7 @@ class ArchitectureSpace(BaseModel):
     redraw: int = Field(
         default=0,
         ge=0,
-        description="meta-steps after which all groups are drawn anew, architectures and numbers "
+        description="meta-steps after which all groups are redrawn: architectures, and numbers "
         "of classes and labels; 0: never. Tasks begin again, and each new shape is compiled, for "
         "seconds to a minute, so a hundred or more is sensible. Validation keeps the first groups",
     )

@@ -37,7 +37,7 @@ class DatasetSource(Source):
         apart: int = 0,
     ) -> Drawn:
         """Classes and examples without replacement, as far as there are enough. A class with
-        fewer than twice `apart` images shares them, each augmented anew."""
+        fewer than twice `apart` images shares them, each augmented separately."""
         classes = rng.choice(len(self.members), size=n_classes, replace=False)
         rows = np.concatenate([choose(rng, self.members[c], per_class, apart) for c in classes])
         images = self.in_channels(rows, architecture.channels)

@@ -112,7 +112,7 @@ def read_members(
 ) -> Iterator[tuple[str, bytes]]:
     """(name, bytes) of the wanted files, or of all, in the order of the archive.
 
-    data: the archive's bytes where it lies inside of another; `path` then only names it.
+    data: the archive's bytes where it is inside another; `path` then only names it.
     """
     with _opened(path, limits, data) as archive:
         for name, read in archive:

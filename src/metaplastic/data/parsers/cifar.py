@@ -1,6 +1,6 @@
 """The binary version of CIFAR-10: records of one label byte and 3,072 bytes of pixels.
 
-Pixels stand channel by channel (1,024 red, green, blue), row by row.
+Pixels are stored channel by channel (1,024 red, green, blue), row by row.
 """
 
 from __future__ import annotations

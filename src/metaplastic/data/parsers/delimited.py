@@ -32,7 +32,7 @@ from metaplastic.data.parsers.table_options import TableOptions
 from metaplastic.errors import DataError
 
 _BLOCK = 1 << 20  # cells that are held as text at once
-_SAMPLE = 100  # rows, at most, from which the header is told
+_SAMPLE = 100  # rows, at most, by which the header is recognised
 _LONGEST = 1 << 26  # characters of a line
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 _OPENERS: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (

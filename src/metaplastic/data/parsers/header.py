@@ -4,7 +4,7 @@ The rule, the first that holds:
 
 1. The caller says so (`header=yes` or `no`).
 2. A column that the caller names is in the first row: header.
-3. A cell of text stands over a column of numbers: header.
+3. A cell of text above a column of numbers: header.
 4. The numbers of the first row are 0, 1, …, n-1 in order, as pandas names columns, and no text
    beside them occurs below: header, where n is at least 3, or a cell without a name comes first,
    or every number below is written with a decimal point. With n below 3 and none of these it may

@@ -145,7 +145,7 @@ def _transposition(image: Any) -> tuple[int | None, bool]:
 
     try:
         orientation = image.getexif().get(Base.Orientation, 1)
-    except Exception:  # anything may stand in damaged metadata; the pixels are whole
+    except Exception:  # damaged metadata may hold anything; the pixels are intact
         return None, True
     turn = Image.Transpose
     methods = {

@@ -59,7 +59,7 @@ def read_npz(
 ) -> dict[str, NDArray[np.generic]]:
     """The arrays of a .npz file, all or those of the given names that it has.
 
-    data: the file's bytes where it lies inside of an archive; `path` then only names it.
+    data: the file's bytes where it is inside an archive; `path` then only names it.
     """
     files = None if wanted is None else {f"{name}.npy" for name in wanted}
     arrays: dict[str, NDArray[np.generic]] = {}

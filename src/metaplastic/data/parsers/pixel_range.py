@@ -16,7 +16,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow h
 
 @dataclass(frozen=True)
 class PixelRange:
-    """The values that become 0 and 255, linearly; what lies outside is clipped."""
+    """The values that become 0 and 255, linearly; others are clipped."""
 
     low: float
     high: float

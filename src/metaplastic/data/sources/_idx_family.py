@@ -40,7 +40,7 @@ def read(
     """Both splits, from the cache or the files.
 
     others: the published files of a sister set under the same names; meeting one of them is an
-    error, since nothing else tells the sets apart.
+    error, since nothing else distinguishes the sets.
     """
     paths = find(request, name, folders)
     hashes = [hash_file(path) for path in paths]

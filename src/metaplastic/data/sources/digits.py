@@ -19,7 +19,7 @@ CARD = Card(
     role="held-out",
     summary="1,797 grey 8×8 images of digits; the last 360 are the test split",
 )
-TEST = 360  # the last fifth: the images stand in the order of their writers
+TEST = 360  # the last fifth: the images are in the order of their writers
 
 
 def _load(request: Request) -> Dataset:

@@ -27,7 +27,7 @@ CARD = Card(
     summary="PATH/CLASS/*.png, or PATH/train/CLASS/… and PATH/test/CLASS/…; PNG, JPEG, TIFF, WebP, "
     "GIF and what else Pillow reads; @SIZE cuts to the central square and resizes",
 )
-VERSION = "2"  # of the parsing: another number, and cached arrays are made anew
+VERSION = "2"  # of the parsing: when it changes, cached arrays are rebuilt
 TONES = {"white": "255", "grey": "128", "gray": "128", "black": "0"}
 
 

@@ -1,4 +1,4 @@
-"""Characters drawn from the fonts at hand: the source of tasks that works everywhere."""
+"""Characters drawn from the installed fonts: a source of tasks that needs no download."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _images(
                 name = f"{part}, row {index}"
                 held = row[column] or {}
                 data = held.get("bytes")
-                if data is None and held.get("path"):  # it lies beside, in the library's cache
+                if data is None and held.get("path"):  # the file is in the library's cache
                     data = read_bytes(Path(held["path"]), DataError, limit=LIMITS.member)
                 if data is None:
                     raise DataError(f"hf:{request.rest}/{name}: holds no image")

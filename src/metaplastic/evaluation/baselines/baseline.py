@@ -49,7 +49,7 @@ class NoSettings(BaseModel):
 
 
 class Baseline(abc.ABC):
-    """A rival of the learned rule.
+    """A method that the learned rule is compared with.
 
     `grid` lists the settings that a hyperparameter search tries, as keywords; the first are the
     defaults. Settings are fixed at construction. `requires` names an optional package: module,
@@ -87,7 +87,7 @@ class Baseline(abc.ABC):
 
 
 class LabelledBaseline(Baseline):
-    """A rival that is trained on the labelled examples themselves and is its own classifier.
+    """A baseline that is trained on the labelled examples themselves and is its own classifier.
 
     A semi-supervised one reads the unlabelled rows too, which it is given as `data.inputs`.
     """

@@ -38,7 +38,8 @@ class KMeansPatchesSettings(BaseModel):
 class KMeansPatches(Baseline):
     """A quarter as many centroids as the base model has features; each is read in four quadrants.
 
-    Sees where pixels lie: a rival of base models that do, not of those whose inputs are permuted.
+    Uses the positions of pixels: a baseline for base models that do, not for those whose inputs are
+    permuted.
     """
 
     name = "kmeans-patches"

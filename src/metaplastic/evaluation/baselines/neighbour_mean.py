@@ -55,9 +55,9 @@ def lazy_round(
 class NeighbourMean(Baseline):
     """A lazy random walk on the graph of nearest neighbours, applied to the inputs.
 
-    x^{r+1} = α x^r + (1 - α) mean of x^r over the k nearest unlabelled rows in input space, which
-    for a new row are found in the same way: inductive. As wide as the inputs; the same for every
-    seed.
+    x^{r+1} = α x^r + (1 - α) mean of x^r over the k nearest unlabelled rows in input space. Those
+    of a new row are found in the same way, so it is inductive. As wide as the inputs; the same for
+    every seed.
     """
 
     name = "neighbour-mean"

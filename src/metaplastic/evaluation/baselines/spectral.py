@@ -70,7 +70,9 @@ def diffusion_map(
     graph = (graph + graph.T) / 2
     root = np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
     normal = sparse.diags_array(1 / root) @ graph @ sparse.diags_array(1 / root)
-    constant = root / np.linalg.norm(root)  # the eigenvector of eigenvalue 1 that tells nothing
+    constant = root / np.linalg.norm(
+        root
+    )  # the eigenvector of eigenvalue 1, which carries no information
     deflated = LinearOperator(  # scipy's stubs take __init__ of a subclass for this one's
         (n, n),  # pyright: ignore
         matvec=lambda v: normal @ v - constant * (constant @ v),  # pyright: ignore

@@ -1,4 +1,4 @@
-"""Study `datasets` (figure 1, left): held-out data sets, the rule and all its rivals."""
+"""Study `datasets` (figure 1, left): held-out data sets, the rule and all baselines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from metaplastic.evaluation import results
 from metaplastic.evaluation.protocol import FewShotConfig
-from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals
+from metaplastic.evaluation.studies.study import Study, StudySettings, known_baselines
 
 DATASETS = (
     "mnist@14",
@@ -74,14 +74,14 @@ class Datasets(Study):
     def cells(self) -> int:
         own = self.settings
         assert isinstance(own, DatasetsSettings)
-        rivals = known_rivals(own.rivals)
+        rivals = known_baselines(own.rivals)
         left_out = sum(f"{a}:{name}" in own.left_out for a in own.datasets for name in rivals)
         return len(own.datasets) * (len(own.layers) + len(rivals)) - left_out
 
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, DatasetsSettings)
-        rivals = known_rivals(own.rivals)
+        baselines = known_baselines(own.rivals)
         search = self.search(self.config(own.datasets[0]))
         found: dict[str, Any] = {}
         for address in self.context.available(own.datasets):
@@ -90,9 +90,9 @@ class Datasets(Study):
             for layers in own.layers:
                 methods |= self._rule(config, layers)
             reference = list(methods)[-1]
-            for name in self._measured(rivals, address):
-                rival = self.rival(name, config, search)
-                methods[name] = {**rival, **results.mean_and_error(rival["accuracy"])}
+            for name in self._measured(baselines, address):
+                measured = self.baseline(name, config, search)
+                methods[name] = {**measured, **results.mean_and_error(measured["accuracy"])}
             final = methods[reference]["accuracy"]
             for name, entry in methods.items():
                 if name != reference:
@@ -119,13 +119,13 @@ class Datasets(Study):
         }
         return {"rule-all" if layers == "all" else "rule": entry}
 
-    def _measured(self, rivals: Sequence[str], address: str) -> list[str]:
+    def _measured(self, baselines: Sequence[str], address: str) -> list[str]:
         own = self.settings
         assert isinstance(own, DatasetsSettings)
-        missing = [name for name in rivals if f"{address}:{name}" in own.left_out]
+        missing = [name for name in baselines if f"{address}:{name}" in own.left_out]
         if missing:
             self.context.notes.append(
                 f"{address}: {', '.join(missing)} not measured, being costly; "
                 "--set left_out=none has them measured"
             )
-        return [name for name in rivals if name not in missing]
+        return [name for name in baselines if name not in missing]

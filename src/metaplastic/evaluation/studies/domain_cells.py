@@ -87,7 +87,7 @@ class Cells:
     ) -> dict[str, Any]:
         """A baseline's accuracies; `record` is that of the search that chose its settings."""
         problem = self.problem
-        config = self.study.for_rivals(self.study.config(problem.address))
+        config = self.study.for_baselines(self.study.config(problem.address))
         key = {
             "baseline": baseline.name,
             "settings": baseline.settings.model_dump(mode="json"),

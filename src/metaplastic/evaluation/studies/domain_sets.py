@@ -59,5 +59,5 @@ def forecast(methods: Iterable[str], sets: int, seeds: int) -> str:
     long = f"{minutes / 60:.0f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
     return (
         f"data sets: {sets}, seeds: {seeds}; very roughly {long} of one core where nothing is "
-        "kept from before; interrupt it whenever you like, it goes on where it stopped"
+        "kept from before; it can be interrupted at any time and resumes where it stopped"
     )

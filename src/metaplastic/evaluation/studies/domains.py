@@ -21,7 +21,7 @@ from metaplastic.evaluation.studies.domain_sets import (
     forecast,
     known_sets,
 )
-from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals
+from metaplastic.evaluation.studies.study import Study, StudySettings, known_baselines
 from metaplastic.evaluation.tables import find_table, load_limited, load_table
 
 RIVALS = (
@@ -87,7 +87,7 @@ class Domains(Study):
     def cells(self) -> int:
         own = self.settings
         assert isinstance(own, DomainsSettings)
-        rivals = sum(BASELINES[name].installed() for name in known_rivals(own.rivals))
+        rivals = sum(BASELINES[name].installed() for name in known_baselines(own.rivals))
         methods = 1 + rivals + len(self.context.classifiers)
         return len(own.datasets or known_sets()) * methods
 
@@ -135,7 +135,7 @@ class Domains(Study):
             if readout not in READOUTS:
                 raise unknown_name("readout", readout, READOUTS)
         found = {name: {"title": title, "classifier": False} for name, title in RULE.items()}
-        for name in known_rivals(own.rivals):
+        for name in known_baselines(own.rivals):
             kind = BASELINES[name]
             if not kind.installed():
                 assert kind.requires is not None
@@ -168,7 +168,7 @@ class Domains(Study):
     def _search(self) -> TableSearch:
         return TableSearch(
             self.context.store("search"),
-            self.for_rivals(self.config("any")),
+            self.for_baselines(self.config("any")),
             data_dir=self.context.data_dir,
             progress=self.context.progress,
         )

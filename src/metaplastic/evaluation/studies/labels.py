@@ -23,7 +23,7 @@ from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.studies.study import (
     Study,
     StudySettings,
-    known_rivals,
+    known_baselines,
     protocol_key,
 )
 from metaplastic.evaluation.trials import Trial, draw_labelled, draw_unlabelled, make_trials
@@ -60,12 +60,12 @@ class Labels(Study):
     def cells(self) -> int:
         own = self.settings
         assert isinstance(own, LabelsSettings)
-        return 2 + len(known_rivals(own.rivals))
+        return 2 + len(known_baselines(own.rivals))
 
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, LabelsSettings)
-        rivals = known_rivals(own.rivals)
+        baselines = known_baselines(own.rivals)
         config = self.config(own.dataset)
         search = self.search(config)
         counts = sorted(set(own.labels))
@@ -78,7 +78,7 @@ class Labels(Study):
                 "curve": self._rule(every, counts),
             },
         }
-        for name in rivals:
+        for name in baselines:
             baseline, record = search.make(name, own.dataset)
             methods[name] = {
                 "title": baseline.title,
@@ -126,8 +126,8 @@ class Labels(Study):
         return self.measured(key, config.seed_list, compute)
 
     def _rival(self, baseline: Baseline, config: FewShotConfig, counts: list[int]) -> list[Any]:
-        config = self.for_rivals(config)
-        key = {"labels": counts, **self.rival_key(baseline, config)}
+        config = self.for_baselines(config)
+        key = {"labels": counts, **self.baseline_key(baseline, config)}
 
         def compute(seeds: Sequence[int]) -> list[Any]:
             problem = self.context.problem(config.dataset)

@@ -33,7 +33,7 @@ class MismatchSettings(StudySettings):
 
 
 class Mismatch(Study):
-    """What the VAE optimises beside what it is used for; the learned rule beside it."""
+    """The VAE's own objective and its few-shot accuracy along training, beside the learned rule."""
 
     name = "mismatch"
     title = "A VAE's objective is not its few-shot accuracy"
@@ -60,7 +60,7 @@ class Mismatch(Study):
         return {
             "vae": self._vae().settings.model_dump(mode="json"),
             "points": self._points(),
-            **protocol_key(self.for_rivals(self.config(address))),
+            **protocol_key(self.for_baselines(self.config(address))),
         }
 
     def _points(self) -> list[int]:
@@ -74,7 +74,7 @@ class Mismatch(Study):
 
     def _on(self, address: str) -> dict[str, Any]:
         points, vae = self._points(), self._vae()
-        config = self.for_rivals(self.config(address))
+        config = self.for_baselines(self.config(address))
 
         def compute(seeds: Sequence[int]) -> list[Any]:
             problem = self.context.problem(address)

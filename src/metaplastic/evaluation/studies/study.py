@@ -229,12 +229,12 @@ class Study(abc.ABC):
         )
         return np.array([results.as_numbers(curve, len(config.steps)) for curve in found])
 
-    def rival(self, name: str, config: FewShotConfig, search: Search) -> dict[str, Any]:
+    def baseline(self, name: str, config: FewShotConfig, search: Search) -> dict[str, Any]:
         """A baseline's accuracies by seed, its settings and the search that chose them."""
-        config = self.for_rivals(config)
+        config = self.for_baselines(config)
         baseline, record = search.make(name, config.dataset)
         found = self.measured(
-            self.rival_key(baseline, config),
+            self.baseline_key(baseline, config),
             config.seed_list,
             lambda seeds: baseline_accuracies(
                 baseline,
@@ -251,16 +251,16 @@ class Study(abc.ABC):
             "accuracy": results.as_numbers(found),
         }
 
-    def rival_key(self, baseline: Baseline, config: FewShotConfig) -> dict[str, Any]:
+    def baseline_key(self, baseline: Baseline, config: FewShotConfig) -> dict[str, Any]:
         """The name of a baseline's cell: nothing in it depends on the rule."""
         return {
             "baseline": baseline.name,
             "settings": baseline.settings.model_dump(mode="json"),
-            **protocol_key(self.for_rivals(config)),
+            **protocol_key(self.for_baselines(config)),
         }
 
-    def for_rivals(self, config: FewShotConfig) -> FewShotConfig:
-        """The protocol with nothing in it that depends on the rule, which rivals never see."""
+    def for_baselines(self, config: FewShotConfig) -> FewShotConfig:
+        """The protocol without anything that depends on the rule, which baselines never see."""
         batch_size = self.settings.batch_size or DEFAULT_BATCH_SIZE
         return config.model_copy(update={"batch_size": batch_size, "layers": "last", "model": None})
 
@@ -268,7 +268,7 @@ class Study(abc.ABC):
         """The hyperparameter search of all baselines, shared by all studies."""
         return Search(
             self.context.store("search"),
-            self.for_rivals(config),
+            self.for_baselines(config),
             data_dir=self.context.data_dir,
             progress=self.context.progress,
         )
@@ -288,9 +288,9 @@ def protocol_key(config: FewShotConfig) -> dict[str, Any]:
     return {"protocol": PROTOCOL, **config.model_dump(mode="json", exclude=varied)}
 
 
-def known_rivals(names: Sequence[str]) -> tuple[str, ...]:
-    """The baselines asked for; none named: all whose packages are installed, but for those that
-    see what permuted inputs hide from the rule."""
+def known_baselines(names: Sequence[str]) -> tuple[str, ...]:
+    """The baselines named, or, if none is, all that are installed, except those that use the
+    positions of pixels, which permuted inputs hide from the rule."""
     for name in names:
         BASELINES.check(name)
     return tuple(names) or tuple(

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from metaplastic.evaluation import results
 from metaplastic.evaluation.studies.curves import curve_of, eighths
-from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals
+from metaplastic.evaluation.studies.study import Study, StudySettings, known_baselines
 
 
 class TextSettings(StudySettings):
@@ -23,7 +23,7 @@ class TextSettings(StudySettings):
 
 
 class Text(Study):
-    """Accuracy along the inner loop for every rule of a run's ladder, beside the rivals."""
+    """Accuracy along the inner loop for every rule of a run's ladder, beside the baselines."""
 
     name = "text"
     title = "Transfer to text: IMDB reviews as a bag of 1,000 words"
@@ -38,12 +38,12 @@ class Text(Study):
     def cells(self) -> int:
         own = self.settings
         assert isinstance(own, TextSettings)
-        return len(self.context.ladder(own.rungs)) + len(known_rivals(own.rivals))
+        return len(self.context.ladder(own.rungs)) + len(known_baselines(own.rivals))
 
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, TextSettings)
-        rivals = known_rivals(own.rivals)
+        baselines = known_baselines(own.rivals)
         far = max(1, round(self.inner_steps() * own.longer))
         config = self.config(own.dataset, points=eighths(far))
         self.context.problem(own.dataset)
@@ -53,9 +53,9 @@ class Text(Study):
         ]
         search = self.search(config)
         methods = {}
-        for name in rivals:
-            rival = self.rival(name, config, search)
-            methods[name] = {**rival, **results.mean_and_error(rival["accuracy"])}
+        for name in baselines:
+            measured = self.baseline(name, config, search)
+            methods[name] = {**measured, **results.mean_and_error(measured["accuracy"])}
         return {
             "seeds": list(config.seed_list),
             "data": self.describe_data(own.dataset),

@@ -1,7 +1,7 @@
 """Study `topologies`: base models of a shape that no rule was meta-trained on, pixels in place.
 
 A convolution shares a receptive field over positions, and a residual network passes errors along
-connections without weights; neither was among the tasks of meta-training. Beside them stand the
+connections without weights; neither was among the tasks of meta-training. Compared with the
 same networks at random, whole-image perceptrons, and k-means of patches (Coates and Ng, 2012), all
 of as many features.
 """
@@ -15,7 +15,7 @@ from pydantic import Field
 from metaplastic.base_model import Conv, Dense, ModelSpec, residual_perceptron
 from metaplastic.errors import DataError
 from metaplastic.evaluation import results
-from metaplastic.evaluation.studies.study import Study, StudySettings, known_rivals
+from metaplastic.evaluation.studies.study import Study, StudySettings, known_baselines
 
 DATASETS = ("mnist", "fashion_mnist", "cifar10")
 REFERENCE = "convolution"
@@ -85,12 +85,12 @@ class Topologies(Study):
     def cells(self) -> int:
         own = self.settings
         assert isinstance(own, TopologiesSettings)
-        return len(own.datasets) * (len(self.models((8, 8, 1))) + len(known_rivals(own.rivals)))
+        return len(own.datasets) * (len(self.models((8, 8, 1))) + len(known_baselines(own.rivals)))
 
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, TopologiesSettings)
-        rivals = known_rivals(own.rivals)
+        baselines = known_baselines(own.rivals)
         found: dict[str, Any] = {}
         for address in self.context.available(own.datasets):
             config = self.config(address, n_features=self._features, permuted=False)
@@ -98,9 +98,9 @@ class Topologies(Study):
             for name, model in self.models(self.context.problem(address).shape).items():
                 methods |= self._before_and_after(name, model, address)
             search = self.search(config)
-            for name in rivals:
-                rival = self.rival(name, config, search)
-                methods[name] = {**rival, **results.mean_and_error(rival["accuracy"])}
+            for name in baselines:
+                measured = self.baseline(name, config, search)
+                methods[name] = {**measured, **results.mean_and_error(measured["accuracy"])}
             final = methods[REFERENCE]["accuracy"]
             for name, entry in methods.items():
                 if name != REFERENCE:

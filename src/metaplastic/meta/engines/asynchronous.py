@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from metaplastic.errors import RunError
 from metaplastic.meta.engines.engine import Gathered
@@ -23,13 +23,13 @@ LOST_IN_A_ROW = 20
 
 
 class Request(NamedTuple):
-    """One gradient asked of a worker. Incarnation and sequence number name it for ever."""
+    """A request for one gradient from a worker. Incarnation and sequence number identify it."""
 
     incarnation: int
     sequence: int
     version: int  # the meta-step whose θ it is of
     group: int
-    renew: bool  # begin all tasks of the group anew
+    renew: bool  # replace all tasks of the group first
 
 
 class Answer(NamedTuple):
@@ -44,11 +44,12 @@ class WorkerLost(Exception):
     """A worker died, was killed, or failed; says why in one line."""
 
 
+@runtime_checkable
 class Backend(Protocol):
     """How workers are reached."""
 
     def capacity(self) -> int:
-        """How many workers there is room for, those at work among them."""
+        """How many workers there is room for, including those at work."""
         ...
 
     def begin(self, incarnation: int) -> Any:
@@ -56,15 +57,15 @@ class Backend(Protocol):
         ...
 
     def end(self, handle: Any) -> None:
-        """Stop a worker, whatever it does."""
+        """Stop a worker, whatever it is doing."""
         ...
 
     def broadcast(self, theta: Any) -> Any:
-        """Lay θ where all workers can get it; what to send in its place."""
+        """Publish θ to all workers; return what to send in its place."""
         ...
 
     def ask(self, handle: Any, theta: Any, request: Request) -> Hashable:
-        """Have a worker compute a gradient; a ticket for the answer."""
+        """Start the computation of a gradient by a worker; return a ticket for the answer."""
         ...
 
     def wait(self, tickets: Sequence[Any], seconds: float) -> Sequence[Any]:
@@ -75,6 +76,10 @@ class Backend(Protocol):
         """The answer; raises `WorkerLost`."""
         ...
 
+    def close(self) -> None:
+        """Leave the cluster."""
+        ...
+
 
 @dataclass
 class _Worker:
@@ -83,7 +88,7 @@ class _Worker:
     heard: float
     asked: int = 0
     last: int = -1
-    open: int = 0  # asked and not yet taken into an update or dropped
+    open: int = 0  # requested, and not yet part of an update or dropped
     renew: set[int] = field(default_factory=set)
 
 
@@ -129,7 +134,7 @@ class Collector:
         self._pending: dict[Hashable, Request] = {}
         self._arrived: deque[Answer] = deque()
         self._free: deque[int] = deque()  # workers that have less to do than they may
-        self._credit = [0] * n_groups  # gradients asked for or counted, of each group
+        self._credit = [0] * n_groups  # gradients requested or counted, of each group
         self._owners = [0] * n_groups
         self._admit_at = -math.inf
         self._lost_in_a_row, self._last_arrival = 0, clock()
@@ -149,7 +154,7 @@ class Collector:
             while self._arrived:
                 self._take(self._arrived.popleft(), found)
                 if len(found.answers) >= wanted:
-                    # the worker that was last is asked at the θ that comes of this update
+                    # the last worker is given the θ that results from this update
                     found.workers = len(self._workers)
                     return found
                 self._ask()
@@ -224,7 +229,7 @@ class Collector:
                 self._owners[group] += 1
 
     def _ask(self) -> None:
-        """Fill each free worker up to `in_flight` requests, of its group that has come least."""
+        """Give free workers up to `in_flight` requests each, for the group with the fewest."""
         while self._free:
             incarnation = self._free.popleft()
             worker = self._workers.get(incarnation)
@@ -249,7 +254,7 @@ class Collector:
                 self._lose(incarnation, f"silent for {self._timeout:.0f} s", found)
 
     def _lose(self, incarnation: int, reason: str, found: Collected) -> None:
-        """Forget a worker and what it still owes; what it sent stays."""
+        """Drop a worker and its open requests; what it sent is kept."""
         worker = self._workers.pop(incarnation)
         for group in worker.groups:
             self._owners[group] -= 1
@@ -259,7 +264,7 @@ class Collector:
             self._credit[self._pending.pop(ticket).group] -= 1
         found.lost += 1
         self._admit_at = -math.inf
-        self._warn(f"worker {incarnation} is lost ({reason}); another takes its place")
+        self._warn(f"worker {incarnation} is lost ({reason}); it is replaced")
         self._lost_in_a_row += 1
         silence = self._clock() - self._last_arrival
         if self._lost_in_a_row >= LOST_IN_A_ROW and silence > self._timeout:

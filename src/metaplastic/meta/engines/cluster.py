@@ -1,4 +1,4 @@
-"""The processes of one mesh: how they meet, tell each other what to do, and add up arrays."""
+"""The processes of one mesh: how they meet, pass messages, and add up arrays."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Tree = TypeVar("Tree", bound=PyTree)
 
 
 class PeerLostError(RunError):
-    """Another process of the mesh is gone: nothing more can be computed by those that are left.
+    """Another process of the mesh is gone; the others can compute nothing more.
 
-    The process should end at once, by `os._exit`: JAX's own farewell waits for the lost one.
+    The process should end at once, by `os._exit`: JAX's own shutdown waits for the lost one.
     """
 
 
 class Cluster:
-    """The processes that run one program. Process 0 leads: it alone owns θ and the run directory,
-    and tells the others what comes next; arrays go through JAX's collectives."""
+    """The processes that run one program. Process 0 leads: it owns θ and the run directory, and
+    announces each operation to the others; arrays go through JAX's collectives."""
 
     def __init__(self) -> None:
         self.index = jax.process_index()
@@ -49,7 +49,7 @@ class Cluster:
                 check_vma=False,
             )
         )
-        self._told = self._met = 0
+        self._sent = self._met = 0
         # connections are made at the first collective, and only for half a minute
         self.meet()
         with watchdog.quiet_stdout():
@@ -112,30 +112,30 @@ class Cluster:
             at += a.nbytes
         return jax.tree.unflatten(structure, found)
 
-    def tell(self, message: dict[str, Any]) -> None:
-        """Process 0: what all do next."""
-        self._told += 1
+    def announce(self, message: dict[str, Any]) -> None:
+        """In process 0: send the others their next operation."""
+        self._sent += 1
         client = _client()
         try:
-            client.key_value_set(f"metaplastic/tell/{self._told}", json.dumps(message))
-            if self._told > 8:  # all have heard it: of those between, most lead to a collective
-                client.key_value_delete(f"metaplastic/tell/{self._told - 8}")
+            client.key_value_set(f"metaplastic/message/{self._sent}", json.dumps(message))
+            if self._sent > 8:  # all have read it: most messages since then led to a collective
+                client.key_value_delete(f"metaplastic/message/{self._sent - 8}")
         except jax.errors.JaxRuntimeError as error:
             raise _lost(error) from None
 
-    def listen(self) -> dict[str, Any]:
-        """The others: what process 0 tells next, however long it takes."""
-        self._told += 1
+    def receive(self) -> dict[str, Any]:
+        """In the others: wait for the next message of process 0, however long it takes."""
+        self._sent += 1
         while True:
             try:
-                key = f"metaplastic/tell/{self._told}"
+                key = f"metaplastic/message/{self._sent}"
                 return json.loads(_client().blocking_key_value_get(key, _POLL_MS))
             except jax.errors.JaxRuntimeError as error:
                 if "DEADLINE_EXCEEDED" not in str(error):
                     raise _lost(error) from None
 
     def leave(self) -> None:
-        """Part from the others; all must."""
+        """Leave the mesh; all processes must."""
         jax.distributed.shutdown()
 
 
@@ -145,7 +145,7 @@ def join(meeting: Meeting) -> Cluster:
     `meeting` was checked. Raises `ConfigError` where no address is given and none is found,
     `RunError` where the others do not come.
     """
-    # a signal is the trainer's to handle
+    # the trainer handles signals
     jax.config.update("jax_enable_preemption_service", False)
     bind, listens_on = meeting.addresses()
     missed = (
@@ -182,7 +182,7 @@ def join(meeting: Meeting) -> Cluster:
 class _collectives_bound_to:
     """Has JAX's CPU collectives listen on one address instead of the host name's.
 
-    JAX offers no setting for it; where its inner name is gone, its own choice stands.
+    JAX has no setting for it; where the internal name is gone, JAX chooses the address.
     """
 
     def __init__(self, address: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The interface of engines: who computes a meta-step's gradients, and where."""
+"""The interface of engines, which compute the gradients of a meta-step."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ class Gathered:
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Where an engine computes. Nothing here decides a result, so that a run saved on some
-    machines goes on on others; what does decide it is in the run's config."""
+    """Where an engine computes. Nothing here affects results, so that a run saved on some machines
+    can continue on others; what affects them is in the run's config."""
 
     cluster: Cluster | None = None  # mesh: the processes, already joined
     address: str | None = None  # ray: a cluster to join; None starts one on loopback
     workers: int | None = None  # ray: most workers; None is one a core of the cluster
     worker_timeout: float = 300.0  # ray: seconds until a silent worker is replaced
-    in_flight: int = 1  # ray: gradients asked of a worker before the first one is back
+    in_flight: int = 1  # ray: open requests of a worker
 
 
 class Engine(abc.ABC):
     """Owns the groups of tasks and advances them; the trainer owns θ."""
 
     synchronous: ClassVar[bool] = True
-    """Whether it gives what `local` gives, so that either goes on with a run of the other."""
+    """Whether its results are those of `local`, so that each can continue a run of the other."""
 
     @classmethod
     @abc.abstractmethod
@@ -64,8 +64,8 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def gather(self, rule: Rule, meta_step: int) -> Gathered:
-        """The gradient at this θ, all groups advanced by one estimate, or drawn anew after it where
-        their time has come."""
+        """Return the gradient at this θ and advance all groups by one estimate; groups that are due
+        are redrawn after it."""
 
     @abc.abstractmethod
     def state(self) -> dict[str, Any]:
@@ -73,8 +73,8 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def restore(self, rule: Rule, state: dict[str, Any]) -> None:
-        """Go on where `state` was saved, by an engine started at the same meta-step."""
+        """Continue from `state`, on an engine started at the meta-step at which it was saved."""
 
     def close(self) -> None:
-        """Let go of workers and devices."""
+        """Release workers and devices."""
         return None

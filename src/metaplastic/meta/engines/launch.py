@@ -43,7 +43,7 @@ def launch(command: Sequence[str], count: int, environment: Mapping[str, str] | 
                     # a terminal's interrupt reaches only this process, which passes it on
                     start_new_session=True,
                     env={**os.environ, **(environment or {})},
-                    preexec_fn=_settle(core),
+                    preexec_fn=_preparation(core),
                 )
             )
         return _wait(processes)
@@ -64,25 +64,25 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int:
             deadline = time.monotonic() + GRACE_SECONDS
         time.sleep(0.1)
     statuses = [p.poll() for p in processes]
-    # that of process 0 tells most; a killed one has none worth passing on
+    # process 0's says most; that of a killed process says nothing
     bad = [s for s in statuses if s != 0]
     if not bad:
         return 0
     return next((s for s in bad if s is not None and s > 0), 1)
 
 
-def _settle(core: int | None) -> Callable[[], None]:
-    """What a child does before it runs: take its core, and end when its parent does."""
+def _preparation(core: int | None) -> Callable[[], None]:
+    """What a child calls before it runs: it is pinned to its core, and ends with its parent."""
     library = ctypes.CDLL(None)
 
-    def settle() -> None:
+    def prepare() -> None:
         if core is not None:
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(0, {core})
         if hasattr(library, "prctl"):
             library.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
-    return settle
+    return prepare
 
 
 def free_port() -> int:
@@ -93,8 +93,8 @@ def free_port() -> int:
 
 
 def local_cores(count: int) -> Sequence[int | None]:
-    """A core for each of `count` processes, of those this one may use; None where the system
-    does not tell, or there are fewer."""
+    """A core for each of `count` processes, among those this one may use; None where the system
+    does not say, or there are too few."""
     if not hasattr(os, "sched_getaffinity"):
         return [None] * count
     cores = sorted(os.sched_getaffinity(0))

@@ -33,8 +33,8 @@ _BEGIN, _ESTIMATE = 5, 6  # what an estimator's keys are for
 
 
 class Redraw(NamedTuple):
-    """Groups that are drawn anew every so many meta-steps: the streams of those that a run has
-    after a number of meta-steps."""
+    """How often groups are redrawn, and the streams of the groups that a run has after a number of
+    meta-steps."""
 
     every: int
     streams: Callable[[int], Sequence[TaskStream]]
@@ -56,7 +56,7 @@ def _init_again(
     state: PyTree[Array],
     new: Bool[Array, " tasks"] | np.ndarray,
 ) -> PyTree[Array]:
-    """The state with the part of those tasks made anew that are new."""
+    """The state, initialised again for the tasks that are new."""
 
     def chosen(fresh: Array, old: Array) -> Array:
         return jnp.where(jnp.reshape(new, (-1, *[1] * (old.ndim - 1))), fresh, old)
@@ -86,7 +86,7 @@ class LocalEngine(Engine):
         redraw: Redraw | None = None,
     ) -> None:
         """`n_tasks` per group, in the slots from `first_slot` on; `redraw` says when other groups
-        take the place of `streams`. Raises `ConfigError` where the tasks cannot be split over
+        replace those of `streams`. Raises `ConfigError` where the tasks cannot be split over
         `devices`."""
         devices = list(devices or jax.local_devices())
         if n_tasks % len(devices):
@@ -127,7 +127,7 @@ class LocalEngine(Engine):
         )
 
     def _take_up(self, streams: Sequence[TaskStream]) -> None:
-        """Have these groups in place of those before, whose programs are forgotten."""
+        """Replace the groups by these, and forget the programs of those before."""
         self._streams = tuple(streams)
         self._estimators = [
             dataclasses.replace(self._estimator, per_class=stream.config.labels_per_class)
@@ -165,8 +165,8 @@ class LocalEngine(Engine):
         return jax.device_put(tree, self._sharding)
 
     def _keys(self, meta_step: int, index: int, what_for: int) -> Key[Array, " tasks"]:
-        """The estimator's keys, one a task. They depend on the slot, not on the process that owns
-        it, and on nothing that a resumed run would not know."""
+        """The estimator's keys, one per task. They depend on the slot, not on the process that owns
+        it, and only on what a resumed run knows."""
         slots = range(self._first_slot, self._first_slot + self._n_tasks)
         seeds = (
             np.random.SeedSequence([*self._seed, meta_step, index, slot, what_for])
@@ -223,8 +223,8 @@ class LocalEngine(Engine):
         return summarise(self.advance(rule, meta_step))
 
     def advance(self, rule: Rule, meta_step: int) -> Advanced:
-        """One estimate of every group; tasks that are over or not finite make place for new, and
-        groups whose time has come for others."""
+        """One estimate of every group; tasks that are over or not finite are replaced, and groups
+        that are due are redrawn."""
         before = self._compile_seconds
         lengths = [self._length(meta_step, i) for i in range(len(self._groups))]
         estimates = [self._estimate(i, rule, meta_step, n) for i, n in enumerate(lengths)]

@@ -13,7 +13,7 @@ _EVERYWHERE = ("0.0.0.0", "::")
 
 @dataclass(frozen=True)
 class Meeting:
-    """Where the processes meet. All None: Slurm or Open MPI tells (`jax.distributed`)."""
+    """Where the processes meet. All None: taken from Slurm or Open MPI (`jax.distributed`)."""
 
     coordinator: str | None = None
     num_processes: int | None = None

@@ -27,12 +27,12 @@ LOG = logging.getLogger(__name__)
 
 
 class MeshEngine(Engine):
-    """Process 0's part, which leads; `follow` is the part of the others.
+    """The part of process 0, which leads; `follow` is the part of the others.
 
     Every process owns an equal share of each group's slots, spread over its own devices, and
     computes their mean gradient as `LocalEngine` does. Once per meta-step, θ goes out from process
-    0 and one sum over all processes brings back gradients, losses and marks. θ is applied to
-    nowhere else, so that processes on different hardware cannot drift apart.
+    0 and one sum over all processes brings back gradients, losses and marks. θ is updated
+    nowhere else, so that processes on different hardware cannot diverge.
     """
 
     def __init__(self, part: LocalEngine, cluster: Cluster, n_slots: int) -> None:
@@ -53,24 +53,24 @@ class MeshEngine(Engine):
         part = LocalEngine.of(plan, share, share * cluster.index)
         engine = cls(part, cluster, share)
         if cluster.leads:
-            cluster.tell({"do": "begin", "config": config.model_dump(mode="json")})
+            cluster.announce({"do": "begin", "config": config.model_dump(mode="json")})
             LOG.info("%d processes, %d devices", cluster.count, jax.device_count())
         return engine
 
     def start(self, rule: Rule, meta_step: int = 0) -> None:
-        self._cluster.tell({"do": "start", "meta_step": meta_step})
+        self._cluster.announce({"do": "start", "meta_step": meta_step})
         self.take_part("start", rule, meta_step)
 
     def gather(self, rule: Rule, meta_step: int) -> Gathered:
-        self._cluster.tell({"do": "gather", "meta_step": meta_step})
+        self._cluster.announce({"do": "gather", "meta_step": meta_step})
         return self.take_part("gather", rule, meta_step)
 
     def state(self) -> dict[str, Any]:
-        self._cluster.tell({"do": "state"})
+        self._cluster.announce({"do": "state"})
         return self.take_part("state")
 
     def restore(self, rule: Rule, state: dict[str, Any]) -> None:
-        self._cluster.tell({"do": "restore"})
+        self._cluster.announce({"do": "restore"})
         self.take_part("restore", rule, 0, state)
 
     def take_part(
@@ -102,7 +102,7 @@ class MeshEngine(Engine):
             self._cluster.meet()  # all have compiled: no collective waits for a compiler
         flat = [ravel_pytree(g) for g in own.gradients]
         unravel = [back for _, back in flat]
-        # each process's part, laid where no other's is, so that one sum carries everything
+        # each process fills its own part and leaves the rest zero: one sum gathers everything
         counts = own.finite.sum(axis=1).astype(np.float32)
         tasks = np.zeros((3, len(counts), self._cluster.count, self._n_slots), np.float32)
         tasks[:, :, self._cluster.index] = own.loss, own.norm, own.finite
@@ -129,7 +129,7 @@ class MeshEngine(Engine):
         )
 
     def close(self) -> None:
-        self._cluster.tell({"do": "close"})
+        self._cluster.announce({"do": "close"})
 
 
 def share_of(tasks_per_group: int, n_processes: int) -> int:
@@ -143,15 +143,14 @@ def share_of(tasks_per_group: int, n_processes: int) -> int:
 
 
 def follow(cluster: Cluster, data_dir: Path | None = None) -> None:
-    """What every process but 0 does: what process 0 tells, run after run, until it says that this
-    is the end.
+    """The loop of every process but 0: do what process 0 announces, until it announces the end.
 
     Raises `RunError` where process 0 ended by an error.
     """
     from metaplastic.meta.config import parse_config
     from metaplastic.meta.plan import make_plan
 
-    while (message := cluster.listen())["do"] == "begin":
+    while (message := cluster.receive())["do"] == "begin":
         config = parse_config(message["config"])
         try:
             plan = make_plan(config, data_dir=data_dir)
@@ -159,7 +158,7 @@ def follow(cluster: Cluster, data_dir: Path | None = None) -> None:
         except MetaplasticError as error:
             raise RunError(f"process {cluster.index}: {error}") from None
         rule = make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)
-        while (message := cluster.listen())["do"] not in ("close", "end"):
+        while (message := cluster.receive())["do"] not in ("close", "end"):
             engine.take_part(message["do"], rule, message.get("meta_step", 0))
         if message["do"] == "end":
             break

@@ -18,7 +18,13 @@ from jaxtyping import Array, PyTree
 
 from metaplastic import plugins
 from metaplastic.errors import ConfigError, MissingExtraError, RunError
-from metaplastic.meta.engines.asynchronous import Answer, Collector, Request, WorkerLost
+from metaplastic.meta.engines.asynchronous import (
+    Answer,
+    Backend,
+    Collector,
+    Request,
+    WorkerLost,
+)
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
 from metaplastic.meta.engines.ray_worker import Worker
 from metaplastic.rules import Rule
@@ -116,7 +122,7 @@ class RayEngine(Engine):
     synchronous: ClassVar[bool] = False
     worker: ClassVar[type[Worker]] = Worker
 
-    def __init__(self, backend: RayBackend, collector: Collector, wanted: int) -> None:
+    def __init__(self, backend: Backend, collector: Collector, wanted: int) -> None:
         """`wanted` gradients make an update."""
         self._backend = backend
         self._collector = collector

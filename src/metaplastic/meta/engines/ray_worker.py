@@ -28,7 +28,7 @@ class Worker:
         imports: Sequence[str] = (),
     ) -> None:
         """`settings` are JAX's, as the trainer has them; `core` is the only one to use. `imports`
-        are what the user asked to import there (`plugins`), before the plan is read: it may be a
+        are modules that the user imports there (`plugins`), before the plan is read: it may be a
         sequence of one reference to it, since it may hold a source of theirs."""
         # before JAX's first use
         os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
@@ -58,7 +58,7 @@ class Worker:
         self._draws: dict[int, int] = {}  # of each group, which draw of groups it is of
 
     def pid(self) -> int:
-        """The process, for whoever must kill it."""
+        """The process, so that it can be killed."""
         return os.getpid()
 
     def gradient(self, theta: Any, request: Request) -> Answer:

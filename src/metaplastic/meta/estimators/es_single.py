@@ -25,7 +25,7 @@ class SingleEvolution(EvolutionStrategy):
         ε_i ~ N(0, σ² I) once a task
         g_k = 1/N Σ_i ε_i (L_k(θ + ε_i) − L_k(θ − ε_i)) / 2σ²
 
-    Each particle goes on from where its last truncation ended; L_k is the weighted loss of
+    Each particle continues from where its last truncation ended; L_k is the weighted loss of
     truncation k. At one θ the sum over a task's truncations is the estimate that `es` gives of the
     sum of their losses: it is the unroll of `es`, with θ updated on the way.
 

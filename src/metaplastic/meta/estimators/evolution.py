@@ -1,4 +1,4 @@
-"""What evolution strategies have in common: pairs of particles with θ + ε and θ − ε, side by side.
+"""The base of evolution strategies: pairs of particles with θ + ε and θ − ε, run side by side.
 
 Nothing is differentiated: unrolls run forwards alone, so that memory does not grow with their
 length, a chaotic loss is smoothed by Gaussian noise of standard deviation σ, and the objective and
@@ -42,8 +42,8 @@ class Particles(NamedTuple):
 
 
 class EvolutionStrategy(Estimator):
-    """The mean over pairs of ξ (L(θ + ε) − L(θ − ε)) / 2σ²; how ε and ξ come about is what tells
-    one strategy from another.
+    """The mean over pairs of ξ (L(θ + ε) − L(θ − ε)) / 2σ²; strategies differ in
+    how ε and ξ are drawn.
 
     Both particles of a pair, and all pairs, see the same minibatches, so that their losses differ
     by ε alone. The group's own φ stays where it began: the particles hold theirs.

@@ -37,7 +37,7 @@ class LateBackprop(FullBackprop):
     ) -> Estimate:
         k = self.backward_steps
 
-        def settle(task: GroupState) -> GroupState:
+        def advance(task: GroupState) -> GroupState:
             end = unroll(
                 rule,
                 task.phi,
@@ -54,5 +54,5 @@ class LateBackprop(FullBackprop):
             )
             return task.moved(end.phi, end.rule_state, end.age)
 
-        settled = jax.lax.map(settle, group, batch_size=self.tasks_at_once or group.n_tasks)
-        return super().estimate(rule, settled, state, keys, jnp.array(k))
+        advanced = jax.lax.map(advance, group, batch_size=self.tasks_at_once or group.n_tasks)
+        return super().estimate(rule, advanced, state, keys, jnp.array(k))

@@ -28,7 +28,7 @@ class PersistentEvolution(EvolutionStrategy):
         ε_ik ~ N(0, σ² I),   ξ_ik = ξ_i(k-1) + ε_ik
         g_k = 1/N Σ_i ξ_ik (L_k(θ ± ε_i1 … ε_ik)+ − L_k(…)−) / 2σ²
 
-    Each particle goes on from where its last truncation ended, with ε of the other sign in the
+    Each particle continues from where its last truncation ended, with ε of the other sign in the
     other particle of its pair; L_k is the weighted loss of truncation k.
 
     Unbiased: the perturbations of earlier truncations, which shaped the state that truncation k

@@ -1,6 +1,6 @@
 """Growing and ablating rule `local`: θ of a rule with other parts, what they share being as it was.
 
-What each row and column of θ stands for is known by name (`update_network.labels`), so that either
+The meaning of each row and column of θ is known by name (`update_network.labels`), so that either
 is a matter of matching names. Growth preserves the function (Chen et al., 2016, "Net2Net", with
 zeros in place of copies, so that nothing has to break a symmetry): new hidden units get weights
 freshly drawn, and what leaves new units or new senses towards anything that was there before begins

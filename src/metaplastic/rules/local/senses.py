@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class View(NamedTuple):
-    """Layer `number` of `top` as its neurons find it; 0 is the input.
+    """What the neurons of layer `number` of `top` see; layer 0 is the input.
 
     `x` and `z` are x^l and z^l with positions among examples, `activity` is x^l as it is; `layer`
     holds the weights that come in, `reader` those that go out. In the input layer `z`, `x_hat`,
@@ -256,7 +256,7 @@ class Age(Sense):
 
 
 class First(Sense):
-    """Whether the layer is the first above the inputs. Resting biases bring it with them."""
+    """Whether the layer is the first above the inputs. Switched on by `resting_bias`."""
 
     name = "first"
     optional = True

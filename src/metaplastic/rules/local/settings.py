@@ -100,7 +100,7 @@ class LocalSettings(BaseModel):
     def _is_on(self, name: str) -> bool:
         """Whether a part is there unless it is left out."""
         brought = name in BROUGHT and getattr(self, BROUGHT[name])
-        # parts of other packages are there where they are asked for, whatever they say themselves
+        # parts of other packages are off unless they are named, whatever their `optional` says
         usual = name in (*SENSES.built_in, *TERMS.built_in) and not _part(name).optional
         return brought or usual or name in self.extra
 

@@ -24,7 +24,7 @@ from metaplastic.rules.local.step import POSITIONS
 
 
 class Link(NamedTuple):
-    """A layer's weights, and what the units at their two ends say.
+    """A layer's weights, and the activity and readouts of the units at both ends.
 
     `pre` (C channels) is centred over cells. `x` is the activity below, (batch, ...);
     `x_hat` the standardised activity above, `correlation` that of the units above.
@@ -57,8 +57,8 @@ class Term(abc.ABC):
 
 
 class LowRank(Term):
-    """`n^¼ Σ_cb pre_cbi post_cbj / (B √C)`: what the update networks at both ends say
-    (paper A.2)."""
+    """`n^¼ Σ_cb pre_cbi post_cbj / (B √C)`, from the readouts of the update networks at both
+    ends (paper A.2)."""
 
     name = "low_rank"
     first_weight = 1.0
@@ -192,7 +192,7 @@ def subspace(layer: Layer, x: Float[Array, "batch *below"]) -> Float[Array, "fan
     components, and subspaces").
 
     Zero where W spans an invariant subspace of cov(x) with orthonormal columns. Covariances
-    between units above count within groups only, as every lateral term.
+    between units above count within groups only, as in every lateral term.
     """
     axes = tuple(range(x.ndim - 1))
     centred = x - jnp.mean(x, axis=axes, keepdims=True)

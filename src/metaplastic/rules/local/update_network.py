@@ -90,7 +90,7 @@ def readout_columns(settings: LocalSettings) -> dict[str, slice]:
 
 
 def labels(settings: LocalSettings) -> dict[str, list[tuple[Any, ...]]]:
-    """What each row and column of θ's arrays stands for, axis by axis; `AXES` names the axes."""
+    """The meaning of each row and column of θ's arrays, axis by axis; `AXES` names the axes."""
     rows = rows_of(settings)
 
     def of(slices: dict[str, slice], *more: str) -> list[tuple[Any, ...]]:
@@ -137,7 +137,7 @@ def apply_network(
     senses: Sequence[str],
 ) -> Readout:
     """Every neuron's readouts. `features` are the channels of `senses`, in their order; fewer than
-    all of them, as in the input layer, stand for zeros in the others, and read out `pre` alone."""
+    all of them, as in the input layer, are padded with zeros, and only `pre` is read out."""
     settings = rule.config
     rows = rows_of(settings)
     mine = [rows.example[name] for name in senses]

@@ -2,7 +2,7 @@
 
 Classes are made in one of three ways: each is a mixture of clusters; or it is where a random
 network, or a random tree, over the causes says so; or the steps of a scale that a random function
-of the causes gives. Everything is drawn anew for every task; classes have equally many rows.
+of the causes gives. Every task has its own draw of everything; classes have equally many rows.
 """
 
 from __future__ import annotations

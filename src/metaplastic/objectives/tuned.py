@@ -1,0 +1,69 @@
+"""Meta-objectives whose readout has a penalty that is searched for, as its users would do."""
+
+from __future__ import annotations
+
+import abc
+from typing import Annotated, Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+from pydantic import Field
+
+from metaplastic.objectives.objective import Objective, ObjectiveSettings, sum_of_squares
+
+Penalties = tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...]
+
+
+def penalties_field(*default: float) -> Any:
+    """The setting `penalties` with this default."""
+    return Field(
+        default=default,
+        min_length=1,
+        description="each times the number of labelled examples and the mean square norm of their "
+        "centred features, as in evaluation; the best counts",
+    )
+
+
+class TunedSettings(ObjectiveSettings):
+    """Settings of an objective whose penalty is searched for."""
+
+    penalties: Penalties = penalties_field(1e-4, 1e-3, 1e-2, 1e-1)
+
+
+class TunedObjective(Objective):
+    """The least loss over `penalties`. They are relative to the features' size, so that their
+    scale does not matter; of features that are constant, the penalty is all there is to solve
+    with."""
+
+    Settings: ClassVar[type[ObjectiveSettings]] = TunedSettings
+
+    def __call__(
+        self,
+        fit_features: Float[Array, "fit features"],
+        fit_targets: Float[Array, "fit targets"],
+        test_features: Float[Array, "test features"],
+        test_targets: Float[Array, "test targets"],
+        n_classes: int | None = None,
+    ) -> Float[Array, ""]:
+        """The loss at the best penalty, differentiable in the features."""
+        size = sum_of_squares(fit_features)
+
+        def loss(penalty: Array) -> Array:
+            return self.loss(
+                penalty * size, fit_features, fit_targets, test_features, test_targets, n_classes
+            )
+
+        return jnp.min(jax.vmap(loss)(jnp.array(self.settings.penalties)))
+
+    @abc.abstractmethod
+    def loss(
+        self,
+        penalty: Float[Array, ""],
+        fit_features: Float[Array, "fit features"],
+        fit_targets: Float[Array, "fit targets"],
+        test_features: Float[Array, "test features"],
+        test_targets: Float[Array, "test targets"],
+        n_classes: int | None,
+    ) -> Float[Array, ""]:
+        """The loss at one penalty of the readout, in the units of the features' squares."""
