@@ -140,7 +140,15 @@ def learned(content: dict[str, Any]) -> str:
         ]
         title = GROUPS.get(first[name]["kind"], "") + first[name]["title"]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    seeds, steps = len(content["seeds"]), content["inner_steps"]
+    said = (
+        f"Accuracy with {content['settings']['labels_per_class']} labels per class after {steps} "
+        f"inner steps, mean ± standard error over {seeds} seeds (`metaplastic study learned`):"
+    )
+    picture = (
+        "![Accuracy along meta-training, and with each part switched off](results/learned.png)"
+    )
+    return "\n".join([said, "", *lines, "", picture])
 
 
 def _plain(title: str) -> str:
