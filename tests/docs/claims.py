@@ -269,8 +269,8 @@ README = (
     ),
     Claim(
         "README.md",
-        "of CIFAR-10 its first {} images",
-        (value("datasets", "datasets", "cifar10", "data", "test"),),
+        "of CIFAR-10 its first {} images; of digits, which have none, the last {})",
+        tuple(value("datasets", "datasets", a, "data", "test") for a in ("cifar10", "digits")),
     ),
     Claim("README.md", "the rule loses at most {} on four data sets", (most_lost_longer,)),
     Claim(
