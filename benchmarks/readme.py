@@ -110,6 +110,47 @@ def _standing(content: dict[str, Any], standing: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+SHORT = {
+    "digits": "digits",
+    "mnist@14": "MNIST-14",
+    "fashion_mnist@14": "Fashion-14",
+    "imdb": "IMDB",
+}
+GROUPS = {"switched off": "without: ", "given": ""}
+
+
+def learned(content: dict[str, Any]) -> str:
+    """Markdown of study `learned`: what meta-training did, then each part switched off, those that
+    cost most on the first data set before the others."""
+    found = content["datasets"]
+    first = next(iter(found.values()))["methods"]
+
+    def order(name: str) -> tuple[bool, float]:
+        off = first[name]["kind"] != "meta-training"
+        return off, first[name]["mean"] if off else 0.0
+
+    lines = [
+        "| features | " + " | ".join(SHORT.get(a, a) for a in found) + " |",
+        "|---|" + "---:|" * len(found),
+    ]
+    for name in sorted(first, key=order):
+        cells = [
+            f"{e['methods'][name]['mean']:.3f} ± {e['methods'][name]['standard_error']:.3f}"
+            for e in found.values()
+        ]
+        title = GROUPS.get(first[name]["kind"], "") + first[name]["title"]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    seeds, steps = len(content["seeds"]), content["inner_steps"]
+    said = (
+        f"Accuracy with {content['settings']['labels_per_class']} labels per class after {steps} "
+        f"inner steps, mean ± standard error over {seeds} seeds (`metaplastic study learned`):"
+    )
+    picture = (
+        "![Accuracy along meta-training, and with each part switched off](results/learned.png)"
+    )
+    return "\n".join([said, "", *lines, "", picture])
+
+
 def _plain(title: str) -> str:
     return title.partition(";")[0]
 
@@ -128,7 +169,11 @@ def main() -> None:
     """Put the tables between their marks in README.md."""
     readme = ROOT / "README.md"
     text = readme.read_text()
-    for name, file, make in (("table", "datasets", table), ("domains", "domains", domains)):
+    for name, file, make in (
+        ("table", "datasets", table),
+        ("domains", "domains", domains),
+        ("learned", "learned", learned),
+    ):
         path = ROOT / "results" / f"{file}.json"
         if path.is_file():
             text = fill(text, name, make(json.loads(path.read_text())))

@@ -83,6 +83,8 @@ def test_the_readmes_tables_are_made_from_the_results() -> None:
     made = [readme.table(json.loads(path.read_text())) for path in files]
     for path in (ROOT / "results").glob("**/domains.json"):
         made += tables_of(readme.domains(json.loads(path.read_text())))
+    for path in (ROOT / "results").glob("**/learned.json"):
+        made += tables_of(readme.learned(json.loads(path.read_text())))
     tables = [t for t in tables_of((ROOT / "README.md").read_text()) if "±" in t or "rank" in t]
     assert len(tables) >= 2
     for table in tables:

@@ -12,7 +12,7 @@ import pytest
 
 from metaplastic.errors import ConfigError, DataError, RunError
 from metaplastic.evaluation import search
-from metaplastic.evaluation.named_rule import ladder_of, named_rule, run_of, stages_of
+from metaplastic.evaluation.named_rule import ladder_of, named_rule, run_of, stages_of, start_of
 from metaplastic.evaluation.results import read_json
 from metaplastic.evaluation.studies import STUDIES, Context, make_study
 from metaplastic.evaluation.studies.filters import coded
@@ -167,6 +167,28 @@ def test_stages_before_a_run_count_along(run_folder, tmp_path):
     (run / "stage-10" / "rules" / "step-000000010.safetensors").unlink()  # as if it was stopped
     assert [rule.meta_steps for rule in ladder_of(run, 9)] == [*steps[:-1], 30]
     assert read_loss(*stages_of(run)[:2], warn=print)["meta_step"] == list(range(1, 21))
+
+
+def test_losses_of_different_objectives_are_kept_apart(run_folder, tmp_path):
+    for stage, objective in (("stage-1", "ridge"), ("stage-2", "tuned-ridge")):
+        shutil.copytree(run_folder, tmp_path / stage)
+        (tmp_path / stage / "config.json").write_text(json.dumps({"objective": objective}))
+    loss = read_loss(tmp_path / "stage-1", tmp_path / "stage-2", warn=print)
+    assert loss["objective"] == ["ridge"] * 10 + ["tuned-ridge"] * 10
+    assert loss["meta_step"] == list(range(1, 21))
+
+
+def test_a_run_begins_at_the_rule_that_it_drew(run_folder, tmp_path):
+    shutil.copytree(run_folder, tmp_path / "run")
+    config = {"seed": 3, "rule": {"name": "hebbian"}}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    start = start_of(tmp_path / "run")
+    assert start is not None
+    assert start.meta_steps == 0
+    assert eqx.tree_equal(start.rule, make_rule("hebbian", jax.random.key(3)))
+    config["rule"]["start"] = "default"
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    assert start_of(tmp_path / "run") is None
 
 
 def test_a_card_counts_the_meta_steps_before_it(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from sklearn.linear_model import Ridge as ScikitRidge
 
 from metaplastic.objectives import make_objective
+from metaplastic.objectives.tuned_ridge import leave_one_out
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
 
@@ -44,6 +45,38 @@ def test_it_is_the_best_of_its_penalties(spread: float, best: set[int]) -> None:
         found.append(np.mean(1.0 - dot / norms))
     assert int(np.argmin(found)) in best
     assert _loss([u, y, u_test, y_test]) == pytest.approx(min(found), abs=2e-4)
+
+
+@pytest.mark.parametrize("noise", [0.5, 3.0])
+def test_the_penalty_can_be_chosen_without_the_batch_that_the_loss_is_taken_on(
+    noise: float,
+) -> None:
+    """By leaving out one example at a time, each fit made anew here."""
+    u, y, u_test, y_test = _batches(noise)
+    size = np.sum((u - u.mean(0)) ** 2)
+    kept = ~np.eye(len(u), dtype=bool)
+    guesses = [
+        np.stack([ScikitRidge(alpha=p * size).fit(u[k], y[k]).predict(u[~k])[0] for k in kept])
+        for p in PENALTIES
+    ]
+    for penalty, guess in zip(PENALTIES, guesses, strict=True):
+        ours = leave_one_out(jnp.asarray(u), jnp.asarray(y), penalty * size)
+        np.testing.assert_allclose(ours, guess, atol=2e-3)
+    best = PENALTIES[int(np.argmin([_cosine_distance(y, guess) for guess in guesses]))]
+    wanted = _loss([u, y, u_test, y_test], penalties=(best,))
+    chosen = _loss([u, y, u_test, y_test], chosen_on="fit")
+    assert chosen == pytest.approx(wanted, abs=1e-5)
+    # with other targets in the batch of the loss the same penalty is chosen; by default it is not
+    turned = np.roll(y_test, 10, axis=0)
+    assert _loss([u, y, u_test, turned], chosen_on="fit") == pytest.approx(
+        _loss([u, y, u_test, turned], penalties=(best,)), abs=1e-5
+    )
+    assert _loss([u, y, u_test, turned]) <= _loss([u, y, u_test, turned], chosen_on="fit")
+
+
+def _cosine_distance(y: np.ndarray, guess: np.ndarray) -> float:
+    norms = np.linalg.norm(guess, axis=1) * np.linalg.norm(y, axis=1)
+    return float(np.mean(1.0 - np.sum(guess * y, axis=1) / norms))
 
 
 def test_the_scale_of_the_features_does_not_matter() -> None:

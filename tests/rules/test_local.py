@@ -12,9 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaplastic.base_model import Phi, initialise
+from metaplastic.base_model import Phi, features, initialise
 from metaplastic.errors import ConfigError
+from metaplastic.objectives import make_objective
 from metaplastic.rules import RuleState, make_rule
+from metaplastic.rules.local.senses import SENSES
+from metaplastic.rules.local.settings import BROUGHT
+from metaplastic.rules.local.terms import TERMS
 
 from .oracle import local_update
 
@@ -102,6 +106,39 @@ def test_equivariant_to_units_and_invariant_to_examples(seed: int, backward: boo
     got = _step(rule, _permuted(phi, orders), jnp.array(3), moved)
     for mine, other in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(mine, other, atol=3e-5)
+
+
+def test_the_meta_objective_does_not_see_the_order_of_units_with_every_part_on() -> None:
+    """Units of hidden layers in another order, and the inputs with them: the same loss after
+    inner steps, whatever parts the rule has; features in another order are as good too."""
+    extra = tuple(
+        name
+        for name, part in (*SENSES.items(), *TERMS.items())
+        if part.optional and name not in BROUGHT
+    )
+    rule = _random_rule(5, extra=extra, subspace=True, resting_bias=True)
+    assert {s.name for s in rule.config.senses} >= set(SENSES.built_in)
+    assert {t.name for t in rule.config.terms} >= set(TERMS.built_in)
+    objective = make_objective("tuned-ridge")
+    phi, x = _problem(11)
+    rng = np.random.default_rng(11)
+    orders = [rng.permutation(n) for n in SIZES]
+    labelled = rng.standard_normal((2, 12, SIZES[0])).astype(np.float32)
+    targets = np.tile(np.eye(3, dtype=np.float32) - 1 / 3, (4, 1))
+
+    def loss(phi: Phi, order: np.ndarray, rows: np.ndarray) -> float:
+        for age in (0, 1, 2):
+            phi = _step(rule, phi, jnp.array(age), x[rows][:, order])
+        u, u_test = (features(phi, jnp.asarray(batch[:, order])) for batch in labelled)
+        return float(objective(u, jnp.asarray(targets), u_test, jnp.asarray(targets)))
+
+    as_they_are = loss(phi, np.arange(SIZES[0]), np.arange(BATCH))
+    permuted = loss(_permuted(phi, orders), orders[0], rng.permutation(BATCH))
+    assert permuted == pytest.approx(as_they_are, abs=2e-3)
+    other, _ = _problem(12)
+    assert loss(other, np.arange(SIZES[0]), np.arange(BATCH)) != pytest.approx(
+        as_they_are, abs=2e-3
+    )
 
 
 @settings(max_examples=15, deadline=None)

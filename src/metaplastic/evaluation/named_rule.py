@@ -11,8 +11,9 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from metaplastic.errors import RuleFileError
+from metaplastic.errors import MetaplasticError, RuleFileError
 from metaplastic.hub import load_card, load_rule, shipped_rules
+from metaplastic.meta.run_dir import read_config
 from metaplastic.meta.stages import RECORD, RULE
 from metaplastic.rules import RULES, Rule, make_rule
 
@@ -177,6 +178,20 @@ def ladder_of(run: Path, most: int = 6) -> list[NamedRule]:
         places = np.linspace(len(rules) - 1, 0, most).round().astype(int)[::-1]
         rules = [rules[place] for place in places]
     return rules
+
+
+def start_of(run: Path) -> NamedRule | None:
+    """The rule that a run began from, θ as the run drew it; None where it began from another rule,
+    or its settings are not recorded."""
+    first = stages_of(run)[0]
+    try:
+        config = read_config(first)
+        if config.rule.start is not None:
+            return None
+        rule = make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)
+    except MetaplasticError:
+        return None
+    return NamedRule(rule, "meta-step 0", "", 0, config.unroll.horizon[1], (), None)
 
 
 def inner_steps_of(given: NamedRule) -> int:

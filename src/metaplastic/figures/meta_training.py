@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ from matplotlib.figure import Figure
 
 from metaplastic.figures.style import (
     ACCURACY,
-    BLUE,
     MARKERS,
     OTHERS,
     line,
@@ -25,11 +25,11 @@ def draw(content: dict[str, Any]) -> Figure:
     title = f"{content['title']}: {content['run']}\n{protocol_note(content)}"
     figure = new_figure(10.5, 4.2, title)
     left, right = figure.subplots(1, 2)
-    step, loss = (np.array(content["loss"][key], float) for key in ("meta_step", "loss"))
-    left.plot(step, loss, color=BLUE, linewidth=0.7, alpha=0.35, label="as recorded")
-    near = [loss[(step > s / 1.3) & (step < s * 1.3)].mean() for s in step]
-    left.plot(step, near, color=BLUE, linewidth=1.6, label="mean within a factor of 1.3")
-    left.legend(fontsize=8)
+    for (objective, step, loss), colour in zip(_losses(content["loss"]), OTHERS, strict=False):
+        left.plot(step, loss, color=colour, linewidth=0.7, alpha=0.35)
+        near = [loss[(step > s / 1.3) & (step < s * 1.3)].mean() for s in step]
+        left.plot(step, near, color=colour, linewidth=1.6, label=objective or "meta-objective")
+    left.legend(fontsize=8, title="bold: mean within a factor of 1.3")
     left.set_xlabel("meta-step (updates of θ)")
     left.set_ylabel("meta-objective")
     left.set_xscale("log")
@@ -37,7 +37,8 @@ def draw(content: dict[str, Any]) -> Figure:
     for (address, entry), colour, marker in zip(
         content["datasets"].items(), OTHERS, MARKERS, strict=False
     ):
-        curves = [curve for curve in entry["curves"] if curve["meta_steps"]]
+        # meta-step 0 stands at the left end of the logarithmic axis
+        curves = [curve for curve in entry["curves"] if curve["meta_steps"] is not None]
         line(
             right,
             [curve["meta_steps"] for curve in curves],
@@ -48,12 +49,27 @@ def draw(content: dict[str, Any]) -> Figure:
         )
         start = entry["curves"][0]["summary"][0]["mean"]
         right.axhline(start, color=colour, linestyle=":", linewidth=0.9)
-    right.set_xscale("log")
+    right.set_xscale("symlog", linthresh=first_rung(content))
+    right.set_xlim(left=0)
     right.set_xlabel("meta-step (updates of θ)")
     right.set_ylabel(ACCURACY)
     right.set_title(f"held out, after {content['inner_steps']} inner steps; dotted: before them")
     right.legend(fontsize=8, frameon=True, edgecolor="none", framealpha=0.85)
     return figure
+
+
+def first_rung(content: dict[str, Any]) -> float:
+    """The least number of meta-steps, after 0, that a rule of the ladder has."""
+    entry = next(iter(content["datasets"].values()))
+    return float(min((c["meta_steps"] for c in entry["curves"] if c["meta_steps"]), default=1))
+
+
+def _losses(loss: dict[str, Any]) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Meta-steps and losses of each stretch of one meta-objective."""
+    names = loss.get("objective") or [""] * len(loss["loss"])
+    step, value = (np.array(loss[key], float) for key in ("meta_step", "loss"))
+    groups = [list(g) for _, g in itertools.groupby(range(len(names)), key=lambda i: names[i])]
+    return [(names[group[0]], step[group], value[group]) for group in groups]
 
 
 def tables(content: dict[str, Any]) -> str:

@@ -47,6 +47,19 @@ class TunedObjective(Objective):
         n_classes: int | None = None,
     ) -> Float[Array, ""]:
         """The loss at the best penalty, differentiable in the features."""
+        return jnp.min(
+            self.losses(fit_features, fit_targets, test_features, test_targets, n_classes)
+        )
+
+    def losses(
+        self,
+        fit_features: Float[Array, "fit features"],
+        fit_targets: Float[Array, "fit targets"],
+        test_features: Float[Array, "test features"],
+        test_targets: Float[Array, "test targets"],
+        n_classes: int | None,
+    ) -> Float[Array, " penalties"]:
+        """The loss at each penalty."""
         size = sum_of_squares(fit_features)
 
         def loss(penalty: Array) -> Array:
@@ -54,7 +67,7 @@ class TunedObjective(Objective):
                 penalty * size, fit_features, fit_targets, test_features, test_targets, n_classes
             )
 
-        return jnp.min(jax.vmap(loss)(jnp.array(self.settings.penalties)))
+        return jax.vmap(loss)(jnp.array(self.settings.penalties))
 
     @abc.abstractmethod
     def loss(

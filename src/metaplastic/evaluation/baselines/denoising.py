@@ -65,6 +65,7 @@ class Denoising(Baseline):
     grid = (
         {},
         {"masked": 0.6},
+        {"masked": 0.8},
         {"noise": 1.0},
         {"steps": 1000},
         {"learning_rate": 3e-3},

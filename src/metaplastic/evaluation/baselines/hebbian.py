@@ -34,6 +34,9 @@ class HebbianBaseline(Baseline):
         {"inner_step": 0.3},
         {"inner_steps": 25},
         {"inner_steps": 400},
+        {"inner_steps": 1600},
+        {"inner_step": 1.0},
+        {"inner_step": 0.3, "inner_steps": 400},
     )
 
     def fit(

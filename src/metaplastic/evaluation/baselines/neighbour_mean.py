@@ -70,6 +70,8 @@ class NeighbourMean(Baseline):
         {"rounds": 1},
         {"rounds": 4},
         {"rounds": 4, "neighbours": 30},
+        {"rounds": 4, "neighbours": 60},
+        {"rounds": 8, "neighbours": 30},
     )
 
     def fit(

@@ -172,6 +172,7 @@ class Supervised(LabelledBaseline):
         {"learning_rate": 1e-3},
         {"learning_rate": 1e-2},
         {"learning_rate": 3e-2},
+        {"learning_rate": 1e-1},
     )
 
     def fit_labelled(

@@ -141,6 +141,9 @@ class Vae(Baseline):
         {"steps": 1000},
         {"learning_rate": 3e-3},
         {"beta": 0.3, "learning_rate": 3e-3},
+        {"beta": 0.1, "learning_rate": 3e-3},
+        {"beta": 0.3, "learning_rate": 1e-2},
+        {"steps": 300},
     )
 
     def along(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,11 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from metaplastic.errors import RunError
-from metaplastic.evaluation.named_rule import stages_of
+from metaplastic.errors import MetaplasticError, RunError
+from metaplastic.evaluation.named_rule import stages_of, start_of
 from metaplastic.evaluation.studies.curves import curve_of
 from metaplastic.evaluation.studies.study import Study, StudySettings
 from metaplastic.meta.metrics import read_metrics
+from metaplastic.meta.run_dir import read_config
 
 KEPT = 300  # points of the loss that the results hold
 
@@ -55,6 +58,10 @@ class MetaTraining(Study):
             )
         loss = read_loss(*stages_of(run), warn=self.context.notes.append)
         ladder = self.context.ladder(own.rungs)
+        start = start_of(run)
+        # a run's own record and its rungs may be of another kind of rule than its settings ask for
+        if start is not None and ladder and type(start.rule) is type(ladder[0].rule):
+            ladder = [start, *ladder]
         found = {}
         for address in self.context.available(own.datasets):
             config = self.config(address, points=(0, self.inner_steps()))
@@ -69,22 +76,40 @@ class MetaTraining(Study):
         }
 
 
-def read_loss(*runs: Path, warn: Callable[[str], None]) -> dict[str, list[float]]:
-    """Meta-steps and losses of one run, or of stages one after another; averaged over equal
-    stretches where there are many. Losses that are not finite are left out; `warn` is called with
-    how many lines could not be read. Raises `RunError` where there is no record."""
-    steps, losses, done = [], [], 0
+def read_loss(*runs: Path, warn: Callable[[str], None]) -> dict[str, list[Any]]:
+    """Meta-steps and losses of one run, or of stages one after another, and the meta-objective that
+    each loss is of; averaged over equal stretches where there are many. Losses that are not finite
+    are left out; `warn` is called with how many lines could not be read. Raises `RunError` where
+    there is no record."""
+    steps: list[int] = []
+    losses: list[float] = []
+    objectives: list[str] = []
+    done = 0
     for run in runs:
         lines = read_metrics(run, warn)
         for line in lines:
             if np.isfinite(line["loss"]):
                 steps.append(done + line["meta_step"])
                 losses.append(line["loss"])
+                objectives.append(_objective_of(run))
         done += lines[-1]["meta_step"] if lines else 0
     if not losses:
         raise RunError(f"{runs[-1]} has no record of its loss yet")
-    parts = min(KEPT, len(losses))
-    return {
-        "meta_step": [float(np.mean(part)) for part in np.array_split(np.array(steps), parts)],
-        "loss": [float(np.mean(part)) for part in np.array_split(np.array(losses), parts)],
-    }
+    found: dict[str, list[Any]] = {"meta_step": [], "loss": [], "objective": []}
+    for objective, group in itertools.groupby(range(len(steps)), key=lambda i: objectives[i]):
+        own = np.array(list(group))
+        parts = max(1, min(len(own), round(KEPT * len(own) / len(steps))))
+        for part in np.array_split(own, parts):
+            found["meta_step"].append(float(np.mean([steps[i] for i in part])))
+            found["loss"].append(float(np.mean([losses[i] for i in part])))
+            found["objective"].append(objective)
+    return found
+
+
+@functools.cache
+def _objective_of(run: Path) -> str:
+    """The name of a run's meta-objective; empty where its settings cannot be read."""
+    try:
+        return read_config(run).objective.name
+    except MetaplasticError:
+        return ""
