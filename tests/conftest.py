@@ -43,7 +43,8 @@ import jax
 import pytest
 from jaxtyping import install_import_hook
 
-SOURCE = Path(__file__).parents[1] / "src" / "metaplastic"
+_FOUND = importlib.util.find_spec("metaplastic")
+SOURCE = Path((_FOUND and _FOUND.origin) or __file__).parent  # in a checkout, or installed
 # modules whose annotations are not known to hold in every test yet; to be emptied
 NOT_CHECKED = (
     "metaplastic.encoder.",

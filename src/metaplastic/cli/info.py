@@ -39,7 +39,7 @@ def _newest_stage(path: Path) -> Path:
 def _describe_run(path: Path) -> None:
     import json
 
-    from metaplastic.cli.progress import duration
+    from metaplastic.durations import duration
     from metaplastic.meta.metrics import read_metrics
     from metaplastic.meta.run_dir import read_config
 

@@ -12,17 +12,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from metaplastic.durations import duration
 from metaplastic.meta.reporter import Reporter
 
 PLAIN_SECONDS = 10.0
-
-
-def duration(seconds: float) -> str:
-    """Seconds as `1:02:03` or `2:03`."""
-    whole = max(0, round(seconds))
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
 
 
 class ConsoleReporter(Reporter):

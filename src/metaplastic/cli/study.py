@@ -114,7 +114,8 @@ def _check_results(results: Path, names: list[str]) -> None:
 
 
 def _run(study: Study) -> None:
-    from metaplastic.cli.showing import duration, say
+    from metaplastic.cli.showing import say
+    from metaplastic.durations import duration
     from metaplastic.figures import save_figure
 
     if expected := study.forecast():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from metaplastic.durations import duration
+
 
 class RuleCard(BaseModel):
     """How a rule was made. Every field may be left out."""
@@ -21,17 +23,19 @@ class RuleCard(BaseModel):
     horizon: int | None = Field(default=None, description="longest unroll meta-trained on, steps")
     batch_size: int | None = Field(default=None, description="of the inner loop")
     wall_clock_seconds: float | None = Field(default=None, description="of meta-training, s")
+    earlier_wall_clock_seconds: float = Field(
+        default=0.0, description="of meta-training the rules that it began from, s"
+    )
     hardware: str = Field(default="", description="that it was made on")
     licence: str = Field(default="Apache-2.0", description="of the rule file, as SPDX says it")
     notes: str = Field(default="", description="Markdown, at the end of the page")
 
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    @property
+    def seconds_in_all(self) -> float | None:
+        """Of meta-training this rule and those that it began from; None where it is not known."""
+        if self.wall_clock_seconds is None:
+            return None
+        return self.earlier_wall_clock_seconds + self.wall_clock_seconds
 
 
 def _cell(text: str) -> str:
@@ -55,8 +59,8 @@ def card_markdown(
         rows["meta-steps"] = f"{card.meta_steps:,}" + (f", after {earlier:,}" if earlier else "")
     if card.horizon is not None:
         rows["horizon"] = f"{card.horizon:,} inner steps"
-    if card.wall_clock_seconds is not None:
-        rows["duration"] = _duration(card.wall_clock_seconds)
+    if card.seconds_in_all is not None:
+        rows["duration"] = duration(card.seconds_in_all)
     texts = {"hardware": card.hardware, "licence": card.licence}
     rows |= {label: value for label, value in texts.items() if value}
     if card.seed is not None:
