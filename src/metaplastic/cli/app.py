@@ -20,6 +20,7 @@ from metaplastic.cli.evaluate import evaluate
 from metaplastic.cli.fit import fit
 from metaplastic.cli.info import info
 from metaplastic.cli.meta_train import meta_train
+from metaplastic.cli.push import pull, push
 from metaplastic.cli.report import report as write_report
 from metaplastic.cli.runtime import keep_interrupts
 from metaplastic.cli.settings import settings
@@ -75,6 +76,8 @@ app.command("report")(write_report)
 app.add_typer(data_app, name="data")
 app.command()(info)
 app.command()(settings)
+app.command()(push)
+app.command()(pull)
 app.command()(demo)
 app.command()(fit)
 app.command()(transform)

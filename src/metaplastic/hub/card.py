@@ -15,6 +15,7 @@ class RuleCard(BaseModel):
     title: str = Field(default="", description="one line")
     training_data: tuple[str, ...] = Field(default=(), description="data sets meta-trained on")
     held_out_data: tuple[str, ...] = Field(default=(), description="data sets never seen")
+    objective: str = Field(default="", description="meta-objective, what its loss is, its units")
     metrics: dict[str, float] = Field(default_factory=dict, description="measured, by name")
     command: str = Field(default="", description="the command that made it")
     seed: int | None = Field(default=None, description="seed of that command")
@@ -54,6 +55,8 @@ def card_markdown(
         rows["meta-trained on"] = ", ".join(card.training_data)
     if card.held_out_data:
         rows["held out"] = ", ".join(card.held_out_data)
+    if card.objective:
+        rows["meta-objective"] = card.objective
     if card.meta_steps is not None:
         earlier = card.earlier_meta_steps
         rows["meta-steps"] = f"{card.meta_steps:,}" + (f", after {earlier:,}" if earlier else "")

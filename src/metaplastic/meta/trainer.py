@@ -199,6 +199,7 @@ class Trainer:
         config = self._config
         card = hub.RuleCard(
             training_data=tuple(dict.fromkeys([*config.tasks.sources, *self._start.training_data])),
+            objective=config.objective.describe(),
             held_out_data=config.tasks.held_out,
             metrics={f"validation_accuracy_{k}": v for k, v in self._best.items()},
             command=self._command,

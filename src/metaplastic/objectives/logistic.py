@@ -71,6 +71,10 @@ class Logistic(Objective):
 
     Settings: ClassVar = LogisticSettings
 
+    @property
+    def measure(self) -> str:
+        return "cross entropy, in units of guessing"
+
     def __call__(
         self,
         fit_features: Float[Array, "fit features"],

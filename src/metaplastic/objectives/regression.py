@@ -38,6 +38,10 @@ class Regression(Objective):
 
     Settings: ClassVar = RegressionSettings
 
+    @property
+    def measure(self) -> str:
+        return "1 - R²"
+
     def __call__(
         self,
         fit_features: Float[Array, "fit features"],

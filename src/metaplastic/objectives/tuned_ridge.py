@@ -16,7 +16,13 @@ from pydantic import Field
 
 from metaplastic.objectives.objective import Objective, sum_of_squares
 from metaplastic.objectives.penalties import Penalties
-from metaplastic.objectives.ridge import DISTANCES, DistanceSettings, predict, ridge_readout
+from metaplastic.objectives.ridge import (
+    DISTANCES,
+    MEASURES,
+    DistanceSettings,
+    predict,
+    ridge_readout,
+)
 
 
 class TunedRidgeSettings(DistanceSettings):
@@ -35,6 +41,10 @@ class TunedRidge(Objective):
     that the features' scale does not matter."""
 
     Settings: ClassVar = TunedRidgeSettings
+
+    @property
+    def measure(self) -> str:
+        return MEASURES[self.settings.distance]
 
     def __call__(
         self,

@@ -14,6 +14,7 @@ from metaplastic.evaluation.named_rule import stages_of
 from metaplastic.evaluation.studies.curves import curve_of
 from metaplastic.evaluation.studies.study import Study, StudySettings
 from metaplastic.meta.metrics import read_metrics
+from metaplastic.meta.run_dir import read_config
 
 KEPT = 300  # points of the loss that the results hold
 
@@ -48,7 +49,9 @@ class MetaTraining(Study):
                 f"{self.context.rule.name} does not lie in a run directory; give a run, or a rule "
                 "file inside one: --rule runs/NAME"
             )
-        loss = read_loss(*stages_of(run), warn=self.context.notes.append)
+        runs = stages_of(run)
+        loss = read_loss(*runs, warn=self.context.notes.append)
+        objectives = dict.fromkeys(read_config(path).objective.describe() for path in runs)
         ladder = self.context.ladder(own.rungs)
         found = {}
         for address in self.context.available(own.datasets):
@@ -59,6 +62,7 @@ class MetaTraining(Study):
             "seeds": list(self.config(own.datasets[0]).seed_list),
             "run": run.name,
             "inner_steps": self.inner_steps(),
+            "objective": "; ".join(objectives),  # of the stages, in their order
             "loss": loss,
             "datasets": found,
         }
