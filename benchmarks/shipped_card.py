@@ -40,7 +40,7 @@ def completed(card: RuleCard) -> RuleCard:
                 f"accuracy_{address}": round(datasets[address]["methods"]["rule"]["mean"], 4)
                 for address in MEASURED
             },
-            "earlier_seconds": round(sum(before), 1),
+            "earlier_wall_clock_seconds": round(sum(before), 1),
             "notes": "Accuracies are means over ten seeds with ten labels per class and a base "
             "model of 128-64-32, read at its last layer (results/datasets.json).",
         }

@@ -46,7 +46,8 @@ import jax
 import pytest
 from jaxtyping import install_import_hook
 
-SOURCE = Path(__file__).parents[1] / "src" / "metaplastic"
+_FOUND = importlib.util.find_spec("metaplastic")
+SOURCE = Path((_FOUND and _FOUND.origin) or __file__).parent  # in a checkout, or installed
 
 
 def annotated_modules() -> list[str]:

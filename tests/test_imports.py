@@ -138,3 +138,29 @@ def test_no_module_hides_a_name_of_its_package() -> None:
         }
         modules = {path.stem for path in init.parent.glob("*.py")}
         assert not names & modules, init
+
+
+HEAVY = {"matplotlib", "fontTools", "ray", "torch", "umap", "onnx"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "info default",
+        "data list",
+        "data info digits",
+        "settings",
+        "evaluate hebbian --seeds=1 --inner-steps=1 --hidden=4 --features=4 --rivals=raw",
+        "fit digits --quiet --max-iter=1 --hidden=4 --components=2 --out=m.safetensors",
+    ],
+)
+def test_what_draws_is_loaded_only_where_something_is_drawn(
+    arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["metaplastic", *arguments.split()]
+    statement = (
+        f"sys.argv = {command}\nfrom metaplastic.cli.app import main\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code"
+    )
+    assert not loaded_by(statement) & HEAVY

@@ -272,16 +272,18 @@ def test_a_rule_read_as_anothers_of_its_name_warns(my_rule: Path, tmp_path: Path
         load_rule(tmp_path / "b.safetensors")
 
 
-def test_a_rule_and_tasks_of_a_file_are_meta_trained(my_rule: Path) -> None:
+@pytest.mark.parametrize(("engine", "more"), [("mesh", "local-processes=2"), ("ray", "workers=1")])
+def test_a_rule_and_tasks_of_a_file_are_meta_trained(engine: str, more: str, my_rule: Path) -> None:
     """By every process: a worker of Ray reads a plan that holds the user's generator."""
-    engine = "ray" if find_spec("ray") else "local"
+    if engine == "ray" and not find_spec("ray"):
+        pytest.skip("the extra `ray` is not installed")
     command = [
         *(sys.executable, "-m", "metaplastic", "meta-train", "--meta-steps=1"),
         *("--import", "my_rule.py", "--out", engine, "--tasks=own-shapes", f"--engine={engine}"),
         *("--set=rule.name=mine", "--set=groups=1", "--set=tasks.n_classes=3"),
         *("--set=tasks.architectures.sides=[8]", "--set=tasks.architectures.units=[12]"),
         *("--set=tasks.architectures.layers=[2,2]", "--set=unroll.horizon=[2,2]"),
-        *("--set=validation.tasks=1", *(("--workers=1",) if engine == "ray" else ())),
+        *("--set=validation.tasks=1", f"--{more}"),
     ]
     done = subprocess.run(
         command, cwd=my_rule.parent, capture_output=True, text=True, timeout=540, check=False

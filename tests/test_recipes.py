@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metaplastic.data.domains import known_sets
-from metaplastic.hub import load_card
+from metaplastic.hub import load_card, rule_page
 from metaplastic.meta.config import differing_fields, parse_config
 from metaplastic.meta.stages import make_stages, read_stages
 from metaplastic.tasks.generators import GENERATORS
@@ -51,7 +51,8 @@ def test_the_record_of_every_stage_is_of_its_recipe(number: int) -> None:
 
 
 def test_the_records_are_a_run_of_the_recipe() -> None:
-    """The last stage's rule is the run's; cards count every meta-step before them."""
+    """The last stage's rule is the run's; cards count every meta-step before them, and the shipped
+    one the time of all stages."""
     recorded = read_stages(RECORDS)
     assert recorded is not None
     assert [stage.until for stage in recorded] == [stage.until for stage in STAGES]
@@ -63,3 +64,6 @@ def test_the_records_are_a_run_of_the_recipe() -> None:
     rules = (RECORDS / "rule.safetensors", recorded[-1].path / "rule.safetensors")
     assert rules[0].read_bytes() == rules[1].read_bytes()
     assert load_card("default") == cards[-1]
+    seconds = sum(card.wall_clock_seconds or 0.0 for card in cards)
+    assert load_card("default").seconds_in_all == pytest.approx(seconds)
+    assert "| duration | 8 h 24 min |" in rule_page("default")

@@ -56,15 +56,6 @@ class LoggedProgress:
         self._logger.info(text, extra={"progress": report})
 
 
-def duration(seconds: float) -> str:
-    """Seconds as a reader says them."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
-
-
 @contextmanager
 def printed(wanted: bool) -> Iterator[None]:
     """Print what the package logs meanwhile, where `wanted` and no logger is set to show it."""

@@ -252,7 +252,8 @@ def _problems(each: Any, model: type[BaseModel]) -> Iterator[tuple[tuple[str, ..
     path, field, inside, owner = _found(model, each["loc"])
     raised = each.get("ctx", {}).get("error")
     if each["type"] == "extra_forbidden" or (field is None and inside):
-        yield (*path, str(inside[0])), _unknown(str(inside[0]), owner, model)
+        name = cut(str(inside[0]), _ECHO)
+        yield (*path, name), _unknown(name, owner, model)
     elif isinstance(raised, SettingsError):
         items = [f"item {part + 1}" for part in inside if isinstance(part, int)]
         yield from (((*path, *items, *own), text) for own, text in raised.problems)

@@ -255,5 +255,5 @@ def test_a_message_repeats_at_most_a_line_of_what_was_given() -> None:
         parse_config({"seed": "x" * 10**6, "y" * 10**6: 1, "groups": 0})
     told = str(caught.value)
     assert len(told) < 600
-    for words in ("seed: Input should be a valid integer", "no such setting", "groups: "):
+    for words in ("seed: give a whole number", "no such setting", "groups: "):
         assert words in told

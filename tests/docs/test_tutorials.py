@@ -1,36 +1,96 @@
-"""The code of every tutorial runs, block after block, and what it asserts holds."""
+"""The code and the commands of every tutorial run, and what it asserts holds."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import jax
 import pytest
+from tests.hub.stand_in import stand_in
 
-from metaplastic.hub import shipped_rules
+from metaplastic.cli.app import main
+from metaplastic.hub import load_card, shipped_rules
+from metaplastic.objectives import OBJECTIVES
 from metaplastic.rules import RULES, make_rule
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "tutorials").glob("*.md"))
+BLOCKS = re.compile(r"^```(python|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NEEDS = {"own_rule": ("huggingface_hub", "tensorboardX")}
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A hub on this machine, for tutorials that publish."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    with stand_in() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        monkeypatch.setenv("HF_TOKEN", "hf_stand_in")
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        yield
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Commands take over signals, which are given back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def run(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command of the page, here: what the page imports has been run above it."""
+    arguments = shlex.split(line.removeprefix("$ "))
+    if "--import" in arguments:
+        at = arguments.index("--import")
+        del arguments[at : at + 2]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert not stopped.value.code, line
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_tutorial(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tutorial(
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    signals: None,
+    request: pytest.FixtureRequest,
+) -> None:
+    for package in NEEDS.get(page.stem, ()):
+        pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
     # what a tutorial registers is taken away again
-    monkeypatch.setitem(RULES, "competitive", RULES.get("competitive", None))
+    for registry in (RULES, OBJECTIVES):
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     if "default" not in shipped_rules():
-        stand_in = make_rule("hebbian", jax.random.key(0))
-        monkeypatch.setattr("metaplastic.hub.load_rule", lambda _: stand_in)
+        stand_in_rule = make_rule("hebbian", jax.random.key(0))
+        monkeypatch.setattr("metaplastic.hub.load_rule", lambda _: stand_in_rule)
     text = page.read_text(encoding="utf-8")
-    blocks = [*re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+    blocks = [*BLOCKS.finditer(text)]
     assert blocks
+    if any("metaplastic push" in block[2] for block in blocks):
+        request.getfixturevalue("hub")
     module = ModuleType(page.stem)
     monkeypatch.setitem(sys.modules, page.stem, module)
     for block in blocks:
-        line = text[: block.start(1)].count("\n")
+        if block[1] == "console":
+            for line in block[2].splitlines():
+                run(line, monkeypatch)
+            continue
+        line = text[: block.start(2)].count("\n")
         # blank lines before it, so that a failure names the line of the page
-        code = compile("\n" * line + block[1], str(page), "exec", dont_inherit=True)
+        code = compile("\n" * line + block[2], str(page), "exec", dont_inherit=True)
         exec(code, module.__dict__)
+    if page.stem == "own_rule":  # what was pulled is what was meta-trained, to the end
+        pulled = (tmp_path / "theirs.safetensors").read_bytes()
+        assert pulled == (tmp_path / "runs/competitive/rule.safetensors").read_bytes()
+        assert load_card(tmp_path / "theirs.safetensors").meta_steps == 10
+        assert [*(tmp_path / "runs/competitive/events").iterdir()]

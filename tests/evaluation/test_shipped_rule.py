@@ -25,6 +25,13 @@ def test_the_results_are_of_the_shipped_rule(study: str) -> None:
     assert content["rule"]["fingerprint"] == named_rule("default").fingerprint
 
 
+def test_nothing_is_to_be_said_against_the_shipped_rule() -> None:
+    """`evaluate` and `study` print a caution of a rule that was hardly meta-trained."""
+    rule = named_rule("default")
+    assert rule.caution == ""
+    assert "meta-trained for 60 meta-steps only" in rule._replace(meta_steps=60).caution
+
+
 def test_a_rule_older_than_a_setting_keeps_its_fingerprint() -> None:
     """Results and cells are kept under it; it was written before `subspace` was a setting."""
     older = RESULTS / "default" / "stage-7" / "rule.safetensors"
@@ -57,5 +64,5 @@ def test_its_card_says_what_its_studies_and_all_its_stages_say() -> None:
     ]
     hours = sum(json.loads(line)["seconds"] for line in lines) / 3600
     assert card.wall_clock_seconds is not None
-    assert (card.earlier_seconds + card.wall_clock_seconds) / 3600 == pytest.approx(hours, abs=0.05)
+    assert (card.earlier_wall_clock_seconds + card.wall_clock_seconds) / 3600 == pytest.approx(hours, abs=0.05)
     assert "after 8.3 h" in rule_page("default")

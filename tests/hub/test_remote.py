@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import equinox as eqx
@@ -9,6 +10,7 @@ import jax
 import pytest
 from tests.hub.stand_in import StandIn, stand_in
 
+from metaplastic.cli.app import main
 from metaplastic.errors import MissingExtraError, RuleFileError
 from metaplastic.hub import RuleCard, load_card, load_rule, push_to_hub, remote, save_rule
 from metaplastic.rules import make_rule
@@ -48,6 +50,30 @@ def test_what_is_pushed_is_loaded(server: StandIn, path: Path) -> None:
 
     assert eqx.tree_equal(load_rule(address), load_rule(path))
     assert load_card("hf://someone/plastic@main").title == "A rule to share"
+
+
+def test_the_commands_push_and_pull(
+    server: StandIn,
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["metaplastic", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return int(stopped.value.code or 0)
+
+    monkeypatch.setenv("HF_TOKEN", "hf_stand_in")
+    copy = tmp_path / "copy.safetensors"
+    assert run("push", str(path), "someone/plastic") == 0
+    assert run("pull", "someone/plastic", "--out", str(copy)) == 0
+    assert copy.read_bytes() == path.read_bytes()
+    assert "PlasticEncoder(rule='hf://someone/plastic')" in capsys.readouterr().out
+    assert run("pull", "someone/else") == 2
+    assert run("push", str(tmp_path / "none.safetensors"), "someone/plastic") == 2
+    assert [line[:12] for line in capsys.readouterr().err.splitlines()] == ["metaplastic:"] * 2
 
 
 def test_what_is_not_there_is_one_line(server: StandIn, path: Path) -> None:

@@ -253,8 +253,8 @@ def test_what_an_earlier_rule_was_meta_trained_on_is_not_forgotten(whole, tmp_pa
             training_data=("cifar10@32", "glyphs"),
             meta_steps=7,
             earlier_meta_steps=100,
-            wall_clock_seconds=60.0,
-            earlier_seconds=3600.0,
+            wall_clock_seconds=50.0,
+            earlier_wall_clock_seconds=1000.0,
         ),
     )
     config = tiny_config(rule={"start": str(tmp_path / "start.safetensors")})
@@ -262,7 +262,8 @@ def test_what_an_earlier_rule_was_meta_trained_on_is_not_forgotten(whole, tmp_pa
     card = load_card(tmp_path / "run" / "rule.safetensors")
     assert card.training_data == ("glyphs", "cifar10@32")
     assert (card.meta_steps, card.earlier_meta_steps) == (1, 107)
-    assert card.earlier_seconds == 3660.0
+    assert card.earlier_wall_clock_seconds == 1050.0
+    assert card.seconds_in_all == pytest.approx(1050.0 + (card.wall_clock_seconds or 0.0))
     assert "glyphs, cifar10@32" in card.title
 
 

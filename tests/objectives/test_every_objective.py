@@ -116,7 +116,7 @@ def test_objectives_on_classes_see_no_continuous_target(name: str) -> None:
 def test_a_setting_that_there_is_not_is_named(name: str) -> None:
     with pytest.raises(ConfigError, match="penalti: there is no such setting"):
         make_objective(name, penalti=1.0)
-    with pytest.raises(ConfigError, match=r"layers: Input should be 'last', 'all' or"):
+    with pytest.raises(ConfigError, match=r'layers: give one of "last", "all" or'):
         make_objective(name, layers="first")
 
 

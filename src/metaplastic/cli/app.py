@@ -20,6 +20,7 @@ from metaplastic.cli.evaluate import evaluate
 from metaplastic.cli.fit import fit
 from metaplastic.cli.info import info
 from metaplastic.cli.meta_train import meta_train
+from metaplastic.cli.push import pull, push
 from metaplastic.cli.report import report as write_report
 from metaplastic.cli.runtime import keep_interrupts
 from metaplastic.cli.settings import settings
@@ -76,6 +77,8 @@ app.command("report")(shows(write_report))
 app.add_typer(data_app, name="data")
 app.command()(info)
 app.command()(settings)
+app.command()(shows(push))
+app.command()(shows(pull))
 app.command()(shows(demo))
 app.command()(shows(fit))
 app.command()(shows(transform))

@@ -86,15 +86,12 @@ class NamedRule(NamedTuple):
             return "designed by hand, not meta-trained"
         if self.meta_steps is None:
             return "its θ was drawn at random, not meta-trained"
-        if self.meta_steps < LONG:
-            return (
-                f"meta-trained for {self.meta_steps:,} meta-steps only; "
-                "the paper's took about 150,000"
-            )
+        if self.meta_steps < FEW:
+            return f"meta-trained for {self.meta_steps:,} meta-steps only; good rules had thousands"
         return ""
 
 
-LONG = 20_000  # meta-steps from which a rule counts as meta-trained for long
+FEW = 1000  # meta-steps below which a rule is a beginning
 
 
 def named_rule(name: str | Path) -> NamedRule:
@@ -123,7 +120,7 @@ def named_rule(name: str | Path) -> NamedRule:
         None if card.meta_steps is None else card.meta_steps + card.earlier_meta_steps,
         card.horizon,
         tuple(card.training_data),
-        None if card.wall_clock_seconds is None else card.wall_clock_seconds + card.earlier_seconds,
+        card.seconds_in_all,
         card.batch_size,
     )
 

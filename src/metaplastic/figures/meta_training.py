@@ -31,7 +31,7 @@ def draw(content: dict[str, Any]) -> Figure:
         left.plot(step, near, color=colour, linewidth=1.6, label=objective or "meta-objective")
     left.legend(fontsize=8, title="bold: mean within a factor of 1.3")
     left.set_xlabel("meta-step (updates of θ)")
-    left.set_ylabel("meta-objective")
+    left.set_ylabel(content.get("objective") or "meta-objective")
     left.set_xscale("log")
     left.set_title("meta-loss")
     for (address, entry), colour, marker in zip(

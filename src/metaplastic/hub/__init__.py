@@ -8,7 +8,7 @@ from metaplastic import lazy
 
 if TYPE_CHECKING:
     from metaplastic.hub.card import RuleCard, card_markdown
-    from metaplastic.hub.push import push_to_hub
+    from metaplastic.hub.push import pull_from_hub, push_to_hub
     from metaplastic.hub.rule_file import (
         load_card,
         load_rule,
@@ -24,6 +24,7 @@ __getattr__ = lazy.exports(
     {
         "RuleCard": "metaplastic.hub.card",
         "card_markdown": "metaplastic.hub.card",
+        "pull_from_hub": "metaplastic.hub.push",
         "push_to_hub": "metaplastic.hub.push",
         "load_card": _FILE,
         "load_rule": _FILE,
@@ -38,6 +39,7 @@ __all__ = [
     "card_markdown",
     "load_card",
     "load_rule",
+    "pull_from_hub",
     "push_to_hub",
     "rule_page",
     "save_rule",

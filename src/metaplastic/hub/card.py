@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from metaplastic.durations import duration
+
 
 class RuleCard(BaseModel):
     """How a rule was made. Every field may be left out."""
@@ -13,6 +15,7 @@ class RuleCard(BaseModel):
     title: str = Field(default="", description="one line")
     training_data: tuple[str, ...] = Field(default=(), description="data sets meta-trained on")
     held_out_data: tuple[str, ...] = Field(default=(), description="data sets never seen")
+    objective: str = Field(default="", description="meta-objective, what its loss is, its units")
     metrics: dict[str, float] = Field(default_factory=dict, description="measured, by name")
     command: str = Field(default="", description="the command that made it")
     seed: int | None = Field(default=None, description="seed of that command")
@@ -21,18 +24,19 @@ class RuleCard(BaseModel):
     horizon: int | None = Field(default=None, description="longest unroll meta-trained on, steps")
     batch_size: int | None = Field(default=None, description="of the inner loop")
     wall_clock_seconds: float | None = Field(default=None, description="of meta-training, s")
-    earlier_seconds: float = Field(default=0.0, description="of the rules that it began from, s")
+    earlier_wall_clock_seconds: float = Field(
+        default=0.0, description="of meta-training the rules that it began from, s"
+    )
     hardware: str = Field(default="", description="that it was made on")
     licence: str = Field(default="Apache-2.0", description="of the rule file, as SPDX says it")
     notes: str = Field(default="", description="Markdown, at the end of the page")
 
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    @property
+    def seconds_in_all(self) -> float | None:
+        """Of meta-training this rule and those that it began from; None where it is not known."""
+        if self.wall_clock_seconds is None:
+            return None
+        return self.earlier_wall_clock_seconds + self.wall_clock_seconds
 
 
 def _cell(text: str) -> str:
@@ -51,14 +55,15 @@ def card_markdown(
         rows["meta-trained on"] = ", ".join(card.training_data)
     if card.held_out_data:
         rows["held out"] = ", ".join(card.held_out_data)
+    if card.objective:
+        rows["meta-objective"] = card.objective
     if card.meta_steps is not None:
         earlier = card.earlier_meta_steps
         rows["meta-steps"] = f"{card.meta_steps:,}" + (f", after {earlier:,}" if earlier else "")
     if card.horizon is not None:
         rows["horizon"] = f"{card.horizon:,} inner steps"
-    if card.wall_clock_seconds is not None:
-        before = f", after {_duration(card.earlier_seconds)}" if card.earlier_seconds else ""
-        rows["duration"] = _duration(card.wall_clock_seconds) + before
+    if card.seconds_in_all is not None:
+        rows["duration"] = duration(card.seconds_in_all)
     texts = {"hardware": card.hardware, "licence": card.licence}
     rows |= {label: value for label, value in texts.items() if value}
     if card.seed is not None:

@@ -1,4 +1,4 @@
-"""Rules put on the Hugging Face hub, with their cards."""
+"""Rules put on the Hugging Face hub, with their cards, and fetched from it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 from os import PathLike
 from pathlib import Path
 
+from metaplastic import files
 from metaplastic.errors import RuleFileError
 from metaplastic.hub import remote
-from metaplastic.hub.rule_file import rule_page
+from metaplastic.hub.rule_file import SIZE_LIMIT, load_card, rule_page
 
 
 def push_to_hub(
@@ -42,3 +43,15 @@ def push_to_hub(
     except Exception as problem:
         raise RuleFileError(f"{address}: cannot be uploaded ({remote.reason(problem)})") from None
     return address
+
+
+def pull_from_hub(address: str, path: str | PathLike[str]) -> None:
+    """Fetch the rule file at "owner/name", or "hf://owner/name@revision", into a file.
+
+    It is checked byte by byte; the kind of rule that it holds need not be known here. Raises
+    `RuleFileError` where it cannot be had, is damaged or cannot be written.
+    """
+    address = remote.SCHEME + address.removeprefix(remote.SCHEME)
+    load_card(address)
+    content = files.read_bytes(remote.fetch(address), RuleFileError, limit=SIZE_LIMIT)
+    files.write(Path(path), content, RuleFileError)

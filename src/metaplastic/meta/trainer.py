@@ -73,8 +73,10 @@ class Trainer:
             objective=config.objective.make(),
         )
         self._rule = _starting_rule(config)
-        self._training_data = _training_data(config)
-        self._earlier, self._earlier_seconds = _earlier(config)
+        self._start = _card_of_start(config)
+        self._training_data = tuple(
+            dict.fromkeys([*config.tasks.sources, *self._start.training_data])
+        )
         self._optimizer = optimizer.start(config.optimizer, self._rule)
         LOG.info(memory_line(plan, self._rule))
         self._meta_step = 0
@@ -222,16 +224,17 @@ class Trainer:
         card = hub.RuleCard(
             title=f"rule {config.rule.name}, meta-trained on {_listed(self._training_data)}",
             training_data=self._training_data,
+            objective=config.objective.describe(),
             held_out_data=config.tasks.held_out,
             metrics={f"validation_accuracy_{k}": v for k, v in self._best.items()},
             command=self._command,
             seed=config.seed,
             meta_steps=self._meta_step,
-            earlier_meta_steps=self._earlier,
+            earlier_meta_steps=self._start.earlier_meta_steps + (self._start.meta_steps or 0),
             horizon=config.unroll.horizon[1],
             batch_size=config.unroll.batch_size,
             wall_clock_seconds=round(self._seconds, 1),
-            earlier_seconds=self._earlier_seconds,
+            earlier_wall_clock_seconds=round(self._start.seconds_in_all or 0.0, 1),
             hardware=_hardware(),
         )
         if rung:
@@ -252,20 +255,10 @@ def _starting_rule(config: MetaTrainConfig) -> Rule:
         raise ConfigError(f"rule.start {config.rule.start!r}: {error}") from None
 
 
-def _training_data(config: MetaTrainConfig) -> tuple[str, ...]:
-    """The run's sources, and those of the rule that it began from."""
+def _card_of_start(config: MetaTrainConfig) -> hub.RuleCard:
+    """The card of the rule that the run began from; of a fresh one, an empty card."""
     start = config.rule.start
-    earlier = hub.load_card(start).training_data if start is not None else ()
-    return tuple(dict.fromkeys([*config.tasks.sources, *earlier]))
-
-
-def _earlier(config: MetaTrainConfig) -> tuple[int, float]:
-    """Meta-steps and seconds of the rule that the run began from, and of those before it."""
-    if config.rule.start is None:
-        return 0, 0.0
-    card = hub.load_card(config.rule.start)
-    seconds = card.earlier_seconds + (card.wall_clock_seconds or 0.0)
-    return card.earlier_meta_steps + (card.meta_steps or 0), round(seconds, 1)
+    return hub.RuleCard() if start is None else hub.load_card(start)
 
 
 def _listed(sources: Sequence[str]) -> str:

@@ -20,6 +20,10 @@ class ObjectiveConfig(Choice):
 
     name: Annotated[str, OneOf(OBJECTIVES)] = Field(default="ridge", description="which one")
 
+    def describe(self) -> str:
+        """Its name, what its loss is and its units, for axes and cards."""
+        return f"{self.name}: {self.make().measure}"
+
     def make(self) -> Objective:
         """The meta-objective."""
         return OBJECTIVES.get(self.name)(**self.settings)

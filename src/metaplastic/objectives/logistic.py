@@ -64,6 +64,10 @@ class Logistic(TunedObjective):
 
     Settings: ClassVar = LogisticSettings
 
+    @property
+    def measure(self) -> str:
+        return "cross entropy, in units of guessing"
+
     def loss(
         self,
         penalty: Float[Array, ""],

@@ -37,6 +37,10 @@ class NearestMean(Objective):
 
     Settings: ClassVar = NearestMeanSettings
 
+    @property
+    def measure(self) -> str:
+        return "cross entropy, in units of guessing"
+
     def __call__(
         self,
         fit_features: Float[Array, "fit features"],

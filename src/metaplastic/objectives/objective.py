@@ -44,6 +44,11 @@ class Objective(eqx.Module):
         self.settings = validated(self.Settings, settings, "objective settings")
 
     @property
+    def measure(self) -> str:
+        """What the loss is and its units, for axes and cards."""
+        return "loss"
+
+    @property
     def layers(self) -> Layers:
         """Which layers the features are to be read from."""
         return self.settings.layers

@@ -35,6 +35,10 @@ class Regression(TunedObjective):
 
     Settings: ClassVar = RegressionSettings
 
+    @property
+    def measure(self) -> str:
+        return "1 - R²"
+
     def loss(
         self,
         penalty: Float[Array, ""],

@@ -39,6 +39,10 @@ class Retrieval(Objective):
 
     Settings: ClassVar = RetrievalSettings
 
+    @property
+    def measure(self) -> str:
+        return "surprise at neighbours' classes, in units of guessing"
+
     def __call__(
         self,
         fit_features: Float[Array, "fit features"],

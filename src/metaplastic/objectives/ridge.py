@@ -70,6 +70,7 @@ def squared_error(
 
 
 DISTANCES = {"cosine": cosine_distance, "squared": squared_error}
+MEASURES = {"cosine": "cosine distance, 0 to 2", "squared": "squared error, a label counting 1"}
 
 
 class DistanceSettings(ObjectiveSettings):
@@ -92,6 +93,10 @@ class Ridge(Objective):
     """Fit ridge regression on one labelled batch, score cosine distance on another (4, 5)."""
 
     Settings: ClassVar = RidgeSettings
+
+    @property
+    def measure(self) -> str:
+        return MEASURES[self.settings.distance]
 
     def __call__(
         self,

@@ -19,7 +19,13 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from metaplastic.objectives.objective import sum_of_squares
-from metaplastic.objectives.ridge import DISTANCES, DistanceSettings, predict, ridge_readout
+from metaplastic.objectives.ridge import (
+    DISTANCES,
+    MEASURES,
+    DistanceSettings,
+    predict,
+    ridge_readout,
+)
 from metaplastic.objectives.tuned import TunedObjective, TunedSettings
 
 
@@ -38,6 +44,10 @@ class TunedRidge(TunedObjective):
     between 0 and 2."""
 
     Settings: ClassVar = TunedRidgeSettings
+
+    @property
+    def measure(self) -> str:
+        return MEASURES[self.settings.distance]
 
     def __call__(
         self,

@@ -56,7 +56,9 @@ class MetaTraining(Study):
                 f"{self.context.rule.name} does not lie in a run directory; give a run, or a rule "
                 "file inside one: --rule runs/NAME"
             )
-        loss = read_loss(*stages_of(run), warn=self.context.notes.append)
+        runs = stages_of(run)
+        loss = read_loss(*runs, warn=self.context.notes.append)
+        objectives = dict.fromkeys(read_config(path).objective.describe() for path in runs)
         ladder = self.context.ladder(own.rungs)
         start = start_of(run)
         # a run's own record and its rungs may be of another kind of rule than its settings ask for
@@ -71,6 +73,7 @@ class MetaTraining(Study):
             "seeds": list(self.config(own.datasets[0]).seed_list),
             "run": run.name,
             "inner_steps": self.inner_steps(),
+            "objective": "; ".join(objectives),  # of the stages, in their order
             "loss": loss,
             "datasets": found,
         }
