@@ -138,3 +138,27 @@ def test_no_module_hides_a_name_of_its_package() -> None:
         }
         modules = {path.stem for path in init.parent.glob("*.py")}
         assert not names & modules, init
+
+
+def test_nothing_but_the_command_line_prints() -> None:
+    for name, path in modules().items():
+        if not name.startswith("metaplastic.cli"):
+            calls = [
+                node
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "typer.echo")
+            ]
+            assert not calls, name
+
+
+def test_loggers_are_named_after_their_modules_and_silent_unless_asked() -> None:
+    import logging
+
+    handlers = logging.getLogger("metaplastic").handlers
+    assert any(isinstance(handler, logging.NullHandler) for handler in handlers)
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "logging.getLogger":
+                (given,) = map(ast.unparse, node.args)
+                allowed = ("__name__", "'metaplastic'", "'PIL'", "'fontTools'")
+                assert given in allowed, f"{name}: {given}"

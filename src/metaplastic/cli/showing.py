@@ -91,9 +91,14 @@ def displayed(quiet: bool = False) -> Iterator[None]:
     finally:
         logger.setLevel(level)
         logger.removeHandler(handler)
-        if shown is not None:
-            shown.close()
-            _displays.remove(shown)
+        if shown in _displays:
+            hush()
+
+
+def hush() -> None:
+    """Show no progress from here on, as where other processes have the terminal."""
+    while _displays:
+        _displays.pop().close()
 
 
 def shows(command: Callable[P, R]) -> Callable[P, R]:
