@@ -35,5 +35,13 @@ def _section(name: str, doc: str, path: Path) -> str:
     line = " ".join(doc.split("\n\n")[0].split())
     seeds, rule = len(content["seeds"]), content["rule"]["label"]
     measured = f"Rule `{rule}`, {seeds} seed{'s' if seeds > 1 else ''}; `metaplastic study {name}`."
-    image = f"../{path.with_suffix('.png').relative_to(RESULTS.parent)}"
-    return f"## {content['title']}\n\n{line} {measured}\n\n![{content['title']}]({image})\n"
+    figure = path.with_suffix(".png")
+    lines = [
+        f"## {content['title']}\n",
+        f"{line} {measured}\n",
+        f"```{{image}} ../{figure.relative_to(RESULTS.parent)}",
+        f":alt: {content['title']}",
+        f":target: _images/{figure.name}",  # on a telephone, to look at a part of it
+        "```\n",
+    ]
+    return "\n".join(lines)

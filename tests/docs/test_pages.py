@@ -35,7 +35,7 @@ def test_the_gallery_shows_every_figure_of_a_study(tmp_path: Path) -> None:
     for name in shown:
         content = json.loads((ROOT / "results" / f"{name}.json").read_text())
         assert f"## {content['title']}\n" in page
-        assert f"](../results/{name}.png)" in page
+        assert f"```{{image}} ../results/{name}.png\n" in page
         assert f"{len(content['seeds'])} seed" in page
     assert gallery(tmp_path) == ""
 
