@@ -57,12 +57,13 @@ class LoggedProgress:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a reader says them."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+    """Seconds as a reader says them: 12 s, 3 min 5 s, 2 h 7 min."""
+    minutes, left = divmod(max(0, round(seconds)), 60)
+    if minutes < 1:
+        return f"{left} s"
+    if minutes < 60:
+        return f"{minutes} min {left} s"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 @contextmanager
