@@ -1,4 +1,8 @@
-"""Sphinx: the pages are Markdown (MyST), the reference is read from docstrings."""
+"""Sphinx: the pages are Markdown (MyST), the reference is read from docstrings, tutorials are run.
+
+A tutorial that fails fails the build. Outputs are kept in `_build/.jupyter_cache` and made again
+where a page's code changed; `make clean` forgets them.
+"""
 
 import sys
 from pathlib import Path
@@ -13,7 +17,7 @@ copyright = author
 release = version = __version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
@@ -21,6 +25,12 @@ extensions = [
 myst_enable_extensions = ["colon_fence", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+nb_execution_in_temp = True  # what a tutorial writes is not left among the pages
+nb_merge_streams = True
 
 # pages of the same folder that not every checkout has
 suppress_warnings = ["toc.not_readable", "myst.xref_missing"]
@@ -34,12 +44,16 @@ nitpicky = False
 html_theme = "furo"
 html_title = "metaplastic"
 html_show_sphinx = False
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 
 
 def setup(app):
     """Fill what is generated into the pages that hold it."""
     import api_page
+    import gallery_page
+    import rules_page
     import settings_page
 
-    app.connect("source-read", settings_page.fill)
-    app.connect("source-read", api_page.fill)
+    for page in (settings_page, api_page, gallery_page, rules_page):
+        app.connect("source-read", page.fill)

@@ -83,7 +83,6 @@ LONGEST = (
     "meta/test_compiled_once.py",
     "evaluation/test_studies.py",
     "encoder/test_scikit_learn.py",
-    "docs/test_tutorials.py",
     "evaluation/test_baselines.py",
     "meta/test_memory.py",
     "rules/test_grow.py",

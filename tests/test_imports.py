@@ -164,3 +164,27 @@ def test_what_draws_is_loaded_only_where_something_is_drawn(
         "try: main()\nexcept SystemExit as end: assert not end.code"
     )
     assert not loaded_by(statement) & HEAVY
+
+
+def test_nothing_but_the_command_line_prints() -> None:
+    for name, path in modules().items():
+        if not name.startswith("metaplastic.cli"):
+            calls = [
+                node
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "typer.echo")
+            ]
+            assert not calls, name
+
+
+def test_loggers_are_named_after_their_modules_and_silent_unless_asked() -> None:
+    import logging
+
+    handlers = logging.getLogger("metaplastic").handlers
+    assert any(isinstance(handler, logging.NullHandler) for handler in handlers)
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "logging.getLogger":
+                (given,) = map(ast.unparse, node.args)
+                allowed = ("__name__", "'metaplastic'", "'PIL'", "'fontTools'")
+                assert given in allowed, f"{name}: {given}"

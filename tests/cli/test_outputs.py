@@ -113,7 +113,8 @@ def test_a_disk_that_fills_up_is_one_line(tmp_path: Path, monkeypatch) -> None:
 
     monkeypatch.setattr("metaplastic.evaluation.evaluate", lambda *_, **__: Found())
     monkeypatch.setattr("metaplastic.cli.evaluate.table", lambda content: "")
-    monkeypatch.setattr("metaplastic.figures.report._section", lambda *_: "x" * 1000)
+    monkeypatch.setattr("metaplastic.figures.report._section", lambda *_: "")
+    monkeypatch.setattr("metaplastic.figures.report.page", lambda *_: "x" * 1000)
     (tmp_path / "labels.json").write_text('{"study": "labels"}')
     out = tmp_path / "out.json"
     for command in (

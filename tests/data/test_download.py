@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,15 +116,14 @@ def _get(site: Site, folder: Path, checksum: str = SHA) -> Path:
 
 
 def test_whole(site: Site, tmp_path: Path) -> None:
-    seen: list[tuple[int, int | None]] = []
-    path = fetch_file(
-        _remote(site), tmp_path, lambda what, done, total: seen.append((done, total)), PATIENCE
-    )
+    seen: list[tuple[Any, ...]] = []
+    path = fetch_file(_remote(site), tmp_path, lambda *report: seen.append(report), PATIENCE)
     assert path == tmp_path / "file.bin"
     assert path.read_bytes() == DATA
     assert list(tmp_path.iterdir()) == [path]  # no temporary file is left
-    assert seen[-1] == (len(DATA), len(DATA))
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[0] == ("fetching file.bin",)
+    assert seen[-1] == ("fetching file.bin", len(DATA), len(DATA), "bytes")
+    assert [report[1] for report in seen[1:]] == sorted(report[1] for report in seen[1:])
 
 
 def test_what_is_there_is_not_fetched_again(site: Site, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_slow_servers_are_given_up_and_resumed(site: Site, tmp_path: Path) -> No
 
 
 def test_a_slow_trickle_is_waited_for(site: Site, tmp_path: Path) -> None:
-    def trickle(what: str, done: int, total: int | None) -> None:
+    def trickle(what: str, done: int = 0, total: int | None = None, unit: str = "") -> None:
         time.sleep(0.005)
 
     assert fetch_file(_remote(site), tmp_path, trickle, PATIENCE).read_bytes() == DATA

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,14 +52,19 @@ def test_of_an_encoder_it_shows_the_principal_components_of_its_features(blobs) 
     assert shown.figure_ is shown.ax_.figure
 
 
+@pytest.mark.filterwarnings("ignore:PlasticEncoder.fit saw")
 def test_a_classifier_shows_its_encoder_and_rows_without_a_label_are_grey(blobs) -> None:
+    pd = pytest.importorskip("pandas")
     x, y = blobs
     few = np.array([None] * len(y), object)
     few[::7] = [f"[{c}]" for c in y[::7]]
     rule = make_rule("hebbian", jax.random.key(0))
     encoder = PlasticEncoder(rule, hidden_layer_sizes=(6,), n_components=4, max_iter=0)
-    classifier = PlasticClassifier(encoder, readout="ridge").fit(x, few)
-    shown = EmbeddingDisplay.from_estimator(classifier, x, few)
+    table = pd.DataFrame(x, columns=list("abcde"))
+    classifier = PlasticClassifier(encoder, readout="ridge").fit(table, few)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shown = EmbeddingDisplay.from_estimator(classifier, table, few)
     groups = _groups(shown)
     assert list(groups) == ["no label", "[0]", "[1]", "[2]"]
     assert len(groups["no label"]) == sum(label is None for label in few)

@@ -64,5 +64,7 @@ def test_its_card_says_what_its_studies_and_all_its_stages_say() -> None:
     ]
     hours = sum(json.loads(line)["seconds"] for line in lines) / 3600
     assert card.wall_clock_seconds is not None
-    assert (card.earlier_wall_clock_seconds + card.wall_clock_seconds) / 3600 == pytest.approx(hours, abs=0.05)
+    assert (card.earlier_wall_clock_seconds + card.wall_clock_seconds) / 3600 == pytest.approx(
+        hours, abs=0.05
+    )
     assert "after 8.3 h" in rule_page("default")

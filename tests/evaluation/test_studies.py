@@ -225,3 +225,23 @@ def test_mistakes_are_named(tmp_path):
         make_study("datasets", context, rivals=("kmeens",)).run()
     with pytest.raises(RunError, match="run directory"):
         make_study("meta-training", context).run()
+
+
+def test_each_cell_of_a_study_is_shown_as_a_part_of_all(tmp_path):
+    """Of every study with a known number of cells; none is counted twice, and none beyond it."""
+    told = []
+
+    def progress(what, done=0, total=None, unit="", *, job=False):
+        if job:
+            told.append((what, done, total, unit))
+
+    context = Context(named_rule("hebbian"), tmp_path, progress=progress)
+    changes = COMMON | {"dataset": "digits", "labels": (2,), "rivals": ("raw", "random")}
+    study = make_study("labels", context, **changes)
+    study.run()
+    assert told == [("study labels", done, 4, "cells") for done in range(4)]
+    told.clear()
+    make_study(
+        "labels", Context(named_rule("hebbian"), tmp_path, progress=progress), **changes
+    ).run()
+    assert told == []  # all were kept

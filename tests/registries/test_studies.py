@@ -85,7 +85,7 @@ def test_the_report_holds_every_study_and_calls_nothing(results: Path) -> None:
     path, found = write_report(results, results / "deep" / "report.html")
     page = path.read_text()
     assert found == list(STUDIES)
-    assert page.count("data:image/png;base64,") == len(STUDIES)
+    assert page.count("data:image/png;base64,") == len(STUDIES) + 1  # the summary's
     for outside in ("http://", "https://", 'src="/', "<script", "url("):
         assert outside not in page
     methods = read_json(results / "datasets.json")["datasets"]["digits"]["methods"]

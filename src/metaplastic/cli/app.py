@@ -70,7 +70,7 @@ def _root(
     pass
 
 
-app.command("meta-train")(meta_train)
+app.command("meta-train")(shows(meta_train))
 app.command()(shows(evaluate))
 app.command()(shows(study))
 app.command("report")(shows(write_report))

@@ -196,9 +196,12 @@ class Display:
 
 
 class LogLines(logging.Handler):
-    """Shows what the package logs: reports of progress by the display, all else as lines."""
+    """Shows what the package logs: reports of progress by the display of the moment, if there is
+    one, all else as lines."""
 
-    def __init__(self, display: Display | None, line: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, display: Callable[[], Display | None], line: Callable[[str, str], None]
+    ) -> None:
         super().__init__(logging.INFO)
         self._display, self._line = display, line
 
@@ -208,8 +211,8 @@ class LogLines(logging.Handler):
             warns = record.levelno >= logging.WARNING
             text = record.getMessage()
             self._line(f"warning: {text}" if warns else text, "yellow" if warns else "")
-        elif self._display is not None:
-            self._display(**report)
+        elif (shown := self._display()) is not None:
+            shown(**report)
 
 
 def switched_off() -> bool:

@@ -131,7 +131,7 @@ def meta_train(
     from metaplastic.cli.lead import JobOptions, lead
     from metaplastic.cli.mesh import joined, start_local_processes, take_part
     from metaplastic.cli.runtime import one_thread_per_operation
-    from metaplastic.cli.showing import displayed
+    from metaplastic.cli.showing import hide_progress, show_progress
     from metaplastic.compilation import use_compilation_cache
     from metaplastic.meta.config import parse_override
     from metaplastic.meta.engines import ENGINES, EngineOptions
@@ -144,6 +144,8 @@ def meta_train(
         engine = "mesh"
     if engine is not None:
         ENGINES.check(engine)
+    if engine == "mesh":
+        hide_progress()  # of several processes, one shows what goes on
     if local_processes is not None:
         if engine != "mesh" or coordinator is not None:
             raise ConfigError("--local-processes is of engine mesh, and without --coordinator")
@@ -177,7 +179,8 @@ def meta_train(
             return
         options = EngineOptions(cluster, address, workers, worker_timeout, in_flight)
         how = JobOptions(asked, engine, options, data_dir, checkpoint_seconds, tensorboard)
-        with displayed():
-            status = lead(out, stages, how, resume=resume)
+        if cluster is not None:
+            show_progress()
+        status = lead(out, stages, how, resume=resume)
     if status:
         raise typer.Exit(status)

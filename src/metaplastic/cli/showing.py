@@ -75,25 +75,36 @@ def line(text: str, style: str = "") -> None:
 def displayed(quiet: bool = False) -> Iterator[None]:
     """Show what goes on and what the package logs, until the work inside is done; where `quiet`,
     warnings alone."""
-    from metaplastic.cli.display import Display, LogLines, switched_off
+    from metaplastic.cli.display import LogLines
 
-    shown = None if quiet or switched_off() else Display()
-    handler = LogLines(shown, line)
+    handler = LogLines(display, line)
     logger = logging.getLogger("metaplastic")
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
-    if shown is not None:
-        _displays.append(shown)
-        shown("starting")
+    if not quiet:
+        show_progress()
     try:
         yield
     finally:
         logger.setLevel(level)
         logger.removeHandler(handler)
-        if shown is not None:
-            shown.close()
-            _displays.remove(shown)
+        hide_progress()
+
+
+def show_progress() -> None:
+    """Begin to show what goes on, unless the user switched it off."""
+    from metaplastic.cli.display import Display, switched_off
+
+    if not switched_off():
+        _displays.append(Display())
+        progress()("starting")
+
+
+def hide_progress() -> None:
+    """Show no more of it, as where other processes have the terminal."""
+    while _displays:
+        _displays.pop().close()
 
 
 def shows(command: Callable[P, R]) -> Callable[P, R]:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, column_or_1d
 
 from metaplastic.encoder.labels import is_missing
+from metaplastic.encoder.validation import validated
 from metaplastic.errors import ConfigError, MissingExtraError, unknown_name
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ class EmbeddingDisplay:
         ValueError
             scikit-learn's own, for labels of another number than rows, and for fewer than two rows.
         """
-        transformer = getattr(estimator, "encoder_", estimator)
+        transformer = estimator
+        if hasattr(estimator, "encoder_"):  # it was fitted on the classifier's rows, without names
+            X, transformer = validated(estimator, X, reset=False), estimator.encoder_
         return cls.from_features(
             transformer.transform(X), y, method=method, random_state=random_state, ax=ax
         )

@@ -21,11 +21,13 @@ def mean_and_error(values: Sequence[float]) -> dict[str, float | int]:
 
     Seeds that gave no number (NaN) are left out and counted in `failed`.
     """
+    from scipy.stats import sem
+
     array = np.asarray(values, np.float64)
     good = array[np.isfinite(array)]
     if good.size == 0:
         return {"mean": math.nan, "standard_error": math.nan, "n": 0, "failed": int(array.size)}
-    error = float(np.std(good, ddof=1) / math.sqrt(good.size)) if good.size > 1 else 0.0
+    error = float(sem(good)) if good.size > 1 else 0.0
     return {
         "mean": float(np.mean(good)),
         "standard_error": error,

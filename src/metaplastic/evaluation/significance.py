@@ -33,15 +33,17 @@ def paired_t_test(ours: Sequence[float], theirs: Sequence[float]) -> float:
     Seeds without a number are left out. NaN with fewer than two seeds; 1 where no seed differs, 0
     where all differ by the same amount.
     """
-    from scipy.stats import ttest_1samp
+    from scipy.stats import ttest_rel
 
-    gap = np.asarray(ours, np.float64) - np.asarray(theirs, np.float64)
-    gap = gap[np.isfinite(gap)]
+    first, second = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    gap = first - second
+    known = np.isfinite(gap)
+    gap = gap[known]
     if len(gap) < 2:
         return math.nan
     if np.ptp(gap) < 1e-12:  # no spread but rounding: t is infinite, or 0 / 0
         return 1.0 if abs(gap[0]) < 1e-12 else 0.0
-    return float(ttest_1samp(gap, 0.0).pvalue)  # pyright: ignore
+    return float(ttest_rel(first[known], second[known]).pvalue)  # pyright: ignore
 
 
 def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:

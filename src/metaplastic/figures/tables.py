@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
+
+from metaplastic.figures.pages import render
 
 OURS = ("rule", "rule-all")
 
@@ -19,16 +20,8 @@ def table(
     head: Sequence[str],
     rows: Iterable[tuple[Sequence[str], str]],
 ) -> str:
-    """Rows are (cells, class name)."""
-    cells = "".join(f"<th>{escape(title)}</th>" for title in head)
-    body = "".join(
-        f'<tr class="{name}">' + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row, name in rows
-    )
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{cells}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
+    """HTML. Rows are (cells, class name); all text is escaped."""
+    return render("table.html.j2", caption=caption, head=head, rows=list(rows))
 
 
 def shown(summary: dict[str, Any] | None, sign: bool = False) -> str:

@@ -1,0 +1,28 @@
+"""HTML from the templates beside this file; whatever a results file holds is escaped."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("metaplastic.figures"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """The page or part of one that a template makes of `values`. Text is escaped, except for what
+    another template made, which is given as `markupsafe.Markup`."""
+    return _environment().get_template(template).render(**values)
