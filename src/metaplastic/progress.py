@@ -56,16 +56,6 @@ class LoggedProgress:
         self._logger.info(text, extra={"progress": report})
 
 
-def duration(seconds: float) -> str:
-    """Seconds as a reader says them: 12 s, 3 min 5 s, 2 h 7 min."""
-    minutes, left = divmod(max(0, round(seconds)), 60)
-    if minutes < 1:
-        return f"{left} s"
-    if minutes < 60:
-        return f"{minutes} min {left} s"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
 @contextmanager
 def printed(wanted: bool) -> Iterator[None]:
     """Print what the package logs meanwhile, where `wanted` and no logger is set to show it."""

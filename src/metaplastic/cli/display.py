@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Column
 from rich.text import Text
 
-from metaplastic.progress import duration
+from metaplastic.durations import duration
 
 SWITCH = "METAPLASTIC_PROGRESS"  # off: progress is not shown
 QUIET = 2.0  # seconds of work before a plain line says what goes on

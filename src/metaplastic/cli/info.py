@@ -39,9 +39,9 @@ def _newest_stage(path: Path) -> Path:
 def _describe_run(path: Path) -> None:
     import json
 
+    from metaplastic.durations import duration
     from metaplastic.meta.metrics import read_metrics
     from metaplastic.meta.run_dir import read_config
-    from metaplastic.progress import duration
 
     config = read_config(path)
     left_out: list[str] = []

@@ -109,8 +109,8 @@ def _check_results(results: Path, names: list[str]) -> None:
 
 def _run(study: Study) -> None:
     from metaplastic.cli.showing import progress, say
+    from metaplastic.durations import duration
     from metaplastic.figures import save_figure
-    from metaplastic.progress import duration
 
     if expected := study.forecast():
         say(f"{study.name}: {expected}")
