@@ -13,7 +13,6 @@ from metaplastic.cli import display as display_module
 from metaplastic.cli import showing
 from metaplastic.cli.display import EVERY, QUIET, Display
 from metaplastic.cli.progress import ConsoleReporter
-from metaplastic.progress import duration
 
 
 class Clock:
@@ -77,22 +76,7 @@ def test_a_job_stays_in_view_while_its_parts_come_and_go() -> None:
     assert shown.text() == "study labels: 11 of 80 cells; k-means: 3 of 10 seeds"
     clock.now += 60
     shown("study labels", 12, 80, "cells", job=True)
-    assert shown.text() == "study labels: 12 of 80 cells, 1 min 0 s each, 1 h 8 min left"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0.4, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 0 s"),
-        (599.6, "10 min 0 s"),
-        (3599.6, "1 h 0 min"),
-        (7630.0, "2 h 7 min"),
-    ],
-)
-def test_a_duration_is_rounded_before_it_is_split(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+    assert shown.text() == "study labels: 12 of 80 cells, 1 min each, 1 h 8 min left"
 
 
 def test_a_download_is_in_megabytes() -> None:
