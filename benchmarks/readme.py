@@ -130,7 +130,7 @@ def learned(content: dict[str, Any]) -> str:
         return off, first[name]["mean"] if off else 0.0
 
     lines = [
-        "| features | " + " | ".join(SHORT.get(a, a) for a in found) + " |",
+        "| features | " + " | ".join(SHORT[a] if a in SHORT else a for a in found) + " |",
         "|---|" + "---:|" * len(found),
     ]
     for name in sorted(first, key=order):

@@ -124,7 +124,7 @@ def study(group: str, out: Path) -> list[str]:
 
 def main() -> None:
     """Make the runs one after another, and gather what they wrote down."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("group", choices=GROUPS)
     parser.add_argument("--out", type=Path, default=Path("runs/short"))
     parser.add_argument("--data-dir", type=Path)

@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 # of XLA on processors: its older code generator, and few passes of LLVM. A third of the time to
-# compile an inner step, which then runs as fast
+# compile an inner step, which then runs as fast. With none (level 0) it takes a tenth, but steps take
+# three times as long, and gradients of rule `local` come out as NaN
 _QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
-# no passes at all: an inner step would take three times as long
-_AT_ONCE = {**_QUICK, "xla_backend_optimization_level": 0}
 
 
 def use_compilation_cache() -> None:
@@ -45,38 +44,30 @@ def quick_jit(function: F) -> F:
     For programs that run for seconds, as the steps of one fit do; those that run for hours are
     better left to XLA's own choice.
     """
-    return _with_options(function, _QUICK)
 
-
-def jit_at_once(function: F) -> F:
-    """As `quick_jit`, quicker still and with slow programs: for what runs a few times."""
-    return _with_options(function, _AT_ONCE)
-
-
-def _with_options(function: F, options: dict[str, Any]) -> F:
     @functools.wraps(function)
     def call(*args: Any) -> Any:
-        return _jitted(function, tuple(options.items()))(*args)
+        return _jitted(function)(*args)
 
     return call  # pyright: ignore
 
 
 @functools.cache
-def _jitted(function: Callable[..., Any], options: tuple[tuple[str, Any], ...]) -> Any:
+def _jitted(function: Callable[..., Any]) -> Any:
     import equinox as eqx
 
-    more: Any = {"compiler_options": dict(options)} if _has_options() else {}
-    return eqx.filter_jit(function, **more)
+    options: Any = {"compiler_options": _QUICK} if _has_quick() else {}
+    return eqx.filter_jit(function, **options)
 
 
 @functools.cache
-def _has_options() -> bool:
+def _has_quick() -> bool:
     import jax
 
     if jax.default_backend() != "cpu":
         return False
     try:
-        jax.jit(lambda: 0.0, compiler_options=_AT_ONCE).lower().compile()
+        jax.jit(lambda: 0.0, compiler_options=_QUICK).lower().compile()
     except Exception:  # of whatever type an unknown option is met with
         return False
     return True

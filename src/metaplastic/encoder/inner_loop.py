@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from metaplastic import inner_loop
 from metaplastic.base_model import ModelSpec, Phi
-from metaplastic.compilation import jit_at_once, quick_jit
+from metaplastic.compilation import quick_jit
 from metaplastic.forks import refuse_after_fork
 from metaplastic.rules import Rule, RuleState
 
@@ -33,7 +33,7 @@ LAST = 2**31 - 1  # the largest t
 BLOCK = 25  # minibatches whose rows are drawn together
 
 
-@jit_at_once
+@quick_jit
 def _begin(rule: Rule, seed: Array, model: ModelSpec) -> tuple:
     return inner_loop.begin(rule, jax.random.key(seed), model)
 
@@ -49,7 +49,7 @@ def _step(
     return inner_loop.step(rule, phi, state, x, t)
 
 
-@jit_at_once
+@quick_jit
 def _rows(seed: Any, first: Any, batch_size: int, n_rows: Any) -> Int[Array, "block batch"]:
     key = minibatch_key(seed)
     return jax.vmap(lambda t: inner_loop.rows_of_step(key, t, batch_size, n_rows))(

@@ -59,31 +59,33 @@ def parts_of(rule: Rule) -> dict[str, Part]:
     """The parts of a rule by name; none for a rule of another kind than `local`."""
     if not isinstance(rule, Local):
         return {}
-    settings = rule.config
+    local, settings = rule, rule.config
     senses = [sense.name for sense in settings.senses if sense.name != "activity"]
     terms = [term.name for term in settings.terms]
     network = [name for name in NETWORK_PARTS if settings.has(name)]
     found: dict[str, Callable[[], Local]] = {
-        name: lambda name=name: rule.ablated(name) for name in (*senses, *network)
+        name: lambda name=name: local.ablated(name) for name in (*senses, *network)
     }
     if len(terms) > 1:
-        found |= {name: lambda name=name: rule.ablated(name) for name in terms}
+        found |= {name: lambda name=name: local.ablated(name) for name in terms}
     for alone in ("low_rank", "subspace"):
         others = [name for name in terms if name != alone]
         if alone in terms and len(others) > 1:
             name = f"all-but-{alone.replace('_', '-')}"
-            found[name] = lambda others=others: rule.ablated(*others)
-    found["network"] = lambda: dataclasses.replace(rule, w_readout=jnp.zeros_like(rule.w_readout))
-    if rule.resting_bias is not None:
-        resting = rule.resting_bias
+            found[name] = lambda others=others: local.ablated(*others)
+    found["network"] = lambda: dataclasses.replace(local, w_readout=jnp.zeros_like(local.w_readout))
+    if local.resting_bias is not None:
+        resting = local.resting_bias
         found["resting-bias"] = lambda: dataclasses.replace(
-            rule, resting_bias=jnp.zeros_like(resting)
+            local, resting_bias=jnp.zeros_like(resting)
         )
-    found["step-factor"] = lambda: dataclasses.replace(rule, log_rate=jnp.zeros_like(rule.log_rate))
+    found["step-factor"] = lambda: dataclasses.replace(
+        local, log_rate=jnp.zeros_like(local.log_rate)
+    )
     if settings.decay_power > 0:
-        found["annealing"] = lambda: _with_settings(rule, decay_power=0.0)
+        found["annealing"] = lambda: _with_settings(local, decay_power=0.0)
     if settings.learns == "all":
-        found["upper-layers"] = lambda: _with_settings(rule, learns="first")
+        found["upper-layers"] = lambda: _with_settings(local, learns="first")
     return {name: Part(TITLES.get(name, name), without) for name, without in found.items()}
 
 
