@@ -129,8 +129,9 @@ def learned(content: dict[str, Any]) -> str:
         off = first[name]["kind"] != "meta-training"
         return off, first[name]["mean"] if off else 0.0
 
+    columns = [str(SHORT.get(address, address)) for address in found]
     lines = [
-        "| features | " + " | ".join(SHORT[a] if a in SHORT else a for a in found) + " |",
+        f"| features | {' | '.join(columns)} |",
         "|---|" + "---:|" * len(found),
     ]
     for name in sorted(first, key=order):
