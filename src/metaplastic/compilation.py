@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 # of XLA on processors: its older code generator, and few passes of LLVM. A third of the time to
-# compile an inner step, which then runs as fast. With no passes (level 0) it takes a tenth, but steps
+# compile an inner step, which then runs as fast. With no passes (level 0) a tenth, but steps
 # take three times as long, and gradients of rule `local` come out as NaN
 _QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
