@@ -121,8 +121,8 @@ GROUPS = {"switched off": "without: ", "given": ""}
 
 
 def learned(content: dict[str, Any]) -> str:
-    """Markdown of study `learned`: what meta-training did, and the parts that cost most on the first
-    data set when they are switched off; the picture has all."""
+    """Markdown of study `learned`: what meta-training did, and the parts that cost most to switch
+    off on the first data set; the picture has all."""
     found = content["datasets"]
     first = next(iter(found.values()))["methods"]
 

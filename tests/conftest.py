@@ -115,8 +115,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _memory() -> float:
-    """Bytes that this process holds, without the files that are mapped, of which libraries alone are
-    half a gigabyte; zero where the system does not say."""
+    """Bytes that this process holds, without mapped files, of which libraries alone are half a
+    gigabyte; zero where the system does not say."""
     try:
         _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
     except (OSError, ValueError):
