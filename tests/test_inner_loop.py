@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,18 +15,22 @@ from metaplastic import PlasticEncoder, inner_loop
 from metaplastic.base_model import Phi, initialise
 from metaplastic.encoder.inner_loop import drawn_rows, minibatch_key
 from metaplastic.evaluation.inner_loop import read_all_layers, run_inner_loop
+from metaplastic.evaluation.trials import Trial
 from metaplastic.rules import Rule, RuleState, make_rule
 
 ROWS, INPUTS, HIDDEN, FEATURES, BATCH = 4500, 10, (16,), 8, 32
 
 
-class _Trial(NamedTuple):
+class _Trial(Trial):
     """A seed of a study, with the keys of an encoder and no permutation."""
 
-    init_key: Any
-    batch_key: Any
-    permutation: Any = np.arange(INPUTS, dtype=np.int32)
-    seed: int = 0
+    init_key = batch_key = None  # pyright: ignore
+
+
+def _trial(init_key: Any, batch_key: Any) -> Trial:
+    trial = _Trial(0, np.arange(INPUTS, dtype=np.int32))
+    trial.init_key, trial.batch_key = init_key, batch_key  # pyright: ignore
+    return trial
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +62,7 @@ def test_the_encoder_gives_what_evaluation_measures(rule: Rule, inputs) -> None:
         random_state=4,
     ).fit(inputs)
     seed = int(check_random_state(4).randint(2**31))
-    trial: Any = _Trial(jax.random.key(seed), minibatch_key(seed))
+    trial = _trial(jax.random.key(seed), minibatch_key(seed))
     ((_, (network,), _),) = run_inner_loop(
         rule,
         inputs,

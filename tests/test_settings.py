@@ -44,7 +44,11 @@ def models() -> list[type[BaseModel]]:
         left += (below := left.pop().__subclasses__())
         found += below
     return [
-        m for m in found if m.__module__.startswith("metaplastic.") and m.__name__[0] not in "_"
+        m
+        for m in found
+        if m.__module__.startswith("metaplastic.")
+        and m.__name__[0] not in "_"
+        and not m.__module__.endswith(".file_format")  # of what a file holds, not settings
     ]
 
 

@@ -203,7 +203,7 @@ def _fail(error: BaseException) -> None:
 def test_a_fault_is_one_line_and_its_traceback_is_kept(monkeypatch, capsys, tmp_path: Path) -> None:
     monkeypatch.setattr(ending.tempfile, "tempdir", str(tmp_path))
     monkeypatch.delenv(ending.TRACEBACK, raising=False)
-    monkeypatch.setattr(app, "commands", lambda: lambda: _fail(KeyError("meta\nstep")))
+    monkeypatch.setattr(app, "commands", lambda: lambda **_: _fail(KeyError("meta\nstep")))
     monkeypatch.setattr(app, "prepare_output", lambda: None)
     monkeypatch.setattr(app, "keep_interrupts", lambda: None)
     with pytest.raises(SystemExit) as end:
@@ -225,7 +225,7 @@ def test_a_fault_is_one_line_and_its_traceback_is_kept(monkeypatch, capsys, tmp_
 
 
 def test_an_interrupt_ends_with_130(monkeypatch) -> None:
-    monkeypatch.setattr(app, "commands", lambda: lambda: _fail(KeyboardInterrupt()))
+    monkeypatch.setattr(app, "commands", lambda: lambda **_: _fail(KeyboardInterrupt()))
     monkeypatch.setattr(app, "prepare_output", lambda: None)
     monkeypatch.setattr(app, "keep_interrupts", lambda: None)
     with pytest.raises(SystemExit) as end:

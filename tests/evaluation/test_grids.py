@@ -13,6 +13,7 @@ from metaplastic.evaluation.baselines import BASELINES
 RESULTS = Path(__file__).parents[2] / "results"
 # below a tenth of the inputs lies the default, their square root
 INSIDE = {("random-forest", "inputs")}
+LOWEST = {("umap", "min_dist", 0.0)}  # nothing is below
 
 
 def _records() -> dict[tuple[str, str, float], dict[str, Any]]:
@@ -40,4 +41,4 @@ def test_a_setting_that_won_has_others_on_both_sides(name: str, key: str, won: f
     now = values(list(BASELINES[name].grid))
     assert tried <= now
     assert max(now) > won
-    assert min(now) < won
+    assert min(now) < won or (name, key, won) in LOWEST

@@ -58,7 +58,7 @@ def test_the_data_set_reported_is_never_searched_on(tmp_path, only_digits):
 
 
 def test_the_best_setting_wins_and_every_trial_is_recorded(tmp_path, only_digits, monkeypatch):
-    levels = {25: 0.3, 400: 0.9, 100: 0.5}
+    levels = {25: 0.3, 400: 0.9, 100: 0.5, 1600: 0.7}
     calls = []
 
     def accuracies(baseline, problem, config, *, seeds):

@@ -94,9 +94,18 @@ def test_an_estimator_is_a_name_or_a_name_with_settings() -> None:
 @pytest.mark.parametrize(
     ("estimator", "named"),
     [
-        ({"name": "pes", "settings": {"pears": 3}}, "settings of estimator 'pes'.*pears"),
-        ({"name": "pes", "settings": {"pairs": 0}}, "settings of estimator 'pes'.*pairs"),
-        ({"name": "full", "settings": {"pairs": 3}}, "settings of estimator 'full'.*pairs"),
+        (
+            {"name": "pes", "settings": {"pears": 3}},
+            r"estimator\.settings\.pears: there is no such setting.*pairs",
+        ),
+        (
+            {"name": "pes", "settings": {"pairs": 0}},
+            r"estimator\.settings\.pairs: give a whole number, at least 1",
+        ),
+        (
+            {"name": "full", "settings": {"pairs": 3}},
+            r"estimator\.settings\.pairs: there is no such setting",
+        ),
         ({"name": "pse"}, "unknown estimator 'pse'"),
         ({"kind": "pes"}, "kind"),
         (3, "estimator"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from metaplastic.meta.trainer import Trainer
 from metaplastic.rules import Rule, make_rule
 
 from .conftest import hebbian_config
-from .test_trainer import Recorder
 
 EVERY = 2
 LAST = "checkpoints/step-000000005.safetensors"
@@ -74,26 +74,27 @@ def test_groups_that_no_source_fits_are_one_line(plan: Plan) -> None:
         Plan(plan.config, (), plan.architectures, plan.tasks).at(4)
 
 
-def train(path: Path, until: int | None = None) -> tuple[Trainer, Recorder]:
+def train(path: Path, until: int | None = None) -> Trainer:
     """Go on with the run at `path`, or begin one."""
-    resumed, said = path.exists(), Recorder()
+    resumed = path.exists()
     run = RunDir.resume(path, None) if resumed else RunDir.create(path, config_of())
     try:
-        trainer = Trainer(run, reporter=said)
+        trainer = Trainer(run)
         trainer.train(until=until)
     finally:
         run.close()
-    return trainer, said
+    return trainer
 
 
 def test_a_run_resumed_after_and_between_draws_is_as_if_it_had_never_stopped(
-    tmp_path: Path, plan: Plan
+    tmp_path: Path, plan: Plan, caplog: pytest.LogCaptureFixture
 ) -> None:
-    whole, said = train(tmp_path / "whole")
-    assert sum("groups redrawn" in line for line in said.messages) == 2
+    with caplog.at_level(logging.INFO, "metaplastic"):
+        whole = train(tmp_path / "whole")
+    assert sum("groups redrawn" in line for line in caplog.messages) == 2
     assert whole.architectures == plan.at(5).architectures
     for stop in (EVERY, EVERY + 1, None):
-        cut, _ = train(tmp_path / "cut", stop)
+        cut = train(tmp_path / "cut", stop)
     assert cut.architectures == whole.architectures
     for file in (LAST, "rule.safetensors"):
         one, other = (load_file(tmp_path / name / file) for name in ("whole", "cut"))

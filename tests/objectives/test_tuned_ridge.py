@@ -60,7 +60,7 @@ def test_the_penalty_can_be_chosen_without_the_batch_that_the_loss_is_taken_on(
         for p in PENALTIES
     ]
     for penalty, guess in zip(PENALTIES, guesses, strict=True):
-        ours = leave_one_out(jnp.asarray(u), jnp.asarray(y), penalty * size)
+        ours = leave_one_out(jnp.asarray(u), jnp.asarray(y), float(penalty * size))
         np.testing.assert_allclose(ours, guess, atol=2e-3)
     best = PENALTIES[int(np.argmin([_cosine_distance(y, guess) for guess in guesses]))]
     wanted = _loss([u, y, u_test, y_test], penalties=(best,))

@@ -20,7 +20,6 @@ from metaplastic.encoder.fitted import Fitted
 from metaplastic.encoder.fitting import fitted_network
 from metaplastic.encoder.learning import drawn
 from metaplastic.encoder.moments import take_rows
-from metaplastic.encoder.monitor import Monitor
 from metaplastic.encoder.network import Network
 from metaplastic.encoder.reading import column_names
 from metaplastic.encoder.validation import validated
@@ -183,7 +182,7 @@ class PlasticEncoder(Fitted):
             scale = self._input_scale(moments)
             batch = self._minibatch_rows()
             chunk = Chunk(self._waiting if going_on else None, X, batch, rng)
-            monitor = Monitor(None, 0, 1)
+            monitor = self._unwatched()
             batches = (take_rows(rows, slice(None), scale) for rows in chunk.minibatches())
             self._learn(batches, monitor)
             if not going_on:

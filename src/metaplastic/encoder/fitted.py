@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from metaplastic.compilation import use_compilation_cache
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.learning import Learned, learn
 from metaplastic.encoder.moments import Moments, column_moments
-from metaplastic.encoder.monitor import Monitor, ReadOut
 from metaplastic.encoder.network import Network
 from metaplastic.encoder.parameters import (
     BATCH_SIZE,
@@ -31,11 +30,13 @@ from metaplastic.encoder.parameters import (
 )
 from metaplastic.encoder.reading import layers_read
 from metaplastic.encoder.scale import InputScale, decide, scale_of
-from metaplastic.encoder.score import Labels
 from metaplastic.encoder.validation import validated
 from metaplastic.errors import ConfigError
 from metaplastic.forks import refuse_after_fork
 from metaplastic.rules import Rule, RuleState
+
+if TYPE_CHECKING:
+    from metaplastic.encoder.monitor import Monitor, ReadOut
 
 
 class Fitted(Parameters):
@@ -92,6 +93,9 @@ class Fitted(Parameters):
         return inner_loop.minibatch_size(self._batch_size(), self.phi_.spec)
 
     def _monitor(self, eval_set: tuple[Any, Any] | None) -> Monitor:
+        from metaplastic.encoder.monitor import Monitor
+        from metaplastic.encoder.score import Labels
+
         labelled = None
         if eval_set is not None:
             X = validated(self, eval_set[0], reset=False)
@@ -99,6 +103,12 @@ class Fitted(Parameters):
         patience = self.n_iter_no_change if self.early_stopping else 0
         every = max(1, self._inner_steps() // 20)
         return Monitor(labelled, patience, every, self._layers_read(), self._inner_steps())
+
+    def _unwatched(self) -> Monitor:
+        """A monitor for a stream, which has no end to report progress towards."""
+        from metaplastic.encoder.monitor import Monitor
+
+        return Monitor(None, 0, 1)
 
     def _learn(
         self,

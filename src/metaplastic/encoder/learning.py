@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from metaplastic.base_model import Phi
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.moments import Matrix, take_rows
-from metaplastic.encoder.monitor import Monitor, ReadOut
 from metaplastic.encoder.scale import InputScale
 from metaplastic.errors import ConfigError
 from metaplastic.rules import Rule, RuleState
+
+if TYPE_CHECKING:
+    from metaplastic.encoder.monitor import Monitor, ReadOut
 
 
 class Learned(NamedTuple):

@@ -23,9 +23,14 @@ class RuleCard(BaseModel):
     earlier_meta_steps: int = Field(default=0, description="of the rules that it began from")
     horizon: int | None = Field(default=None, description="longest unroll meta-trained on, steps")
     batch_size: int | None = Field(default=None, description="of the inner loop")
-    wall_clock_seconds: float | None = Field(default=None, description="of meta-training, s")
+    wall_clock_seconds: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="of meta-training, s"
+    )
     earlier_wall_clock_seconds: float = Field(
-        default=0.0, description="of meta-training the rules that it began from, s"
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="of meta-training the rules that it began from, s",
     )
     hardware: str = Field(default="", description="that it was made on")
     licence: str = Field(default="Apache-2.0", description="of the rule file, as SPDX says it")

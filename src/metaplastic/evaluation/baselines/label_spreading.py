@@ -38,6 +38,7 @@ class LabelSpreading(LabelledBaseline):
         {},
         {"neighbours": 15},
         {"neighbours": 30},
+        {"neighbours": 60},
         {"alpha": 0.8},
         {"alpha": 0.8, "neighbours": 15},
         {"alpha": 0.99, "neighbours": 15},

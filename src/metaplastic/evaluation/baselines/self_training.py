@@ -36,7 +36,13 @@ class SelfTraining(LabelledBaseline):
     name = "self-training"
     title = "self-training, logistic"
     Settings = SelfTrainingSettings
-    grid = ({}, {"threshold": 0.9}, {"threshold": 0.6}, {"threshold": 0.6, "rounds": 10})
+    grid = (
+        {},
+        {"threshold": 0.9},
+        {"threshold": 0.97},
+        {"threshold": 0.6},
+        {"threshold": 0.6, "rounds": 10},
+    )
 
     def fit_labelled(
         self,

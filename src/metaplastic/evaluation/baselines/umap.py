@@ -44,6 +44,7 @@ class Umap(Baseline):
         {"neighbours": 30},
         {"min_dist": 0.0},
         {"min_dist": 0.5},
+        {"min_dist": 0.8},
     )
 
     def fit(

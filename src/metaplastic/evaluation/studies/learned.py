@@ -36,15 +36,19 @@ class Row(NamedTuple):
 
 
 class LearnedSettings(StudySettings):
-    """`draws` of θ at meta-step 0; `rungs` of the run's ladder, beside the rule itself; `parts` to
-    switch off, by name (`all`, or `none`); `rules`, further ones as NAME=PATH: those of one name
-    are meta-seeds of one another, and the spread between them is given."""
+    """Settings of study `learned`."""
 
-    datasets: tuple[str, ...] = Field(DATASETS, min_length=1)
-    draws: int = Field(5, ge=1)
-    rungs: int = Field(6, ge=0)
-    parts: tuple[str, ...] = (ALL,)
-    rules: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = Field(DATASETS, min_length=1, description="data sets")
+    draws: int = Field(5, ge=1, description="draws of θ at meta-step 0")
+    rungs: int = Field(6, ge=0, description="rungs of the run's ladder, beside the rule itself")
+    parts: tuple[str, ...] = Field(
+        (ALL,), description="parts of the rule to switch off, by name; all, or none"
+    )
+    rules: tuple[str, ...] = Field(
+        (),
+        description="further rules as NAME=PATH; those of one name are meta-seeds of one another, "
+        "and the spread between them is given",
+    )
 
 
 class Learned(Study):
