@@ -106,7 +106,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
     arguments = [
         *("study", "architectures", "--rule", "hebbian", "--datasets", "digits"),
         *("--seeds", "6", "--set", "inner_steps=4", "--set", "depths=1"),
-        *("--set", "widths=8,12", "--set", "activations=relu", "--results", str(tmp_path)),
+        *("--set", "widths=8,12,16,20", "--set", "activations=relu", "--results", str(tmp_path)),
     ]
     cells = tmp_path / "cells" / "architectures.json"
     process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True)
@@ -118,7 +118,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
     assert process.returncode == 130, out
     assert "the same command resumes it" in " ".join(out.split())
     kept = sum(len(c["seeds"]) for c in json.loads(cells.read_text())["cells"].values())
-    assert 0 < kept < 24
+    assert 0 < kept < 48
     again = run(*arguments)
     assert again.returncode == 0, again.stderr
     assert f"{kept} numbers kept" in " ".join(again.stdout.split())
