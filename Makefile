@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.ready
 
 help:
 	@echo "make setup   create $(VENV) and install metaplastic into it"
-	@echo "make demo    use a rule on real handwritten digits (about 4 minutes)"
+	@echo "make demo    use a rule on real handwritten digits (about a minute)"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format, types, layering of imports"
 	@echo "make bench   measure speed against PyTorch and plain JAX"
