@@ -13,7 +13,8 @@ import jax
 import numpy as np
 
 from metaplastic.meta import optimizer
-from metaplastic.meta.config import MetaTrainConfig, make_config
+from metaplastic.meta.config import MetaTrainConfig
+from metaplastic.meta.config_tables import make_config
 from metaplastic.meta.engines import EngineOptions, Gathered
 from metaplastic.meta.engines.asynchronous import Answer, Collector, Request
 from metaplastic.meta.engines.ray_engine import RayBackend

@@ -122,7 +122,7 @@ def test_names_cost_no_heavy_import(module: str) -> None:
 
 
 def test_a_configuration_is_checked_without_its_engines() -> None:
-    found = loaded_by("from metaplastic.meta.config import make_config; make_config('paper')")
+    found = loaded_by("from metaplastic.meta import make_config; make_config('paper')")
     engines = {name for name in found if name.startswith("metaplastic.meta.engines.")}
     assert engines == set()
     assert not found & {"ray", "matplotlib", "sklearn"}

@@ -12,7 +12,7 @@ import pytest
 from metaplastic import __version__
 from metaplastic.errors import ConfigError
 from metaplastic.hub import load_card
-from metaplastic.meta.config import make_table, recipes
+from metaplastic.meta.config_tables import make_table, recipes
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

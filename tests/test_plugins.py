@@ -20,7 +20,7 @@ from metaplastic import load_rule, plugins, save_rule
 from metaplastic.cli.app import commands, main
 from metaplastic.errors import ConfigError, RuleFileError
 from metaplastic.hub import container, rule_page
-from metaplastic.meta.config import make_config
+from metaplastic.meta.config_tables import make_config
 from metaplastic.registry import Registry
 from metaplastic.rules import RULES, make_rule
 from metaplastic.tasks import GENERATORS

@@ -23,7 +23,8 @@ from metaplastic.errors import ConfigError
 from metaplastic.evaluation.baselines import BASELINES, make_baseline
 from metaplastic.evaluation.protocol import FewShotConfig, settings
 from metaplastic.evaluation.studies import STUDIES
-from metaplastic.meta.config import MetaTrainConfig, make_config, parse_config, parse_override
+from metaplastic.meta.config import MetaTrainConfig, parse_config
+from metaplastic.meta.config_tables import make_config, parse_override
 from metaplastic.meta.estimators import ESTIMATORS
 from metaplastic.meta.stages import make_stages
 from metaplastic.objectives import OBJECTIVES, make_objective

@@ -14,9 +14,9 @@ from typer.testing import CliRunner, Result
 from metaplastic.cli.app import app
 from metaplastic.errors import DataError, RunError
 from metaplastic.meta.claim import Claim
-from metaplastic.meta.config import PRESETS
 from metaplastic.meta.engines.local import LocalEngine
 from metaplastic.meta.metrics import read_metrics
+from metaplastic.meta.presets import PRESETS
 from metaplastic.meta.stages import make_stages, record_stages
 from tests.cli.test_meta_train import SETTINGS
 from tests.cli.test_stages import FILE, QUICK
@@ -180,7 +180,7 @@ def test_no_setting_is_answered_by_more_than_a_line(
 
 
 def test_a_configuration_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
-    from metaplastic.meta.config import make_table
+    from metaplastic.meta.config_tables import make_table
 
     for name, text in [("a.JSON", json.dumps({"seed": 3})), ("a.toml", "seed = 3\n")]:
         (tmp_path / name).write_text("\ufeff" + text, encoding="utf-8")

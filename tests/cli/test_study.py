@@ -109,7 +109,10 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
         *("--set", "widths=8,12,16,20", "--set", "activations=relu", "--results", str(tmp_path)),
     ]
     cells = tmp_path / "cells" / "architectures.json"
+    # a job in the background of a shell ignores SIGINT, and hands that on to what it starts
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 120
     while not cells.is_file() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from metaplastic.meta.config import MetaTrainConfig, merge, parse_config
+from metaplastic.meta.config import MetaTrainConfig, parse_config
+from metaplastic.meta.config_tables import merge
 
 TINY: dict[str, Any] = {
     "seed": 3,

@@ -11,7 +11,8 @@ import pytest
 
 from metaplastic.errors import ConfigError
 from metaplastic.meta.checkpoint import Header, load_checkpoint, save_checkpoint
-from metaplastic.meta.config import lay, parse_config
+from metaplastic.meta.config import parse_config
+from metaplastic.meta.config_tables import lay
 from metaplastic.meta.engines import LocalEngine
 from metaplastic.meta.plan import Plan, make_plan
 

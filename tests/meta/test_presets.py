@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metaplastic.hub import load_card
 from metaplastic.meta import meta_train
-from metaplastic.meta.config import make_config
+from metaplastic.meta.config_tables import make_config
 from metaplastic.meta.metrics import read_metrics
 
 TINY = {

@@ -27,7 +27,7 @@ from metaplastic.evaluation.results import as_numbers, mean_and_error, read_json
 from metaplastic.figures import report
 from metaplastic.hub import container
 from metaplastic.meta import checkpoint, optimizer
-from metaplastic.meta.config import make_config
+from metaplastic.meta.config_tables import make_config
 from metaplastic.meta.run_dir import write_config
 from metaplastic.meta.stages import make_stages, read_stages, record_stages
 from metaplastic.rules import make_rule

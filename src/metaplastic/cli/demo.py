@@ -54,7 +54,7 @@ def _meta_train_small(folder: Path) -> Path:
     """A rule meta-trained here, for as long as none is shipped."""
     from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.showing import display
-    from metaplastic.meta.config import make_config
+    from metaplastic.meta.config_tables import make_config
     from metaplastic.meta.reporter import Reporter
     from metaplastic.meta.run_dir import RunDir
     from metaplastic.meta.trainer import Trainer

@@ -133,7 +133,7 @@ def meta_train(
     from metaplastic.cli.runtime import one_thread_per_operation
     from metaplastic.cli.showing import hide_progress, show_progress
     from metaplastic.compilation import use_compilation_cache
-    from metaplastic.meta.config import parse_override
+    from metaplastic.meta.config_tables import parse_override
     from metaplastic.meta.engines import ENGINES, EngineOptions
     from metaplastic.meta.engines.meeting import Meeting
     from metaplastic.meta.stages import make_stages

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from metaplastic import lazy
 
 if TYPE_CHECKING:
-    from metaplastic.meta.config import MetaTrainConfig, make_config
+    from metaplastic.meta.config import MetaTrainConfig
+    from metaplastic.meta.config_tables import make_config
     from metaplastic.meta.orchestration import RunOptions, meta_train, run_stages
     from metaplastic.meta.reporter import Reporter
     from metaplastic.meta.stages import make_stages
@@ -25,7 +26,7 @@ __getattr__ = lazy.exports(
         "MetaTrainConfig": "metaplastic.meta.config",
         "Reporter": "metaplastic.meta.reporter",
         "Trainer": "metaplastic.meta.trainer",
-        "make_config": "metaplastic.meta.config",
+        "make_config": "metaplastic.meta.config_tables",
         "make_stages": "metaplastic.meta.stages",
         "meta_train": "metaplastic.meta.orchestration",
         "run_stages": "metaplastic.meta.orchestration",

@@ -18,15 +18,8 @@ from pydantic import BaseModel, Field
 
 from metaplastic import files, hub
 from metaplastic.errors import ConfigError, RunError
-from metaplastic.meta.config import (
-    MetaTrainConfig,
-    combine,
-    differing_fields,
-    lay,
-    make_table,
-    merge,
-    parse_config,
-)
+from metaplastic.meta.config import MetaTrainConfig, differing_fields, parse_config
+from metaplastic.meta.config_tables import combine, lay, make_table, merge
 from metaplastic.meta.engines.mesh import share_of
 from metaplastic.meta.metrics import NAME as METRICS
 from metaplastic.meta.plan import arrange
