@@ -22,6 +22,7 @@ MARK = "<!-- api -->"
 PAGES = Path(__file__).parent / "reference"
 # modules beside the packages, whose every function is public
 MODULES = (
+    "metaplastic.setting_kinds",
     "metaplastic.settings",
     "metaplastic.registry",
     "metaplastic.plugins",

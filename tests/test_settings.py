@@ -30,7 +30,8 @@ from metaplastic.meta.stages import make_stages
 from metaplastic.objectives import OBJECTIVES, make_objective
 from metaplastic.registry import Registry
 from metaplastic.rules import RULES, make_rule
-from metaplastic.settings import OneOf, validated
+from metaplastic.setting_kinds import OneOf
+from metaplastic.settings import validated
 
 DOCS = Path(__file__).parents[1] / "docs"
 

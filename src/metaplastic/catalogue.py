@@ -20,7 +20,8 @@ from metaplastic.meta.estimators import ESTIMATORS
 from metaplastic.objectives import OBJECTIVES
 from metaplastic.registry import Registry
 from metaplastic.rules import RULES
-from metaplastic.settings import Setting, is_model, settings_of
+from metaplastic.setting_kinds import is_model
+from metaplastic.settings import Setting, settings_of
 
 TOP = "meta-train"  # the section of settings that stand in no table
 

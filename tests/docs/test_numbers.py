@@ -10,7 +10,8 @@ import json
 import re
 
 import pytest
-from tests.docs.claims import CLAIMS, ROOT, Claim, record, results
+from tests.docs.claims import CLAIMS
+from tests.docs.numbers import ROOT, Claim, record, results
 
 from benchmarks import readme, report
 from metaplastic.demo import DATASET

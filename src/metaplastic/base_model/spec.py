@@ -21,7 +21,8 @@ from metaplastic.base_model.conv import Conv
 from metaplastic.base_model.dense import Dense, pooled_shape
 from metaplastic.errors import ConfigError
 from metaplastic.registry import Registry
-from metaplastic.settings import OneOf, validated
+from metaplastic.setting_kinds import OneOf
+from metaplastic.settings import validated
 
 LAYERS: Registry[type[Connection]] = Registry(
     "layer kind",

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metaplastic.base_model import ACTIVATIONS, ModelSpec
-from metaplastic.settings import Model, OneOf, validated
+from metaplastic.setting_kinds import OneOf
+from metaplastic.settings import Model, validated
 
 
 class FewShotConfig(BaseModel):

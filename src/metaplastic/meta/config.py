@@ -15,7 +15,8 @@ from metaplastic.meta.optimizer import OptimizerConfig
 from metaplastic.meta.unroll import UnrollConfig
 from metaplastic.objectives import ObjectiveConfig
 from metaplastic.rules import RULES
-from metaplastic.settings import OneOf, SettingsError, validated
+from metaplastic.setting_kinds import OneOf
+from metaplastic.settings import SettingsError, validated
 from metaplastic.tasks import TaskSpace, ends
 
 

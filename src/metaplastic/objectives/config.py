@@ -10,7 +10,7 @@ from metaplastic.choice import Choice
 from metaplastic.objectives.objective import Objective
 from metaplastic.objectives.registry import OBJECTIVES
 from metaplastic.registry import Registry
-from metaplastic.settings import OneOf
+from metaplastic.setting_kinds import OneOf
 
 
 class ObjectiveConfig(Choice):

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metaplastic.base_model import ACTIVATIONS, Conv, Dense, ModelSpec, perceptron
-from metaplastic.settings import OneOf
+from metaplastic.setting_kinds import OneOf
 
 Topology = Literal["perceptron", "residual", "conv"]
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from metaplastic.choice import Choice
 from metaplastic.meta.estimators import ESTIMATORS
 from metaplastic.registry import Registry
-from metaplastic.settings import OneOf
+from metaplastic.setting_kinds import OneOf
 
 if TYPE_CHECKING:
     from metaplastic.meta.estimators.estimator import Estimator

@@ -1,0 +1,248 @@
+"""Numbers of the committed results, each a function that is called when a claim is checked."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metaplastic.evaluation.ablations import LAYERS, theta_as_numbers
+from metaplastic.hub import load_rule
+
+ROOT = Path(__file__).parents[2]
+Number = Callable[[], float]
+
+
+class Claim(NamedTuple):
+    """`text`, with `{}` in place of each number, stands once on `page`; its line breaks do not
+    matter."""
+
+    page: str
+    text: str
+    numbers: tuple[Number, ...]
+
+
+@functools.cache
+def results(name: str) -> Any:
+    """A results file, by its path below `results/` without the suffix."""
+    return json.loads((ROOT / "results" / f"{name}.json").read_text())
+
+
+@functools.cache
+def record(name: str) -> list[dict[str, Any]]:
+    """The lines of a `metrics.jsonl`, by the path of its folder below `results/`."""
+    lines = (ROOT / "results" / name / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def value(name: str, *path: str | int) -> Number:
+    """The number at a path of keys and indices."""
+
+    def found() -> float:
+        at = results(name)
+        for key in path:
+            at = at[key]
+        return float(at)
+
+    return found
+
+
+def mean(method: str, address: str, name: str = "datasets") -> Number:
+    return value(name, "datasets", address, "methods", method, "mean")
+
+
+def error(method: str, address: str, name: str = "datasets") -> Number:
+    return value(name, "datasets", address, "methods", method, "standard_error")
+
+
+def both(method: str, address: str, name: str = "datasets") -> tuple[Number, Number]:
+    """Mean and standard error."""
+    return mean(method, address, name), error(method, address, name)
+
+
+def above(method: str, address: str, name: str = "datasets") -> tuple[Number, Number]:
+    """What the rule has above a method, seed by seed: mean and standard error."""
+    at = ("datasets", address, "methods", method, "paired")
+    return value(name, *at, "mean"), value(name, *at, "standard_error")
+
+
+def labels(method: str, count: int) -> tuple[Number, Number]:
+    """Of study `labels`: mean and standard error with `count` labels per class."""
+
+    def at(key: str) -> Number:
+        def found() -> float:
+            content = results("labels")
+            return content["methods"][method]["summary"][content["labels"].index(count)][key]
+
+        return found
+
+    return at("mean"), at("standard_error")
+
+
+def best_of_rivals(count: int) -> Number:
+    def found() -> float:
+        methods = results("labels")["methods"]
+        return max(labels(name, count)[0]() for name in methods if name != "rule")
+
+    return found
+
+
+def text(step: int, name: str = "text") -> tuple[Number, Number]:
+    """Of study `text`: the shipped rule after `step` inner steps, mean and standard error."""
+
+    def at(key: str) -> Number:
+        def found() -> float:
+            curve = results(name)["curves"][-1]
+            return curve["summary"][curve["points"].index(step)][key]
+
+        return found
+
+    return at("mean"), at("standard_error")
+
+
+def text_rival(method: str) -> Number:
+    return value("text", "rivals", method, "mean")
+
+
+def gain_on_text(step: int, name: str = "text") -> tuple[Number, Number]:
+    """What the shipped rule has above the random network, seed by seed."""
+
+    def found() -> np.ndarray:
+        curve = results(name)["curves"][-1]
+        seeds = np.array(curve["curve"])
+        return seeds[:, curve["points"].index(step)] - seeds[:, 0]
+
+    return _mean_and_error(found)
+
+
+def first_rung_on_text() -> tuple[Number, Number]:
+    """What the first rung of the ladder has above the random network after 80 inner steps."""
+
+    def found() -> np.ndarray:
+        curve = results("text")["curves"][0]
+        seeds = np.array(curve["curve"])
+        return seeds[:, curve["points"].index(80)] - seeds[:, 0]
+
+    return _mean_and_error(found)
+
+
+def of_theta(*path: str) -> Number:
+    """What θ of the shipped rule does, read from its file."""
+
+    def found() -> float:
+        at: Any = theta_as_numbers(load_rule("default"))
+        for key in path:
+            at = at[key]
+        return at
+
+    return found
+
+
+def term_weights(term: str) -> tuple[Number, ...]:
+    return tuple(of_theta("term_weights", layer, term) for layer in LAYERS)
+
+
+def longer(address: str) -> tuple[Number, Number]:
+    """What ten times the inner steps add to the shipped rule, seed by seed."""
+
+    def found() -> np.ndarray:
+        far = np.array(results("long/datasets")["datasets"][address]["methods"]["rule"]["accuracy"])
+        return far - results("datasets")["datasets"][address]["methods"]["rule"]["accuracy"]
+
+    return _mean_and_error(found)
+
+
+def most_lost_longer() -> float:
+    return -min(longer(address)[0]() for address in results("long/datasets")["datasets"])
+
+
+def architecture(group: str, label: str, point: int = -1) -> Number:
+    def found() -> float:
+        (curve,) = [c for c in results("architectures")[group] if c["label"] == label]
+        return curve["summary"][point]["mean"]
+
+    return found
+
+
+def gains_of_activations(pick: Callable[[list[float]], float]) -> Number:
+    """Of the four activations that saturate: what the rule has above a random network."""
+
+    def found() -> float:
+        names = ("tanh", "sigmoid", "sin", "step")
+        return pick(
+            [
+                architecture("activations", name)() - architecture("activations", name, 0)()
+                for name in names
+            ]
+        )
+
+    return found
+
+
+def simulated(sweep: str, workers: int, key: str, scale: float = 1.0) -> Number:
+    def found() -> float:
+        rows = results("scaling-simulated")["sweeps"][sweep]["rows"]
+        (row,) = [row for row in rows if row["workers"] == workers]
+        return scale * row[key]
+
+    return found
+
+
+def sampling(address: str) -> Number:
+    """The error that the rows of the test split leave in the rule's accuracy."""
+
+    def found() -> float:
+        entry = results("datasets")["datasets"][address]
+        a = entry["methods"]["rule"]["mean"]
+        return (a * (1 - a) / entry["data"]["test"]) ** 0.5
+
+    return found
+
+
+def domain_loss(name: str, reference: str, other: str) -> Number:
+    """Of study `domains`: by how much one classifier is above another on a set."""
+
+    def found() -> float:
+        methods = results("domains-first/domains")["sets"][name]["methods"]
+        better, worse = (
+            next(iter(methods[method]["summary"].values()))[0]["mean"]
+            for method in (other, reference)
+        )
+        return better - worse
+
+    return found
+
+
+def _mean_and_error(differences: Callable[[], np.ndarray]) -> tuple[Number, Number]:
+    return (
+        lambda: float(np.mean(differences())),
+        lambda: float(np.std(differences(), ddof=1) / len(differences()) ** 0.5),
+    )
+
+
+def times(number: Number, scale: float) -> Number:
+    return lambda: scale * number()
+
+
+def measured(*path: str | int, scale: float = 1.0) -> Number:
+    return times(value("scaling-measured", *path), scale)
+
+
+def agreement(*path: str | int) -> Number:
+    return value("scaling-agreement", *path)
+
+
+def over_seeds(engine: str, key: str, pick: Callable[[list[float]], float]) -> Number:
+    return lambda: pick([run[key] for run in results("scaling-agreement")["runs"][engine]])
+
+
+def fault(*path: str | int) -> Number:
+    return value("scaling-faults", *path)
+
+
+def average(numbers: list[float]) -> float:
+    return float(np.mean(numbers))
