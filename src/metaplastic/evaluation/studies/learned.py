@@ -59,11 +59,13 @@ class Learned(Study):
     figure = "metaplastic.figures.learned"
     example: ClassVar[dict[str, Any]] = {"datasets": ("digits",), "draws": 2, "rungs": 1}
     Settings = LearnedSettings
+    _total: int | None = None  # cells, once the rows are known
 
     def measure(self) -> dict[str, Any]:
         own = self.settings
         assert isinstance(own, LearnedSettings)
         rows = self.rows()
+        self._total = len(own.datasets) * sum(len(row.rules) for row in rows.values())
         found: dict[str, Any] = {}
         for address in self.context.available(own.datasets):
             config = self.config(address, points=(0, self.inner_steps()))
@@ -82,6 +84,9 @@ class Learned(Study):
                 "drawn": theta_as_numbers(drawn(rule, jax.random.key(0))),
             },
         }
+
+    def cells(self) -> int | None:
+        return self._total
 
     def rows(self) -> dict[str, Row]:
         """Every row but the random network, which is what each begins from. Raises `ConfigError`
