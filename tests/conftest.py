@@ -8,6 +8,7 @@ import gc
 import importlib.util
 import mmap
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,7 @@ os.environ.setdefault("XLA_FLAGS", " ".join(_FLAGS))
 _CACHE = tempfile.TemporaryDirectory(prefix="metaplastic-tests-")
 _FOLDER = os.environ.setdefault("METAPLASTIC_TEST_CACHE", _CACHE.name)
 os.environ["XDG_CACHE_HOME"] = _FOLDER
+
 # tests, and the commands that they start, take from disk what another compiled
 os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_FOLDER}/compiled"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.02"
@@ -138,6 +140,8 @@ def little_memory() -> Iterator[None]:
     if _memory() > LITTLE_MEMORY:
         _return_freed_memory()
     if _memory() > MOST_MEMORY:
+        if programs := sys.modules.get("metaplastic.meta.engines.programs"):
+            programs.forget()
         eqx.clear_caches()
         jax.clear_caches()
         gc.collect()

@@ -16,6 +16,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from metaplastic.meta.config import MetaTrainConfig
+from metaplastic.meta.engines import programs
 from metaplastic.meta.run_dir import RunDir
 from metaplastic.meta.trainer import Trainer
 from metaplastic.rules import RULES, make_rule
@@ -64,6 +65,11 @@ def test_no_array_of_a_run_is_weakly_typed(config: MetaTrainConfig, tmp_path: Pa
     run.close()
 
 
+def _as_in_a_new_process() -> None:
+    programs.forget()
+    jax.clear_caches()
+
+
 @pytest.fixture
 def compiled(tmp_path: Path) -> Iterator[Path]:
     """The folder of compiled programs, empty at first; every program is kept there."""
@@ -78,7 +84,7 @@ def compiled(tmp_path: Path) -> Iterator[Path]:
         for name, value in values.items():
             jax.config.update(name, value)
         compilation_cache.reset_cache()
-        jax.clear_caches()
+        _as_in_a_new_process()
 
     apply(kept)
     yield tmp_path / "compiled"
@@ -93,11 +99,11 @@ def _programs(folder: Path) -> set[str]:
 
 
 def test_the_first_resume_compiles_nothing_again(compiled: Path, tmp_path: Path) -> None:
-    run = RunDir.create(tmp_path / "run", tiny_config(validation={"every": 1}))
+    run = RunDir.create(tmp_path / "run", hebbian_config(validation={"every": 1}))
     Trainer(run).train(until=2)
     run.close()
     before = _programs(compiled)
-    jax.clear_caches()  # as in a new process
+    _as_in_a_new_process()
     run = RunDir.resume(tmp_path / "run", None)
     Trainer(run).train(until=3)
     run.close()

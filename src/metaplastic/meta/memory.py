@@ -8,8 +8,10 @@ backward pass of one inner step holds that step's residuals beside what the whol
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import equinox as eqx
 import jax
@@ -25,6 +27,8 @@ from metaplastic.meta.unroll import unroll, weigh
 from metaplastic.rules import Rule
 from metaplastic.tasks import Architecture, TaskConfig
 from metaplastic.tasks.task import n_targets
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # of what a step's differentiation would keep, what a forward pass holds at its peak: measured at
 # 0.15 to 0.31 for rules `local` and `hebbian`
@@ -58,6 +62,7 @@ def predict_unroll_bytes(
     a processor, and for particles within a factor of two.
     """
     at_once = min(estimator.tasks_at_once or n_tasks, n_tasks)
+    rule = jax.tree.map(_shape_of, rule)  # by which what is traced is kept
     if isinstance(estimator, EvolutionStrategy):
         plain = _not_rematerialised(estimator)
         step = _residual_bytes(rule, plain, architecture, tasks, 1) * FORWARD_SHARE
@@ -71,6 +76,10 @@ def predict_unroll_bytes(
     return at_once * (whole + step)
 
 
+def _shape_of(leaf: Any) -> Any:
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) if eqx.is_array(leaf) else leaf
+
+
 def _not_rematerialised(estimator: Estimator) -> Estimator:
     config = estimator.config.model_copy(update={"rematerialise": False})
     return dataclasses.replace(estimator, config=config)
@@ -79,21 +88,28 @@ def _not_rematerialised(estimator: Estimator) -> Estimator:
 def _state_bytes(rule: Rule, estimator: Estimator, architecture: Architecture) -> int:
     """Bytes of the estimator's state of one task."""
 
-    def state(key: Any) -> Any:
+    def state(rule: Rule, key: Any) -> Any:
         keys, one = key[None], jnp.zeros(1, jnp.int32)
         phi, rule_state = jax.vmap(lambda k: begin_task(rule, k, architecture))(keys)
         pool = Pool(jnp.zeros((1, 1, 1, 1)), jnp.zeros((1, 1, 1, 1)))
         group = GroupState(phi, rule_state, one, pool, keys, one, one)
         return estimator.init(rule, group, keys)
 
-    return _bytes_of(jax.eval_shape(state, jax.random.key(0)))
+    return _bytes_of(eqx.filter_eval_shape(state, rule, jax.random.key(0)))
 
 
+def _kept(function: F) -> F:
+    """Results kept by arguments, all of which can be hashed: a run in stages, and runs one after
+    another, ask again for what takes seconds to trace."""
+    return cast(F, functools.lru_cache(maxsize=64)(function))
+
+
+@_kept
 def _residual_bytes(
     rule: Rule, estimator: Estimator, architecture: Architecture, tasks: TaskConfig, steps: int
 ) -> int:
     """Bytes that the forward pass of one task's unroll keeps for its backward pass."""
-    theta, static = eqx.partition(rule, eqx.is_inexact_array)
+    theta, static = eqx.partition(rule, _is_trained)
 
     def loss(theta: PyTree, phi: PyTree, state: PyTree, pool: Pool, key: Any) -> Any:
         end = unroll(
@@ -124,6 +140,10 @@ def _residual_bytes(
         )
     )
     return _bytes_of(jax.eval_shape(residuals, theta, jax.random.key(0), pool))
+
+
+def _is_trained(leaf: Any) -> bool:
+    return isinstance(leaf, jax.ShapeDtypeStruct) and jnp.issubdtype(leaf.dtype, jnp.inexact)
 
 
 def _bytes_of(shapes: PyTree) -> int:

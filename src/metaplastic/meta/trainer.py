@@ -78,7 +78,8 @@ class Trainer:
             dict.fromkeys([*config.tasks.sources, *self._start.training_data])
         )
         self._optimizer = optimizer.start(config.optimizer, self._rule)
-        LOG.info(memory_line(plan, self._rule))
+        if LOG.isEnabledFor(logging.INFO):  # it takes a trace
+            LOG.info(memory_line(plan, self._rule))
         self._meta_step = 0
 
     @property
@@ -148,8 +149,8 @@ class Trainer:
         if plan.draw != self._plan.draw:
             self._plan, self.architectures = plan, plan.architectures
             names = ", ".join(map(str, plan.architectures))
-            line = memory_line(plan, self._rule)
-            LOG.info("groups redrawn: %s; %s", names, line)
+            if LOG.isEnabledFor(logging.INFO):
+                LOG.info("groups redrawn: %s; %s", names, memory_line(plan, self._rule))
 
     def _begin(self) -> None:
         """Start the engine's tasks, or restore them from the newest readable checkpoint."""

@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Key, PyTree
 from metaplastic.errors import ConfigError
 from metaplastic.meta.engines.advanced import Advanced, summarise
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
+from metaplastic.meta.engines.programs import compiled, signature
 from metaplastic.meta.estimators import Estimate, Estimator
 from metaplastic.meta.group import GroupState, TaskStream, begin_group, renew
 from metaplastic.rules import Rule
@@ -180,7 +181,12 @@ class LocalEngine(Engine):
         arguments = self._arguments(index, rule, meta_step, n_steps)
         if index not in self._programs:
             began = time.perf_counter()
-            self._programs[index] = self._program(index, rule).lower(*arguments).compile()
+            static = signature(eqx.filter(rule, eqx.is_array, inverse=True))
+            self._programs[index] = compiled(
+                (self._estimators[index], static, self._mesh),
+                arguments,
+                lambda: self._program(index, rule),
+            )
             self._compile_seconds += time.perf_counter() - began
         return self._programs[index](*arguments)
 
@@ -199,9 +205,10 @@ class LocalEngine(Engine):
     def _program(self, index: int, rule: Rule) -> Any:
         """A group's estimator, jitted, its tasks split over the devices."""
         static = eqx.filter(rule, eqx.is_array, inverse=True)
+        estimator = self._estimators[index]  # the program outlives the engine
 
         def estimate(theta, *rest):
-            found = self._estimators[index].estimate(eqx.combine(theta, static), *rest)
+            found = estimator.estimate(eqx.combine(theta, static), *rest)
             return found._replace(gradient=_mean_over_devices(found))
 
         return jax.jit(
