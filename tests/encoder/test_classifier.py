@@ -60,6 +60,17 @@ def test_auto_is_the_mean_of_features_and_inputs(few, fitted) -> None:
     assert np.mean(ridge.predict(x) == fitted.predict(x)) > 0.8
 
 
+def test_a_column_that_pandas_read_with_blanks_is_taken_as_it_is(few, fitted) -> None:
+    pandas = pytest.importorskip("pandas")
+    x, known, _ = few
+    numbers = pandas.Series(known).where(known != -1)  # float64, NaN where blank
+    text = numbers.astype("Int64").astype("string")  # NA where blank
+    for y in (numbers, numbers.astype("Int64"), text, text.astype("category")):
+        found = PlasticClassifier(ENCODER).fit(x, y)
+        assert found.n_labelled_ == 50
+        np.testing.assert_array_equal(found.predict(x[:99]).astype(float), fitted.predict(x[:99]))
+
+
 @pytest.mark.parametrize("missing", [None, float("nan"), -1])
 def test_classes_may_be_text(missing: object, few, fitted) -> None:
     x, known, _ = few
@@ -85,7 +96,7 @@ def test_minus_one_and_one_alone_are_two_classes_and_said_to_be(few) -> None:
         ([-1] * 30, "no row is labelled"),
         ([-1] * 29 + [3], "all of one class"),
         ([0.5, 1.5, -1] * 10, "continuous"),
-        ([1, 2, np.nan] * 10, "infinity or NaN"),
+        ([1, 2, np.inf] * 10, "infinity"),
         ([1, 2, -1], "X has 30 rows and y 3 labels"),
         (np.array(["a", 1, None] * 10, object), "types int, str"),
     ],
@@ -145,3 +156,11 @@ def test_data_frames_keep_their_columns_names(few) -> None:
     assert list(found.feature_names_in_) == list(frame.columns)
     with pytest.raises(ValueError, match="feature names"):
         found.predict(frame.rename(columns={"pixel0": "other"}))
+
+
+def test_few_rows_are_warned_of_without_naming_what_is_used_already() -> None:
+    x = np.random.default_rng(0).normal(size=(30, 4))
+    with pytest.warns(UserWarning, match=r"^PlasticClassifier\.fit saw 30 rows") as caught:
+        PlasticClassifier(ENCODER).fit(x, [0, 1, -1] * 10)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__

@@ -101,7 +101,7 @@ def classify(
     if not quiet:
         few = ("few rows to learn features from",) if rows.values.shape[0] < FEW else ()
         print_notes(data, (*rows.notes, *few))
-    warnings.filterwarnings("ignore", "PlasticEncoder.fit saw")  # it speaks of pipelines
+    warnings.filterwarnings("ignore", "PlasticClassifier.fit saw")  # a note says so
     use_compilation_cache()
     encoder = PlasticEncoder(rule, random_state=seed)
     classifier = PlasticClassifier(encoder, readout=readout)
