@@ -24,17 +24,7 @@ def split_targets(y: Any, count: int) -> tuple[NDArray[np.float64], NDArray[np.b
     y = column_or_1d(y, warn=True, dtype=None)
     if len(y) != count:
         raise ValueError(f"X has {count} rows and y {len(y)} targets; give NaN for unknown ones")
-    if y.dtype.kind == "O":
-        y = np.array([np.nan if is_blank(value) else value for value in y], object)
-    elif y.dtype.kind not in "biuf":
-        raise ValueError(f"targets of type {y.dtype}; give numbers, and NaN where one is unknown")
-    try:
-        targets = y.astype(np.float64)
-    except (TypeError, ValueError) as problem:
-        raise ValueError(
-            f"the targets are not all numbers ({problem}); give numbers, and NaN where one is "
-            "unknown"
-        ) from None
+    targets = as_numbers(y)
     if np.isinf(targets).any():
         raise ValueError("Input y contains infinity; give NaN where a target is unknown")
     known = np.isfinite(targets)
@@ -42,3 +32,18 @@ def split_targets(y: Any, count: int) -> tuple[NDArray[np.float64], NDArray[np.b
         found = "no row has a target" if not known.any() else "one sample alone has a target"
         raise ValueError(f"{found}: y is NaN elsewhere; give the targets of two rows at least")
     return targets, known
+
+
+def as_numbers(y: NDArray[Any]) -> NDArray[np.float64]:
+    """Values (n,) as numbers, NaN where they are NaN, None or pandas' NA. Raises ValueError."""
+    if y.dtype.kind == "O":
+        y = np.array([np.nan if is_blank(value) else value for value in y], object)
+    elif y.dtype.kind not in "biuf":
+        raise ValueError(f"targets of type {y.dtype}; give numbers, and NaN where one is unknown")
+    try:
+        return y.astype(np.float64)
+    except (TypeError, ValueError) as problem:
+        raise ValueError(
+            f"the targets are not all numbers ({problem}); give numbers, and NaN where one is "
+            "unknown"
+        ) from None
