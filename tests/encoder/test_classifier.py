@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -164,3 +166,10 @@ def test_few_rows_are_warned_of_without_naming_what_is_used_already() -> None:
         PlasticClassifier(ENCODER).fit(x, [0, 1, -1] * 10)
     assert len(caught) == 1
     assert caught[0].filename == __file__
+
+
+def test_a_file_of_the_first_version_gives_the_same_probabilities() -> None:
+    found = PlasticClassifier.load(Path(__file__).parent / "files" / "classifier-v1.safetensors")
+    assert found.classes_.tolist() == ["a", "b", "β"]
+    wanted = [[0.402402, 0.338063, 0.259535], [0.356846, 0.318442, 0.324711]]
+    np.testing.assert_allclose(found.predict_proba(np.eye(4))[:2], wanted, atol=1e-5)

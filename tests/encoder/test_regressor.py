@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -155,3 +157,9 @@ def test_saved_and_loaded_it_predicts_the_same(readout: str, few, tmp_path) -> N
     for other in (PlasticClassifier, PlasticEncoder):
         with pytest.raises(ModelFileError, match=r"PlasticRegressor\.load reads it"):
             other.load(tmp_path / "r.safetensors")
+
+
+def test_a_file_of_the_first_version_predicts_the_same() -> None:
+    found = PlasticRegressor.load(Path(__file__).parent / "files" / "regressor-v1.safetensors")
+    wanted = [0.999434, 1.997852, 0.004946, -0.999961]
+    np.testing.assert_allclose(found.predict(np.eye(4)), wanted, atol=1e-5)

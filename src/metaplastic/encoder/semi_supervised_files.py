@@ -115,8 +115,6 @@ def read(
     version_of(contents, where, f"metaplastic-{kind}", FORMAT_VERSION)
     if (given := contents.metadata.get("encoder_version")) not in ENCODER_VERSIONS:
         raise ModelFileError(f"{where}: its encoder is of a version that is not read here")
-    version = int(given)
-    encoder = unpack(contents, where, PlasticEncoder, version)
     try:
         facts = facts_type.model_validate_json(contents.metadata.get(kind, ""), strict=True)
         estimator = estimator_type(readout=facts.readout, random_state=facts.random_state)
@@ -124,6 +122,8 @@ def read(
     except (ValidationError, ValueError) as problem:
         line = " ".join(str(problem).split())[:200]
         raise ModelFileError(f"{where}: its description cannot be read ({line})") from None
+    version = int(given)
+    encoder = unpack(contents, where, PlasticEncoder, version)
     if facts.feature_names is not None and len(facts.feature_names) != encoder.n_features_in_:
         raise ModelFileError(f"{where}: as many feature names as inputs are needed")
     if facts.encoder_given:
