@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.encoder.conftest import HEBBIAN
 
@@ -173,3 +174,28 @@ def test_a_file_of_the_first_version_gives_the_same_probabilities() -> None:
     assert found.classes_.tolist() == ["a", "b", "β"]
     wanted = [[0.402402, 0.338063, 0.259535], [0.356846, 0.318442, 0.324711]]
     np.testing.assert_allclose(found.predict_proba(np.eye(4))[:2], wanted, atol=1e-5)
+
+
+def test_rows_without_a_label_are_not_scored(few, fitted) -> None:
+    x, known, y = few
+    labelled = known != -1
+    wanted = fitted.score(x[labelled], y[labelled])
+    assert fitted.score(x, known) == wanted
+    assert fitted.score(x, np.where(labelled, y, np.nan)) == wanted
+    weight = 1.0 + np.arange(len(y)) % 3
+    right = fitted.predict(x[labelled]) == y[labelled]
+    assert fitted.score(x, known, weight) == pytest.approx(
+        np.average(right, weights=weight[labelled])
+    )
+    with pytest.raises(ValueError, match="no row of y has a label"):
+        fitted.score(x, np.full(len(y), -1))
+    signs = np.where(y < 5, -1, 1)
+    with pytest.warns(UserWarning, match="two classes"):
+        both = PlasticClassifier(ENCODER).fit(x, signs)
+    assert both.score(x, signs) == np.mean(both.predict(x) == signs)
+
+
+def test_a_grid_search_scores_the_labelled_rows_of_each_fold(few) -> None:
+    x, known, _ = few
+    search = GridSearchCV(PlasticClassifier(ENCODER), {"readout": ["inputs"]}, cv=2)
+    assert search.fit(x, known).best_score_ > 0.5  # fifty of 1,797 rows have a label

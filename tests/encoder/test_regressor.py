@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.datasets import load_diabetes
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.encoder.conftest import HEBBIAN
 
@@ -163,3 +164,13 @@ def test_a_file_of_the_first_version_predicts_the_same() -> None:
     found = PlasticRegressor.load(Path(__file__).parent / "files" / "regressor-v1.safetensors")
     wanted = [0.999434, 1.997852, 0.004946, -0.999961]
     np.testing.assert_allclose(found.predict(np.eye(4)), wanted, atol=1e-5)
+
+
+def test_rows_without_a_target_are_not_scored(few, fitted) -> None:
+    x, known, y = few
+    free = np.isnan(known)
+    assert fitted.score(x, np.where(free, y, np.nan)) == fitted.score(x[free], y[free])
+    search = GridSearchCV(PlasticRegressor(ENCODER), {"readout": ["inputs"]}, cv=2)
+    assert search.fit(x, known).best_score_ > 0.1
+    with pytest.raises(ValueError, match="no row of y has"):
+        fitted.score(x, np.full(len(y), np.nan))

@@ -11,9 +11,11 @@ from sklearn.base import (
     ClassifierMixin,
     _fit_context,  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 )
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
 
-from metaplastic.encoder.labels import encode, split_labels
+from metaplastic.encoder.labels import encode, is_blank, is_missing, split_labels
 from metaplastic.encoder.readouts import VOTERS, Readout, fit_readouts, vote
 from metaplastic.encoder.semi_supervised import SemiSupervised
 from metaplastic.encoder.validation import validated
@@ -101,6 +103,15 @@ class PlasticClassifier(ClassifierMixin, SemiSupervised):
         """The most probable class of each row (n_samples,). Raises as `predict_proba`."""
         likely = np.argmax(self.predict_proba(X), axis=1)
         return self.classes_[likely]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy on those rows that have a label: where -1 is no class, rows of -1 are left out,
+        and rows of None and NaN always. Raises as `predict`, and ValueError where none is left."""
+        check_is_fitted(self, "readouts_")
+        labels = column_or_1d(y, dtype=None)
+        missing = is_blank if -1 in self.classes_.tolist() else is_missing
+        known = np.array([not missing(label) for label in labels], bool)
+        return super().score(*self._known_alone(known, X, labels, sample_weight))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted classifier to a safetensors file. Raises ModelFileError where it cannot.

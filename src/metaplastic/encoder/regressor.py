@@ -11,7 +11,9 @@ from sklearn.base import (
     RegressorMixin,
     _fit_context,  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 )
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.encoder.regression_readouts import (
     AVERAGED,
@@ -20,7 +22,7 @@ from metaplastic.encoder.regression_readouts import (
     mean_prediction,
 )
 from metaplastic.encoder.semi_supervised import SemiSupervised
-from metaplastic.encoder.targets import split_targets
+from metaplastic.encoder.targets import as_numbers, split_targets
 from metaplastic.encoder.validation import validated
 
 
@@ -91,6 +93,14 @@ class PlasticRegressor(RegressorMixin, SemiSupervised):
         """The predicted target of each row (n_samples,). Raises NotFittedError and ValueError."""
         features = self._features(X)
         return mean_prediction(self.readouts_, features)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² on those rows that have a target. Raises as `predict`, and ValueError where none is
+        left."""
+        check_is_fitted(self, "readouts_")
+        targets = as_numbers(column_or_1d(y, dtype=None))
+        known = ~np.isnan(targets)
+        return super().score(*self._known_alone(known, X, targets, sample_weight))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted regressor to a safetensors file. Raises ModelFileError where it cannot.

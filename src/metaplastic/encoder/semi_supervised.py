@@ -9,7 +9,8 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import _safe_indexing  # pyright: ignore[reportAttributeAccessIssue]
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from metaplastic.encoder.estimator import FEW, PlasticEncoder
 from metaplastic.encoder.validation import validated
@@ -74,6 +75,20 @@ class SemiSupervised(BaseEstimator):
         features = encoder.transform(X[np.flatnonzero(labelled)])
         progress("fitting the readouts")
         return encoder, features
+
+    def _known_alone(
+        self, known: NDArray[np.bool_], X: Any, y: NDArray[Any], sample_weight: Any
+    ) -> tuple[Any, NDArray[Any], Any]:
+        """The rows to score: those with a label or target. Raises ValueError where there is none,
+        and where X and y are not of one length."""
+        check_consistent_length(X, y, sample_weight)
+        if known.all():
+            return X, y, sample_weight
+        if not known.any():
+            raise ValueError("no row of y has a label or target to score predictions by")
+        rows = np.flatnonzero(known)
+        weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        return _safe_indexing(X, rows), y[rows], weight
 
     def _features(self, X: Any) -> NDArray[np.floating]:
         """Features of new rows. Raises NotFittedError and ValueError."""
