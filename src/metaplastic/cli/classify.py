@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -56,6 +56,7 @@ def classify(
     from metaplastic.cli.few_labels import (
         check_before_reading,
         fit_on,
+        predictions,
         read_labelled,
         save_model,
         show_notes,
@@ -89,23 +90,13 @@ def classify(
     labels[:] = rows.labels
     fit_on(classifier, rows, labels, where)
     progress()("classifying the rows")
-    likely = classifier.predict_proba(rows.values)
-    chosen = likely.argmax(axis=1)
-    columns: list[tuple[str, Any]] = [
-        ("label", [text or "" for text in rows.labels]),
-        ("class", [str(classifier.classes_[code]) for code in chosen]),
-        ("probability", likely.max(axis=1)),
-        *(
-            (f"probability of {name}", likely[:, code])
-            for code, name in enumerate(classifier.classes_)
-        ),
-    ]
-    write_rows(out, rows, columns)
+    columns = predictions(classifier, rows.values)
+    write_rows(out, rows, [("label", [text or "" for text in rows.labels]), *columns])
     save_model(classifier, rows, model)
     if quiet:
         return
     say(
-        f"{out}: {len(chosen):,} rows in {len(classifier.classes_)} classes, learned from "
+        f"{out}: {len(rows.labels):,} rows in {len(classifier.classes_)} classes, learned from "
         f"{classifier.n_labelled_:,} labels"
     )
     for name, vote in classifier.readouts_.items():

@@ -82,6 +82,23 @@ def fit_on(
         raise DataError(f"{where}: {' '.join(str(problem).split())}") from None
 
 
+def predictions(
+    estimator: PlasticClassifier | PlasticRegressor, values: Any
+) -> list[tuple[str, Any]]:
+    """Columns with the class of each row and the probabilities of all, or with its number."""
+    from metaplastic.encoder import PlasticRegressor
+
+    if isinstance(estimator, PlasticRegressor):
+        return [("prediction", estimator.predict(values))]
+    likely, classes = estimator.predict_proba(values), estimator.classes_
+    chosen = likely.argmax(axis=1)
+    return [
+        ("class", [str(classes[code]) for code in chosen]),
+        ("probability", likely.max(axis=1)),
+        *((f"probability of {name}", likely[:, code]) for code, name in enumerate(classes)),
+    ]
+
+
 def write_rows(out: Path, rows: Rows, columns: list[tuple[str, Any]]) -> None:
     """The names of the rows, where they have any, and columns, one row a row."""
     progress()(f"writing {out.name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -58,6 +58,7 @@ def regress(
     from metaplastic.cli.few_labels import (
         check_before_reading,
         fit_on,
+        predictions,
         read_labelled,
         save_model,
         show_notes,
@@ -88,11 +89,8 @@ def regress(
     regressor = PlasticRegressor(PlasticEncoder(rule, random_state=seed), readout=readout)
     fit_on(regressor, rows, targets, where)
     progress()("predicting the rows")
-    columns: list[tuple[str, Any]] = [
-        ("target", [text or "" for text in rows.labels or ()]),
-        ("prediction", regressor.predict(rows.values)),
-    ]
-    write_rows(out, rows, columns)
+    columns = predictions(regressor, rows.values)
+    write_rows(out, rows, [("target", [text or "" for text in rows.labels or ()]), *columns])
     save_model(regressor, rows, model)
     if quiet:
         return

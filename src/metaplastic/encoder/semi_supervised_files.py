@@ -106,6 +106,13 @@ class Found(NamedTuple, Generic[S, F]):
         return np.array(array, np.float64)
 
 
+def kind_of(path: str | PathLike[str]) -> str:
+    """ "classifier", "regressor", or whatever else a file says that it is. Raises
+    `ModelFileError`."""
+    contents, _ = files.read(path)
+    return contents.metadata.get("format", "").removeprefix("metaplastic-")
+
+
 def read(
     path: str | PathLike[str], kind: str, estimator_type: type[S], facts_type: type[F]
 ) -> Found[S, F]:
