@@ -57,10 +57,7 @@ def test_numbers(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (
-            (str(FILES / "encoder-v1.safetensors"), "new.csv", "--out", "c.csv"),
-            "PlasticEncoder.load",
-        ),
+        ((ENCODER, "new.csv", "--out", "c.csv"), "PlasticEncoder.load reads it"),
         (("none.safetensors", "new.csv", "--out", "c.csv"), "no such file"),
         (("new.csv", "new.csv", "--out", "c.csv"), "not a safetensors file"),
         ((CLASSIFIER, "new.csv", "--drop", "name,a", "--out", "c.csv"), "3 columns, but"),

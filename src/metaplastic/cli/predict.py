@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(help="A model file that `classify --model` or `regress --model` wrote."),
+        typer.Argument(help="A model file that `classify` or `regress` wrote (--model)."),
     ],
     data: Annotated[
         str,
