@@ -73,11 +73,12 @@ def test_every_row_gets_a_number(folder: Path, monkeypatch, capsys) -> None:
 
 @pytest.mark.parametrize("in_the_address", [False, True])
 def test_targets_may_have_decimal_commas(in_the_address: bool, folder: Path, monkeypatch) -> None:
-    assert run(monkeypatch, *ARGUMENTS, "-q", "--out", "p.csv") == 0
+    assert run(monkeypatch, *ARGUMENTS, "-q", "--readout", "inputs", "--out", "p.csv") == 0
     given = ("comma.csv", "--delimiter", ";", "--decimal", ",")
     if in_the_address:
         given = ("csv:comma.csv?delimiter=;&decimal=,",)
-    assert run(monkeypatch, *given, *ARGUMENTS[1:], "-q", "--out", "q.csv") == 0
+    more = (*ARGUMENTS[1:], "-q", "--readout", "inputs", "--out", "q.csv")
+    assert run(monkeypatch, *given, *more) == 0
     np.testing.assert_allclose(predictions("q.csv"), predictions("p.csv"))
 
 
