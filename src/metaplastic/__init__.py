@@ -10,7 +10,12 @@ from metaplastic import lazy
 from metaplastic._version import __version__
 
 if TYPE_CHECKING:
-    from metaplastic.encoder import EmbeddingDisplay, PlasticClassifier, PlasticEncoder
+    from metaplastic.encoder import (
+        EmbeddingDisplay,
+        PlasticClassifier,
+        PlasticEncoder,
+        PlasticRegressor,
+    )
     from metaplastic.hub import RuleCard, load_card, load_rule, save_rule
 
 # what the library logs is shown by whoever asks for it: logging.basicConfig(level=logging.INFO)
@@ -23,6 +28,7 @@ __getattr__ = lazy.exports(
         "EmbeddingDisplay": "metaplastic.encoder.embedding",
         "PlasticClassifier": "metaplastic.encoder.classifier",
         "PlasticEncoder": "metaplastic.encoder.estimator",
+        "PlasticRegressor": "metaplastic.encoder.regressor",
         "RuleCard": "metaplastic.hub.card",
         "load_card": "metaplastic.hub.rule_file",
         "load_rule": "metaplastic.hub.rule_file",
@@ -39,6 +45,7 @@ __all__ = [
     "EmbeddingDisplay",
     "PlasticClassifier",
     "PlasticEncoder",
+    "PlasticRegressor",
     "RuleCard",
     "__version__",
     "load_card",

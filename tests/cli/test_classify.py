@@ -85,9 +85,17 @@ def test_a_column_may_be_ignored_and_parquet_written(folder: Path, monkeypatch) 
         ((*ARGUMENTS, "--out", "c.csv", "--model", "no/m.safetensors"), "cannot be written"),
         ((*ARGUMENTS, "--out", "c.csv", "--readout", "foo"), "unknown readout 'foo'"),
         ((*ARGUMENTS, "--out", "c.csv", "--seed", "4294967296"), "below 2^32"),
-        (("t.csv", "--label", "a", "--ignore", "id,kind", "--out", "c.csv"), "not a class"),
+        (
+            ("t.csv", "--label", "a", "--ignore", "id,kind", "--out", "c.csv"),
+            "not a class; name the column of classes by --label, or predict numbers by "
+            "`metaplastic regress`",
+        ),
         (("inf.csv", "--label", "kind", "--out", "c.csv"), "inf is not a whole number"),
         (("none.csv", "--label", "kind", "--out", "c.csv"), "no such file"),
+        ((*ARGUMENTS, "--out", "t.csv"), "t.csv: is the file of the data"),
+        (("csv:t.csv?index=id", *ARGUMENTS[1:3], "--out", "t.csv"), "is the file of the data"),
+        ((*ARGUMENTS, "--out", "c.csv", "--model", "t.csv"), "t.csv: is the file of the data"),
+        ((*ARGUMENTS, "--out", "c.csv", "--model", "c.csv"), "are the same file"),
     ],
 )
 def test_mistakes_are_one_line(arguments, words: str, folder: Path, monkeypatch, capsys) -> None:

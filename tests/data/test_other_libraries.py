@@ -1,4 +1,4 @@
-"""openml: and hf:, with stand-ins for the libraries that fetch."""
+"""openml:, uci: and hf:, with stand-ins for the libraries that fetch."""
 
 from __future__ import annotations
 
@@ -55,6 +55,79 @@ def test_bad_openml(
     monkeypatch: pytest.MonkeyPatch, answer: Any, address: str, message: str
 ) -> None:
     _openml(monkeypatch, answer)
+    with pytest.raises(DataError, match=message) as caught:
+        load(address)
+    assert "\n" not in str(caught.value)
+
+
+def _uci(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[dict]:
+    """A stand-in for ucimlrepo; answer: a frame, its features and its targets."""
+    calls: list[dict] = []
+
+    def fetch_ucirepo(**asked: Any) -> Any:
+        calls.append(asked)
+        if isinstance(answer, Exception):
+            raise answer
+        frame, features, targets = answer
+        data = types.SimpleNamespace(
+            original=frame,
+            features=frame[features] if features else None,
+            targets=frame[targets] if targets else None,
+        )
+        about = types.SimpleNamespace(uci_id=53, name="Iris")
+        return types.SimpleNamespace(data=data, metadata=about)
+
+    module: Any = types.ModuleType("ucimlrepo")
+    module.fetch_ucirepo = fetch_ucirepo
+    monkeypatch.setitem(sys.modules, "ucimlrepo", module)
+    return calls
+
+
+def _flowers() -> Any:
+    pandas = pytest.importorskip("pandas")
+    kinds = ["setosa", "virginica"] * 10
+    columns = {"id": range(20), "long": np.arange(20) / 2, "wide": 20 - np.arange(20)}
+    gaps = [1.0, None] * 10
+    return pandas.DataFrame({**columns, "hue": ["red"] * 20, "gaps": gaps, "class": kinds})
+
+
+@pytest.mark.parametrize(("given", "asked"), [("Iris", {"name": "Iris"}), ("53", {"id": 53})])
+def test_uci(monkeypatch: pytest.MonkeyPatch, given: str, asked: dict) -> None:
+    frame = _flowers()
+    calls = _uci(monkeypatch, (frame, ["long", "wide"], ["class"]))
+    dataset = load(f"uci:{given}")
+    assert calls == [asked]
+    assert dataset.class_names == ("setosa", "virginica")
+    assert dataset.feature_names == ("long", "wide")
+    rows = dataset.all_rows()
+    order = np.argsort(rows.inputs[:, 0])
+    np.testing.assert_array_equal(rows.inputs[order], frame[["long", "wide"]])
+    assert [dataset.class_names[code] for code in rows.labels[order]] == [*frame["class"]]
+    assert dataset.notes[:2] == ("Iris, label 'class'", "columns left out: id, hue, gaps")
+    dataset = load(f"uci:{given}?label=hue&drop=wide")
+    assert (dataset.class_names, dataset.feature_names) == (("red",), ("long",))
+
+
+@pytest.mark.parametrize(
+    ("features", "targets", "address", "message"),
+    [
+        (["long"], [], "uci:Iris", r"uci:53 has no target; choose .* by \?label=COLUMN"),
+        (["long"], ["hue", "class"], "uci:53", r"2 targets \(hue, class\)"),
+        (["long"], ["class"], "uci:53?label=kind", "no column 'kind'; it has: id, long, wide"),
+        (["long"], ["class"], "uci:53?drop=kind", "no column 'kind'"),
+        (["long"], ["class"], "uci:53?drop=long", "no column of features is left"),
+        ([], ["class"], "uci:53", "no column of features is left"),
+        (["long", "hue", "gaps"], ["class"], "uci:53", r"hue: text.*; gaps \(10\): missing values"),
+        (["long"], ["wide"], "uci:53?label=gaps", "NaN"),
+        (None, None, "uci:Irs", r"could not be had .* \(no such set\); check the name"),
+    ],
+)
+def test_bad_uci(
+    monkeypatch: pytest.MonkeyPatch, features: Any, targets: Any, address: str, message: str
+) -> None:
+    frame = _flowers()
+    fails = OSError("no such set\nmore")
+    _uci(monkeypatch, fails if features is None else (frame, features, targets))
     with pytest.raises(DataError, match=message) as caught:
         load(address)
     assert "\n" not in str(caught.value)
@@ -160,14 +233,20 @@ def test_bad_hub(monkeypatch: pytest.MonkeyPatch, found: Any, address: str, mess
         load(address)
 
 
-def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("extra", "library", "address"),
+    [("hf", "datasets", "hf:someone/pets"), ("uci", "ucimlrepo", "uci:Iris")],
+)
+def test_without_the_extra(
+    extra: str, library: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = builtins.__import__
 
     def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "datasets":
+        if name == library:
             raise ImportError(name)
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=r"pip install 'metaplastic\[hf\]'"):
-        load("hf:someone/pets")
+    with pytest.raises(MissingExtraError, match=rf"pip install 'metaplastic\[{extra}\]'"):
+        load(address)

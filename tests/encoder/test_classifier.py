@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.encoder.conftest import HEBBIAN
 
@@ -60,6 +63,17 @@ def test_auto_is_the_mean_of_features_and_inputs(few, fitted) -> None:
     assert np.mean(ridge.predict(x) == fitted.predict(x)) > 0.8
 
 
+def test_a_column_that_pandas_read_with_blanks_is_taken_as_it_is(few, fitted) -> None:
+    pandas = pytest.importorskip("pandas")
+    x, known, _ = few
+    numbers = pandas.Series(known).where(known != -1)  # float64, NaN where blank
+    text = numbers.astype("Int64").astype("string")  # NA where blank
+    for y in (numbers, numbers.astype("Int64"), text, text.astype("category")):
+        found = PlasticClassifier(ENCODER).fit(x, y)
+        assert found.n_labelled_ == 50
+        np.testing.assert_array_equal(found.predict(x[:99]).astype(float), fitted.predict(x[:99]))
+
+
 @pytest.mark.parametrize("missing", [None, float("nan"), -1])
 def test_classes_may_be_text(missing: object, few, fitted) -> None:
     x, known, _ = few
@@ -85,7 +99,7 @@ def test_minus_one_and_one_alone_are_two_classes_and_said_to_be(few) -> None:
         ([-1] * 30, "no row is labelled"),
         ([-1] * 29 + [3], "all of one class"),
         ([0.5, 1.5, -1] * 10, "continuous"),
-        ([1, 2, np.nan] * 10, "infinity or NaN"),
+        ([1, 2, np.inf] * 10, "infinity"),
         ([1, 2, -1], "X has 30 rows and y 3 labels"),
         (np.array(["a", 1, None] * 10, object), "types int, str"),
     ],
@@ -145,3 +159,43 @@ def test_data_frames_keep_their_columns_names(few) -> None:
     assert list(found.feature_names_in_) == list(frame.columns)
     with pytest.raises(ValueError, match="feature names"):
         found.predict(frame.rename(columns={"pixel0": "other"}))
+
+
+def test_few_rows_are_warned_of_without_naming_what_is_used_already() -> None:
+    x = np.random.default_rng(0).normal(size=(30, 4))
+    with pytest.warns(UserWarning, match=r"^PlasticClassifier\.fit saw 30 rows") as caught:
+        PlasticClassifier(ENCODER).fit(x, [0, 1, -1] * 10)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+def test_a_file_of_the_first_version_gives_the_same_probabilities() -> None:
+    found = PlasticClassifier.load(Path(__file__).parent / "files" / "classifier-v1.safetensors")
+    assert found.classes_.tolist() == ["a", "b", "β"]
+    wanted = [[0.402402, 0.338063, 0.259535], [0.356846, 0.318442, 0.324711]]
+    np.testing.assert_allclose(found.predict_proba(np.eye(4))[:2], wanted, atol=1e-5)
+
+
+def test_rows_without_a_label_are_not_scored(few, fitted) -> None:
+    x, known, y = few
+    labelled = known != -1
+    wanted = fitted.score(x[labelled], y[labelled])
+    assert fitted.score(x, known) == wanted
+    assert fitted.score(x, np.where(labelled, y, np.nan)) == wanted
+    weight = 1.0 + np.arange(len(y)) % 3
+    right = fitted.predict(x[labelled]) == y[labelled]
+    assert fitted.score(x, known, weight) == pytest.approx(
+        np.average(right, weights=weight[labelled])
+    )
+    with pytest.raises(ValueError, match="no row of y has a label"):
+        fitted.score(x, np.full(len(y), -1))
+    signs = np.where(y < 5, -1, 1)
+    with pytest.warns(UserWarning, match="two classes"):
+        both = PlasticClassifier(ENCODER).fit(x, signs)
+    assert both.score(x, signs) == np.mean(both.predict(x) == signs)
+
+
+def test_a_grid_search_scores_the_labelled_rows_of_each_fold(few) -> None:
+    x, known, _ = few
+    search = GridSearchCV(PlasticClassifier(ENCODER), {"readout": ["inputs"]}, cv=2)
+    assert search.fit(x, known).best_score_ > 0.5  # fifty of 1,797 rows have a label

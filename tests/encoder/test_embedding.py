@@ -14,7 +14,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from metaplastic import EmbeddingDisplay, PlasticClassifier, PlasticEncoder
+from metaplastic import EmbeddingDisplay, PlasticClassifier, PlasticEncoder, PlasticRegressor
 from metaplastic.errors import MetaplasticError, MissingExtraError
 from metaplastic.rules import make_rule
 
@@ -135,3 +135,24 @@ def test_umap_where_it_is_installed(blobs, monkeypatch: pytest.MonkeyPatch) -> N
 def test_mistakes(features: np.ndarray, labels: Any, method: str, words: str) -> None:
     with pytest.raises((ValueError, MetaplasticError), match=words):
         EmbeddingDisplay.from_features(features, labels, method=method)
+
+
+@pytest.mark.filterwarnings("ignore:PlasticRegressor.fit saw")
+def test_numbers_are_shown_by_a_colour_bar_and_blanks_are_grey(blobs) -> None:
+    x, _ = blobs
+    y = np.where(np.arange(60) % 3 == 0, np.arange(60) - 1.0, np.nan)
+    encoder = PlasticEncoder(make_rule("hebbian", jax.random.key(0)), (6,), 4, max_iter=2)
+    regressor = PlasticRegressor(encoder.set_params(random_state=0)).fit(x, y)
+    shown = EmbeddingDisplay.from_estimator(regressor, x, y)  # whole numbers, -1 among them
+    blank, known = shown.ax_.collections
+    np.testing.assert_array_equal(known.get_array(), y[::3])
+    np.testing.assert_array_equal(known.get_offsets(), shown.points[::3])
+    assert len(blank.get_offsets()) == 40
+    assert len(shown.figure_.axes) == 2
+    halves = EmbeddingDisplay.from_features(x, list(y / 2))
+    assert halves.continuous
+    np.testing.assert_array_equal(halves.ax_.collections[1].get_array(), y[::3] / 2)
+    assert not EmbeddingDisplay.from_features(x, y).continuous  # classes, as far as one can know
+    assert len(EmbeddingDisplay.from_features(x, y / 2, continuous=False).ax_.collections) == 21
+    with pytest.raises(ValueError, match="give numbers"):
+        EmbeddingDisplay.from_features(x, ["a"] * 60, continuous=True)

@@ -51,8 +51,8 @@ def test_layers_may_be_chosen_after_fit(fitted, digits) -> None:
     by_number = fitted.set_params(layers=[-1, 0])
     assert by_number.transform(x).shape == (50, 8 + 64)
     assert by_number.get_feature_names_out()[8] == "input_x0"
-    for bad in ([3], [-4], [], [0.5], [1, 1], ["last"]):
-        with pytest.raises((ConfigError, ValueError), match="layers"):
+    for bad in ([3], [-4], [], [0.5], [1, 1], ["last"], "first", 2, None, [True]):
+        with pytest.raises(ConfigError, match="layers="):
             fitted.set_params(layers=bad).transform(x)
     with pytest.raises(ValueError, match="layers"):
         encoder(layers="first").fit(digits[0])
@@ -74,6 +74,18 @@ def test_sparse_inputs_have_the_features_of_dense_ones(digits) -> None:
     a, b = encoder().fit(x), encoder().fit(csr_matrix(x))
     assert a.scale_ == b.scale_ == "columns"
     np.testing.assert_allclose(a.transform(x), b.transform(csr_matrix(x)), atol=2e-3)
+
+
+def test_two_columns_of_different_units_have_a_scale_each() -> None:
+    """Nearly all variance is that of one column, whose evenness by (Σ v)² / (d Σ v²) is 1/2."""
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    for units, scale in (([1, 1], "global"), ([1, 1.5], "global"), ([1, 3], "columns")):
+        assert encoder(max_iter=0).fit(x * units).scale_ == scale
+    age_and_income = x * [15, 2e4] + [40, 5e4]
+    found = encoder(max_iter=0).fit_transform(age_and_income)
+    spread = found[:, :2].std(axis=0)
+    assert spread[0] == pytest.approx(spread[1], rel=1e-3)
+    assert encoder(max_iter=0).fit(x[:, :1]).scale_ == "global"
 
 
 def test_a_stream_decides_its_scale_before_the_first_inner_step(digits) -> None:

@@ -138,3 +138,15 @@ def test_a_clone_has_the_parameters_and_nothing_else(fitted: PlasticEncoder) -> 
 def test_bad_parameters_get_scikit_learns_own_error(parameter: str, value: object) -> None:
     with pytest.raises(ValueError, match=parameter):
         PlasticEncoder(**{"rule": HEBBIAN, parameter: value}).fit(np.ones((5, 3)))
+
+
+def test_columns_that_are_no_numbers_are_named() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"age": [1.0, None] * 60, "town": ["x", "y"] * 60, "size": range(120)})
+    encoder = PlasticEncoder(max_iter=0)
+    with pytest.raises(ValueError, match="text: town; columns with missing values: age; fill in"):
+        encoder.fit(frame)
+    with pytest.raises(ValueError, match=r"contains NaN(.|\n)*\ncolumns with missing values: age;"):
+        encoder.fit(frame[["age", "size"]])
+    with pytest.raises(ValueError, match=r"contains NaN\.\n(?!.*columns with)"):
+        encoder.fit(frame[["age", "size"]].to_numpy())

@@ -83,6 +83,36 @@ def test_demsars_own_example():
         assert critical_difference(methods, 7) == pytest.approx(q * room, abs=2e-3)
 
 
+def test_nemenyis_q_are_those_in_print():
+    """His table 5 (a), two to ten methods."""
+    printed = {
+        0.05: (1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164),
+        0.10: (1.645, 2.052, 2.291, 2.459, 2.589, 2.693, 2.780, 2.855, 2.920),
+    }
+    for alpha, row in printed.items():
+        for methods, q in enumerate(row, 2):
+            root = math.sqrt(methods * (methods + 1) / (6 * 30))
+            assert critical_difference(methods, 30, alpha) / root == pytest.approx(q, abs=1e-3)
+
+
+def test_his_table_6_gives_his_ranks_and_statistics():
+    """Accuracies of four methods on fourteen data sets, ties among them.
+
+    The third and the fourth have 0.975 on voting and the ranks 2 and 3: they differ beyond the
+    digits that are printed.
+    """
+    table = """
+        .763 .768 .771 .798  .599 .591 .590 .569  .954 .971 .968 .967  .628 .661 .654 .657
+        .882 .888 .886 .898  .936 .931 .916 .931  .661 .668 .609 .685  .583 .583 .563 .625
+        .775 .838 .866 .875  1 1 1 1              .940 .962 .965 .962  .619 .666 .614 .669
+        .972 .981 .9751 .975 .957 .978 .946 .970
+    """
+    found = rank(np.array(table.split(), float).reshape(14, 4))
+    np.testing.assert_allclose(found.mean_ranks, [3.143, 2.000, 2.893, 1.964], atol=5e-4)
+    assert found.friedman == pytest.approx(9.28, abs=0.01)
+    assert found.f == pytest.approx(3.69, abs=0.01)
+
+
 def test_friedmans_statistic_is_scipys_where_nothing_ties():
     from scipy.stats import friedmanchisquare
 

@@ -20,7 +20,7 @@ from metaplastic import hub
 from metaplastic.cli.info import info
 from metaplastic.data import cache
 from metaplastic.data.dataset import Split
-from metaplastic.encoder import PlasticEncoder
+from metaplastic.encoder import PlasticClassifier, PlasticEncoder, PlasticRegressor
 from metaplastic.errors import MetaplasticError
 from metaplastic.evaluation import store
 from metaplastic.evaluation.results import as_numbers, mean_and_error, read_json
@@ -90,6 +90,28 @@ def _read_encoder(path: Path) -> tuple[Any, ...]:
     encoder = PlasticEncoder.load(path)
     trees = (encoder.phi_, encoder.rule_, encoder.rule_state_, encoder.network_.statistics)
     return repr(encoder.get_params(deep=False)), _bytes_of(trees), encoder.n_iter_
+
+
+def _read_estimator(kind: type[PlasticClassifier | PlasticRegressor]) -> Callable[[Path], Any]:
+    def read(path: Path) -> tuple[Any, ...]:
+        found = kind.load(path)
+        told = getattr(found, "classes_", None), found.n_labelled_, found.readouts_
+        return repr((found.get_params(), told)), _bytes_of(found.encoder_.phi_)
+
+    return read
+
+
+def _facts(data: bytes, rng: Random) -> bytes:
+    """What a classifier's or a regressor's file says of it changed, with a new digest."""
+    contents = container.parse(data, "whole", MetaplasticError)
+    (name,) = {"classifier", "regressor"} & contents.metadata.keys()
+    text = as_json(contents.metadata[name].encode(), rng).decode("utf-8", "replace")
+    return _saved(contents.arrays, {**contents.metadata, name: text})
+
+
+def _estimator(name: str, kind: type[PlasticClassifier | PlasticRegressor], **ways: Mutate) -> Kind:
+    file = HERE / "encoder" / "files" / f"{name}-v1.safetensors"
+    return Kind(name, _copied(file), _read_estimator(kind), ways, True)
 
 
 def _parsed() -> cache.Parsed:
@@ -266,6 +288,7 @@ KINDS = (
         {"raw": raw, "digest": _container},
         True,
     ),
+    _estimator("regressor", PlasticRegressor, facts=_facts),
     Kind("data cache", _make_cached, _read_cached, {"raw": raw, "digest": _cached}, True),
     Kind(
         "checkpoint", _make_checkpoint, _read_checkpoint, {"raw": raw, "digest": _container}, True
@@ -281,6 +304,8 @@ KINDS = (
 # for the command alone: more of the same kinds
 MORE = (
     Kind("learned rule file", _make_rule("local"), _read_rule, {"raw": raw}, True),
+    _estimator("regressor", PlasticRegressor, raw=raw, digest=_container),
+    _estimator("classifier", PlasticClassifier, raw=raw, facts=_facts, digest=_container),
     _results("mismatch"),
     _results("labels"),
 )

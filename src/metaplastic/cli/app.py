@@ -20,7 +20,9 @@ from metaplastic.cli.evaluate import evaluate
 from metaplastic.cli.fit import fit
 from metaplastic.cli.info import info
 from metaplastic.cli.meta_train import meta_train
+from metaplastic.cli.predict import predict
 from metaplastic.cli.push import pull, push
+from metaplastic.cli.regress import regress
 from metaplastic.cli.report import report as write_report
 from metaplastic.cli.runtime import keep_interrupts
 from metaplastic.cli.settings import settings
@@ -83,6 +85,8 @@ app.command()(shows(demo))
 app.command()(shows(fit))
 app.command()(shows(transform))
 app.command()(shows(classify))
+app.command()(shows(regress))
+app.command()(shows(predict))
 
 
 def commands() -> Any:

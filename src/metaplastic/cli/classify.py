@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from metaplastic.cli.few_labels import IgnoreOption, QuietOption, RuleOption, SeedOption
 from metaplastic.cli.matrices import (
     DecimalOption,
     DelimiterOption,
@@ -29,16 +30,11 @@ def classify(
     ],
     label: Annotated[str, typer.Option(help="The column of labels, by name or by number from 0.")],
     out: Annotated[Path, typer.Option(help="Where each row's class goes: .csv or .parquet.")],
-    ignore: Annotated[
-        str | None,
-        typer.Option("--ignore", "--drop", help="Columns that are no features, comma-separated."),
-    ] = None,
+    ignore: IgnoreOption = None,
     model: Annotated[
         Path | None, typer.Option(help="Write the classifier too, to MODEL.safetensors.")
     ] = None,
-    rule: Annotated[
-        str, typer.Option(help="A shipped rule, the path of a rule file, or hf://owner/name.")
-    ] = "default",
+    rule: RuleOption = "default",
     readout: Annotated[
         str,
         typer.Option(
@@ -46,45 +42,34 @@ def classify(
             "the inputs alone. Or one of logistic, ridge, inputs."
         ),
     ] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Draws the network and the minibatches.")] = 0,
+    seed: SeedOption = 0,
     header: HeaderOption = None,
     index: IndexOption = None,
     delimiter: DelimiterOption = None,
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print no progress and no notes.")
-    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Learn features from all rows and classes from the labelled ones, and classify every row."""
-    import warnings
-
     import numpy as np
 
-    from metaplastic import files
-    from metaplastic.cli.matrices import (
-        check_numbers,
-        check_output,
-        check_seed,
-        given_options,
-        print_notes,
-        write_columns,
+    from metaplastic.cli.few_labels import (
+        check_before_reading,
+        fit_on,
+        predictions,
+        read_labelled,
+        save_model,
+        show_notes,
+        write_rows,
     )
-    from metaplastic.compilation import use_compilation_cache
-    from metaplastic.data.rows import read_rows
+    from metaplastic.cli.matrices import given_options
     from metaplastic.encoder import PlasticClassifier, PlasticEncoder
-    from metaplastic.encoder.estimator import FEW
     from metaplastic.encoder.readouts import VOTERS
-    from metaplastic.errors import ModelFileError, unknown_name
-    from metaplastic.hub import load_rule
+    from metaplastic.errors import unknown_name
 
-    check_output(out, (".csv", ".parquet"))
-    if model is not None:
-        files.check_writable(model, ModelFileError)
     if readout not in VOTERS:
         raise unknown_name("readout", readout, VOTERS)
-    check_seed(seed)
-    load_rule(rule)  # a mistake in its name costs no reading of data
+    check_before_reading(data, out, model, rule, seed)
     options = given_options(
         label=label,
         drop=ignore,
@@ -94,50 +79,25 @@ def classify(
         decimal=decimal,
         encoding=encoding,
     )
-    rows = read_rows(data, split="all", options=options, progress=progress())
-    check_numbers(rows.values, data)
+    rows = read_labelled(data, options)
     assert rows.labels is not None
-    _check_classes(rows.labels, f"{data}, column {label!r}")
+    where = f"{data}, column {label!r}"
+    _check_classes(rows.labels, where)
     if not quiet:
-        few = ("few rows to learn features from",) if rows.values.shape[0] < FEW else ()
-        print_notes(data, (*rows.notes, *few))
-    warnings.filterwarnings("ignore", "PlasticEncoder.fit saw")  # it speaks of pipelines
-    use_compilation_cache()
-    encoder = PlasticEncoder(rule, random_state=seed)
-    classifier = PlasticClassifier(encoder, readout=readout)
+        show_notes(data, rows)
+    classifier = PlasticClassifier(PlasticEncoder(rule, random_state=seed), readout=readout)
     labels = np.empty(len(rows.labels), object)
     labels[:] = rows.labels
-    try:
-        classifier.fit(rows.values, labels)
-        progress()("classifying the rows")
-        likely = classifier.predict_proba(rows.values)
-    except ValueError as problem:
-        raise DataError(f"{data}, column {label!r}: {' '.join(str(problem).split())}") from None
-    chosen = likely.argmax(axis=1)
-    names = [] if rows.names is None else [("name", list(rows.names))]
-    columns: list[tuple[str, Any]] = [
-        *names,
-        ("label", [text or "" for text in rows.labels]),
-        ("class", [str(classifier.classes_[code]) for code in chosen]),
-        ("probability", likely.max(axis=1)),
-        *(
-            (f"probability of {name}", likely[:, code])
-            for code, name in enumerate(classifier.classes_)
-        ),
-    ]
-    progress()(f"writing {out.name}")
-    write_columns(out, columns)
-    if rows.columns is not None:
-        # as scikit-learn keeps a data frame's
-        classifier.feature_names_in_ = np.array(rows.columns, dtype=object)
-    if model is not None:
-        classifier.save(model)
+    fit_on(classifier, rows, labels, where)
+    progress()("classifying the rows")
+    columns = predictions(classifier, rows.values)
+    write_rows(out, rows, [("label", [text or "" for text in rows.labels]), *columns])
+    save_model(classifier, rows, model)
     if quiet:
         return
-    known = sum(text is not None for text in rows.labels)
     say(
-        f"{out}: {len(chosen):,} rows in {len(classifier.classes_)} classes, learned from "
-        f"{known:,} labels"
+        f"{out}: {len(rows.labels):,} rows in {len(classifier.classes_)} classes, learned from "
+        f"{classifier.n_labelled_:,} labels"
     )
     for name, vote in classifier.readouts_.items():
         read = "inputs alone" if name == "inputs" else "inputs and all layers"
@@ -158,5 +118,5 @@ def _check_classes(labels: Sequence[str | None], where: str) -> None:
     if fraction is not None:
         raise DataError(
             f"{where}: {fraction} is not a whole number, so not a class; name the column of "
-            "classes by --label"
+            "classes by --label, or predict numbers by `metaplastic regress`"
         )

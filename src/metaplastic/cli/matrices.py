@@ -84,6 +84,17 @@ def check_output(path: Path, suffixes: Sequence[str] = WRITTEN) -> None:
         files.check_writable(written, DataError)
 
 
+def check_not_input(path: Path, data: str) -> None:
+    """Raises `DataError` where what is written would replace the file that is read."""
+    given = Path(data.removeprefix("csv:").partition("?")[0]).expanduser()
+    for file in (Path(data).expanduser(), given):
+        try:
+            if path.exists() and path.samefile(file):
+                raise DataError(f"{path}: is the file of the data; give another one to write to")
+        except (OSError, ValueError):
+            continue  # the data are no file
+
+
 def names_file(path: Path) -> Path:
     """Where the names of the rows of a .npy file are written, one a line."""
     return path.with_suffix(".names.txt")

@@ -56,6 +56,7 @@ def transform(
 ) -> None:
     """Write the features of each row, one row each."""
     from metaplastic.cli.matrices import (
+        check_not_input,
         check_numbers,
         check_output,
         given_options,
@@ -67,6 +68,7 @@ def transform(
     from metaplastic.encoder import PlasticEncoder
 
     check_output(out)
+    check_not_input(out, data)
     encoder = PlasticEncoder.load(model)
     if layers is not None:
         encoder.set_params(layers=_layers(layers))

@@ -24,7 +24,7 @@ def load(
     """Load a data set.
 
     address: a name ("mnist"), a name at a resolution ("mnist@14"), or a scheme and a path
-    ("folder:PATH", "npz:PATH", "csv:PATH?label=COLUMN", "text:PATH", "openml:NAME").
+    ("folder:PATH", "npz:PATH", "csv:PATH?label=COLUMN", "text:PATH", "openml:NAME", "uci:NAME").
     data_dir: searched first, before METAPLASTIC_DATA and the cache directory; files may lie in it
     or in a sub-folder named like the data set.
     progress: called during long work.

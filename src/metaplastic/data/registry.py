@@ -27,6 +27,7 @@ SOURCES: Registry[Source] = Registry(
         "table": f"{_ROOM}.table:SOURCE",
         "text": f"{_ROOM}.text:SOURCE",
         "openml": f"{_ROOM}.openml:SOURCE",
+        "uci": f"{_ROOM}.uci:SOURCE",
         "hf": f"{_ROOM}.hf:SOURCE",
     },
     group="data",

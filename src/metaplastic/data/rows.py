@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from metaplastic.data.address import Address, check_options, parse_address
@@ -19,6 +20,7 @@ from metaplastic.data.dataset import Dataset, Split
 from metaplastic.data.loading import load
 from metaplastic.data.locate import user_path
 from metaplastic.data.parsers.archive import is_archive
+from metaplastic.data.parsers.cells import describe, to_number
 from metaplastic.data.parsers.columns import align
 from metaplastic.data.parsers.table_options import KEYS
 from metaplastic.data.parsers.tables import Table, is_table
@@ -40,7 +42,8 @@ class Rows:
     """values: (n, d) numbers, dense or CSR. columns: names of the d columns. names: of the n rows.
 
     labels: as text, None where missing; None as a whole where none were asked for or there are
-    none. notes: what was read, what was decided and what was left out.
+    none. notes: what was read, what was decided and what was left out. decimal: the character that
+    numbers among the labels are written with.
     """
 
     values: Any
@@ -48,6 +51,21 @@ class Rows:
     names: tuple[str, ...] | None = None
     labels: tuple[str | None, ...] | None = None
     notes: tuple[str, ...] = ()
+    decimal: str = "."
+
+    def numbers(self, where: str) -> NDArray[np.float64]:
+        """The labels as numbers (n,), NaN where missing.
+
+        Raises DataError, naming the row counted from 1, for one that is no finite number.
+        """
+        found = np.full(self.values.shape[0], np.nan)
+        for row, text in enumerate(self.labels or ()):
+            if text is not None:
+                number = to_number(text, self.decimal)
+                if number is None or not np.isfinite(number):
+                    raise DataError(f"{where}, row {row + 1}: {describe(text, self.decimal)}")
+                found[row] = number
+        return found
 
     def aligned(self, columns: Sequence[str] | None, where: str, model: str) -> Rows:
         """The same rows with their columns in the order of these names.
@@ -146,7 +164,7 @@ def _no_options(options: Mapping[str, str], given: str) -> None:
 
 
 def _of_table(table: Table) -> Rows:
-    return Rows(table.values, table.columns, table.names, table.labels, table.notes)
+    return Rows(table.values, table.columns, table.names, table.labels, table.notes, table.decimal)
 
 
 def _npy(path: Path) -> Any:
@@ -249,6 +267,7 @@ def _concatenated(parts: list[Rows], note: str, given: str) -> Rows:
         _joined([part.names for part in parts]),
         _joined([part.labels for part in parts]),
         (note, *notes),
+        parts[0].decimal,
     )
 
 

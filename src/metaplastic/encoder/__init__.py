@@ -1,4 +1,4 @@
-"""`PlasticEncoder` and `PlasticClassifier`, scikit-learn estimators: a rule and unlabelled rows."""
+"""scikit-learn estimators: `PlasticEncoder`, `PlasticClassifier`, `PlasticRegressor`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from metaplastic.encoder.embedding import EmbeddingDisplay
     from metaplastic.encoder.estimator import PlasticEncoder
     from metaplastic.encoder.network import Affine, Network
+    from metaplastic.encoder.regressor import PlasticRegressor
 
 __getattr__ = lazy.exports(
     __name__,
@@ -20,7 +21,15 @@ __getattr__ = lazy.exports(
         "Network": "metaplastic.encoder.network",
         "PlasticClassifier": "metaplastic.encoder.classifier",
         "PlasticEncoder": "metaplastic.encoder.estimator",
+        "PlasticRegressor": "metaplastic.encoder.regressor",
     },
 )
 
-__all__ = ["Affine", "EmbeddingDisplay", "Network", "PlasticClassifier", "PlasticEncoder"]
+__all__ = [
+    "Affine",
+    "EmbeddingDisplay",
+    "Network",
+    "PlasticClassifier",
+    "PlasticEncoder",
+    "PlasticRegressor",
+]

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 from os import PathLike
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import (
-    BaseEstimator,
     ClassifierMixin,
     _fit_context,  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
-    clone,
 )
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from metaplastic.encoder.estimator import PlasticEncoder
-from metaplastic.encoder.labels import encode, split_labels
+from metaplastic.encoder.labels import encode, is_blank, is_missing, split_labels
 from metaplastic.encoder.readouts import VOTERS, Readout, fit_readouts, vote
+from metaplastic.encoder.semi_supervised import SemiSupervised
 from metaplastic.encoder.validation import validated
-from metaplastic.progress import LoggedProgress
-
-progress = LoggedProgress(logging.getLogger(__name__))
 
 
-class PlasticClassifier(ClassifierMixin, BaseEstimator):
+class PlasticClassifier(ClassifierMixin, SemiSupervised):
     """Classify rows of which few are labelled: features from all rows, a readout from the labels.
 
     The convention is that of scikit-learn's semi-supervised estimators: `fit(X, y)` takes every row
@@ -60,33 +55,12 @@ class PlasticClassifier(ClassifierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
-        "encoder": [PlasticEncoder, None],
+        **SemiSupervised._parameter_constraints,
         "readout": [StrOptions(set(VOTERS))],
-        "random_state": ["random_state"],
     }
 
     classes_: NDArray[Any]
-    encoder_: PlasticEncoder
     readouts_: dict[str, Readout]
-    n_labelled_: int
-    n_features_in_: int
-    feature_names_in_: NDArray[np.object_]
-
-    def __init__(
-        self,
-        encoder: PlasticEncoder | None = None,
-        *,
-        readout: str = "auto",
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.encoder = encoder
-        self.readout = readout
-        self.random_state = random_state
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> Self:
@@ -96,7 +70,7 @@ class PlasticClassifier(ClassifierMixin, BaseEstimator):
         ----------
         X : array, CSR matrix or data frame of shape (n_samples, n_features)
         y : array of shape (n_samples,)
-            Labels: integers, text or booleans. -1, and in an array of objects None and NaN as well,
+            Labels: integers, text or booleans. -1 and NaN, in an array of objects None as well,
             mean that a row has none. Where y holds nothing but -1 and 1, both are classes, with a
             warning.
 
@@ -110,15 +84,7 @@ class PlasticClassifier(ClassifierMixin, BaseEstimator):
         X = validated(self, X, reset=True)
         y, labelled = split_labels(y, X.shape[0])
         classes, codes = encode(y[labelled])
-        given = (
-            PlasticEncoder(random_state=self.random_state) if self.encoder is None else self.encoder
-        )
-        encoder = cast(PlasticEncoder, clone(given)).set_params(layers="all")
-        if self.readout == "inputs":
-            encoder.set_params(max_iter=0)
-        encoder.fit(X)
-        rows = encoder.transform(X[np.flatnonzero(labelled)])
-        progress("fitting the readouts")
+        encoder, rows = self._learn(X, labelled)
         readouts = fit_readouts(self.readout, rows, self.n_features_in_, codes, len(classes))
         self.classes_, self.encoder_, self.readouts_ = classes, encoder, readouts
         self.n_labelled_ = int(labelled.sum())
@@ -130,13 +96,22 @@ class PlasticClassifier(ClassifierMixin, BaseEstimator):
         Each readout's scores become probabilities by a softmax whose temperature is fitted on
         cross-validated scores of the labelled rows. Raises NotFittedError and ValueError.
         """
-        check_is_fitted(self, "readouts_")
-        return vote(self.readouts_, self.encoder_.transform(validated(self, X, reset=False)))
+        features = self._features(X)
+        return vote(self.readouts_, features)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each row (n_samples,). Raises as `predict_proba`."""
         likely = np.argmax(self.predict_proba(X), axis=1)
         return self.classes_[likely]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy on those rows that have a label: where -1 is no class, rows of -1 are left out,
+        and rows of None and NaN always. Raises as `predict`, and ValueError where none is left."""
+        check_is_fitted(self, "readouts_")
+        labels = column_or_1d(y, dtype=None)
+        missing = is_blank if -1 in self.classes_.tolist() else is_missing
+        known = np.array([not missing(label) for label in labels], bool)
+        return super().score(*self._known_alone(known, X, labels, sample_weight))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted classifier to a safetensors file. Raises ModelFileError where it cannot.

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_regressor
 from sklearn.utils import check_array, column_or_1d
 
 from metaplastic.encoder.labels import is_missing
+from metaplastic.encoder.targets import as_numbers
 from metaplastic.encoder.validation import validated
 from metaplastic.errors import ConfigError, MissingExtraError, unknown_name
 
@@ -31,6 +33,8 @@ class EmbeddingDisplay:
     points : ndarray of shape (n_samples, 2)
     labels : ndarray of shape (n_samples,) or None
         -1, None and NaN mean that a row has no label.
+    continuous : bool
+        Whether the labels are numbers, shown by a colour bar, of which NaN alone means none.
     axis_names : tuple of two str
     ax_, figure_ : matplotlib's, once drawn
     """
@@ -43,8 +47,11 @@ class EmbeddingDisplay:
         points: NDArray[np.floating],
         labels: NDArray[Any] | None = None,
         axis_names: tuple[str, str] = ("", ""),
+        *,
+        continuous: bool = False,
     ) -> None:
         self.points, self.labels, self.axis_names = points, labels, axis_names
+        self.continuous = continuous
 
     @classmethod
     def from_estimator(
@@ -53,6 +60,7 @@ class EmbeddingDisplay:
         X: Any,
         y: ArrayLike | None = None,
         *,
+        continuous: bool | None = None,
         method: str = "pca",
         random_state: int | None = 0,
         ax: Axes | None = None,
@@ -61,11 +69,14 @@ class EmbeddingDisplay:
 
         Parameters
         ----------
-        estimator : transformer or PlasticClassifier
-            Fitted; of a classifier, its encoder.
+        estimator : transformer, PlasticClassifier or PlasticRegressor
+            Fitted; of a classifier or a regressor, its encoder.
         X : array, CSR matrix or data frame of shape (n_samples, n_features)
         y : array of shape (n_samples,) or None
             Labels that colour the rows. Those without one (-1, None or NaN) are grey.
+        continuous : bool or None
+            Whether the labels are numbers, for a colour bar, of which NaN and None alone mean none.
+            None: of a regressor, and where they are numbers that are not all whole.
         method : "pca", "tsne" or "umap"
             The two principal components, t-SNE, or UMAP (extra `umap`).
         random_state : int or None
@@ -81,10 +92,17 @@ class EmbeddingDisplay:
             scikit-learn's own, for labels of another number than rows, and for fewer than two rows.
         """
         transformer = estimator
-        if hasattr(estimator, "encoder_"):  # it was fitted on the classifier's rows, without names
+        if hasattr(estimator, "encoder_"):  # it was fitted on the estimator's rows, without names
             X, transformer = validated(estimator, X, reset=False), estimator.encoder_
+        if continuous is None and is_regressor(estimator):
+            continuous = True
         return cls.from_features(
-            transformer.transform(X), y, method=method, random_state=random_state, ax=ax
+            transformer.transform(X),
+            y,
+            continuous=continuous,
+            method=method,
+            random_state=random_state,
+            ax=ax,
         )
 
     @classmethod
@@ -93,6 +111,7 @@ class EmbeddingDisplay:
         features: ArrayLike,
         y: ArrayLike | None = None,
         *,
+        continuous: bool | None = None,
         method: str = "pca",
         random_state: int | None = 0,
         ax: Axes | None = None,
@@ -104,7 +123,9 @@ class EmbeddingDisplay:
         if labels is not None and len(labels) != len(checked):
             raise ValueError(f"{len(checked)} rows, but {len(labels)} labels; give -1 for unknown")
         points, names = _in_the_plane(checked, method, random_state)
-        display = cls(points, labels, names)
+        if labels is not None and continuous is not False:
+            continuous, labels = _on_a_scale(labels, bool(continuous))
+        display = cls(points, labels, names, continuous=bool(continuous))
         display.plot(ax)
         return display
 
@@ -119,6 +140,13 @@ class EmbeddingDisplay:
         classes = np.empty(0, object)
         if self.labels is None:
             ax.scatter(*self.points.T, s=size, alpha=0.7, linewidths=0)
+        elif self.continuous:
+            known = np.isfinite(self.labels)
+            ax.scatter(*self.points[~known].T, s=size, c="0.75", linewidths=0)
+            drawn = ax.scatter(
+                *self.points[known].T, s=size, c=self.labels[known], alpha=0.8, linewidths=0
+            )
+            ax.get_figure(root=True).colorbar(drawn, ax=ax)  # pyright: ignore[reportOptionalMemberAccess]
         else:
             known = np.array([not is_missing(label) for label in self.labels], bool)
             if not known.all():
@@ -143,6 +171,24 @@ class EmbeddingDisplay:
         self.ax_ = ax
         self.figure_ = ax.figure  # pyright: ignore[reportAttributeAccessIssue]
         return self
+
+
+def _on_a_scale(labels: NDArray[Any], continuous: bool) -> tuple[bool, NDArray[Any]]:
+    """Whether labels are numbers on a scale, and then as float64, NaN for those that are blank.
+
+    continuous: that they are; otherwise it is so where they are numbers that are not all whole.
+    Raises ValueError for labels that are to be numbers, and are not.
+    """
+    try:
+        numbers = as_numbers(labels)
+    except ValueError:
+        if continuous:
+            raise
+        return False, labels
+    known = numbers[np.isfinite(numbers)]
+    if continuous or (known != np.floor(known)).any():
+        return True, numbers
+    return False, labels
 
 
 def _in_the_plane(

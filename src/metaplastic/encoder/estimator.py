@@ -64,7 +64,7 @@ class PlasticEncoder(Fitted):
         them, as in meta-training, for columns of one unit (pixels, samples of a signal); "columns"
         by each column's own, values more than ten standard deviations out being clipped to ten.
         "auto" takes "global" where the variances v of the d columns that vary are so even that
-        (Σ v)² / (d Σ v²) is at least 0.45, else "columns".
+        ((Σ v)² / Σ v² - 1) / (d - 1) is at least 0.45, else "columns".
     activation : str
         relu (most of meta-training's), leaky_relu, swish, tanh, sigmoid, gelu, sin or step.
     max_iter : int or None

@@ -70,7 +70,11 @@ def version_of(contents: container.Contents, where: str, form: str, newest: int)
     for version in range(1, newest + 1):
         if given == (form, str(version)):
             return version
-    hints = {FORMAT: "PlasticEncoder.load", "metaplastic-classifier": "PlasticClassifier.load"}
+    hints = {
+        FORMAT: "PlasticEncoder.load",
+        "metaplastic-classifier": "PlasticClassifier.load",
+        "metaplastic-regressor": "PlasticRegressor.load",
+    }
     hint = f"; {hints[given[0]]} reads it" if given[0] in hints and given[0] != form else ""
     raise ModelFileError(
         f"{where}: format {container.shown(given[0])}, version {container.shown(given[1])}; this "

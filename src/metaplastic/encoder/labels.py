@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 def split_labels(y: Any, count: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """The labels (n,) and which rows have one.
 
-    -1 means none, and in an array of objects None and NaN do too. Where there is nothing but -1
+    -1 and NaN mean none, and in an array of objects None does too. Where there is nothing but -1
     and 1, both are classes, with a warning: two classes are often written so, and one class alone
     could not be learned. Raises ValueError for labels of another number or kind, and where fewer
     than two classes are labelled.
@@ -29,9 +29,9 @@ def split_labels(y: Any, count: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     if y.dtype.kind == "O":
         labelled = np.array([not is_missing(label) for label in y], bool)
     elif y.dtype.kind == "f":
-        if not np.isfinite(y).all():
-            raise ValueError("Input y contains infinity or NaN; give -1 where a label is unknown")
-        labelled = y != -1
+        if np.isinf(y).any():
+            raise ValueError("Input y contains infinity; give -1 where a label is unknown")
+        labelled = (y != -1) & ~np.isnan(y)
     else:
         labelled = y != -1 if y.dtype.kind in "iu" else np.ones(len(y), bool)
     if y.dtype.kind in "if" and set(np.unique(y).tolist()) == {-1, 1}:
@@ -42,15 +42,23 @@ def split_labels(y: Any, count: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         )
         labelled[:] = True
     if not labelled.any():
-        raise ValueError("no row is labelled: y is -1 throughout; give labels of two classes")
+        raise ValueError(
+            "no row is labelled: y is -1 or blank throughout; give labels of two classes"
+        )
     return y, labelled
 
 
 def is_missing(label: Any) -> bool:
-    """Whether a label says that there is none: -1, None or NaN."""
-    if label is None or (isinstance(label, float) and np.isnan(label)):
-        return True
-    return not isinstance(label, str | bool) and label == -1
+    """Whether a label says that there is none: -1, None, NaN, or pandas' NA."""
+    return is_blank(label) or (not isinstance(label, str | bool) and label == -1)
+
+
+def is_blank(value: Any) -> bool:
+    """Whether a value is None, NaN, or pandas' NA."""
+    if isinstance(value, float | np.floating):
+        return bool(np.isnan(value))
+    # by its name, so that pandas need not be imported; comparing an NA gives no truth value
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def encode(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:

@@ -19,15 +19,17 @@ def layers_read(given: str | Iterable[int], depth: int) -> tuple[int, ...] | Non
     given: "all" (the inputs and every layer), "last", or numbers of layers, negative ones counted
     from the last. depth: the number of layers, L. Raises ConfigError on any other.
     """
-    if isinstance(given, str):
+    if isinstance(given, str) and given in ("all", "last"):
         return None if given == "last" else tuple(range(depth + 1))
-    numbers = tuple(given)
+    numbers = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else ()
     if not numbers or not all(
-        isinstance(n, Integral) and -depth - 1 <= int(n) <= depth for n in numbers
+        isinstance(n, Integral) and not isinstance(n, bool) and -depth - 1 <= int(n) <= depth
+        for n in numbers
     ):
+        shown = list(numbers) if numbers else given
         raise ConfigError(
-            f"layers={list(numbers)}: give 'all', 'last', or numbers from 0 (the inputs) to "
-            f"{depth} (the last layer)"
+            f"layers={shown!r}: give 'all', 'last', or numbers from 0 (the inputs) to {depth} (the "
+            "last layer)"
         )
     chosen = tuple(int(n) % (depth + 1) for n in numbers)
     if len(set(chosen)) < len(chosen):

@@ -53,18 +53,19 @@ def scale_of(moments: Moments) -> InputScale:
 
 
 def evenness(columns: Moments) -> float:
-    """How alike the variances v of those columns are that vary: (Σ v)² / (d Σ v²).
+    """How alike the variances v of those d columns are that vary: ((Σ v)² / Σ v² - 1) / (d - 1).
 
-    It is 1 where all d are equal, and 1/d where one column has all of the variance. Columns of one
-    unit, as pixels, samples of a signal or answers coded 0 and 1, come near 1; columns of different
-    units come near 1/d.
+    It is 1 where all are equal, and for a single column; 0 where one of several has all of the
+    variance. Columns of one unit, as pixels, samples of a signal or answers coded 0 and 1, come
+    near 1; columns of different units come near 0.
     """
     mean, std = np.abs(columns.mean), np.asarray(columns.std)
     varying = std[std > 1e-12 * mean]
-    if varying.size == 0:
+    if varying.size < 2:
         return 1.0
     variance = np.square(varying / varying.max())
-    return float(variance.sum() ** 2 / np.square(variance).sum() / varying.size)
+    effective = float(variance.sum() ** 2 / np.square(variance).sum())  # number of columns
+    return (effective - 1) / (varying.size - 1)
 
 
 def decide(given: str, columns: Moments) -> str:

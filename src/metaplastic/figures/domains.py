@@ -8,15 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metaplastic.evaluation.significance import cliques
-from metaplastic.figures.style import (
-    BLUE,
-    GREY,
-    METHODS,
-    OTHERS,
-    VERMILION,
-    new_figure,
-)
+from metaplastic.figures.rank_diagram import draw_ranks
+from metaplastic.figures.style import METHODS, OTHERS, VERMILION, new_figure
 from metaplastic.figures.tables import OURS, table
 
 AGAINST = ("raw", "pca", "umap", "random-all")  # columns of the differences, where measured
@@ -34,14 +27,14 @@ def draw(content: dict[str, Any]) -> Figure:
     sets = sum(
         len(standing["data_sets"]) + len(standing["without_a_number"]) for standing in standings
     )
-    above = 1.0 + 0.17 * methods
+    above = 1.3 + 0.17 * methods
     below = 1.6 + 0.2 * sets
     figure = new_figure(10.5, 0.8 + above * len(standings) + below, title)
     parts = figure.subfigures(
         len(standings) + 1, 1, squeeze=False, height_ratios=[above] * len(standings) + [below]
     )
     for part, standing in zip(parts.flat, standings, strict=False):
-        _diagram(part.subplots(), standing)
+        draw_ranks(part.subplots(), standing)
     _differences(parts.flat[-1].subplots(), standings)
     return figure
 
@@ -57,51 +50,6 @@ def shown_standings(content: dict[str, Any]) -> list[dict[str, Any]]:
     wanted = content["settings"]["labels_per_class"]
     counts = sorted({t["labels"] for t in own}, key=lambda c: (c > wanted, abs(c - wanted)))
     return [t for t in own if t["labels"] == counts[0]]
-
-
-def _diagram(axes: Axes, standing: dict[str, Any]) -> None:
-    """Mean ranks on a line, best at the left; bars join methods that the test does not separate."""
-    rows = standing["rows"]
-    ranks = [row["mean_rank"] for row in rows]
-    count = len(rows)
-    half = -(-count // 2)
-    difference = standing["critical_difference"]
-    bars = cliques(ranks, difference) if difference is not None else []
-    top = 0.6 + 0.35 * len(bars)
-    axes.set_xlim(1 - 0.55 * count, count + 0.55 * count)
-    axes.set_ylim(-(top + 0.9 * half + 0.3), 1.9)
-    axes.hlines(0, 1, count, color="black", linewidth=1)
-    for rank in range(1, count + 1):
-        axes.vlines(rank, 0, 0.2, color="black", linewidth=0.8)
-        axes.text(rank, 0.3, str(rank), ha="center", va="bottom", fontsize=7)
-    for place, row in enumerate(rows):
-        left = place < half
-        depth = -(top + 0.9 * (place if left else count - 1 - place))
-        edge = 0.6 if left else count + 0.4
-        colour = BLUE if row["method"].startswith("rule") else "black"
-        axes.plot([row["mean_rank"]] * 2 + [edge], [0, depth, depth], color=colour, linewidth=0.8)
-        text = f"{row['title'].partition(';')[0]}  {row['mean_rank']:.1f}"
-        axes.text(
-            edge + (-0.1 if left else 0.1),
-            depth,
-            text,
-            ha="right" if left else "left",
-            va="center",
-            fontsize=7.5,
-            color=colour,
-            fontweight="bold" if colour == BLUE else "normal",
-        )
-    for level, members in enumerate(bars):
-        y = -0.35 - 0.35 * level
-        low, high = min(ranks[m] for m in members), max(ranks[m] for m in members)
-        axes.plot([low - 0.05, high + 0.05], [y, y], color=GREY, linewidth=2.5)
-    sets = len(standing["data_sets"])
-    note = f"{sets} data set{'s' if sets != 1 else ''}"
-    if difference is not None:
-        axes.plot([1, 1 + difference], [1.25, 1.25], color="black", linewidth=1.2)
-        axes.text(1 + difference / 2, 1.35, f"CD {difference:.2f}", ha="center", fontsize=7)
-    axes.set_title(f"mean rank on the {standing['role']} sets ({note}), 1 is best", fontsize=9)
-    axes.set_axis_off()
 
 
 def _differences(axes: Axes, standings: list[dict[str, Any]]) -> None:

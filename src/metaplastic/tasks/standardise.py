@@ -1,4 +1,7 @@
-"""Rows of numbers standardised as the encoder does by default (`metaplastic.encoder.scale`)."""
+"""Rows of numbers standardised as the encoder does by default (`metaplastic.encoder.scale`).
+
+Where there are fewer than ten columns or so, the encoder asks for variances that are more even.
+"""
 
 from __future__ import annotations
 

@@ -185,6 +185,7 @@ class _Reader:
             index if columns.index else None,
             None if columns.label is None else [None if is_missing(x) else x for x in labels],
             (str(header), *columns.notes),
+            self.decimal,
         )
 
     def _numbers(self, block: list[_Numbered], features: Sequence[int]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ class Table:
     values: (n, d) finite float64. columns: names of the d columns, None where the file has none or
     two are the same. names: of the n rows, where a column names them. labels: as text, None where
     missing; None as a whole where no column of labels was asked for. notes: what was decided.
+    decimal: the character that numbers among the labels are written with.
     """
 
     values: NDArray[np.float64]
@@ -25,6 +26,7 @@ class Table:
     names: tuple[str, ...] | None
     labels: tuple[str | None, ...] | None
     notes: tuple[str, ...] = ()
+    decimal: str = "."
 
     def __len__(self) -> int:
         return len(self.values)
@@ -36,6 +38,7 @@ def make_table(
     index: Sequence[Sequence[str]] | None,
     labels: Sequence[str | None] | None,
     notes: tuple[str, ...],
+    decimal: str = ".",
 ) -> Table:
     """A table from its parts. index: for each row what its columns of names hold."""
     if _counts_rows(values[:, 0]):
@@ -57,6 +60,7 @@ def make_table(
         None if names is None else tuple(names),
         None if labels is None else tuple(labels),
         notes,
+        decimal,
     )
 
 

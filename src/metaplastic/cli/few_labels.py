@@ -1,0 +1,118 @@
+"""What `classify` and `regress` share: a table of which few rows have a label or a target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaplastic import files
+from metaplastic.cli.matrices import (
+    check_not_input,
+    check_numbers,
+    check_output,
+    check_seed,
+    print_notes,
+    write_columns,
+)
+from metaplastic.cli.showing import progress
+from metaplastic.errors import DataError, ModelFileError
+
+if TYPE_CHECKING:
+    from metaplastic.data.rows import Rows
+    from metaplastic.encoder import PlasticClassifier, PlasticRegressor
+
+IgnoreOption = Annotated[
+    str | None,
+    typer.Option("--ignore", "--drop", help="Columns that are no features, comma-separated."),
+]
+RuleOption = Annotated[
+    str, typer.Option(help="A shipped rule, the path of a rule file, or hf://owner/name.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Draws the network and the minibatches.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no notes.")]
+
+
+def check_before_reading(data: str, out: Path, model: Path | None, rule: str, seed: int) -> None:
+    """Raise whatever is wrong with these: a mistake in them costs no reading of data."""
+    from metaplastic.hub import load_rule
+
+    check_output(out, (".csv", ".parquet"))
+    check_not_input(out, data)
+    if model is not None:
+        check_not_input(model, data)
+        if model.absolute() == out.absolute():
+            raise ModelFileError(f"{model}: --out and --model are the same file")
+        files.check_writable(model, ModelFileError)
+    check_seed(seed)
+    load_rule(rule)
+
+
+def read_labelled(data: str, options: dict[str, str]) -> Rows:
+    """All rows of a table, those without a label too."""
+    from metaplastic.data.rows import read_rows
+
+    rows = read_rows(data, split="all", options=options, progress=progress())
+    check_numbers(rows.values, data)
+    return rows
+
+
+def show_notes(data: str, rows: Rows) -> None:
+    """Say on stderr what was read, decided and left out."""
+    from metaplastic.encoder.estimator import FEW
+
+    few = ("few rows to learn features from",) if rows.values.shape[0] < FEW else ()
+    print_notes(data, (*rows.notes, *few))
+
+
+def fit_on(
+    estimator: PlasticClassifier | PlasticRegressor, rows: Rows, labels: Any, where: str
+) -> None:
+    """Fit on all rows. Raises `DataError` where labels do not suffice or are no labels."""
+    import warnings
+
+    from metaplastic.compilation import use_compilation_cache
+
+    warnings.filterwarnings("ignore", r"Plastic\w+\.fit saw")  # a note says so
+    use_compilation_cache()
+    try:
+        estimator.fit(rows.values, labels)
+    except ValueError as problem:
+        raise DataError(f"{where}: {' '.join(str(problem).split())}") from None
+
+
+def predictions(
+    estimator: PlasticClassifier | PlasticRegressor, values: Any
+) -> list[tuple[str, Any]]:
+    """Columns with the class of each row and the probabilities of all, or with its number."""
+    from metaplastic.encoder import PlasticRegressor
+
+    if isinstance(estimator, PlasticRegressor):
+        return [("prediction", estimator.predict(values))]
+    likely, classes = estimator.predict_proba(values), estimator.classes_
+    chosen = likely.argmax(axis=1)
+    return [
+        ("class", [str(classes[code]) for code in chosen]),
+        ("probability", likely.max(axis=1)),
+        *((f"probability of {name}", likely[:, code]) for code, name in enumerate(classes)),
+    ]
+
+
+def write_rows(out: Path, rows: Rows, columns: list[tuple[str, Any]]) -> None:
+    """The names of the rows, where they have any, and columns, one row a row."""
+    progress()(f"writing {out.name}")
+    names = [] if rows.names is None else [("name", list(rows.names))]
+    write_columns(out, [*names, *columns])
+
+
+def save_model(
+    estimator: PlasticClassifier | PlasticRegressor, rows: Rows, model: Path | None
+) -> None:
+    """Write the fitted estimator where that was asked for, with the names of its columns."""
+    import numpy as np
+
+    if model is not None:
+        if rows.columns is not None:  # as scikit-learn keeps a data frame's
+            estimator.feature_names_in_ = np.array(rows.columns, dtype=object)
+        estimator.save(model)

@@ -1,0 +1,98 @@
+"""`metaplastic predict`: classes or numbers for new rows, by a model of `classify` or `regress`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaplastic.cli.matrices import (
+    DecimalOption,
+    DelimiterOption,
+    DropOption,
+    EncodingOption,
+    HeaderOption,
+    IndexOption,
+    SplitOption,
+)
+from metaplastic.cli.showing import progress, say
+from metaplastic.errors import DataError
+
+if TYPE_CHECKING:
+    from metaplastic.encoder import PlasticClassifier, PlasticRegressor
+
+
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(help="A model file that `classify` or `regress` wrote (--model)."),
+    ],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Rows with the columns that the model was fitted on: a file (.npy, .npz, .csv, "
+            ".tsv, .parquet), a folder, or a data set."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Where each row's class or number goes: .csv or .parquet.")
+    ],
+    split: SplitOption = "auto",
+    header: HeaderOption = None,
+    index: IndexOption = None,
+    drop: DropOption = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+) -> None:
+    """Predict the class of each row with its probabilities, or its number; nothing is learned."""
+    from metaplastic.cli.few_labels import predictions, write_rows
+    from metaplastic.cli.matrices import (
+        check_not_input,
+        check_numbers,
+        check_output,
+        given_options,
+        print_notes,
+    )
+    from metaplastic.data.rows import read_rows
+
+    check_output(out, (".csv", ".parquet"))
+    check_not_input(out, data)
+    estimator = _load(model)
+    # taken off the estimator, because the columns are put in its order here
+    known = vars(estimator).pop("feature_names_in_", None)
+    options = given_options(
+        header=header,
+        index=index,
+        drop=drop,
+        delimiter=delimiter,
+        decimal=decimal,
+        encoding=encoding,
+    )
+    rows = read_rows(data, split=split, options=options, progress=progress())
+    rows = rows.aligned(None if known is None else [*map(str, known)], data, str(model))
+    check_numbers(rows.values, data)
+    if rows.values.shape[1] != estimator.n_features_in_:
+        raise DataError(
+            f"{data}: {rows.values.shape[1]} columns, but {model} was fitted on "
+            f"{estimator.n_features_in_}"
+        )
+    print_notes(data, rows.notes)
+    progress()("predicting the rows")
+    try:
+        columns = predictions(estimator, rows.values)
+    except ValueError as problem:
+        raise DataError(f"{data}: {' '.join(str(problem).split())}") from None
+    write_rows(out, rows, columns)
+    what = columns[0][0]
+    say(f"{out}: {rows.values.shape[0]:,} rows, each with its {what}")
+
+
+def _load(path: Path) -> PlasticClassifier | PlasticRegressor:
+    """Raises `ModelFileError` for files of any other kind."""
+    from metaplastic.encoder import PlasticClassifier, PlasticRegressor
+    from metaplastic.encoder.semi_supervised_files import kind_of
+
+    kind: Any = PlasticRegressor if kind_of(path) == "regressor" else PlasticClassifier
+    return kind.load(path)

@@ -1,0 +1,122 @@
+"""`PlasticRegressor`: a number for each row, from many rows and the targets of few of them."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import (
+    RegressorMixin,
+    _fit_context,  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+)
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from metaplastic.encoder.regression_readouts import (
+    AVERAGED,
+    RegressionReadout,
+    fit_regressions,
+    mean_prediction,
+)
+from metaplastic.encoder.semi_supervised import SemiSupervised
+from metaplastic.encoder.targets import as_numbers, split_targets
+from metaplastic.encoder.validation import validated
+
+
+class PlasticRegressor(RegressorMixin, SemiSupervised):
+    """Predict a number for rows of which few have a target: features from all rows, then ridge.
+
+    `fit(X, y)` takes every row there is, with y = NaN where the target is not known. A
+    `PlasticEncoder` learns features from all rows without targets; ridge regressions, their
+    penalties chosen by leaving one out, are fitted on the rows that have one.
+
+    Parameters
+    ----------
+    encoder : PlasticEncoder or None
+        What learns the features; None for `PlasticEncoder(random_state=random_state)`. A clone of
+        it reads all layers, whatever its own `layers`.
+    readout : "auto", "ridge" or "inputs"
+        "auto": the mean of two ridge regressions, one on the inputs and all layers, one on the
+        standardised inputs alone, so that it seldom does worse than either. "ridge" reads the
+        inputs and all layers, "inputs" the inputs alone, for which no features are learned.
+    random_state : int, RandomState or None
+        Draws the network and the minibatches where `encoder` is None.
+
+    Attributes
+    ----------
+    encoder_ : PlasticEncoder
+    readouts_ : dict of str to RegressionReadout
+        The readouts that are averaged, "features" and "inputs", each with `rmse` and `r2`, by
+        leaving one labelled row out, and `penalty`.
+    n_labelled_ : int
+        How many rows had targets.
+    n_features_in_, feature_names_in_ : int, ndarray of str where the input had names
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        **SemiSupervised._parameter_constraints,
+        "readout": [StrOptions(set(AVERAGED))],
+    }
+
+    readouts_: dict[str, RegressionReadout]
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn features from all rows of `X`, and a regression from those that have targets.
+
+        Parameters
+        ----------
+        X : array, CSR matrix or data frame of shape (n_samples, n_features)
+        y : array of shape (n_samples,)
+            Targets: finite numbers, or NaN (in an array of objects None as well) where a row has
+            none. -1 is a number like any other.
+
+        Raises
+        ------
+        ValueError
+            scikit-learn's own on bad input; where fewer than two rows have a target.
+        RuleFileError, ConfigError
+            As `PlasticEncoder.fit`.
+        """
+        X = validated(self, X, reset=True)
+        targets, known = split_targets(y, X.shape[0])
+        encoder, rows = self._learn(X, known)
+        readouts = fit_regressions(self.readout, rows, self.n_features_in_, targets[known])
+        self.encoder_, self.readouts_ = encoder, readouts
+        self.n_labelled_ = int(known.sum())
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """The predicted target of each row (n_samples,). Raises NotFittedError and ValueError."""
+        features = self._features(X)
+        return mean_prediction(self.readouts_, features)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² on those rows that have a target. Raises as `predict`, and ValueError where none is
+        left."""
+        check_is_fitted(self, "readouts_")
+        targets = as_numbers(column_or_1d(y, dtype=None))
+        known = ~np.isnan(targets)
+        return super().score(*self._known_alone(known, X, targets, sample_weight))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted regressor to a safetensors file. Raises ModelFileError where it cannot.
+
+        No row of data and no target is in the file.
+        """
+        from metaplastic.encoder.regressor_files import save_regressor
+
+        save_regressor(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> PlasticRegressor:
+        """The fitted regressor of a file that `save` wrote. Reads no pickle.
+
+        Raises ModelFileError, whatever is wrong with the file.
+        """
+        from metaplastic.encoder.regressor_files import load_regressor
+
+        return load_regressor(path, cls)

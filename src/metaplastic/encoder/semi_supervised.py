@@ -1,0 +1,102 @@
+"""What `PlasticClassifier` and `PlasticRegressor` share: all rows give features, few a readout."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import Any, ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import _safe_indexing  # pyright: ignore[reportAttributeAccessIssue]
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from metaplastic.encoder.estimator import FEW, PlasticEncoder
+from metaplastic.encoder.validation import validated
+from metaplastic.progress import LoggedProgress
+
+progress = LoggedProgress(logging.getLogger(__name__))
+
+
+class SemiSupervised(BaseEstimator):
+    """An encoder that learns from all rows, then readouts fitted on those with a label or target.
+
+    The readouts, by name in `readouts_`, read the inputs alone where they are called "inputs", and
+    the inputs and all layers otherwise.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "encoder": [PlasticEncoder, None],
+        "random_state": ["random_state"],
+    }
+
+    encoder_: PlasticEncoder
+    readouts_: dict[str, Any]
+    n_labelled_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    def __init__(
+        self,
+        encoder: PlasticEncoder | None = None,
+        *,
+        readout: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.readout = readout
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _learn(
+        self, X: Any, labelled: NDArray[np.bool_]
+    ) -> tuple[PlasticEncoder, NDArray[np.floating]]:
+        """An encoder fitted on the validated rows `X`, and the features of the labelled ones."""
+        given = (
+            PlasticEncoder(random_state=self.random_state) if self.encoder is None else self.encoder
+        )
+        encoder = cast(PlasticEncoder, clone(given)).set_params(layers="all")
+        if self.readout == "inputs":
+            encoder.set_params(max_iter=0)
+        elif X.shape[0] < FEW:
+            warnings.warn(
+                f"{type(self).__name__}.fit saw {X.shape[0]} rows; features are learned from rows "
+                "without a label too, so give it all that there are",
+                stacklevel=4,
+            )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "PlasticEncoder.fit saw")  # said above, or needless
+            encoder.fit(X)
+        features = encoder.transform(X[np.flatnonzero(labelled)])
+        progress("fitting the readouts")
+        return encoder, features
+
+    def _known_alone(
+        self, known: NDArray[np.bool_], X: Any, y: NDArray[Any], sample_weight: Any
+    ) -> tuple[Any, NDArray[Any], Any]:
+        """The rows to score: those with a label or target. Raises ValueError where there is none,
+        and where X and y are not of one length."""
+        check_consistent_length(X, y, sample_weight)
+        if known.all():
+            return X, y, sample_weight
+        if not known.any():
+            raise ValueError("no row of y has a label or target to score predictions by")
+        rows = np.flatnonzero(known)
+        weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        return _safe_indexing(X, rows), y[rows], weight
+
+    def _features(self, X: Any) -> NDArray[np.floating]:
+        """Features of new rows. Raises NotFittedError and ValueError."""
+        check_is_fitted(self, "readouts_")
+        return self.encoder_.transform(validated(self, X, reset=False))
+
+
+def width_read(readout: str, encoder: PlasticEncoder) -> int:
+    """How many of a fitted encoder's features, the first of which are the inputs, a readout of
+    this name reads."""
+    return encoder.n_features_in_ if readout == "inputs" else sum(encoder.network_.sizes)

@@ -1,0 +1,74 @@
+"""`metaplastic predict` gives new rows what `classify` and `regress` gave theirs."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metaplastic.cli.app import main
+
+FILES = Path(__file__).parents[1] / "encoder" / "files"
+ENCODER, CLASSIFIER, REGRESSOR = (
+    str(FILES / f"{name}-v1.safetensors") for name in ("encoder", "classifier", "regressor")
+)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["metaplastic", "predict", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    code = caught.value.code
+    return code if isinstance(code, int) else 0
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    lines = [",".join(map(str, row)) for row in np.eye(4)]
+    text = "name,a,b,c,d\n" + "".join(f"r{i},{line}\n" for i, line in enumerate(lines))
+    Path("new.csv").write_text(text)
+    return tmp_path
+
+
+def table(path: str) -> list[dict[str, str]]:
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_classes_and_their_probabilities(monkeypatch, capsys) -> None:
+    assert run(monkeypatch, CLASSIFIER, "new.csv", "--index", "name", "--out", "c.csv") == 0
+    assert "c.csv: 4 rows, each with its class" in capsys.readouterr().out
+    rows = table("c.csv")
+    assert [row["name"] for row in rows] == ["r0", "r1", "r2", "r3"]
+    assert [row["class"] for row in rows] == ["a", "a", "a", "b"]
+    assert float(rows[3]["probability of b"]) == pytest.approx(0.422151, abs=1e-5)
+
+
+def test_numbers(monkeypatch) -> None:
+    assert run(monkeypatch, REGRESSOR, "new.csv", "--drop", "name", "--out", "n.csv") == 0
+    found = [float(row["prediction"]) for row in table("n.csv")]
+    np.testing.assert_allclose(found, [0.999434, 1.997852, 0.004946, -0.999961], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((ENCODER, "new.csv", "--out", "c.csv"), "PlasticEncoder.load reads it"),
+        (("none.safetensors", "new.csv", "--out", "c.csv"), "no such file"),
+        (("new.csv", "new.csv", "--out", "c.csv"), "not a safetensors file"),
+        ((CLASSIFIER, "new.csv", "--drop", "name,a", "--out", "c.csv"), "3 columns, but"),
+        ((CLASSIFIER, "new.csv", "--out", "c.csv"), "column 'name'"),
+        ((CLASSIFIER, "new.csv", "--drop", "name", "--out", "new.csv"), "the file of the data"),
+        ((CLASSIFIER, "new.csv", "--drop", "name", "--out", "c.npy"), ".csv, .parquet"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, words: str, monkeypatch, capsys) -> None:
+    assert run(monkeypatch, *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert words in error
+    assert not Path("c.csv").exists()
