@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.engines_agree import CONFIG as SMALL
 from metaplastic.meta.config import parse_config
 from metaplastic.meta.engines import EngineOptions, RayEngine
-from metaplastic.meta.engines.asynchronous import Answer, Request
+from metaplastic.meta.engines.backend import Answer, Request
 from metaplastic.meta.engines.ray_worker import Worker
 from metaplastic.meta.metrics import read_metrics
 from metaplastic.meta.run_dir import RunDir

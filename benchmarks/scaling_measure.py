@@ -16,8 +16,9 @@ from metaplastic.meta import optimizer
 from metaplastic.meta.config import MetaTrainConfig
 from metaplastic.meta.config_tables import make_config
 from metaplastic.meta.engines import EngineOptions, Gathered
-from metaplastic.meta.engines.asynchronous import Answer, Collector, Request
-from metaplastic.meta.engines.ray_engine import RayBackend
+from metaplastic.meta.engines.asynchronous import Collector
+from metaplastic.meta.engines.backend import Answer, Request
+from metaplastic.meta.engines.ray_backend import RayBackend
 from metaplastic.meta.engines.ray_worker import Worker
 from metaplastic.meta.plan import Plan, draw_architectures, draw_tasks, make_plan
 from metaplastic.rules import Rule, make_rule

@@ -7,14 +7,19 @@ what is asked of whom is decided by `metaplastic.meta.engines.asynchronous.Colle
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Sequence
+import math
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from metaplastic.meta.engines.asynchronous import Answer, Collector, Request
+from metaplastic.meta.engines.asynchronous import Collector
+from metaplastic.meta.engines.backend import Answer, Request
 from metaplastic.meta.engines.engine import Gathered
+from metaplastic.meta.engines.helper import Helper, Share
+from metaplastic.meta.engines.ray_engine import collector_of_helpers
+from metaplastic.meta.engines.ray_helper import share_of
 
 NOTHING = Gathered(np.ones(()), 0.0, 0.0, 1, 1, 0, 0, 0.0)
 
@@ -36,10 +41,11 @@ class SimulatedBackend:
     """Workers with times of their own; the trainer's work moves the clock too."""
 
     def __init__(
-        self, workers: int, costs: Costs, seed: int, means: Sequence[float] | None
+        self, workers: int, costs: Costs, seed: int, means: Sequence[float] | None, first: int = 0
     ) -> None:
+        """`first` is the incarnation of the first worker."""
         self._rng = np.random.default_rng(seed)
-        self._workers, self._costs = workers, costs
+        self._workers, self._costs, self._first = workers, costs, first
         drawn = costs.gradient * np.exp(costs.spread_of_workers * self._rng.normal(size=workers))
         self._means = drawn if means is None else means
         self._due: list[tuple[float, int]] = []
@@ -51,9 +57,9 @@ class SimulatedBackend:
         return self._workers
 
     def begin(self, incarnation: int) -> int:
-        return incarnation
+        return incarnation - self._first
 
-    def end(self, handle: int) -> None:
+    def end(self, handle: int, *, lost: bool = False) -> None:
         raise AssertionError("no worker is lost here")
 
     def broadcast(self, theta: Any) -> None:
@@ -85,33 +91,107 @@ class SimulatedBackend:
     def close(self) -> None:
         pass
 
+    def rate_without_waiting(self) -> float:
+        """Gradients a second, were no worker to wait for anything."""
+        noise = np.exp(self._costs.spread_of_gradients**2 / 2)
+        return float(np.sum(1.0 / (np.asarray(self._means) * noise)))
+
+
+class SimulatedHelpers(SimulatedBackend):
+    """The engine's own helpers, each on a clock of its own, with made-up workers.
+
+    Between a request and its answer nothing reaches a helper, so that each of its messages is
+    simulated as soon as it is asked for.
+    """
+
+    def __init__(
+        self, shares: Sequence[Share], costs: Costs, seed: int, make: Callable[..., Helper]
+    ) -> None:
+        """`make` gives the helper of a backend, an incarnation and a clock."""
+        super().__init__(len(shares), costs, seed, None)
+        self._shares, self._seed, self._make = shares, seed, make
+        self._held: list[tuple[SimulatedBackend, Helper]] = []
+        self._answers: list[Answer] = []
+
+    def begin(self, incarnation: int) -> int:
+        place = len(self._held)
+        seed = self._seed * len(self._shares) + place
+        share = self._shares[place]
+        workers = SimulatedBackend(share.workers, self._costs, seed, None, incarnation)
+        helper = self._make(workers, incarnation, lambda: workers.now)
+        self._held.append((workers, helper))
+        return place
+
+    def ask(self, handle: int, theta: Any, request: Request) -> Hashable:
+        workers, helper = self._held[handle]
+        begins = self.now + self._costs.message / 2
+        workers.idle += max(0.0, begins - workers.now)
+        workers.now = max(workers.now, begins)
+        self._answers.append(helper.gradient(theta, request, self._shares[handle]))
+        ticket = len(self._answers) - 1
+        heapq.heappush(self._due, (workers.now + self._costs.message / 2, ticket))
+        return ticket
+
+    def answer(self, ticket: int) -> Answer:
+        self.now += self._costs.receive
+        return self._answers[ticket]
+
+    def rate_without_waiting(self) -> float:
+        return sum(workers.rate_without_waiting() for workers, _ in self._held)
+
+    def busiest(self) -> float:
+        """The largest part of its time that a helper was at work."""
+        return max(1.0 - workers.idle / workers.now for workers, _ in self._held)
+
 
 def simulate(
     workers: int,
     costs: Costs,
     *,
-    per_update: int,
+    per_update: int | None,
     max_staleness: int = 8,
     in_flight: int = 1,
     groups: int = 8,
     seed: int = 0,
     updates: int | None = None,
     means: Sequence[float] | None = None,
+    fan_in: int | None = None,
 ) -> dict[str, float]:
     """One run: rates over the second half, staleness, and how busy the trainer was.
 
-    `means` are the workers' own median times, where they are known.
+    `means` are the workers' own median times, where they are known; `per_update` None is half as
+    many gradients as workers, and 256 at least; `fan_in` workers have a helper, none without it.
     """
-    backend = SimulatedBackend(workers, costs, seed, means)
-    collector = Collector(
-        backend,
-        groups,
-        max_staleness=max_staleness,
-        is_finite=lambda gathered: True,
-        in_flight=in_flight,
-        worker_timeout=np.inf,
-        clock=lambda: backend.now,
-    )
+    per_update = per_update or max(256, workers // 2)
+    policy: dict[str, Any] = {
+        "max_staleness": max_staleness,
+        "in_flight": in_flight,
+        "worker_timeout": np.inf,
+    }
+    if fan_in is None:
+        backend = SimulatedBackend(workers, costs, seed, means)
+        collector = Collector(
+            backend,
+            groups,
+            is_finite=lambda gathered: True,
+            clock=lambda: backend.now,
+            **policy,
+        )
+    else:
+        helpers = math.ceil(workers / fan_in)
+        shares = [share_of(place, helpers, workers, per_update) for place in range(helpers)]
+        backend = SimulatedHelpers(
+            shares,
+            costs,
+            seed,
+            lambda own, first, clock: Helper(own, groups, first, clock=clock, **policy),
+        )
+        collector = collector_of_helpers(
+            backend,
+            max_staleness=max_staleness,
+            worker_timeout=np.inf,
+            clock=lambda: backend.now,
+        )
     # long enough for every worker to send some, short enough to be simulated in seconds
     updates = updates or int(np.clip(6 * workers / per_update, 30, 300))
     staleness: list[int] = []
@@ -123,15 +203,20 @@ def simulate(
         found = collector.collect(None, version, per_update)
         staleness += found.staleness
         stale += found.stale
+        stale += sum(a.report.stale for a in found.answers + found.late if a.report is not None)
     span = backend.now - began
     late = np.array(staleness[half:])
+    rate = len(late) / span
+    more = {"busiest_helper": backend.busiest()} if isinstance(backend, SimulatedHelpers) else {}
     return {
         "updates_per_second": (updates - updates // 2) / span,
-        "gradients_per_second": len(late) / span,
+        "gradients_per_second": rate,
+        "efficiency": rate / backend.rate_without_waiting(),
         "staleness": float(late.mean()),
         "staleness_95": float(np.quantile(late, 0.95)),
         "dropped_fraction": stale / (stale + len(late)),
         "trainer_busy": 1.0 - (backend.idle - idle) / span,
+        **more,
     }
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from metaplastic.errors import RunError
 from metaplastic.meta.engines import Gathered
-from metaplastic.meta.engines.asynchronous import Answer, Collector, Request, WorkerLost
+from metaplastic.meta.engines.asynchronous import Collector
+from metaplastic.meta.engines.backend import Answer, Request, WorkerLost
 
 GOOD = Gathered(np.ones(()), 0.5, 1.0, 2, 8, 0, 0, 0.0)
 
@@ -39,7 +40,7 @@ class MadeUp:
         self.begun.append(incarnation)
         return incarnation
 
-    def end(self, handle: int) -> None:
+    def end(self, handle: int, *, lost: bool = False) -> None:
         self.ended.append(handle)
 
     def broadcast(self, theta: object) -> object:

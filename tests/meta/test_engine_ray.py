@@ -12,8 +12,9 @@ import pytest
 from metaplastic.errors import RunError
 from metaplastic.meta.config import parse_config
 from metaplastic.meta.engines import LocalEngine, RayEngine
-from metaplastic.meta.engines.asynchronous import Answer, Collector, Request
-from metaplastic.meta.engines.ray_engine import _is_finite
+from metaplastic.meta.engines.asynchronous import Collector
+from metaplastic.meta.engines.averaging import is_finite
+from metaplastic.meta.engines.backend import Answer, Request
 from metaplastic.meta.engines.ray_worker import Worker
 from metaplastic.meta.plan import Plan, make_plan
 from metaplastic.rules import make_rule
@@ -38,7 +39,7 @@ class Here:
         self.workers[incarnation] = Worker(self._plan, incarnation, None, {})
         return self.workers[incarnation]
 
-    def end(self, handle: Worker) -> None:
+    def end(self, handle: Worker, *, lost: bool = False) -> None:
         pass
 
     def broadcast(self, theta: Any) -> Any:
@@ -65,7 +66,7 @@ def plan() -> Plan:
 
 def _engine(plan: Plan, room: int, wanted: int) -> tuple[RayEngine, Here]:
     backend = Here(plan, room)
-    collector = Collector(backend, plan.config.groups, max_staleness=8, is_finite=_is_finite)
+    collector = Collector(backend, plan.config.groups, max_staleness=8, is_finite=is_finite)
     return RayEngine(backend, collector, wanted), backend
 
 
@@ -135,7 +136,7 @@ def test_workers_carry_an_estimators_state_from_one_gradient_to_the_next(plan: P
 def test_an_address_without_a_cluster_is_one_line() -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'metaplastic[ray]'")
     from metaplastic.meta.engines import EngineOptions
-    from metaplastic.meta.engines.ray_engine import _connect
+    from metaplastic.meta.engines.ray_backend import connect
 
     with pytest.raises(RunError, match="cannot use a Ray cluster at"):
-        _connect(EngineOptions(address="nowhere"))
+        connect(EngineOptions(address="nowhere"))

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from metaplastic.errors import ConfigError
 from metaplastic.meta.config import MetaTrainConfig
 from metaplastic.meta.engines import LocalEngine
-from metaplastic.meta.engines.asynchronous import Request
+from metaplastic.meta.engines.backend import Request
 from metaplastic.meta.engines.mesh import MeshEngine
 from metaplastic.meta.engines.ray_worker import Worker
 from metaplastic.meta.plan import Plan, make_plan

@@ -121,6 +121,15 @@ def meta_train(
             rich_help_panel=SCALE,
         ),
     ] = 1,
+    fan_in: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="ray: workers of a helper, which averages their gradients for the trainer; "
+            "no helpers without it.",
+            rich_help_panel=SCALE,
+        ),
+    ] = None,
 ) -> None:
     """Meta-train an update rule by truncated backpropagation through its inner loop.
 
@@ -177,7 +186,7 @@ def meta_train(
         if cluster is not None and not cluster.leads:
             take_part(cluster, data_dir)
             return
-        options = EngineOptions(cluster, address, workers, worker_timeout, in_flight)
+        options = EngineOptions(cluster, address, workers, worker_timeout, in_flight, fan_in)
         how = JobOptions(asked, engine, options, data_dir, checkpoint_seconds, tensorboard)
         if cluster is not None:
             show_progress()

@@ -9,76 +9,20 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any
 
 from metaplastic.errors import RunError
+from metaplastic.meta.engines.backend import Answer, Backend, Request, WorkerLost
 from metaplastic.meta.engines.engine import Gathered
 
 ADMIT_SECONDS = 2.0  # between looks at how many workers the cluster holds
 POLL_SECONDS = 0.5
+# a group with less than this share of what groups have on average is given to one more worker
+FALLEN_BEHIND, FEW_GRADIENTS = 0.5, 8
 # so many lost workers, and no gradient for `worker_timeout`: something is wrong with all of them
 LOST_IN_A_ROW = 20
-
-
-class Request(NamedTuple):
-    """A request for one gradient from a worker. Incarnation and sequence number identify it."""
-
-    incarnation: int
-    sequence: int
-    version: int  # the meta-step whose θ it is of
-    group: int
-    renew: bool  # replace all tasks of the group first
-
-
-class Answer(NamedTuple):
-    """What came back for a request, and the seconds its computation took."""
-
-    request: Request
-    gathered: Gathered
-    seconds: float
-
-
-class WorkerLost(Exception):
-    """A worker died, was killed, or failed; says why in one line."""
-
-
-@runtime_checkable
-class Backend(Protocol):
-    """How workers are reached."""
-
-    def capacity(self) -> int:
-        """How many workers there is room for, including those at work."""
-        ...
-
-    def begin(self, incarnation: int) -> Any:
-        """Start a worker; its handle."""
-        ...
-
-    def end(self, handle: Any) -> None:
-        """Stop a worker, whatever it is doing."""
-        ...
-
-    def broadcast(self, theta: Any) -> Any:
-        """Publish θ to all workers; return what to send in its place."""
-        ...
-
-    def ask(self, handle: Any, theta: Any, request: Request) -> Hashable:
-        """Start the computation of a gradient by a worker; return a ticket for the answer."""
-        ...
-
-    def wait(self, tickets: Sequence[Any], seconds: float) -> Sequence[Any]:
-        """Those of the tickets that have an answer, after at most that long."""
-        ...
-
-    def answer(self, ticket: Any) -> Answer:
-        """The answer; raises `WorkerLost`."""
-        ...
-
-    def close(self) -> None:
-        """Leave the cluster."""
-        ...
 
 
 @dataclass
@@ -94,9 +38,11 @@ class _Worker:
 
 @dataclass
 class Collected:
-    """The answers of one update, and what was left out since the last one."""
+    """The answers of one update, and what was left out since the last one. `late` are the answers
+    that were too old; `staleness` and `stale` count gradients."""
 
     answers: list[Answer] = field(default_factory=list)
+    late: list[Answer] = field(default_factory=list)
     staleness: list[int] = field(default_factory=list)
     stale: int = 0
     not_finite: int = 0
@@ -117,9 +63,14 @@ class Collector:
         most_workers: int | None = None,
         in_flight: int = 1,
         worker_timeout: float = 300.0,
+        lost_in_a_row: int = LOST_IN_A_ROW,
+        names_each: int = 1,
+        noun: str = "worker",
         warn: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`backend` reaches the workers, or helpers that have workers of their own: each is then
+        given `names_each` incarnations, the first of which is its own."""
         self._backend = backend
         self._n_groups = n_groups
         self._max_staleness = max_staleness
@@ -129,6 +80,7 @@ class Collector:
         self._timeout = worker_timeout
         self._warn = warn
         self._clock = clock
+        self._hopeless, self._names_each, self._noun = lost_in_a_row, names_each, noun
         self.next_incarnation = 0
         self._workers: dict[int, _Worker] = {}
         self._pending: dict[Hashable, Request] = {}
@@ -136,15 +88,22 @@ class Collector:
         self._free: deque[int] = deque()  # workers that have less to do than they may
         self._credit = [0] * n_groups  # gradients requested or counted, of each group
         self._owners = [0] * n_groups
+        self._help_from: list[float] = [
+            FEW_GRADIENTS
+        ] * n_groups  # mean credit, before another owner is found
         self._admit_at = -math.inf
         self._lost_in_a_row, self._last_arrival = 0, clock()
         self._version, self._theta = 0, None
 
-    def collect(self, theta: Any, version: int, wanted: int) -> Collected:
-        """`wanted` answers that are not too old, at most `max_staleness` updates behind `version`.
+    def collect(
+        self, theta: Any, version: int, wanted: int, patience: float = math.inf
+    ) -> Collected:
+        """`wanted` gradients that are not too old, at most `max_staleness` updates behind
+        `version`; after `patience` seconds those that came, be they fewer.
 
         Raises `RunError` where one worker after another is lost before its first gradient.
         """
+        deadline = self._clock() + patience
         self._version = version
         self._theta = self._backend.broadcast(theta)
         found = Collected()
@@ -153,11 +112,14 @@ class Collector:
             self._ask()
             while self._arrived:
                 self._take(self._arrived.popleft(), found)
-                if len(found.answers) >= wanted:
+                if len(found.staleness) >= wanted:
                     # the last worker is given the θ that results from this update
                     found.workers = len(self._workers)
                     return found
                 self._ask()
+            if self._clock() >= deadline:
+                found.workers = len(self._workers)
+                return found
             for ticket in self._backend.wait(list(self._pending), POLL_SECONDS):
                 self._receive(ticket, found)
 
@@ -166,13 +128,14 @@ class Collector:
         worker = self._workers.get(request.incarnation)
         if worker is not None:
             worker.open -= 1
-        staleness = self._version - request.version
-        if staleness > self._max_staleness:
-            found.stale += 1
+        staleness = [self._version - part.version for part in answer.requests]
+        if max(staleness, default=0) > self._max_staleness:
+            found.stale += len(staleness)
+            found.late.append(answer)
             self._credit[request.group] -= 1
         else:
             found.answers.append(answer)
-            found.staleness.append(staleness)
+            found.staleness += staleness
             if not self._is_finite(answer.gathered):
                 found.not_finite += 1
                 self._warn(
@@ -200,7 +163,8 @@ class Collector:
             self._lose(request.incarnation, "it answered what was not asked", found)
             return
         worker.last = request.sequence
-        self._lost_in_a_row, self._last_arrival = 0, worker.heard
+        if answer.requests:  # a helper may have had nothing to send
+            self._lost_in_a_row, self._last_arrival = 0, worker.heard
         self._arrived.append(answer)
 
     def _admit(self, found: Collected) -> None:
@@ -217,7 +181,7 @@ class Collector:
         while len(self._workers) < room:
             groups = sorted(range(self._n_groups), key=self._owners.__getitem__)[:share]
             incarnation = self.next_incarnation
-            self.next_incarnation += 1
+            self.next_incarnation += self._names_each
             handle = self._backend.begin(incarnation)
             self._workers[incarnation] = _Worker(handle, groups, now)
             self._free.append(incarnation)
@@ -227,6 +191,20 @@ class Collector:
             if self._workers and not self._owners[group]:
                 min(self._workers.values(), key=lambda w: len(w.groups)).groups.append(group)
                 self._owners[group] += 1
+        self._help_along()
+
+    def _help_along(self) -> None:
+        """Give a group whose workers are all slow to the fastest of the others too. Compiling its
+        program takes a while: each time twice as many gradients must have come."""
+        mean = sum(self._credit) / self._n_groups
+        for group, credit in enumerate(self._credit):
+            if mean < self._help_from[group] or credit >= FALLEN_BEHIND * mean:
+                continue
+            others = [w for w in self._workers.values() if group not in w.groups]
+            if others:
+                max(others, key=lambda worker: worker.asked).groups.append(group)
+                self._owners[group] += 1
+                self._help_from[group] = 2 * mean
 
     def _ask(self) -> None:
         """Give free workers up to `in_flight` requests each, for the group with the fewest."""
@@ -247,31 +225,47 @@ class Collector:
                 self._pending[self._backend.ask(worker.handle, self._theta, request)] = request
 
     def _expire(self, found: Collected) -> None:
+        late = self._silent()
+        if late:
+            # it may have answered while nobody listened, as the trainer was validating for long
+            for ticket in self._backend.wait(list(late), 0.0):
+                self._receive(ticket, found)
+        for incarnation in dict.fromkeys(self._silent().values()):
+            self._lose(incarnation, f"silent for {self._timeout:.0f} s", found)
+
+    def _silent(self) -> dict[Hashable, int]:
+        """The open requests of workers not heard of for too long, and whose they are."""
         now = self._clock()
-        waiting = {request.incarnation for request in self._pending.values()}
-        for incarnation in waiting:
-            if now - self._workers[incarnation].heard > self._timeout:
-                self._lose(incarnation, f"silent for {self._timeout:.0f} s", found)
+        return {
+            ticket: request.incarnation
+            for ticket, request in self._pending.items()
+            if now - self._workers[request.incarnation].heard > self._timeout
+        }
 
     def _lose(self, incarnation: int, reason: str, found: Collected) -> None:
         """Drop a worker and its open requests; what it sent is kept."""
         worker = self._workers.pop(incarnation)
         for group in worker.groups:
             self._owners[group] -= 1
-        self._backend.end(worker.handle)
+        self._backend.end(worker.handle, lost=True)
         owed = [t for t, request in self._pending.items() if request.incarnation == incarnation]
         for ticket in owed:
             self._credit[self._pending.pop(ticket).group] -= 1
         found.lost += 1
         self._admit_at = -math.inf
-        self._warn(f"worker {incarnation} is lost ({reason}); it is replaced")
+        self._warn(f"{self._noun} {incarnation} is lost ({reason}); it is replaced")
         self._lost_in_a_row += 1
         silence = self._clock() - self._last_arrival
-        if self._lost_in_a_row >= LOST_IN_A_ROW and silence > self._timeout:
+        if self._lost_in_a_row >= self._hopeless and silence > self._timeout:
             raise RunError(
-                f"the last {self._lost_in_a_row} workers were lost before a gradient came; "
+                f"the last {self._lost_in_a_row} {self._noun}s were lost before a gradient came; "
                 f"the last one: {reason}"
             )
+
+    @property
+    def incarnations(self) -> tuple[int, ...]:
+        """Those of the workers at work."""
+        return tuple(self._workers)
 
     def close(self) -> None:
         """Stop all workers."""

@@ -45,6 +45,7 @@ class EngineOptions:
     workers: int | None = None  # ray: most workers; None is one a core of the cluster
     worker_timeout: float = 300.0  # ray: seconds until a silent worker is replaced
     in_flight: int = 1  # ray: open requests of a worker
+    fan_in: int | None = None  # ray: workers of a helper; None is without helpers
 
 
 class Engine(abc.ABC):

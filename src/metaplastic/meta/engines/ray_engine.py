@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import logging
-import os
-import signal
-import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
 
-from metaplastic import plugins
-from metaplastic.errors import ConfigError, MissingExtraError, RunError
-from metaplastic.meta.engines.asynchronous import (
-    Answer,
-    Backend,
-    Collector,
-    Request,
-    WorkerLost,
-)
+from metaplastic.errors import ConfigError
+from metaplastic.meta.engines.asynchronous import Collected, Collector
+from metaplastic.meta.engines.averaging import combined, is_finite
+from metaplastic.meta.engines.backend import Backend, Report
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
+from metaplastic.meta.engines.helper import LOST_HELPERS_IN_A_ROW, NAMES
+from metaplastic.meta.engines.ray_backend import RayBackend
+from metaplastic.meta.engines.ray_helper import HelperBackend
 from metaplastic.meta.engines.ray_worker import Worker
 from metaplastic.rules import Rule
 
@@ -34,80 +27,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-ATTEMPTS = 3  # at starting Ray here
 LISTED = 64  # gradients of an update that its line of metrics names one by one
-_JAX_SETTINGS = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
-
-
-class RayBackend:
-    """Workers as Ray actors."""
-
-    def __init__(self, plan: Plan, options: EngineOptions, worker: type[Worker]) -> None:
-        """Joins the cluster at `options.address`, or starts one on loopback.
-
-        Raises `MissingExtraError` without Ray, `RunError` where the cluster cannot be reached.
-        """
-        self._ray = ray = _connect(options)
-        self._cores: list[int] | None = None
-        if options.address is None and hasattr(os, "sched_getaffinity"):
-            self._cores = sorted(os.sched_getaffinity(0))
-        self._held: dict[Any, int] = {}  # the cores of living workers
-        self._plan = ray.put(plan)
-        self._settings = {name: getattr(jax.config, name) for name in _JAX_SETTINGS}
-        self._actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(worker)
-
-    def capacity(self) -> int:
-        total = self._ray.cluster_resources().get("CPU", 0)
-        free = self._ray.available_resources().get("CPU", 0)
-        return int(min(total, len(self._held) + free))
-
-    def begin(self, incarnation: int) -> Any:
-        core = None
-        if self._cores is not None:
-            free = [c for c in self._cores if c not in self._held.values()]
-            core = free[0] if free else None
-        # the plan by a reference inside of a list, which Ray leaves for the worker to follow
-        handle = self._actor.remote(
-            [self._plan], incarnation, core, self._settings, plugins.asked_for()
-        )
-        self._held[handle] = -1 if core is None else core
-        return handle
-
-    def end(self, handle: Any) -> None:
-        self._held.pop(handle, None)
-        with contextlib.suppress(Exception):  # it may be gone with its machine
-            self._ray.kill(handle, no_restart=True)
-
-    def broadcast(self, theta: Any) -> Any:
-        return self._ray.put(theta)
-
-    def ask(self, handle: Any, theta: Any, request: Request) -> Any:
-        return handle.gradient.remote(theta, request)
-
-    def wait(self, tickets: Sequence[Any], seconds: float) -> Sequence[Any]:
-        if not tickets:
-            import time
-
-            time.sleep(seconds)
-            return []
-        tickets = list(tickets)
-        ready, _ = self._ray.wait(tickets, num_returns=1, timeout=seconds)
-        if ready and len(tickets) > 1:
-            ready, _ = self._ray.wait(tickets, num_returns=len(tickets), timeout=0)
-        return ready
-
-    def answer(self, ticket: Any) -> Answer:
-        errors = self._ray.exceptions
-        try:
-            return self._ray.get(ticket)
-        except errors.RayTaskError as error:
-            raise WorkerLost(" ".join(f"it failed: {error.cause}".split())[:200]) from None
-        except errors.RayError as error:
-            raise WorkerLost(type(error).__name__) from None
-
-    def close(self) -> None:
-        """Leave the cluster; one that was started here ends."""
-        self._ray.shutdown()
 
 
 class RayEngine(Engine):
@@ -128,26 +48,40 @@ class RayEngine(Engine):
         self._collector = collector
         self._wanted = wanted
         self._complained = False
+        self._workers_of: dict[int, int] = {}  # of each helper
 
     @classmethod
     def make(cls, plan: Plan, options: EngineOptions) -> RayEngine:
         config = plan.config
-        for name, value in (("workers", options.workers), ("in-flight", options.in_flight)):
+        for name, value in (
+            ("workers", options.workers),
+            ("in-flight", options.in_flight),
+            ("fan-in", options.fan_in),
+        ):
             if value is not None and value < 1:
                 raise ConfigError(f"--{name} {value}: at least 1")
-        backend = RayBackend(plan, options, cls.worker)
-        collector = Collector(
-            backend,
-            config.groups,
-            max_staleness=config.asynchronous.max_staleness,
-            is_finite=_is_finite,
-            most_workers=options.workers,
-            in_flight=options.in_flight,
-            worker_timeout=options.worker_timeout,
-            warn=LOG.warning,
-        )
         wanted = config.asynchronous.gradients_per_step or config.groups
-        LOG.info("Ray: room for %d workers, %d gradients a step", backend.capacity(), wanted)
+        common: dict[str, Any] = {
+            "max_staleness": config.asynchronous.max_staleness,
+            "worker_timeout": options.worker_timeout,
+            "warn": LOG.warning,
+        }
+        if options.fan_in is None:
+            backend = RayBackend(plan, options, cls.worker)
+            collector = Collector(
+                backend,
+                config.groups,
+                is_finite=is_finite,
+                most_workers=options.workers,
+                in_flight=options.in_flight,
+                **common,
+            )
+            room = f"{backend.capacity()} workers"
+        else:
+            backend = HelperBackend(plan, options, cls.worker, wanted)
+            collector = collector_of_helpers(backend, **common)
+            room = f"{backend.workers()} workers of {backend.capacity()} helpers"
+        LOG.info("Ray: room for %s, %d gradients a step", room, wanted)
         return cls(backend, collector, wanted)
 
     def start(self, rule: Rule, meta_step: int = 0) -> None:
@@ -156,37 +90,53 @@ class RayEngine(Engine):
     def gather(self, rule: Rule, meta_step: int) -> Gathered:
         theta, _ = eqx.partition(rule, eqx.is_array)
         found = self._collector.collect(jax.device_get(theta), meta_step, self._wanted)
-        if found.stale > self._wanted and not self._complained:
+        more = self._counts(found)
+        if more["stale"] > self._wanted and not self._complained:
             self._complained = True
             LOG.warning(
                 "%d gradients of this update were too old: raise --gradients-per-step or "
                 "asynchronous.max_staleness, or use fewer workers",
-                found.stale,
+                more["stale"],
             )
-        parts = [answer.gathered for answer in found.answers]
-        finite = [g for g in parts if _is_finite(g)]
+        gathered = combined(found, more)
+        if gathered.gradient is None:
+            return gathered
+        return dataclasses.replace(gathered, gradient=jax.tree.map(jnp.asarray, gathered.gradient))
+
+    def _counts(self, found: Collected) -> dict[str, Any]:
+        """What the metrics of an update say of its workers; helpers' warnings are logged."""
         more: dict[str, Any] = {
             "workers": found.workers,
             "staleness": float(np.mean(found.staleness)),
             "stale": found.stale,
             "lost_workers": found.lost,
         }
-        if len(parts) <= LISTED:
+        came = [*found.answers, *found.late]
+        reports = [(a.request.incarnation, a.report) for a in came if a.report is not None]
+        if reports or self._workers_of:
+            more |= self._counts_of_helpers(found, reports)
+        names = [list(part[:2]) for answer in found.answers for part in answer.requests]
+        if len(names) <= LISTED:
             # incarnation and sequence number: no pair ever comes twice
-            more["gradients"] = [list(a.request[:2]) for a in found.answers]
-        return Gathered(
-            gradient=_mean([g.gradient for g in finite]) if finite else None,
-            loss=float(np.mean([g.loss for g in finite])) if finite else float("nan"),
-            gradient_norm=(
-                float(np.mean([g.gradient_norm for g in finite])) if finite else float("nan")
-            ),
-            truncations=sum(g.truncations for g in parts),
-            inner_steps=sum(g.inner_steps for g in parts),
-            dropped=sum(g.dropped if _is_finite(g) else g.truncations for g in parts),
-            begun=sum(g.begun for g in parts),
-            compile_seconds=max(g.compile_seconds for g in parts),
-            more=more,
-        )
+            more["gradients"] = names
+        return more
+
+    def _counts_of_helpers(
+        self, found: Collected, reports: list[tuple[int, Report]]
+    ) -> dict[str, Any]:
+        for incarnation, report in reports:
+            self._workers_of[incarnation] = report.workers
+            for line in report.warnings:
+                LOG.warning("of helper %d: %s", incarnation, line)
+        alive = self._collector.incarnations
+        self._workers_of = {i: n for i, n in self._workers_of.items() if i in alive}
+        return {
+            "workers": sum(self._workers_of.values()),
+            "stale": found.stale + sum(report.stale for _, report in reports),
+            "lost_workers": sum(report.lost for _, report in reports),
+            "helpers": found.workers,
+            "lost_helpers": found.lost,
+        }
 
     def state(self) -> dict[str, Any]:
         return {"next_incarnation": np.array(self._collector.next_incarnation, np.int32)}
@@ -199,58 +149,15 @@ class RayEngine(Engine):
         self._backend.close()
 
 
-def _is_finite(gathered: Gathered) -> bool:
-    if gathered.gradient is None or not np.isfinite(gathered.loss):
-        return False
-    return all(np.isfinite(a).all() for a in jax.tree.leaves(gathered.gradient))
-
-
-def _mean(gradients: Sequence[PyTree[Array | np.ndarray]]) -> PyTree[Array]:
-    return jax.tree.map(lambda *g: jnp.asarray(np.mean(g, axis=0)), *gradients)
-
-
-def _connect(options: EngineOptions) -> Any:
-    """Ray, connected. A cluster of its own listens on loopback alone and has no dashboard."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if options.address is None:
-        # Ray's own name for "one machine, loopback only"; without it Ray takes the machine's
-        # outward address, whatever address it is given
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-        # Ray's workers would give way to everything else on the machine (niceness 15)
-        os.environ.setdefault("RAY_worker_niceness", "0")
-    try:
-        import ray
-        import ray.exceptions
-    except ImportError:
-        raise MissingExtraError("ray", "ray", "engine ray") from None
-    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-    settings: dict[str, Any] = {"address": options.address}
-    if options.address is None:
-        cores = options.workers or _own_cores()
-        settings = {"address": "local", "num_cpus": cores, "include_dashboard": False}
-    try:
-        for attempt in range(ATTEMPTS):
-            try:
-                with warnings.catch_warnings():
-                    # Ray's processes are forked to run another program at once, which is safe
-                    warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
-                    ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **settings)
-                break
-            except Exception as error:  # a busy machine may miss Ray's 30 s, which it raises so
-                ray.shutdown()
-                if options.address is None and attempt + 1 < ATTEMPTS:
-                    continue
-                reason = " ".join(str(error).split())[:200]
-                where = options.address or "this machine"
-                raise RunError(f"cannot use a Ray cluster at {where}: {reason}") from None
-    finally:
-        for number, handler in handlers.items():  # ray.init takes SIGTERM for itself
-            with contextlib.suppress(ValueError):  # not in the main thread
-                signal.signal(number, handler)
-    return ray
-
-
-def _own_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def collector_of_helpers(backend: Backend, **settings: Any) -> Collector:
+    """The trainer's `Collector` where helpers average: they see to groups, and to what is not
+    finite."""
+    return Collector(
+        backend,
+        1,
+        is_finite=lambda gathered: True,
+        lost_in_a_row=LOST_HELPERS_IN_A_ROW,
+        names_each=NAMES,
+        noun="helper",
+        **settings,
+    )

@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from metaplastic.meta.engines.asynchronous import Answer, Request
+from metaplastic.meta.engines.backend import Answer, Request
+from metaplastic.meta.engines.processes import Process, this_process
 
 if TYPE_CHECKING:
     from metaplastic.meta.engines.local import LocalEngine
@@ -57,9 +58,9 @@ class Worker:
         self._groups: dict[int, LocalEngine] = {}
         self._draws: dict[int, int] = {}  # of each group, which draw of groups it is of
 
-    def pid(self) -> int:
-        """The process, so that it can be killed."""
-        return os.getpid()
+    def process(self) -> Process:
+        """Where it runs, so that it can be ended."""
+        return this_process()
 
     def gradient(self, theta: Any, request: Request) -> Answer:
         """The gradient at this θ of a group's tasks, which advance by one estimate."""

@@ -1,0 +1,202 @@
+"""Workers of engine `ray` as Ray actors, of the trainer itself or of a helper (extra `ray`)."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import time
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+
+from metaplastic import plugins
+from metaplastic.errors import MissingExtraError, RunError
+from metaplastic.meta.engines import processes
+from metaplastic.meta.engines.backend import Answer, Request, WorkerLost
+from metaplastic.meta.engines.engine import EngineOptions
+from metaplastic.meta.engines.ray_worker import Worker
+
+if TYPE_CHECKING:
+    from metaplastic.meta.plan import Plan
+
+ATTEMPTS = 3  # at starting Ray here
+_JAX_SETTINGS = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+
+
+class Equipment(NamedTuple):
+    """What every worker is given: the plan, by a reference inside of a list, which Ray leaves for
+    the worker to follow; JAX's settings and the user's modules, as the trainer has them."""
+
+    plan: list[Any]
+    settings: dict[str, Any]
+    imports: Sequence[str]
+
+
+class RayActors:
+    """The part of a backend that workers and helpers share: actors, asked and ended."""
+
+    def __init__(self, ray: Any, actor: Any, cores: Sequence[int] | None) -> None:
+        """`cores` are those to pin to; None where they are not this machine's alone."""
+        self._ray, self._actor, self._cores = ray, actor, cores
+        self._held: dict[Any, Sequence[int]] = {}  # the cores of living actors
+        self._process: dict[Any, Any] = {}  # where each runs, as soon as it does
+
+    def _free_cores(self, most: int) -> Sequence[int] | None:
+        """Up to so many cores that no living actor has; None where nothing is pinned."""
+        if self._cores is None:
+            return None
+        taken = {core for cores in self._held.values() for core in cores}
+        return [core for core in self._cores if core not in taken][:most]
+
+    def _keep(self, handle: Any, cores: Sequence[int] | None) -> Any:
+        self._held[handle] = cores or ()
+        self._process[handle] = handle.process.remote()
+        return handle
+
+    def end(self, handle: Any, *, lost: bool = False) -> None:
+        self._held.pop(handle, None)
+        process = self._process.pop(handle, None)
+        with contextlib.suppress(Exception):  # it may be gone with its machine
+            self._ray.kill(handle, no_restart=True)
+        if lost and process is not None:
+            with contextlib.suppress(Exception):  # it never ran, or is gone
+                processes.kill_anywhere(self._ray, self._ray.get(process, timeout=0))
+
+    def broadcast(self, theta: Any) -> Any:
+        return self._ray.put(theta)
+
+    def wait(self, tickets: Sequence[Any], seconds: float) -> Sequence[Any]:
+        if not tickets:
+            time.sleep(seconds)
+            return []
+        tickets = list(tickets)
+        ready, _ = self._ray.wait(tickets, num_returns=1, timeout=seconds)
+        if ready and len(tickets) > 1:
+            ready, _ = self._ray.wait(tickets, num_returns=len(tickets), timeout=0)
+        return ready
+
+    def answer(self, ticket: Any) -> Answer:
+        errors = self._ray.exceptions
+        try:
+            return self._ray.get(ticket)
+        except errors.RayTaskError as error:
+            raise WorkerLost(" ".join(f"it failed: {error.cause}".split())[:200]) from None
+        except errors.RayError as error:
+            raise WorkerLost(type(error).__name__) from None
+
+
+class RayWorkers(RayActors):
+    """Workers, one a CPU."""
+
+    def __init__(
+        self,
+        ray: Any,
+        equipment: Equipment,
+        worker: type[Worker],
+        cores: Sequence[int] | None,
+    ) -> None:
+        actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(worker)
+        super().__init__(ray, actor, cores)
+        self._equipment = equipment
+        self.most: float = float("inf")
+
+    def capacity(self) -> int:
+        free = self._ray.available_resources().get("CPU", 0)
+        return int(min(self.most, len(self._held) + free))
+
+    def begin(self, incarnation: int) -> Any:
+        cores = self._free_cores(1)
+        plan, settings, imports = self._equipment
+        core = cores[0] if cores else None
+        handle = self._actor.remote(plan, incarnation, core, settings, imports)
+        return self._keep(handle, cores)
+
+    def ask(self, handle: Any, theta: Any, request: Request) -> Any:
+        return handle.gradient.remote(theta, request)
+
+    def close(self) -> None:
+        """Its owner leaves the cluster."""
+
+
+class RayBackend(RayWorkers):
+    """All of a cluster's workers, asked by the trainer itself."""
+
+    def __init__(self, plan: Plan, options: EngineOptions, worker: type[Worker]) -> None:
+        """Joins the cluster at `options.address`, or starts one on loopback.
+
+        Raises `MissingExtraError` without Ray, `RunError` where the cluster cannot be reached.
+        """
+        ray = connect(options)
+        super().__init__(ray, equipment(ray, plan), worker, cores_to_pin_to(options))
+
+    def capacity(self) -> int:
+        self.most = self._ray.cluster_resources().get("CPU", 0)
+        return super().capacity()
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        self._ray.shutdown()
+
+
+def equipment(ray: Any, plan: Plan) -> Equipment:
+    """What this process's workers are given."""
+    settings = {name: getattr(jax.config, name) for name in _JAX_SETTINGS}
+    return Equipment([ray.put(plan)], settings, plugins.asked_for())
+
+
+def cores_to_pin_to(options: EngineOptions) -> list[int] | None:
+    """This process's cores, where the workers are on this machine and the system says."""
+    if options.address is not None or not hasattr(os, "sched_getaffinity"):
+        return None
+    return sorted(os.sched_getaffinity(0))
+
+
+def connect(options: EngineOptions) -> Any:
+    """Ray, connected. A cluster of its own listens on loopback alone and has no dashboard."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if options.address is None:
+        # Ray's own name for "one machine, loopback only"; without it Ray takes the machine's
+        # outward address, whatever address it is given
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        # Ray's workers would give way to everything else on the machine (niceness 15)
+        os.environ.setdefault("RAY_worker_niceness", "0")
+    try:
+        import ray
+        import ray.exceptions
+    except ImportError:
+        raise MissingExtraError("ray", "ray", "engine ray") from None
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    settings: dict[str, Any] = {"address": options.address}
+    if options.address is None:
+        cores = options.workers or _own_cores()
+        settings = {"address": "local", "num_cpus": cores, "include_dashboard": False}
+    try:
+        for attempt in range(ATTEMPTS):
+            try:
+                with warnings.catch_warnings():
+                    # Ray's processes are forked to run another program at once, which is safe
+                    warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
+                    ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **settings)
+                break
+            except Exception as error:  # a busy machine may miss Ray's 30 s, which it raises so
+                ray.shutdown()
+                if options.address is None and attempt + 1 < ATTEMPTS:
+                    continue
+                reason = " ".join(str(error).split())[:200]
+                where = options.address or "this machine"
+                raise RunError(f"cannot use a Ray cluster at {where}: {reason}") from None
+    finally:
+        for number, handler in handlers.items():  # ray.init takes SIGTERM for itself
+            with contextlib.suppress(ValueError):  # not in the main thread
+                signal.signal(number, handler)
+    return ray
+
+
+def _own_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

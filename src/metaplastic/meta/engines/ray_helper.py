@@ -1,0 +1,112 @@
+"""Helpers of engine `ray` as Ray actors, each with workers of its own (extra `ray`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from metaplastic import plugins
+from metaplastic.meta.engines.backend import Answer, Request
+from metaplastic.meta.engines.engine import EngineOptions
+from metaplastic.meta.engines.helper import Helper, Share
+from metaplastic.meta.engines.processes import Process, this_process
+from metaplastic.meta.engines.ray_backend import (
+    Equipment,
+    RayActors,
+    RayWorkers,
+    connect,
+    cores_to_pin_to,
+    equipment,
+)
+from metaplastic.meta.engines.ray_worker import Worker
+
+if TYPE_CHECKING:
+    from metaplastic.meta.plan import Plan
+
+
+class RayHelper:
+    """One actor. Its workers are its own: Ray ends them where it is lost."""
+
+    def __init__(
+        self,
+        equipment: Equipment,
+        worker: type[Worker],
+        cores: Sequence[int] | None,
+        incarnation: int,
+        n_groups: int,
+        settings: dict[str, Any],
+    ) -> None:
+        """`settings` are those of `Helper`."""
+        import ray
+
+        plugins.ask_for(equipment.imports)  # θ may be of a rule of the user's
+        self._workers = RayWorkers(ray, equipment, worker, cores)
+        self._helper = Helper(self._workers, n_groups, incarnation, **settings)
+
+    def process(self) -> Process:
+        """Where it runs, so that it can be ended."""
+        return this_process()
+
+    def gradient(self, theta: Any, request: Request, share: Share) -> Answer:
+        """The mean of the next gradients of its workers."""
+        self._workers.most = share.workers
+        return self._helper.gradient(theta, request, share)
+
+
+class HelperBackend(RayActors):
+    """Helpers with up to `fan_in` workers each, asked by the trainer. A helper takes no CPU of the
+    cluster's: it is busy a hundredth of the time."""
+
+    def __init__(
+        self, plan: Plan, options: EngineOptions, worker: type[Worker], wanted: int
+    ) -> None:
+        """`wanted` gradients make an update.
+
+        Raises `MissingExtraError` without Ray, `RunError` where the cluster cannot be reached.
+        """
+        ray = connect(options)
+        actor = ray.remote(
+            num_cpus=0, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
+        )(RayHelper)
+        super().__init__(ray, actor, cores_to_pin_to(options))
+        assert options.fan_in is not None
+        self._fan_in, self._wanted, self._worker = options.fan_in, wanted, worker
+        self._most = math.inf if options.workers is None else options.workers
+        self._equipment = equipment(ray, plan)
+        self._groups = plan.config.groups
+        self._settings = {
+            "max_staleness": plan.config.asynchronous.max_staleness,
+            "in_flight": options.in_flight,
+            "worker_timeout": options.worker_timeout,
+        }
+        self._room = 0
+
+    def workers(self) -> int:
+        """How many workers there is room for."""
+        return int(min(self._most, self._ray.cluster_resources().get("CPU", 0)))
+
+    def capacity(self) -> int:
+        self._room = self.workers()
+        return math.ceil(self._room / self._fan_in)
+
+    def begin(self, incarnation: int) -> Any:
+        cores = self._free_cores(self._fan_in)
+        handle = self._actor.remote(
+            self._equipment, self._worker, cores, incarnation, self._groups, self._settings
+        )
+        return self._keep(handle, cores)
+
+    def ask(self, handle: Any, theta: Any, request: Request) -> Any:
+        share = share_of(list(self._held).index(handle), len(self._held), self._room, self._wanted)
+        return handle.gradient.remote(theta, request, share)
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        self._ray.shutdown()
+
+
+def share_of(place: int, helpers: int, workers: int, gradients: int) -> Share:
+    """The part of the helper at that place, of all workers and of an update's gradients."""
+    own = workers // helpers + (place < workers % helpers)
+    return Share(own, max(1, gradients // helpers))
