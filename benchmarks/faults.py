@@ -59,8 +59,8 @@ def wait_for(steps: int, out: Path, process: subprocess.Popen[bytes], seconds: f
         time.sleep(0.2)
 
 
-def workers_of(trainer: int) -> list[int]:
-    """The worker processes of the Ray cluster that `trainer` started."""
+def workers_of(trainer: int, of: bytes = b"Worker") -> list[int]:
+    """The worker processes of the Ray cluster that `trainer` started, or those of its helpers."""
     parents, names = {}, {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -76,7 +76,7 @@ def workers_of(trainer: int) -> list[int]:
         above = pid
         while above not in (0, 1, trainer):
             above = parents.get(above, 0)
-        if above == trainer and name.startswith(b"ray::Worker"):
+        if above == trainer and name.startswith(b"ray::" + of):
             found.append(pid)
     return found
 
@@ -164,11 +164,36 @@ def ray_worker_hangs(folder: Path) -> dict[str, Any]:
         assert time.monotonic() - began < 180
         time.sleep(0.2)
     seconds = time.monotonic() - began
+    while read_metrics(out)[-1]["workers"] < 2 or len(workers_of(trainer.pid)) < 2:
+        assert trainer.poll() is None
+        time.sleep(0.2)
     wait_for(len(read_metrics(out)) + 20, out, trainer)
     gone = not Path(f"/proc/{frozen}/fd/0").exists()
+    heard = {name[0] for m in read_metrics(out)[-20:] for name in m["gradients"]}
+    assert gone, "a frozen worker keeps its CPU"
     assert stop(trainer) == 128 + signal.SIGTERM
     lines = [line for line in told(out) if "silent" in line]
-    return {"given_up_after_seconds": seconds, "killed": gone, "told": lines, **summary(out)}
+    return {
+        "given_up_after_seconds": seconds,
+        "killed": gone,
+        "heard_of_in_the_last_20_updates": sorted(heard),
+        "told": lines,
+        **summary(out),
+    }
+
+
+def ray_helper_killed(folder: Path) -> dict[str, Any]:
+    """One of two helpers killed."""
+    from benchmarks.faults_helpers import helper_killed
+
+    return helper_killed(folder)
+
+
+def ray_helper_frozen(folder: Path) -> dict[str, Any]:
+    """One of two helpers frozen."""
+    from benchmarks.faults_helpers import helper_frozen
+
+    return helper_frozen(folder)
 
 
 def ray_worker_sends_nan(folder: Path) -> dict[str, Any]:
@@ -229,6 +254,8 @@ TRIALS: dict[str, Callable[..., dict[str, Any]]] = {
         mesh_process_frozen,
         ray_trainer_killed,
         ray_worker_hangs,
+        ray_helper_killed,
+        ray_helper_frozen,
         ray_worker_sends_nan,
         ray_workers_killed,
     )

@@ -2,77 +2,15 @@
 
 from __future__ import annotations
 
-import heapq
 import random
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from metaplastic.errors import RunError
-from metaplastic.meta.engines import Gathered
 from metaplastic.meta.engines.asynchronous import Collector
-from metaplastic.meta.engines.backend import Answer, Request, WorkerLost
+from metaplastic.meta.engines.backend import Answer
 
-GOOD = Gathered(np.ones(()), 0.5, 1.0, 2, 8, 0, 0, 0.0)
-
-
-class MadeUp:
-    """Workers that take `seconds(incarnation)` a gradient; those in `dead` are lost at their next
-    answer, those in `silent` never answer."""
-
-    def __init__(self, room: int, seconds=lambda incarnation: 1.0) -> None:
-        self.room, self.seconds, self.now = room, seconds, 0.0
-        self.due: list[tuple[float, int, Request]] = []
-        self.requests: list[Request] = []
-        self.begun: list[int] = []
-        self.ended: list[int] = []
-        self.free_at: dict[int, float] = {}
-        self.dead: set[int] = set()
-        self.silent: set[int] = set()
-        self.spoilt: set[int] = set()
-        self.broadcasts = 0
-
-    def capacity(self) -> int:
-        return self.room
-
-    def begin(self, incarnation: int) -> int:
-        self.begun.append(incarnation)
-        return incarnation
-
-    def end(self, handle: int, *, lost: bool = False) -> None:
-        self.ended.append(handle)
-
-    def broadcast(self, theta: object) -> object:
-        self.broadcasts += 1
-        return theta
-
-    def ask(self, handle: int, theta: object, request: Request) -> int:
-        ticket = len(self.requests)
-        self.requests.append(request)
-        if handle not in self.silent:
-            end = max(self.now, self.free_at.get(handle, 0.0)) + self.seconds(handle)
-            self.free_at[handle] = end
-            heapq.heappush(self.due, (end, ticket, request))
-        return ticket
-
-    def wait(self, tickets: list[int], seconds: float) -> list[int]:
-        end = self.due[0][0] if self.due else float("inf")
-        self.now = max(self.now, min(end, self.now + seconds))
-        ready = []
-        while self.due and self.due[0][0] <= self.now:
-            ready.append(heapq.heappop(self.due)[1])
-        return ready
-
-    def answer(self, ticket: int) -> Answer:
-        request = self.requests[ticket]
-        if request.incarnation in self.dead:
-            raise WorkerLost("killed")
-        spoilt = request.incarnation in self.spoilt
-        return Answer(request, replace(GOOD, gradient=None) if spoilt else GOOD, 1.0)
-
-    def close(self) -> None:
-        pass
+from .made_up import MadeUp
 
 
 def _collector(backend: MadeUp, groups: int = 2, **more) -> Collector:
@@ -218,3 +156,48 @@ def test_numbers_go_on_after_a_resume() -> None:
     collector.next_incarnation = 7
     collector.collect("θ", 0, 1)
     assert backend.begun == [7, 8]
+
+
+def test_a_slow_worker_holds_no_other_up() -> None:
+    """Four workers give as many gradients beside one that is a hundred times slower."""
+    rates = []
+    for slow in (False, True):
+        backend = MadeUp(4 + slow, lambda incarnation: 100.0 if incarnation == 4 else 1.0)
+        collector = _collector(backend, groups=4)
+        for version in range(200):
+            collector.collect("θ", version, 4)
+        rates.append(800 / backend.now)
+    assert rates[1] == pytest.approx(rates[0], rel=0.02)
+
+
+def test_groups_of_slow_workers_are_given_to_a_fast_one_too() -> None:
+    """Two workers, two groups each: without help, a slow one's groups would be 1 in 21."""
+    backend = MadeUp(2, lambda incarnation: 20.0 if incarnation == 0 else 1.0)
+    collector = _collector(backend, groups=4, max_staleness=100)
+    counts = [0] * 4
+    for version in range(200):
+        for answer in collector.collect("θ", version, 4).answers:
+            counts[answer.request.group] += 1
+    assert min(counts) > 0.8 * 200
+    asked = [{r.group for r in backend.requests if r.incarnation == i} for i in (0, 1)]
+    assert len(asked[0]) == 2  # nothing is added to the slow one
+    assert len(asked[1]) == 4
+
+
+def test_workers_that_are_alike_keep_their_groups() -> None:
+    backend = MadeUp(4, lambda incarnation: 1.0 + 0.2 * incarnation)
+    collector = _collector(backend, groups=8)
+    for version in range(100):
+        collector.collect("θ", version, 8)
+    for incarnation in range(4):
+        assert len({r.group for r in backend.requests if r.incarnation == incarnation}) == 2
+
+
+def test_who_answered_while_the_trainer_did_something_else_is_not_lost() -> None:
+    """As where validation takes longer than `worker_timeout`."""
+    backend = MadeUp(3)
+    collector = _collector(backend, worker_timeout=10.0)
+    collector.collect("θ", 0, 2)
+    backend.now += 100.0
+    assert collector.collect("θ", 1, 3).lost == 0
+    assert backend.begun == [0, 1, 2]
