@@ -21,7 +21,16 @@ import numpy as np
 from benchmarks.engines_agree import CONFIG
 from benchmarks.scaling_measure import sleeping_means
 from benchmarks.scaling_simulation import Costs, simulate, sweep
-from metaplastic.figures.style import BLUE, GREEN, ORANGE, VERMILION, new_figure, styled
+from metaplastic.figures.style import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    new_figure,
+    styled,
+)
 from metaplastic.meta.config import parse_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,6 +98,10 @@ def run_simulations(measured: dict[str, Any]) -> dict[str, Any]:
         "no bound on staleness": sweep(
             COUNTS, paper, seeds=SEEDS, per_update=256, max_staleness=10**9
         ),
+        "half as many as workers": sweep(COUNTS, paper, seeds=SEEDS, per_update=None),
+        "half as many, helpers of 100 workers": sweep(
+            COUNTS, paper, seeds=SEEDS, per_update=None, fan_in=100
+        ),
     }
     checks = []
     sleeping = measured["sleeping_workers"]
@@ -124,7 +137,7 @@ def draw(simulated: dict[str, Any]) -> None:
     with styled():
         figure = new_figure(9.0, 3.0)
         parts = figure.subplots(1, 3)
-        colours = (BLUE, ORANGE, GREEN, VERMILION)
+        colours = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
         for (name, found), colour in zip(simulated["sweeps"].items(), colours, strict=True):
             rows = found["rows"]
             x = [row["workers"] for row in rows]
