@@ -38,7 +38,7 @@ def _gone(pid: int) -> bool:
 def helper_killed(folder: Path) -> dict[str, Any]:
     """A helper killed: its workers end with it, another takes its place."""
     out = folder / "helpers"
-    trainer = faults.start(out, *TREE, "--worker-timeout=150")
+    trainer = faults.start(out, *TREE, "--worker-timeout=120")
     faults.wait_for(10, out, trainer, 600)
     helpers, workers = (faults.workers_of(trainer.pid, of) for of in (b"RayHelper", b"Worker"))
     assert len(helpers) == 2
@@ -66,7 +66,7 @@ def helper_killed(folder: Path) -> dict[str, Any]:
 def helper_frozen(folder: Path) -> dict[str, Any]:
     """A helper frozen: it is given up, and it and its workers end."""
     out = folder / "frozen"
-    trainer = faults.start(out, *TREE, "--worker-timeout=150")
+    trainer = faults.start(out, *TREE, "--worker-timeout=60")
     faults.wait_for(10, out, trainer, 600)
     helpers, workers = (faults.workers_of(trainer.pid, of) for of in (b"RayHelper", b"Worker"))
     os.kill(helpers[0], signal.SIGSTOP)

@@ -109,22 +109,25 @@ class Host:
         del found[self._holder.pid]
         return found
 
-    def send(self, number: int, *names: bytes) -> None:
-        """A signal to those whose command line has one of the names in it; to all without one."""
-        for pid, line in self.processes().items():
-            if not names or any(name in line for name in names):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
+    def kill(self) -> None:
+        """End all that runs on it."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     @contextlib.contextmanager
     def slow(self) -> Iterator[None]:
         """Its processes are stopped four fifths of the time."""
         over = threading.Event()
+        names = (b"ray::Worker", b"meta-train")
+        pids = [p for p, line in self.processes().items() if any(n in line for n in names)]
 
         def turns() -> None:
             while not over.is_set():
                 for number, seconds in ((signal.SIGSTOP, STOPPED), (signal.SIGCONT, RUNNING)):
-                    self.send(number, b"ray::Worker", b"meta-train")
+                    for pid in pids:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(pid, number)
                     time.sleep(seconds)
 
         thread = threading.Thread(target=turns)
@@ -143,7 +146,7 @@ class Host:
 
     def close(self) -> None:
         """End what runs on it."""
-        self.send(signal.SIGKILL)
+        self.kill()
         self._holder.kill()
         self._holder.wait()
         sh("ip", "netns", "del", self.name)
@@ -323,7 +326,8 @@ def _ray_faults(folder: Path, hosts: list[Host], name: str, *more: str) -> dict[
     run, trainer = _ray(folder, name, hosts, *more)
     alike, of_alike = _rates(run, 15)
     with hosts[2].slow():
-        slow, of_slow = _rates(run, 30)
+        slow, of_slow = _rates(run, 20)
+    again, of_again = _rates(run, 15)
     hosts[2].cut_off()
     began, metrics = time.monotonic(), len(read_metrics(run.out))
     until(lambda: any("is lost" in t for t in run.told()), lambda: (trainer.poll(), run.told()))
@@ -331,7 +335,7 @@ def _ray_faults(folder: Path, hosts: list[Host], name: str, *more: str) -> dict[
     meanwhile = len(read_metrics(run.out)) - metrics
     run.wait(len(read_metrics(run.out)) + 20, trainer)
     hosts[2].cut_off(False)
-    hosts[2].send(signal.SIGKILL)  # as where the machine starts anew
+    hosts[2].kill()  # as where the machine starts anew
     without = read_metrics(run.out)[-1]["workers"]
     known = _workers(run)
     _join(hosts[2], hosts[0], False)
@@ -345,6 +349,8 @@ def _ray_faults(folder: Path, hosts: list[Host], name: str, *more: str) -> dict[
         "of_each_worker": of_alike,
         "with_a_host_that_runs_a_fifth_of_the_time": slow,
         "of_each_worker_then": of_slow,
+        "and_after_it": again,
+        "of_each_worker_after_it": of_again,
         "seconds_until_a_host_cut_off_is_lost": lost,
         "meta_steps_meanwhile": meanwhile,
         "workers_without_it": without,

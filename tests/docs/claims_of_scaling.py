@@ -14,6 +14,7 @@ from tests.docs.numbers import (
 )
 
 _256, _1024 = "256 gradients a step", "1024 gradients a step"
+_HALF, _TREE = "half as many as workers", "half as many, helpers of 100 workers"
 _FOUR, _LOOSE = "256 a step, each of 4 truncations", "no bound on staleness"
 SLEEPING = ("sleeping_workers", "runs")
 COMPUTING = ("computing_workers", "runs")
@@ -87,6 +88,31 @@ SCALING = (
             simulated(_1024, 4096, "gradients_per_second"),
             simulated(_1024, 4096, "dropped_fraction", 100),
             simulated(_1024, 10000, "gradients_per_second"),
+        ),
+    ),
+    Claim(
+        "docs/scaling.md",
+        "as workers, 10,000 give {}/s, {} % of what they would give if none ever waited, at a "
+        "staleness of {}; but the trainer is then busy {} % of the time",
+        (
+            simulated(_HALF, 10000, "gradients_per_second"),
+            simulated(_HALF, 10000, "efficiency", 100),
+            simulated(_HALF, 10000, "staleness"),
+            simulated(_HALF, 10000, "trainer_busy", 100),
+        ),
+    ),
+    Claim(
+        "docs/scaling.md",
+        "**10,000 workers give {}/s, {} % of what they would give if none ever waited**; staleness "
+        "is {} updates, {} % are dropped, the trainer is busy {} % of the time and the busiest "
+        "helper {} %.",
+        (
+            simulated(_TREE, 10000, "gradients_per_second"),
+            simulated(_TREE, 10000, "efficiency", 100),
+            simulated(_TREE, 10000, "staleness"),
+            simulated(_TREE, 10000, "dropped_fraction", 100),
+            simulated(_TREE, 10000, "trainer_busy", 100),
+            simulated(_TREE, 10000, "busiest_helper", 100),
         ),
     ),
     Claim(
@@ -193,7 +219,23 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
-        "given up and reported after {} s",
+        "given up, reported and killed after {} s",
         (fault("ray_worker_hangs", "given_up_after_seconds"),),
+    ),
+    Claim(
+        "docs/scaling.md",
+        "its two workers ended after {} s; another helper was begun; {} gradients, none twice",
+        (
+            fault("ray_helper_killed", "seconds_until_its_workers_ended"),
+            fault("ray_helper_killed", "gradients_counted"),
+        ),
+    ),
+    Claim(
+        "docs/scaling.md",
+        "given up and killed after {} s, its workers ended; another was begun; {} gradients, none",
+        (
+            fault("ray_helper_frozen", "given_up_after_seconds"),
+            fault("ray_helper_frozen", "gradients_counted"),
+        ),
     ),
 )
