@@ -153,7 +153,7 @@ def draw(simulated: dict[str, Any]) -> None:
         parts[2].set(ylabel="dropped as too old (%)")
         for axes in parts:
             axes.set(xlabel="workers", xscale="log")
-        parts[0].legend(fontsize=6)
+        parts[0].legend(fontsize=6, loc="lower right")
         figure.savefig(ROOT / "results" / "scaling.png", dpi=130)
 
 

@@ -18,6 +18,8 @@ _HALF, _TREE = "half as many as workers", "half as many, helpers of 100 workers"
 _FOUR, _LOOSE = "256 a step, each of 4 truncations", "no bound on staleness"
 SLEEPING = ("sleeping_workers", "runs")
 COMPUTING = ("computing_workers", "runs")
+HOSTS = "scaling-hosts"
+FLAT, HELPED = "ray_on_three_hosts", "ray_with_helpers_on_three_hosts"
 
 SCALING = (
     Claim(
@@ -236,6 +238,45 @@ SCALING = (
         (
             fault("ray_helper_frozen", "given_up_after_seconds"),
             fault("ray_helper_frozen", "gradients_counted"),
+        ),
+    ),
+    Claim(
+        "docs/scaling.md",
+        "both processes ended, after {} s and {} s, one line",
+        tuple(
+            value(HOSTS, "mesh_host_cut_off", f"seconds_until_process_{i}_ended") for i in range(2)
+        ),
+    ),
+    Claim(
+        "docs/scaling.md",
+        "in 20 s the slow one sent {} gradients, the others {} and {}; when all were alike, in "
+        "15 s, {} to {} each",
+        (
+            *(value(HOSTS, FLAT, "of_each_worker_then", i) for i in "102"),
+            *(value(HOSTS, FLAT, "of_each_worker", i) for i in "10"),
+        ),
+    ),
+    Claim(
+        "docs/scaling.md",
+        "reported lost after {} s (Ray's own time); {} meta-steps meanwhile",
+        (
+            value(HOSTS, FLAT, "seconds_until_a_host_cut_off_is_lost"),
+            value(HOSTS, FLAT, "meta_steps_meanwhile"),
+        ),
+    ),
+    Claim(
+        "docs/scaling.md",
+        "a worker was begun there; {} gradients, none twice",
+        (value(HOSTS, FLAT, "gradients_counted"),),
+    ),
+    Claim(
+        "docs/scaling.md",
+        "likewise: slow {}, the others {} and {}; lost after {} s, reported by its helper, which "
+        "stayed; {} gradients",
+        (
+            *(value(HOSTS, HELPED, "of_each_worker_then", i) for i in ("1", "0", "1024")),
+            value(HOSTS, HELPED, "seconds_until_a_host_cut_off_is_lost"),
+            value(HOSTS, HELPED, "gradients_counted"),
         ),
     ),
 )
