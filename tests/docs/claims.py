@@ -12,12 +12,12 @@ from tests.docs.numbers import (
     Claim,
     architecture,
     domain_loss,
-    first_rung_on_text,
     gains_of_activations,
     labels,
     mean,
     most_lost_longer,
     of_theta,
+    rung_on_text,
     sampling,
     term_weights,
     text,
@@ -81,7 +81,12 @@ METHOD = (
     Claim(
         "docs/method.md",
         "study `text`: {} ± {} above by the rung of meta-step 500",
-        first_rung_on_text(),
+        rung_on_text(500),
+    ),
+    Claim(
+        "docs/method.md",
+        "{} ± {} above by that of meta-step 2,000",
+        rung_on_text(2000),
     ),
     Claim(
         "docs/method.md",
@@ -134,4 +139,56 @@ LEARNED = (
     ),
 )
 
-CLAIMS = (*README, *SCALING, *METHOD, *LEARNED)
+STUDIES = (
+    Claim(
+        "docs/studies.md",
+        "The rule has {} with pixels in place and {} reordered. The prototypical network that was "
+        "meta-trained on intact pixels falls from {} to {}, below the random network's {}: it is "
+        "made of weights for pixels in their places. Meta-trained on permuted pixels it has {} "
+        "and {}:",
+        tuple(
+            value("permutation", "datasets", "digits@14", "methods", method, order, "mean")
+            for method, order in (
+                ("rule", "intact"),
+                ("rule", "permuted"),
+                ("prototypical-perceptron-intact", "intact"),
+                ("prototypical-perceptron-intact", "permuted"),
+                ("random", "permuted"),
+                ("prototypical-perceptron-permuted", "intact"),
+                ("prototypical-perceptron-permuted", "permuted"),
+            )
+        ),
+    ),
+    Claim(
+        "docs/studies.md",
+        "the rule gains {} ± {} on IMDB after 80 inner steps; after 2,000 it gains {} ± {}:",
+        (*rung_on_text(500), *rung_on_text(2000)),
+    ),
+    Claim(
+        "docs/studies.md",
+        "came back: {} ± {} after 3,411 meta-steps, {} ± {} after 5,311",
+        (*rung_on_text(3411), *rung_on_text(5311)),
+    ),
+    Claim(
+        "docs/studies.md",
+        "costs the last rule a little: {} after 100 inner steps, {} after 160",
+        (text(100)[0], text(160)[0]),
+    ),
+    Claim(
+        "docs/studies.md",
+        "the inputs reach {}, the random network {} and the rule's features {} ± {}",
+        (
+            value("representation", "datasets", "two_moons", "accuracy_of_inputs", "mean"),
+            *(
+                value("representation", "datasets", "two_moons", "stages", *path)
+                for path in (
+                    (0, "accuracy_summary", "mean"),
+                    (1, "accuracy_summary", "mean"),
+                    (1, "accuracy_summary", "standard_error"),
+                )
+            ),
+        ),
+    ),
+)
+
+CLAIMS = (*README, *SCALING, *METHOD, *LEARNED, *STUDIES)

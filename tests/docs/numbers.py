@@ -119,15 +119,17 @@ def gain_on_text(step: int, name: str = "text") -> tuple[Number, Number]:
     return _mean_and_error(found)
 
 
-def first_rung_on_text() -> tuple[Number, Number]:
-    """What the first rung of the ladder has above the random network after 80 inner steps."""
+def rung_on_text(meta_steps: int, step: int = 80) -> tuple[Number, Number]:
+    """What the rung of so many meta-steps has above the random network after `step` inner steps."""
 
-    def found() -> np.ndarray:
-        curve = results("text")["curves"][0]
-        seeds = np.array(curve["curve"])
-        return seeds[:, curve["points"].index(80)] - seeds[:, 0]
+    def at(key: str) -> Number:
+        def found() -> float:
+            (curve,) = [c for c in results("text")["curves"] if c["meta_steps"] == meta_steps]
+            return curve["gain"][curve["points"].index(step)][key]
 
-    return _mean_and_error(found)
+        return found
+
+    return at("mean"), at("standard_error")
 
 
 def of_theta(*path: str) -> Number:
