@@ -11,6 +11,7 @@ from tests.docs.claims_of_scaling import SCALING
 from tests.docs.numbers import (
     Claim,
     architecture,
+    deep_and_wide,
     domain_loss,
     gains_of_activations,
     labels,
@@ -98,6 +99,7 @@ METHOD = (
         "study `architectures`: {} on MNIST-14 |",
         (architecture("depths", "11"),),
     ),
+    Claim("docs/method.md", "11 layers of 256 units reach {}, less", (deep_and_wide(11, 256),)),
     Claim(
         "docs/method.md", "study `architectures`: {} | differs", (architecture("widths", "10,000"),)
     ),
@@ -140,6 +142,21 @@ LEARNED = (
 )
 
 STUDIES = (
+    Claim(
+        "docs/studies.md",
+        "two layers reach {} and {}, five {} and {}, eleven {} ± {} and {} ± {} (at random {} and "
+        "{}; the inputs {})",
+        (
+            *(deep_and_wide(layers, units) for layers in (2, 5) for units in (64, 256)),
+            *(
+                deep_and_wide(11, units, key=key)
+                for units in (64, 256)
+                for key in ("mean", "standard_error")
+            ),
+            *(deep_and_wide(11, units, point=0) for units in (64, 256)),
+            value("architectures", "raw", "mean"),
+        ),
+    ),
     Claim(
         "docs/studies.md",
         "The rule has {} with pixels in place and {} reordered. The prototypical network that was "

@@ -170,6 +170,17 @@ def architecture(group: str, label: str, point: int = -1) -> Number:
     return found
 
 
+def deep_and_wide(layers: int, units: int, point: int = -1, key: str = "mean") -> Number:
+    """Of study `architectures`, networks of both many layers and many units."""
+
+    def found() -> float:
+        grid = results("architectures")["grid"]
+        (curve,) = [c for c in grid if (c["value"], c["width"]) == (layers, units)]
+        return curve["summary"][point][key]
+
+    return found
+
+
 def gains_of_activations(pick: Callable[[list[float]], float]) -> Number:
     """Of the four activations that saturate: what the rule has above a random network."""
 
