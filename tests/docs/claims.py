@@ -17,6 +17,7 @@ from tests.docs.numbers import (
     labels,
     mean,
     most_lost_longer,
+    of_fields,
     of_theta,
     rung_on_text,
     sampling,
@@ -142,6 +143,35 @@ LEARNED = (
 )
 
 STUDIES = (
+    Claim(
+        "docs/studies.md",
+        "neighbours correlate by {}, pixels of the images by {}): each is made of {} principal "
+        "components",
+        (
+            of_fields("neighbours", 1),
+            value("filters", "datasets", "mnist@14", "of_the_data", "neighbours", "mean"),
+            of_fields("components", 1),
+        ),
+    ),
+    Claim(
+        "docs/studies.md",
+        "made of {}, and neighbours correlate by {}; after 5,311 of {} (at random {}), by {} ± {}, "
+        "and much of their weight lies on the margin, where pixels seldom vary (radius {})",
+        (
+            of_fields("components", 2),
+            of_fields("neighbours", 2),
+            of_fields("components", 3),
+            of_fields("components", 0),
+            of_fields("neighbours", 3),
+            of_fields("neighbours", 3, "standard_error"),
+            of_fields("radius", 3),
+        ),
+    ),
+    Claim(
+        "docs/method.md",
+        "neighbouring pixels correlate by {}, {} and {} after 0, 500 and 5,311 meta-steps",
+        tuple(of_fields("neighbours", row) for row in (1, 2, 3)),
+    ),
     Claim(
         "docs/studies.md",
         "two layers reach {} and {}, five {} and {}, eleven {} ± {} and {} ± {} (at random {} and "

@@ -181,6 +181,18 @@ def deep_and_wide(layers: int, units: int, point: int = -1, key: str = "mean") -
     return found
 
 
+def of_fields(measure: str, row: int, key: str = "mean") -> Number:
+    """Of study `filters`, after the last inner step: row 0 is the random network, then the ladder
+    from meta-step 0 on."""
+
+    def found() -> float:
+        rows = results("filters")["datasets"]["mnist@14"]["rows"]
+        assert [r["meta_steps"] for r in rows] == [None, 0, 500, 5311]
+        return rows[row]["measures"][-1][measure][key]
+
+    return found
+
+
 def gains_of_activations(pick: Callable[[list[float]], float]) -> Number:
     """Of the four activations that saturate: what the rule has above a random network."""
 
