@@ -10,6 +10,7 @@ from __future__ import annotations
 from tests.docs.claims_of_scaling import SCALING
 from tests.docs.numbers import (
     Claim,
+    amount,
     architecture,
     deep_and_wide,
     domain_loss,
@@ -143,6 +144,22 @@ LEARNED = (
 )
 
 STUDIES = (
+    Claim(
+        "docs/studies.md",
+        "with minibatches of 16 it reaches {}, of 256, which it was meta-trained to end with, {}; "
+        "on 100 unlabelled rows {}, below the inputs ({}) and PCA ({}), on 1,000 already {}; with "
+        "8 features {}, PCA {}.",
+        (
+            amount("batch_size", 16),
+            amount("batch_size", 256),
+            amount("unlabelled", 100),
+            amount("unlabelled", 100, "raw"),
+            amount("unlabelled", 100, "pca"),
+            amount("unlabelled", 1000),
+            amount("n_features", 8),
+            amount("n_features", 8, "pca"),
+        ),
+    ),
     Claim(
         "docs/studies.md",
         "neighbours correlate by {}, pixels of the images by {}): each is made of {} principal "

@@ -181,6 +181,16 @@ def deep_and_wide(layers: int, units: int, point: int = -1, key: str = "mean") -
     return found
 
 
+def amount(sweep: str, count: int, method: str = "rule") -> Number:
+    """Of study `amounts`: the mean of a method at one value of a sweep."""
+
+    def found() -> float:
+        own = results("amounts")["sweeps"][sweep]
+        return own["methods"][method]["summary"][own["values"].index(count)]["mean"]
+
+    return found
+
+
 def of_fields(measure: str, row: int, key: str = "mean") -> Number:
     """Of study `filters`, after the last inner step: row 0 is the random network, then the ladder
     from meta-step 0 on."""

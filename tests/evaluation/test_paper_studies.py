@@ -97,7 +97,7 @@ def test_gains_are_on_the_random_network_seed_by_seed(a_run: Path, tmp_path: Pat
     assert "topics" in content["notes"][0]
     assert "meta-step 3" in content["notes"][0]
     axes = draw(content).get_axes()[0]
-    styles = [container.lines[0].get_linestyle() for container in axes.containers]
+    styles = [next(iter(container)).get_linestyle() for container in axes.containers]
     legend = [text.get_text() for text in axes.figure.legends[0].get_texts()]
     assert legend == [
         "0 meta-steps",

@@ -47,7 +47,7 @@ def test_the_radius_is_none_for_a_pixel_and_one_for_the_whole_image(problem: Pro
 def test_a_field_along_principal_components_is_made_of_so_many(problem: Problem) -> None:
     from sklearn.decomposition import PCA
 
-    axes = PCA().fit(problem.train[:2000]).components_
+    axes = np.asarray(PCA().fit(problem.train[:2000]).components_)
     fields = np.stack([axes[3], axes[0] + axes[5]], axis=1)
     found = locality(fields, problem)["components"]
     assert found["mean"] == pytest.approx((1 + 2) / 2, rel=1e-3)

@@ -33,11 +33,11 @@ def locality(fields: NDArray[np.floating], problem: Problem) -> dict[str, dict[s
         return {}
     rows = problem.train[:LOCALITY_ROWS]
     alive = rows.std(axis=0) > STILL
-    fields = np.where(alive[:, None], np.asarray(fields, np.float64), 0.0)
+    own = np.asarray(fields, np.float64) * alive[:, None]
     per_unit = {
-        "neighbours": _neighbours(fields, alive, shape),
-        "radius": _radius(fields, alive, shape),
-        "components": _components(fields, rows),
+        "neighbours": _neighbours(own, alive, shape),
+        "radius": _radius(own, alive, shape),
+        "components": _components(own, rows),
     }
     return {name: mean_and_error(values.tolist()) for name, values in per_unit.items()}
 

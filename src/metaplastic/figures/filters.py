@@ -79,7 +79,7 @@ def tables(content: dict[str, Any]) -> str:
         data = entry["of_the_data"]
         if data:
             rows.append((("the images themselves", "", *map(shown, data.values())), ""))
-            head = ("rule after", "inner steps", *map(HEADINGS.get, data))
+            head = ("rule after", "inner steps", *(HEADINGS[measure] for measure in data))
             parts.append(table(f"How local the fields are, {address}", head, rows))
     return "".join(parts)
 

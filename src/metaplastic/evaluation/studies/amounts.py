@@ -105,7 +105,8 @@ class Amounts(Study):
 
     def _methods(self, name: str, values: list[int], usual: FewShotConfig) -> dict[str, Any]:
         points = (0, self.inner_steps())
-        configs = [self.config(usual.dataset, **{name: value}, points=points) for value in values]
+        changes: list[dict[str, Any]] = [{name: value, "points": points} for value in values]
+        configs = [self.config(usual.dataset, **change) for change in changes]
         curves = np.array([self.rule_curve(self.context.rule, config) for config in configs])
         found = {
             "rule": _entry(self.context.rule.plain, curves[..., -1]),

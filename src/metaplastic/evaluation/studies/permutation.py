@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
@@ -221,6 +222,7 @@ class Permutation(Study):
         own = self.settings
         assert isinstance(own, PermutationSettings)
         held_out = (*TaskConfig().held_out, *own.datasets)
+        folder = self.context.data_dir
         found: list[Source] = []
         for address in dict.fromkeys(own.sources):
             try:
@@ -229,7 +231,7 @@ class Permutation(Study):
                     "meta-train",
                     n_classes=own.ways,
                     held_out=held_out,
-                    data_dir=self.context.data_dir,
+                    data_dir=None if folder is None else Path(folder),
                 )
             except DataError as error:
                 self.context.notes.append(f"{address} not meta-trained on: {error}")
