@@ -10,14 +10,17 @@ from __future__ import annotations
 from tests.docs.claims_of_scaling import SCALING
 from tests.docs.numbers import (
     Claim,
+    amount,
     architecture,
+    deep_and_wide,
     domain_loss,
-    first_rung_on_text,
     gains_of_activations,
     labels,
     mean,
     most_lost_longer,
+    of_fields,
     of_theta,
+    rung_on_text,
     sampling,
     term_weights,
     text,
@@ -81,7 +84,12 @@ METHOD = (
     Claim(
         "docs/method.md",
         "study `text`: {} ± {} above by the rung of meta-step 500",
-        first_rung_on_text(),
+        rung_on_text(500),
+    ),
+    Claim(
+        "docs/method.md",
+        "{} ± {} above by that of meta-step 2,000",
+        rung_on_text(2000),
     ),
     Claim(
         "docs/method.md",
@@ -93,6 +101,7 @@ METHOD = (
         "study `architectures`: {} on MNIST-14 |",
         (architecture("depths", "11"),),
     ),
+    Claim("docs/method.md", "11 layers of 256 units reach {}, less", (deep_and_wide(11, 256),)),
     Claim(
         "docs/method.md", "study `architectures`: {} | differs", (architecture("widths", "10,000"),)
     ),
@@ -134,4 +143,116 @@ LEARNED = (
     ),
 )
 
-CLAIMS = (*README, *SCALING, *METHOD, *LEARNED)
+STUDIES = (
+    Claim(
+        "docs/studies.md",
+        "with minibatches of 16 it reaches {}, of 256, which it was meta-trained to end with, {}; "
+        "on 100 unlabelled rows {}, below the inputs ({}) and PCA ({}), on 1,000 already {}; with "
+        "8 features {}, PCA {}.",
+        (
+            amount("batch_size", 16),
+            amount("batch_size", 256),
+            amount("unlabelled", 100),
+            amount("unlabelled", 100, "raw"),
+            amount("unlabelled", 100, "pca"),
+            amount("unlabelled", 1000),
+            amount("n_features", 8),
+            amount("n_features", 8, "pca"),
+        ),
+    ),
+    Claim(
+        "docs/studies.md",
+        "neighbours correlate by {}, pixels of the images by {}): each is made of {} principal "
+        "components",
+        (
+            of_fields("neighbours", 1),
+            value("filters", "datasets", "mnist@14", "of_the_data", "neighbours", "mean"),
+            of_fields("components", 1),
+        ),
+    ),
+    Claim(
+        "docs/studies.md",
+        "made of {}, and neighbours correlate by {}; after 5,311 of {} (at random {}), by {} ± {}, "
+        "and much of their weight lies on the margin, where pixels seldom vary (radius {})",
+        (
+            of_fields("components", 2),
+            of_fields("neighbours", 2),
+            of_fields("components", 3),
+            of_fields("components", 0),
+            of_fields("neighbours", 3),
+            of_fields("neighbours", 3, "standard_error"),
+            of_fields("radius", 3),
+        ),
+    ),
+    Claim(
+        "docs/method.md",
+        "neighbouring pixels correlate by {}, {} and {} after 0, 500 and 5,311 meta-steps",
+        tuple(of_fields("neighbours", row) for row in (1, 2, 3)),
+    ),
+    Claim(
+        "docs/studies.md",
+        "two layers reach {} and {}, five {} and {}, eleven {} ± {} and {} ± {} (at random {} and "
+        "{}; the inputs {})",
+        (
+            *(deep_and_wide(layers, units) for layers in (2, 5) for units in (64, 256)),
+            *(
+                deep_and_wide(11, units, key=key)
+                for units in (64, 256)
+                for key in ("mean", "standard_error")
+            ),
+            *(deep_and_wide(11, units, point=0) for units in (64, 256)),
+            value("architectures", "raw", "mean"),
+        ),
+    ),
+    Claim(
+        "docs/studies.md",
+        "The rule has {} with pixels in place and {} reordered. The prototypical network that was "
+        "meta-trained on intact pixels falls from {} to {}, below the random network's {}: it is "
+        "made of weights for pixels in their places. Meta-trained on permuted pixels it has {} "
+        "and {}:",
+        tuple(
+            value("permutation", "datasets", "digits@14", "methods", method, order, "mean")
+            for method, order in (
+                ("rule", "intact"),
+                ("rule", "permuted"),
+                ("prototypical-perceptron-intact", "intact"),
+                ("prototypical-perceptron-intact", "permuted"),
+                ("random", "permuted"),
+                ("prototypical-perceptron-permuted", "intact"),
+                ("prototypical-perceptron-permuted", "permuted"),
+            )
+        ),
+    ),
+    Claim(
+        "docs/studies.md",
+        "the rule gains {} ± {} on IMDB after 80 inner steps; after 2,000 it gains {} ± {}:",
+        (*rung_on_text(500), *rung_on_text(2000)),
+    ),
+    Claim(
+        "docs/studies.md",
+        "came back: {} ± {} after 3,411 meta-steps, {} ± {} after 5,311",
+        (*rung_on_text(3411), *rung_on_text(5311)),
+    ),
+    Claim(
+        "docs/studies.md",
+        "costs the last rule a little: {} after 100 inner steps, {} after 160",
+        (text(100)[0], text(160)[0]),
+    ),
+    Claim(
+        "docs/studies.md",
+        "the inputs reach {}, the random network {} and the rule's features {} ± {}",
+        (
+            value("representation", "datasets", "two_moons", "accuracy_of_inputs", "mean"),
+            *(
+                value("representation", "datasets", "two_moons", "stages", *path)
+                for path in (
+                    (0, "accuracy_summary", "mean"),
+                    (1, "accuracy_summary", "mean"),
+                    (1, "accuracy_summary", "standard_error"),
+                )
+            ),
+        ),
+    ),
+)
+
+CLAIMS = (*README, *SCALING, *METHOD, *LEARNED, *STUDIES)

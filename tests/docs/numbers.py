@@ -119,15 +119,17 @@ def gain_on_text(step: int, name: str = "text") -> tuple[Number, Number]:
     return _mean_and_error(found)
 
 
-def first_rung_on_text() -> tuple[Number, Number]:
-    """What the first rung of the ladder has above the random network after 80 inner steps."""
+def rung_on_text(meta_steps: int, step: int = 80) -> tuple[Number, Number]:
+    """What the rung of so many meta-steps has above the random network after `step` inner steps."""
 
-    def found() -> np.ndarray:
-        curve = results("text")["curves"][0]
-        seeds = np.array(curve["curve"])
-        return seeds[:, curve["points"].index(80)] - seeds[:, 0]
+    def at(key: str) -> Number:
+        def found() -> float:
+            (curve,) = [c for c in results("text")["curves"] if c["meta_steps"] == meta_steps]
+            return curve["gain"][curve["points"].index(step)][key]
 
-    return _mean_and_error(found)
+        return found
+
+    return at("mean"), at("standard_error")
 
 
 def of_theta(*path: str) -> Number:
@@ -164,6 +166,39 @@ def architecture(group: str, label: str, point: int = -1) -> Number:
     def found() -> float:
         (curve,) = [c for c in results("architectures")[group] if c["label"] == label]
         return curve["summary"][point]["mean"]
+
+    return found
+
+
+def deep_and_wide(layers: int, units: int, point: int = -1, key: str = "mean") -> Number:
+    """Of study `architectures`, networks of both many layers and many units."""
+
+    def found() -> float:
+        grid = results("architectures")["grid"]
+        (curve,) = [c for c in grid if (c["value"], c["width"]) == (layers, units)]
+        return curve["summary"][point][key]
+
+    return found
+
+
+def amount(sweep: str, count: int, method: str = "rule") -> Number:
+    """Of study `amounts`: the mean of a method at one value of a sweep."""
+
+    def found() -> float:
+        own = results("amounts")["sweeps"][sweep]
+        return own["methods"][method]["summary"][own["values"].index(count)]["mean"]
+
+    return found
+
+
+def of_fields(measure: str, row: int, key: str = "mean") -> Number:
+    """Of study `filters`, after the last inner step: row 0 is the random network, then the ladder
+    from meta-step 0 on."""
+
+    def found() -> float:
+        rows = results("filters")["datasets"]["mnist@14"]["rows"]
+        assert [r["meta_steps"] for r in rows] == [None, 0, 500, 5311]
+        return rows[row]["measures"][-1][measure][key]
 
     return found
 

@@ -171,10 +171,15 @@ def ladder_of(run: Path, most: int = 6) -> list[NamedRule]:
     for step in sorted(found):
         rule = named_rule(found[step])
         rules.append(rule._replace(meta_steps=done + step) if done else rule)
-    if len(rules) > most:
-        places = np.linspace(len(rules) - 1, 0, most).round().astype(int)[::-1]
-        rules = [rules[place] for place in places]
-    return rules
+    return spread(rules, most)
+
+
+def spread(rules: list[NamedRule], most: int) -> list[NamedRule]:
+    """`most` of them, spread evenly, the last and, where there are two, the first among them."""
+    if len(rules) <= most:
+        return rules
+    places = np.linspace(len(rules) - 1, 0, most).round().astype(int)[::-1]
+    return [rules[place] for place in places]
 
 
 def start_of(run: Path) -> NamedRule | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from metaplastic.figures.style import (
     ACCURACY,
     BLUE,
+    GREY,
     MARKERS,
     ORANGE,
     line,
@@ -23,10 +25,14 @@ from metaplastic.figures.tables import shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """Two panels of curves and one of starts and ends."""
+    """Depth and width together, as in the paper; then each alone along the inner loop, and the
+    activations."""
     title = f"{content['title']}, {content['data']['address']}\n{seeds_note(content)}"
-    figure = new_figure(12.5, 4.4, title)
-    depth, width, activation = figure.subplots(1, 3)
+    figure = new_figure(11.0, 8.6, title)
+    (together, depth), (width, activation) = figure.subplots(2, 2)
+    for axes in (together, depth, width, activation):
+        _raw(axes, content["raw"]["mean"], vertical=axes is activation)
+    _together(together, content)
     _curves(depth, content["depths"], "layers of weights")
     depth.set_title(f"depth: hidden layers of {content['settings']['depth_units']} units")
     _curves(width, content["widths"], "units")
@@ -34,6 +40,45 @@ def draw(content: dict[str, Any]) -> Figure:
     _ends(activation, content["activations"])
     activation.set_title("activation of the base model")
     return figure
+
+
+def _together(axes: Axes, content: dict[str, Any]) -> None:
+    """A line a depth against the units of every hidden layer, after the last inner step; dashed,
+    before the first."""
+    grid = content["grid"]
+    depths = sorted({curve["value"] for curve in grid})
+    for depth, colour, marker in zip(depths, shades(len(depths)), cycle(MARKERS), strict=False):
+        own = [curve for curve in grid if curve["value"] == depth]
+        for place, label, style in ((-1, f"{depth} layers", "-"), (0, "", "--")):
+            line(
+                axes,
+                [curve["width"] for curve in own],
+                [curve["summary"][place] for curve in own],
+                label=label,
+                colour=colour,
+                marker=marker,
+                style=style,
+            )
+    axes.plot([], [], "--", color=GREY, label="random networks")
+    widths = sorted({curve["width"] for curve in grid})
+    axes.set_xscale("log")
+    axes.set_xticks(widths, [f"{width:,}" for width in widths])
+    axes.minorticks_off()
+    axes.set_xlabel("units of every hidden layer")
+    axes.set_ylabel(ACCURACY)
+    seeds = len(grid[0]["curve"]) if grid else 0
+    axes.set_title(
+        f"depth and width together: after {content['horizon']} inner steps, "
+        f"{seeds} seed{'s' if seeds != 1 else ''}"
+    )
+    axes.legend(fontsize=7.5)
+
+
+def _raw(axes: Axes, mean: float | None, *, vertical: bool = False) -> None:
+    """The accuracy of the inputs themselves, with the same readout."""
+    if mean is not None:
+        draw_line = axes.axvline if vertical else axes.axhline
+        draw_line(mean, color="black", linewidth=0.9, linestyle=":", label="raw inputs")
 
 
 def _curves(axes: Axes, curves: list[dict[str, Any]], what: str) -> None:
@@ -78,11 +123,12 @@ def _ends(axes: Axes, curves: list[dict[str, Any]]) -> None:
 def tables(content: dict[str, Any]) -> str:
     """A row a base model: accuracy before and after the inner loop."""
     rows = []
-    for group in ("depths", "widths", "activations"):
+    for group in ("depths", "widths", "activations", "grid"):
         for curve in content[group]:
             layers = "-".join(map(str, curve["layers"]))
             first, last = curve["summary"][0], curve["summary"][-1]
             cells = (layers, curve["activation"], str(len(curve["curve"])), shown(first))
             rows.append(((*cells, shown(last)), ""))
     head = ("layers", "activation", "seeds", "random network", "after the last inner step")
+    rows.append((("raw inputs", "", str(len(content["seeds"])), "", shown(content["raw"])), ""))
     return table("Base models", head, rows)

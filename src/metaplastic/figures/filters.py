@@ -11,17 +11,26 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from metaplastic.figures.style import meta_steps, new_figure
+from metaplastic.figures.tables import shown, table
+
+HEADINGS = {
+    "neighbours": "correlation of neighbouring pixels",
+    "radius": "radius, that of the whole image being 1",
+    "components": "principal components that a field is made of",
+}
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """A row a rule of the ladder, a column a unit; each field is scaled by its largest weight."""
+    """A row a rule of the ladder, a column a unit; each field is scaled by its largest weight.
+    At the right, how much the weights of neighbouring pixels correlate, over all units."""
     found = content["datasets"]
     rows = sum(len(entry["rows"]) for entry in found.values())
     columns = max(len(row["filters"]) for entry in found.values() for row in entry["rows"])
-    figure = new_figure(1.6 + 0.62 * columns, 1.0 + 0.68 * rows + 0.35 * len(found))
+    figure = new_figure(3.4 + 0.62 * columns, 1.0 + 0.68 * rows + 0.35 * len(found))
     figure.suptitle(
         f"{content['title']}, after {content['inner_steps']:,} inner steps, in the inputs' own "
-        "order\n(each weight over the largest of its field; mid-grey is 0)",
+        "order\n(each weight over the largest of its field; mid-grey is 0; at the right, the "
+        "correlation of neighbouring pixels' weights, over all units)",
         fontsize=10,
     )
     parts = figure.subfigures(
@@ -40,6 +49,9 @@ def draw(content: dict[str, Any]) -> Figure:
                 else:
                     panel.set_axis_off()
             line[0].set_ylabel(_label(row), rotation=0, ha="right", va="center", fontsize=8)
+            line[-1].text(
+                1.15, 0.5, _local(row), transform=line[-1].transAxes, va="center", fontsize=8
+            )
     return figure
 
 
@@ -47,6 +59,29 @@ def _label(row: dict[str, Any]) -> str:
     if row["meta_steps"] is None:
         return str(row["label"])
     return meta_steps(row["meta_steps"]).replace(" ", "\n")
+
+
+def _local(row: dict[str, Any]) -> str:
+    """The correlation of neighbouring pixels' weights; nothing for what is no image."""
+    last = row["measures"][-1]
+    return shown(last["neighbours"]).replace(" ± ", "\n± ") if last else ""
+
+
+def tables(content: dict[str, Any]) -> str:
+    """A row a rule and number of inner steps: how local its fields are."""
+    parts = []
+    for address, entry in content["datasets"].items():
+        rows = []
+        for row in entry["rows"]:
+            name = _label(row).replace("\n", " ")
+            for point, found in zip(row["points"], row["measures"], strict=True):
+                rows.append(((name, f"{point:,}", *map(shown, found.values())), ""))
+        data = entry["of_the_data"]
+        if data:
+            rows.append((("the images themselves", "", *map(shown, data.values())), ""))
+            head = ("rule after", "inner steps", *(HEADINGS[measure] for measure in data))
+            parts.append(table(f"How local the fields are, {address}", head, rows))
+    return "".join(parts)
 
 
 def decoded(field: dict[str, Any]) -> NDArray[np.float64]:

@@ -16,22 +16,30 @@ from metaplastic.figures.style import (
     new_figure,
     seeds_note,
 )
+from metaplastic.figures.tables import shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
     """A row a data set: inputs, features before, features after, variance explained."""
     found = content["datasets"]
-    title = f"{content['title']} ({content['inner_steps']} inner steps)\nclouds: first seed; "
-    figure = new_figure(12.5, 0.9 + 3.1 * len(found), title + f"right: {seeds_note(content)}")
+    labels = content["settings"]["labels_per_class"]
+    title = (
+        f"{content['title']} ({content['inner_steps']} inner steps)\nclouds: first seed; "
+        f"accuracy with {labels} labels per class, and right: {seeds_note(content)}"
+    )
+    figure = new_figure(12.5, 0.9 + 3.2 * len(found), title)
     axes = figure.subplots(len(found), 4, squeeze=False)
     for panels, (address, entry) in zip(axes, found.items(), strict=True):
         before, after = entry["stages"]
-        _cloud(
-            panels[0], entry["inputs"], entry["labels"], f"{address}: inputs", "standardised inputs"
-        )
-        _cloud(panels[1], before["points"], entry["labels"], "random network", "features")
         after_title = f"after {after['inner_steps']} inner steps"
-        _cloud(panels[2], after["points"], entry["labels"], after_title, "features")
+        for panel, points, what, summary, units in (
+            (panels[0], entry["inputs"], f"{address}: inputs", entry["accuracy_of_inputs"],
+             "standardised inputs"),
+            (panels[1], before["points"], "random network", before["accuracy_summary"], "features"),
+            (panels[2], after["points"], after_title, after["accuracy_summary"], "features"),
+        ):  # fmt: skip
+            title = f"{what}\naccuracy {shown(summary)}"
+            _cloud(panel, points, entry["labels"], title, units)
         for stage, label, colour, marker in (
             (before, "random network", ORANGE, "v"),
             (after, after_title, BLUE, "o"),
@@ -43,6 +51,16 @@ def draw(content: dict[str, Any]) -> Figure:
         panels[3].set_ylim(0, 1.03)
         panels[3].legend(fontsize=8, loc="lower right")
     return figure
+
+
+def tables(content: dict[str, Any]) -> str:
+    """Accuracy of the inputs, and of the features before and after."""
+    rows = []
+    for address, entry in content["datasets"].items():
+        before, after = (shown(stage["accuracy_summary"]) for stage in entry["stages"])
+        rows.append(((address, shown(entry["accuracy_of_inputs"]), before, after), ""))
+    head = ("data set", "inputs", "random network", f"after {content['inner_steps']} inner steps")
+    return table("Accuracy", head, rows)
 
 
 def _cloud(

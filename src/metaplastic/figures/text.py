@@ -22,14 +22,20 @@ from metaplastic.figures.tables import chosen, ranked, shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """Rivals are horizontal lines, with their names at the right."""
-    figure = new_figure(9.0, 5.4, f"{content['title']}\n{protocol_note(content)}")
+    """Rules that saw images alone are solid lines, others dashed; rivals are horizontal lines,
+    with their names at the right."""
+    figure = new_figure(9.0, 5.8, f"{content['title']}\n{protocol_note(content)}")
     axes = figure.subplots()
     curves = content["curves"]
     for index, (curve, colour) in enumerate(zip(curves, shades(len(curves)), strict=True)):
-        marker = MARKERS[index % len(MARKERS)]
         line(
-            axes, curve["points"], curve["summary"], label=rung(curve), colour=colour, marker=marker
+            axes,
+            curve["points"],
+            curve["summary"],
+            label=_label(curve),
+            colour=colour,
+            marker=MARKERS[index % len(MARKERS)],
+            style="--" if _saw_others(curve) else "-",
         )
     far = max(max(curve["points"]) for curve in curves)
     _baselines(axes, content["rivals"], far)
@@ -47,10 +53,21 @@ def draw(content: dict[str, Any]) -> Figure:
         *axes.get_legend_handles_labels(),
         title="learned rule after",
         loc="outside lower center",
-        ncols=min(len(curves), 4),
+        ncols=min(len(curves), 3),
         fontsize=8,
     )
     return figure
+
+
+def _saw_others(curve: dict[str, Any]) -> bool:
+    """Whether the rule was meta-trained on more than images; files of before do not say."""
+    return bool(curve.get("training_data")) and not curve["images_alone"]
+
+
+def _label(curve: dict[str, Any]) -> str:
+    if not curve.get("training_data"):
+        return rung(curve)
+    return f"{rung(curve)}, {'not images alone' if _saw_others(curve) else 'images alone'}"
 
 
 def _baselines(axes: Axes, methods: dict[str, Any], far: float) -> None:
@@ -86,14 +103,15 @@ def _baselines(axes: Axes, methods: dict[str, Any], far: float) -> None:
 def tables(content: dict[str, Any]) -> str:
     """Accuracy along the inner loop for every rule of the ladder, and the baselines."""
     ladder = content["curves"]
-    curves = table(
+    curves = _along(
+        ladder,
+        "summary",
         "The learned rule: accuracy along the inner loop, by the length of its meta-training",
-        ("inner steps", *(rung(curve) for curve in ladder)),
-        [
-            ((f"{point:,}", *(shown(curve["summary"][i]) for curve in ladder)), "rule")
-            for i, point in enumerate(ladder[0]["points"])
-        ],
     )
+    if "gain" in ladder[0]:
+        curves += _along(
+            ladder, "gain", "What it gains on the random network that it begins from, seed by seed"
+        )
     baselines = table(
         "Rivals",
         ("method", "accuracy", "chosen by the search (else defaults)"),
@@ -103,3 +121,12 @@ def tables(content: dict[str, Any]) -> str:
         ],
     )
     return curves + (baselines if content["rivals"] else "")
+
+
+def _along(ladder: list[dict[str, Any]], key: str, caption: str) -> str:
+    """A row a number of inner steps, a column a rule."""
+    rows = [
+        ((f"{point:,}", *(shown(c[key][i], sign=key == "gain") for c in ladder)), "rule")
+        for i, point in enumerate(ladder[0]["points"])
+    ]
+    return table(caption, ("inner steps", *map(_label, ladder)), rows)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metaplastic.data.dataset import Kind
 from metaplastic.tasks.architecture import Architecture
 from metaplastic.tasks.augmentation import Augmentation
 
@@ -26,9 +27,11 @@ class Drawn(NamedTuple):
 
 
 class Source(abc.ABC):
-    """Draws the examples of one task after another."""
+    """Draws the examples of one task after another. `kind` is what they are, as of a
+    data set's card."""
 
     address: str
+    kind: ClassVar[Kind] = "vector"
 
     def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
         """Whether it can draw tasks of these inputs and as many classes, `apart` examples of each

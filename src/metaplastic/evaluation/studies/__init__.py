@@ -29,6 +29,8 @@ STUDIES: Registry[type[Study]] = Registry(
         "meta-training": f"{_ROOM}.meta_training:MetaTraining",
         "labels": f"{_ROOM}.labels:Labels",
         "learned": f"{_ROOM}.learned:Learned",
+        "permutation": f"{_ROOM}.permutation:Permutation",
+        "amounts": f"{_ROOM}.amounts:Amounts",
     },
     group="studies",
     base="metaplastic.evaluation.studies.study:Study",

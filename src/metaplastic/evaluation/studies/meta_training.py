@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from metaplastic.errors import MetaplasticError, RunError
-from metaplastic.evaluation.named_rule import stages_of, start_of
+from metaplastic.evaluation.named_rule import stages_of
 from metaplastic.evaluation.studies.curves import curve_of
 from metaplastic.evaluation.studies.study import Study, StudySettings
 from metaplastic.meta.metrics import read_metrics
@@ -59,11 +59,7 @@ class MetaTraining(Study):
         runs = stages_of(run)
         loss = read_loss(*runs, warn=self.context.notes.append)
         objectives = dict.fromkeys(read_config(path).objective.describe() for path in runs)
-        ladder = self.context.ladder(own.rungs)
-        start = start_of(run)
-        # a run's own record and its rungs may be of another kind of rule than its settings ask for
-        if start is not None and ladder and type(start.rule) is type(ladder[0].rule):
-            ladder = [start, *ladder]
+        ladder = [*self.context.start(), *self.context.ladder(own.rungs)]
         found = {}
         for address in self.context.available(own.datasets):
             config = self.config(address, points=(0, self.inner_steps()))

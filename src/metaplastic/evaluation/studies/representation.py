@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from metaplastic.evaluation import results
+from metaplastic.evaluation.few_shot import accuracy
 from metaplastic.evaluation.inner_loop import run_inner_loop
 from metaplastic.evaluation.studies.study import Study, StudySettings, protocol_key
-from metaplastic.evaluation.trials import draw_unlabelled, make_trials
+from metaplastic.evaluation.trials import draw_labelled, draw_unlabelled, make_trials
 
 
 class RepresentationSettings(StudySettings):
@@ -26,7 +27,8 @@ class RepresentationSettings(StudySettings):
 
 class Representation(Study):
     """Test features of the random network and after the last inner step: the first two principal
-    components of one seed, and the variance that the first k explain, over seeds."""
+    components of one seed, the variance that the first k explain and the few-shot accuracy, over
+    seeds; and the accuracy of the inputs themselves."""
 
     name = "representation"
     title = "What the features look like, before and after"
@@ -36,7 +38,7 @@ class Representation(Study):
 
     def cells(self) -> int:
         assert isinstance(self.settings, RepresentationSettings)
-        return 2 * len(self.settings.datasets)
+        return 3 * len(self.settings.datasets)
 
     def measure(self) -> dict[str, Any]:
         own = self.settings
@@ -45,10 +47,13 @@ class Representation(Study):
         for address in self.context.available(own.datasets):
             problem = self.context.problem(address)
             count = min(own.shown, len(problem.test))
+            config = self.config(address)
+            raw = self.baseline("raw", config, self.search(config))["accuracy"]
             found[address] = {
                 "data": self.describe_data(address),
                 "labels": problem.test_labels[:count].tolist(),
                 "inputs": principal(problem.test[:count])[0].tolist(),
+                "accuracy_of_inputs": {"accuracy": raw, **results.mean_and_error(raw)},
                 "stages": [self._stage(address, steps) for steps in (0, self.inner_steps())],
             }
         return {
@@ -65,6 +70,7 @@ class Representation(Study):
             "representation": self.context.rule.fingerprint,
             "steps": steps,
             "shown": own.shown,
+            "with": "accuracy",
             **protocol_key(config),
         }
 
@@ -85,15 +91,25 @@ class Representation(Study):
                 for network, trial in zip(networks, trials, strict=True):
                     points, explained = principal(network(problem.test[: own.shown]))
                     shown = points.tolist() if trial.seed == 0 else []
-                    kept.append({"points": shown, "explained": explained.tolist()})
+                    rows = draw_labelled(problem, trial.seed, config.labels_per_class)
+                    kept.append(
+                        {
+                            "points": shown,
+                            "explained": explained.tolist(),
+                            "accuracy": accuracy(network, problem, rows),
+                        }
+                    )
             return kept
 
         cells = self.measured(key, config.seed_list, compute)
         explained = np.array([cell["explained"] for cell in cells])
+        accuracies = results.as_numbers([cell["accuracy"] for cell in cells])
         return {
             "inner_steps": steps,
             "points": cells[0]["points"],
             "explained": explained.tolist(),
+            "accuracy": accuracies,
+            "accuracy_summary": results.mean_and_error(accuracies),
             "summary": [results.mean_and_error(list(column)) for column in explained.T],
         }
 

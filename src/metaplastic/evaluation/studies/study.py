@@ -25,6 +25,7 @@ from metaplastic.evaluation.named_rule import (
     inner_steps_of,
     ladder_of,
     run_of,
+    start_of,
 )
 from metaplastic.evaluation.problem import Problem, load_problem
 from metaplastic.evaluation.protocol import FewShotConfig, settings
@@ -90,6 +91,12 @@ class Context:
     def ladder(self, most: int = 6) -> list[NamedRule]:
         """Rules along the run that the rule belongs to; the rule alone where there is none."""
         return ladder_of(self.run, most) if self.run is not None else [self.rule]
+
+    def start(self) -> list[NamedRule]:
+        """The rule at meta-step 0, θ as the run drew it; none where that is not recorded."""
+        first = None if self.run is None else start_of(self.run)
+        # a run's own record and its rungs may be of another kind of rule than its settings ask for
+        return [first] if first is not None and type(first.rule) is type(self.rule.rule) else []
 
     def problem(self, address: str) -> Problem:
         """A data set, loaded once. Raises `DataError` where its files are not here."""

@@ -35,6 +35,7 @@ class Shapes(Source):
     """Endless classes of 28×28 grey drawings; every task makes its own."""
 
     address = "shapes"
+    kind = "image"
 
     def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
         del n_classes, apart

@@ -21,6 +21,7 @@ class Topics(Source):
     """Endless corpora; the inputs of the architecture are the words of the vocabulary."""
 
     address = "topics"
+    kind = "text"
     topics = (2, 12)  # fewest and most
     directions = (1, 4)  # along which the classes lie
     scale = (0.15, 0.4)  # of what topics, and directions, do to the log-rate of a word
