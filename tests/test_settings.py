@@ -50,7 +50,8 @@ def models() -> list[type[BaseModel]]:
         for m in found
         if m.__module__.startswith("metaplastic.")
         and m.__name__[0] not in "_"
-        and not m.__module__.endswith(".file_format")  # of what a file holds, not settings
+        # of what a file holds, not settings
+        and not m.__module__.endswith((".file_format", "_files"))
     ]
 
 
