@@ -25,7 +25,7 @@ from metaplastic.tasks import load_sources
 
 SIDE = 8
 SHAPE = (SIDE, 1)
-EPISODES = Episodes(count=60, ways=5, shots=4, queries=4, learning_rate=2e-2)
+EPISODES = Episodes(number=60, ways=5, shots=4, queries=4, learning_rate=2e-2)
 MODEL = perceptron((SIDE * SIDE, 32, 16))
 LOSS = jax.jit(episode_loss)
 SMALL: dict[str, Any] = {"seeds": 2, "hidden": (8,), "n_features": 6, "inner_steps": 4}
@@ -99,7 +99,7 @@ def test_meta_training_lowers_the_loss_where_pixels_are_in_place(
 
 
 def test_the_same_seed_gives_the_same_network(sources: tuple[Any, ...]) -> None:
-    short = EPISODES._replace(count=2)
+    short = EPISODES._replace(number=2)
     one, same, other = (
         meta_train(MODEL, sources, SHAPE, short, seed, permuted=True) for seed in (3, 3, 4)
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,9 +58,13 @@ def _problem() -> tuple[Phi, jax.Array]:
     return phi, jax.random.normal(jax.random.key(3), (6, SIZES[0]))
 
 
+@eqx.filter_jit  # op by op it takes several times as long, most of it compilation
+def _updated(rule: Local, phi: Phi, x: jax.Array) -> Phi:
+    return rule.update(phi, RuleState(), x, jnp.array(7))[0]
+
+
 def _after(rule: Local) -> np.ndarray:
-    phi, x = _problem()
-    new, _ = rule.update(phi, RuleState(), x, jnp.array(7))
+    new = _updated(rule, *_problem())
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(new)])
 
 
@@ -121,7 +126,7 @@ def test_settings_name_only_what_is_not_as_usual_and_files_keep_parts(tmp_path) 
 def test_the_first_layer_alone() -> None:
     phi, x = _problem()
     rule = make_rule("local", jax.random.key(0), **SETTINGS, learns="first")
-    after = rule.update(phi, rule.init(phi), x, jnp.array(0))[0]
+    after = _updated(rule, phi, x)
     np.testing.assert_array_equal(after.weights[1], phi.weights[1])
     whole = make_rule("local", jax.random.key(0), **SETTINGS).update(
         phi, rule.init(phi), x, jnp.array(0)

@@ -31,10 +31,10 @@ BLOCK = 25  # episodes between two reports of progress
 
 
 class Episodes(NamedTuple):
-    """How a network is meta-trained: `count` episodes of `ways` classes, with `shots` labelled
+    """How a network is meta-trained: `number` episodes of `ways` classes, with `shots` labelled
     examples of each and `queries` to classify; the learning rate, of Adam, falls along a cosine."""
 
-    count: int
+    number: int
     ways: int
     shots: int
     queries: int
@@ -106,10 +106,14 @@ def episode_loss(
 
 @eqx.filter_jit
 def _update(
-    phi: Phi, moments: optax.OptState, episode: Episode, rate: Float[Array, ""]
+    phi: Phi,
+    moments: optax.OptState,
+    labelled: Float[Array, "classes k inputs"],
+    queries: Float[Array, "classes q inputs"],
+    rate: Float[Array, ""],
 ) -> tuple[Phi, optax.OptState]:
     change, moments = optax.scale_by_adam().update(
-        eqx.filter_grad(episode_loss)(phi, episode.labelled, episode.queries), moments
+        eqx.filter_grad(episode_loss)(phi, labelled, queries), moments
     )
     return jax.tree.map(lambda p, c: p - rate * c, phi, change), moments
 
@@ -128,11 +132,11 @@ def meta_train(
     draws the first weights and the episodes, which are of the same images, permuted or not."""
     phi = initialise(jax.random.key(seed), model)
     moments = optax.scale_by_adam().init(phi)  # pyright: ignore[reportArgumentType]
-    for number in range(episodes.count):
-        if number % BLOCK == 0:
-            progress("prototypical network", number, episodes.count, "episodes")
-        rng = np.random.default_rng(np.random.SeedSequence([seed, number]))
+    for i in range(episodes.number):
+        if i % BLOCK == 0:
+            progress("prototypical network", i, episodes.number, "episodes")
+        rng = np.random.default_rng(np.random.SeedSequence([seed, i]))
         drawn = draw_episode(rng, sources, shape, episodes, permuted=permuted)
-        rate = 0.5 * episodes.learning_rate * (1 + np.cos(np.pi * number / episodes.count))
-        phi, moments = _update(phi, moments, Episode(*map(jnp.asarray, drawn)), jnp.asarray(rate))
+        rate = 0.5 * episodes.learning_rate * (1 + np.cos(np.pi * i / episodes.number))
+        phi, moments = _update(phi, moments, *map(jnp.asarray, (*drawn, rate)))
     return phi
