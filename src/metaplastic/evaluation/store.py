@@ -21,7 +21,7 @@ class Store:
 
     Numbers are written atomically as soon as they are computed, so that an interrupted study
     resumes after the last finished seed. `fresh` counts the numbers computed here, `kept` those
-    read from the file.
+    read from the file, each once however often it is asked for.
 
     Raises `DataError` where the file is not one of cells.
     """
@@ -29,22 +29,32 @@ class Store:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._cells = self._read()
-        self.fresh = 0
-        self.kept = 0
+        self._computed: set[tuple[str, int]] = set()
+        self._read_from_file: set[tuple[str, int]] = set()
+
+    @property
+    def fresh(self) -> int:
+        return len(self._computed)
+
+    @property
+    def kept(self) -> int:
+        return len(self._read_from_file)
 
     def numbers(self, key: Mapping[str, Any], seeds: Sequence[int], compute: Compute) -> list[Any]:
         """The cell's number (or list, or whatever JSON holds) for every seed, in their order.
 
         `compute` is called with the seeds that are missing, a few at a time.
         """
-        cell = self._cells.setdefault(digest(key), {"key": dict(key), "seeds": {}})
+        name = digest(key)
+        cell = self._cells.setdefault(name, {"key": dict(key), "seeds": {}})
         missing = [seed for seed in seeds if str(seed) not in cell["seeds"]]
-        self.kept += len(seeds) - len(missing)
+        here = {(name, seed) for seed in seeds if seed not in missing}
+        self._read_from_file |= here - self._computed
         for first in range(0, len(missing), SEEDS_AT_ONCE):
             now = missing[first : first + SEEDS_AT_ONCE]
             for seed, value in zip(now, compute(now), strict=True):
                 cell["seeds"][str(seed)] = value
-            self.fresh += len(now)
+            self._computed |= {(name, seed) for seed in now}
             self._write()
         return [cell["seeds"][str(seed)] for seed in seeds]
 
