@@ -71,7 +71,10 @@ def _together(axes: Axes, content: dict[str, Any]) -> None:
         f"depth and width together: after {content['horizon']} inner steps, "
         f"{seeds} seed{'s' if seeds != 1 else ''}"
     )
-    axes.legend(fontsize=7.5)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.35 * (high - low))  # room for the legend
+    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= 1.0])
+    axes.legend(fontsize=7.5, ncols=2, loc="upper center")
 
 
 def _raw(axes: Axes, mean: float | None, *, vertical: bool = False) -> None:
