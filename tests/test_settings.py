@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -40,7 +41,8 @@ def models() -> list[type[BaseModel]]:
     """Every public model of the package."""
     for module in pkgutil.walk_packages(metaplastic.__path__, "metaplastic."):
         if not module.name.endswith("__main__"):
-            import_module(module.name)
+            with contextlib.suppress(ModuleNotFoundError):  # of an extra that is not installed
+                import_module(module.name)
     left, found = [BaseModel], []
     while left:
         left += (below := left.pop().__subclasses__())
