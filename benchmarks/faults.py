@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.engines_agree import CONFIG as SMALL
+from benchmarks.kept import keep
 from metaplastic.meta.engines.launch import free_port
 from metaplastic.meta.metrics import read_metrics
 
@@ -275,15 +276,7 @@ def main() -> None:
             more = (arguments.minutes,) if name == "ray_workers_killed" else ()
             load = os.getloadavg()[0]
             found = TRIALS[name](Path(folder), *more)
-            content = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-            content[name] = {
-                "command": f"python -m benchmarks.faults {name}",
-                "cores": os.cpu_count(),
-                "load_average": load,
-                **found,
-            }
-            print(name, json.dumps(content[name], indent=1), flush=True)
-            RESULTS.write_text(json.dumps(content, indent=1) + "\n")
+            keep(RESULTS, name, f"python -m benchmarks.faults {name}", load, found)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults import CONFIG
+from benchmarks.kept import keep
 from benchmarks.namespaces import Host, sh
 from metaplastic.meta.metrics import read_metrics
 
@@ -290,15 +291,7 @@ def main() -> None:
         finally:
             for host in hosts:
                 host.close()
-        content = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        content[name] = {
-            "command": f"python -m benchmarks.hosts {name}",
-            "cores": os.cpu_count(),
-            "load_average": load,
-            **found,
-        }
-        print(name, json.dumps(content[name], indent=1), flush=True)
-        RESULTS.write_text(json.dumps(content, indent=1) + "\n")
+        keep(RESULTS, name, f"python -m benchmarks.hosts {name}", load, found)
 
 
 if __name__ == "__main__":

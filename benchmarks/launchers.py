@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults import CONFIG
+from benchmarks.kept import keep
 from metaplastic.meta.metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -153,12 +154,10 @@ def main() -> None:
         program, trial = TRIALS[name]
         if shutil.which(program) is None:
             raise SystemExit(f"{name}: {program} is not on the path")
+        load = os.getloadavg()[0]
         with tempfile.TemporaryDirectory() as folder:
             found = trial(Path(folder))
-        content = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        content[name] = {"command": f"python -m benchmarks.launchers {name}", **found}
-        print(name, json.dumps(content[name], indent=1), flush=True)
-        RESULTS.write_text(json.dumps(content, indent=1) + "\n")
+        keep(RESULTS, name, f"python -m benchmarks.launchers {name}", load, found)
 
 
 if __name__ == "__main__":

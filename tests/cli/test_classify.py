@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from metaplastic import PlasticClassifier, save_rule
-from metaplastic.cli.app import main
 from metaplastic.rules import make_rule
+
+from .calls import call
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["metaplastic", "classify", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    code = caught.value.code
-    return code if isinstance(code, int) else 0
+    return call(monkeypatch, "classify", *arguments)
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from scipy.sparse import csr_matrix, save_npz
 from sklearn.datasets import load_digits
 
 from metaplastic import PlasticEncoder, save_rule
-from metaplastic.cli.app import main
 from metaplastic.rules import make_rule
+
+from .calls import call
 
 
 @pytest.fixture
@@ -33,14 +34,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["metaplastic", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    code = caught.value.code
-    return code if isinstance(code, int) else 0
-
-
 def columns_of(model: str) -> list[str]:
     return [str(name) for name in PlasticEncoder.load(model).get_feature_names_out()]
 
@@ -49,12 +42,12 @@ FIT = ("--rule", "rule.safetensors", "--max-iter", "3", "--hidden", "8", "--comp
 
 
 def test_files_in_and_files_out(folder: Path, monkeypatch) -> None:
-    assert run(monkeypatch, "fit", "x.npy", "--out", "m.safetensors", *FIT) == 0
+    assert call(monkeypatch, "fit", "x.npy", "--out", "m.safetensors", *FIT) == 0
     expected = PlasticEncoder.load("m.safetensors").transform(np.load("x.npy"))
     for given in ("x.npy", "x.csv", "bare.csv", "x.npz"):
-        assert run(monkeypatch, "transform", "m.safetensors", given, "--out", "f.npy") == 0
+        assert call(monkeypatch, "transform", "m.safetensors", given, "--out", "f.npy") == 0
         np.testing.assert_allclose(np.load("f.npy"), expected, atol=1e-4)
-    assert run(monkeypatch, "transform", "m.safetensors", "x.npy", "--out", "f.csv") == 0
+    assert call(monkeypatch, "transform", "m.safetensors", "x.npy", "--out", "f.csv") == 0
     lines = Path("f.csv").read_text().splitlines()
     assert lines[0] == ",".join(columns_of("m.safetensors"))
     np.testing.assert_allclose(np.loadtxt(lines[1:], delimiter=","), expected, rtol=1e-6)
@@ -62,26 +55,26 @@ def test_files_in_and_files_out(folder: Path, monkeypatch) -> None:
 
 def test_parquet(folder: Path, monkeypatch) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
-    assert run(monkeypatch, "fit", "x.npy", "--out", "m.safetensors", *FIT) == 0
-    assert run(monkeypatch, "transform", "m.safetensors", "x.npy", "--out", "f.parquet") == 0
+    assert call(monkeypatch, "fit", "x.npy", "--out", "m.safetensors", *FIT) == 0
+    assert call(monkeypatch, "transform", "m.safetensors", "x.npy", "--out", "f.parquet") == 0
     table = parquet.read_table("f.parquet")
     assert table.column_names == columns_of("m.safetensors")
-    assert run(monkeypatch, "fit", "f.parquet", "--out", "n.safetensors", "-q", *FIT) == 0
+    assert call(monkeypatch, "fit", "f.parquet", "--out", "n.safetensors", "-q", *FIT) == 0
     assert PlasticEncoder.load("n.safetensors").n_features_in_ == len(table.column_names)
 
 
 def test_a_data_set_by_its_address(folder: Path, monkeypatch, capsys) -> None:
-    assert run(monkeypatch, "fit", "digits", "--out", "m.safetensors", *FIT) == 0
+    assert call(monkeypatch, "fit", "digits", "--out", "m.safetensors", *FIT) == 0
     count = len(columns_of("m.safetensors"))
     assert f"64 inputs, {count} features" in capsys.readouterr().out
     arguments = ("transform", "m.safetensors", "digits", "--split", "test", "--out", "f.npy")
-    assert run(monkeypatch, *arguments) == 0
+    assert call(monkeypatch, *arguments) == 0
     assert np.load("f.npy").shape == (360, count)
 
 
 def test_no_mistake_of_an_option_blames_the_data(folder: Path, monkeypatch, capsys) -> None:
     for option, value in (("--activation", "foo"), ("--hidden", "0"), ("--rule", "none")):
-        assert run(monkeypatch, "fit", "x.npy", "--out", "m.safetensors", option, value) == 2
+        assert call(monkeypatch, "fit", "x.npy", "--out", "m.safetensors", option, value) == 2
         error = capsys.readouterr().err
         assert "x.npy" not in error
         assert value in error
@@ -104,7 +97,7 @@ def test_a_base_model_from_a_file(folder: Path, monkeypatch, capsys) -> None:
     options = ("--rule", "rule.safetensors", "--max-iter", "2")
     for name in ("model.toml", "model.json"):
         arguments = ("fit", "x.npy", "--out", f"{name}.safetensors", "--model", name, *options)
-        assert run(monkeypatch, *arguments) == 0
+        assert call(monkeypatch, *arguments) == 0
         assert "64 inputs, 76 features" in capsys.readouterr().out
     loaded = PlasticEncoder.load("model.json.safetensors")
     assert loaded.model == table
@@ -112,7 +105,7 @@ def test_a_base_model_from_a_file(folder: Path, monkeypatch, capsys) -> None:
     expected = PlasticEncoder.load("model.toml.safetensors").transform(x)
     np.testing.assert_array_equal(loaded.transform(x), expected)
     arguments = ("transform", "model.json.safetensors", "x.npy", "--out", "f.csv")
-    assert run(monkeypatch, *arguments) == 0
+    assert call(monkeypatch, *arguments) == 0
     assert Path("f.csv").read_text().splitlines()[0].endswith("layer1_r1c1_1,layer1_r1c1_2")
 
 
@@ -134,7 +127,7 @@ def test_a_wrong_base_model_is_one_line(
     if text is not None:
         Path("model.toml").write_text(text)
     arguments = ("fit", "x.npy", "--out", "m.safetensors", "--model", "model.toml", *options)
-    assert run(monkeypatch, *arguments, "--rule", "rule.safetensors", "-q") == 2
+    assert call(monkeypatch, *arguments, "--rule", "rule.safetensors", "-q") == 2
     error = capsys.readouterr().err.strip()
     assert re.search(words, error)
     assert "\n" not in error
@@ -147,26 +140,26 @@ def test_columns_are_known_by_name(folder: Path, monkeypatch, capsys) -> None:
     np.savetxt("dcba.csv", x[:, ::-1], delimiter=",", header="d,c,b,a", comments="")
     np.savetxt("more.csv", np.c_[x, x[:, 0]], delimiter=",", header="a,b,c,d,e", comments="")
     np.savetxt("fewer.csv", x[:, :3], delimiter=",", header="a,b,c", comments="")
-    assert run(monkeypatch, "fit", "abcd.csv", "--out", "m.safetensors", *FIT) == 0
+    assert call(monkeypatch, "fit", "abcd.csv", "--out", "m.safetensors", *FIT) == 0
     assert "50 rows, 4 columns; header: yes" in capsys.readouterr().err
     assert PlasticEncoder.load("m.safetensors").feature_names_in_.tolist() == [*"abcd"]
     for given in ("abcd", "dcba"):
         arguments = ("transform", "m.safetensors", f"{given}.csv", "--out", f"{given}.npy")
-        assert run(monkeypatch, *arguments) == 0
+        assert call(monkeypatch, *arguments) == 0
     assert "columns put in the order of m.safetensors" in capsys.readouterr().err
     np.testing.assert_array_equal(np.load("abcd.npy"), np.load("dcba.npy"))
-    assert run(monkeypatch, "transform", "m.safetensors", "dcba.csv", "--out", "f.csv") == 0
+    assert call(monkeypatch, "transform", "m.safetensors", "dcba.csv", "--out", "f.csv") == 0
     assert Path("f.csv").read_text().startswith("input_a,input_b,input_c,input_d,")
-    assert run(monkeypatch, "transform", "m.safetensors", "more.csv", "--out", "f.npy") == 2
+    assert call(monkeypatch, "transform", "m.safetensors", "more.csv", "--out", "f.npy") == 2
     assert "too many: e (leave out by --drop)" in capsys.readouterr().err
     arguments = ("transform", "m.safetensors", "more.csv", "--drop", "e", "--out", "f.npy")
-    assert run(monkeypatch, *arguments) == 0
+    assert call(monkeypatch, *arguments) == 0
     np.testing.assert_array_equal(np.load("f.npy"), np.load("abcd.npy"))
     capsys.readouterr()
-    assert run(monkeypatch, "transform", "m.safetensors", "fewer.csv", "--out", "f.npy") == 2
+    assert call(monkeypatch, "transform", "m.safetensors", "fewer.csv", "--out", "f.npy") == 2
     assert "missing: d" in capsys.readouterr().err
     np.save("x.npy", x)
-    assert run(monkeypatch, "transform", "m.safetensors", "x.npy", "--out", "f.npy") == 0
+    assert call(monkeypatch, "transform", "m.safetensors", "x.npy", "--out", "f.npy") == 0
     assert "x.npy has no column names" in capsys.readouterr().err
 
 
@@ -181,12 +174,12 @@ def test_every_file_of_a_folder_has_its_row(folder: Path, monkeypatch, capsys) -
             name = f"{label}/{i}.png"
             Image.fromarray(rng.integers(0, 256, (4, 4), dtype=np.uint8)).save(f"photos/{name}")
             expected.append(name)
-    assert run(monkeypatch, "fit", "folder:photos", "--out", "m.safetensors", *FIT) == 0
+    assert call(monkeypatch, "fit", "folder:photos", "--out", "m.safetensors", *FIT) == 0
     assert "folder:photos: 20 rows, 16 columns" in capsys.readouterr().err
     for out in ("f.npy", "f.csv", "f.parquet"):
         if out == "f.parquet":
             pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
-        assert run(monkeypatch, "transform", "m.safetensors", "photos", "--out", out) == 0
+        assert call(monkeypatch, "transform", "m.safetensors", "photos", "--out", out) == 0
     assert Path("f.names.txt").read_text().splitlines() == expected
     features = np.load("f.npy")
     assert len(features) == 20
@@ -201,7 +194,7 @@ def test_every_file_of_a_folder_has_its_row(folder: Path, monkeypatch, capsys) -
     assert table.column("name").to_pylist() == expected
     assert table.column_names[1:] == columns
     # What was written is read again, its names as names.
-    assert run(monkeypatch, "fit", "f.csv", "--index", "name", "--out", "n.safetensors", *FIT) == 0
+    assert call(monkeypatch, "fit", "f.csv", "--index", "name", "--out", "n.safetensors", *FIT) == 0
     assert PlasticEncoder.load("n.safetensors").n_features_in_ == len(columns)
 
 
@@ -223,10 +216,10 @@ def test_texts_are_counted_by_the_words_of_the_model(folder: Path, monkeypatch) 
             (Path(name) / label).mkdir(parents=True)
             for i in range(6):
                 (Path(name) / label / f"{i}.txt").write_text(f"{word} " * (i + 1))
-    assert run(monkeypatch, "fit", "text:one", "--out", "m.safetensors", *FIT) == 0
+    assert call(monkeypatch, "fit", "text:one", "--out", "m.safetensors", *FIT) == 0
     encoder = PlasticEncoder.load("m.safetensors")
     assert encoder.feature_names_in_.tolist() == ["rain", "sun"]
-    assert run(monkeypatch, "transform", "m.safetensors", "text:two", "--out", "f.npy") == 0
+    assert call(monkeypatch, "transform", "m.safetensors", "text:two", "--out", "f.npy") == 0
     counts = np.array([[i + 1, 0] for i in range(6)] + [[0, 0]] * 6, np.float32)
     del encoder.feature_names_in_
     np.testing.assert_allclose(np.load("f.npy"), encoder.transform(counts), atol=1e-5)
@@ -273,7 +266,7 @@ def test_mistakes_are_one_line_and_status_2(
     np.save("nan.npy", np.full((4, 4), np.nan))
     if arguments[0] == "fit" and "--rule" not in arguments:
         arguments = (*arguments, "--rule", "rule.safetensors")
-    assert run(monkeypatch, *arguments) == 2
+    assert call(monkeypatch, *arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("metaplastic: ")
     assert error.count("\n") == 1

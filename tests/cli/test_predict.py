@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from metaplastic.cli.app import main
+from .calls import call, table
 
 FILES = Path(__file__).parents[1] / "encoder" / "files"
 ENCODER, CLASSIFIER, REGRESSOR = (
@@ -18,11 +16,7 @@ ENCODER, CLASSIFIER, REGRESSOR = (
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["metaplastic", "predict", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    code = caught.value.code
-    return code if isinstance(code, int) else 0
+    return call(monkeypatch, "predict", *arguments)
 
 
 @pytest.fixture(autouse=True)
@@ -32,11 +26,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = "name,a,b,c,d\n" + "".join(f"r{i},{line}\n" for i, line in enumerate(lines))
     Path("new.csv").write_text(text)
     return tmp_path
-
-
-def table(path: str) -> list[dict[str, str]]:
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_classes_and_their_probabilities(monkeypatch, capsys) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from metaplastic.cli.app import main
+from .calls import call
 
 
 @pytest.fixture
@@ -25,14 +24,6 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["metaplastic", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    code = caught.value.code
-    return code if isinstance(code, int) else 0
-
-
 def test_it_runs_and_goes_on_from_what_is_kept(tables, monkeypatch, capsys) -> None:
     arguments = (
         *("study", "domains", "--rule", "hebbian", "--seeds", "2", "--datasets", "first,second"),
@@ -40,7 +31,7 @@ def test_it_runs_and_goes_on_from_what_is_kept(tables, monkeypatch, capsys) -> N
         *("--set", "hidden=8", "--set", "n_features=4", "--set", "inner_steps=3"),
         *("--data-dir", str(tables)),
     )
-    assert run(monkeypatch, *arguments) == 0
+    assert call(monkeypatch, *arguments) == 0
     content = json.loads(Path("results/domains.json").read_text())
     assert content["sets"].keys() == {"first", "second"}
     for entry in content["sets"].values():
@@ -54,14 +45,14 @@ def test_it_runs_and_goes_on_from_what_is_kept(tables, monkeypatch, capsys) -> N
     assert {row["method"] for row in groups["ridge"]["rows"]} == {"rule", "rule-all", "raw"}
     assert Path("results/domains.png").is_file()
     capsys.readouterr()
-    assert run(monkeypatch, *arguments) == 0
+    assert call(monkeypatch, *arguments) == 0
     assert "numbers kept from before" in capsys.readouterr().out
     assert json.loads(Path("results/domains.json").read_text())["sets"] == content["sets"]
 
 
 def test_a_set_that_is_not_there_is_one_line(tables, monkeypatch, capsys) -> None:
     arguments = ("study", "domains", "--rule", "hebbian", "--datasets", "letter")
-    assert run(monkeypatch, *arguments, "--data-dir", str(tables)) == 2
+    assert call(monkeypatch, *arguments, "--data-dir", str(tables)) == 2
     error = capsys.readouterr().err
     assert "tables/letter.npz" in error
     assert error.count("\n") == 1

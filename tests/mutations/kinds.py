@@ -11,21 +11,17 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-import equinox as eqx
 import jax
 import numpy as np
 from safetensors.numpy import load, save
 
-from metaplastic import hub
 from metaplastic.cli.info import info
 from metaplastic.data import cache
 from metaplastic.data.dataset import Split
-from metaplastic.encoder import PlasticClassifier, PlasticEncoder, PlasticRegressor
-from metaplastic.errors import MetaplasticError
+from metaplastic.encoder import PlasticClassifier, PlasticRegressor
 from metaplastic.evaluation import store
 from metaplastic.evaluation.results import as_numbers, mean_and_error, read_json
 from metaplastic.figures import report
-from metaplastic.hub import container
 from metaplastic.meta import checkpoint, optimizer
 from metaplastic.meta.config_tables import make_config
 from metaplastic.meta.run_dir import write_config
@@ -33,85 +29,19 @@ from metaplastic.meta.stages import make_stages, read_stages, record_stages
 from metaplastic.rules import make_rule
 
 from .attempts import Kind
-from .mutate import Arrays, Mutate, arrays_and_metadata, as_json, as_json_lines, change, raw
-
-HERE = Path(__file__).resolve().parents[1]
-CARD = hub.RuleCard(
-    title="β", training_data=("glyphs",), metrics={"mnist": 0.7}, seed=3, meta_steps=5, notes="a|b"
+from .model_files import (
+    HERE,
+    bytes_of,
+    changed_card,
+    changed_contents,
+    changed_facts,
+    copied,
+    estimator_kind,
+    read_encoder,
+    read_rule,
+    rule_file,
 )
-
-
-def _bytes_of(tree: Any) -> bytes:
-    return b"".join(
-        np.asarray(a).tobytes() for a in jax.tree.leaves(eqx.filter(tree, eqx.is_array))
-    )
-
-
-def _copied(source: Path) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        path = folder / source.name
-        path.write_bytes(source.read_bytes())
-        return path
-
-    return make
-
-
-def _saved(arrays: Arrays, metadata: dict[str, str]) -> bytes:
-    return save(arrays, {**metadata, "sha256": container.digest(arrays, metadata)})
-
-
-def _container(data: bytes, rng: Random) -> bytes:
-    """Arrays or metadata of a rule file, an encoder or a checkpoint changed, with a new digest."""
-    contents = container.parse(data, "whole", MetaplasticError)
-    return _saved(*arrays_and_metadata(contents.arrays, contents.metadata, rng))
-
-
-def _card(data: bytes, rng: Random) -> bytes:
-    contents = container.parse(data, "whole", MetaplasticError)
-    text = as_json(contents.metadata["card"].encode(), rng).decode("utf-8", "replace")
-    return _saved(contents.arrays, {**contents.metadata, "card": text})
-
-
-def _make_rule(name: str) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        path = folder / "rule.safetensors"
-        hub.save_rule(make_rule(name, jax.random.key(0)), path, CARD)
-        return path
-
-    return make
-
-
-def _read_rule(path: Path) -> tuple[Any, ...]:
-    rule = hub.load_rule(path)
-    return rule.name, rule.settings, _bytes_of(rule), hub.load_card(path), hub.rule_page(path)
-
-
-def _read_encoder(path: Path) -> tuple[Any, ...]:
-    encoder = PlasticEncoder.load(path)
-    trees = (encoder.phi_, encoder.rule_, encoder.rule_state_, encoder.network_.statistics)
-    return repr(encoder.get_params(deep=False)), _bytes_of(trees), encoder.n_iter_
-
-
-def _read_estimator(kind: type[PlasticClassifier | PlasticRegressor]) -> Callable[[Path], Any]:
-    def read(path: Path) -> tuple[Any, ...]:
-        found = kind.load(path)
-        told = getattr(found, "classes_", None), found.n_labelled_, found.readouts_
-        return repr((found.get_params(), told)), _bytes_of(found.encoder_.phi_)
-
-    return read
-
-
-def _facts(data: bytes, rng: Random) -> bytes:
-    """What a classifier's or a regressor's file says of it changed, with a new digest."""
-    contents = container.parse(data, "whole", MetaplasticError)
-    (name,) = {"classifier", "regressor"} & contents.metadata.keys()
-    text = as_json(contents.metadata[name].encode(), rng).decode("utf-8", "replace")
-    return _saved(contents.arrays, {**contents.metadata, name: text})
-
-
-def _estimator(name: str, kind: type[PlasticClassifier | PlasticRegressor], **ways: Mutate) -> Kind:
-    file = HERE / "encoder" / "files" / f"{name}-v1.safetensors"
-    return Kind(name, _copied(file), _read_estimator(kind), ways, True)
+from .mutate import Mutate, arrays_and_metadata, as_json, as_json_lines, change, raw
 
 
 def _parsed() -> cache.Parsed:
@@ -162,7 +92,7 @@ def _make_checkpoint(folder: Path) -> Path:
 
 def _read_checkpoint(path: Path) -> tuple[Any, ...]:
     tree, header = checkpoint.load_checkpoint(path, TREE)
-    return _bytes_of(tree), header
+    return bytes_of(tree), header
 
 
 def _make_config_file(folder: Path) -> Path:
@@ -274,24 +204,30 @@ def _cells(data: bytes, rng: Random) -> bytes:
 
 def _results(name: str) -> Kind:
     source = HERE.parent / "results" / f"{name}.json"
-    return Kind(f"results of {name}", _copied(source), _read_results(name), JSON)
+    return Kind(f"results of {name}", copied(source), _read_results(name), JSON)
 
 
 JSON: dict[str, Mutate] = {"raw": raw, "json": as_json}
 KINDS = (
-    Kind("rule file", _make_rule("hebbian"), _read_rule, {"raw": raw, "digest": _container}, True),
-    Kind("card", _make_rule("hebbian"), _read_rule, {"digest": _card}),
+    Kind(
+        "rule file", rule_file("hebbian"), read_rule, {"raw": raw, "digest": changed_contents}, True
+    ),
+    Kind("card", rule_file("hebbian"), read_rule, {"digest": changed_card}),
     Kind(
         "encoder",
-        _copied(HERE / "encoder" / "files" / "encoder-v1.safetensors"),
-        _read_encoder,
-        {"raw": raw, "digest": _container},
+        copied(HERE / "encoder" / "files" / "encoder-v1.safetensors"),
+        read_encoder,
+        {"raw": raw, "digest": changed_contents},
         True,
     ),
-    _estimator("regressor", PlasticRegressor, facts=_facts),
+    estimator_kind("regressor", PlasticRegressor, facts=changed_facts),
     Kind("data cache", _make_cached, _read_cached, {"raw": raw, "digest": _cached}, True),
     Kind(
-        "checkpoint", _make_checkpoint, _read_checkpoint, {"raw": raw, "digest": _container}, True
+        "checkpoint",
+        _make_checkpoint,
+        _read_checkpoint,
+        {"raw": raw, "digest": changed_contents},
+        True,
     ),
     Kind("metrics.jsonl", _make_metrics, _read_run, {"raw": raw, "json": as_json_lines}),
     Kind("config.json", _make_config_file, _read_run, JSON),
@@ -303,9 +239,11 @@ KINDS = (
 )
 # for the command alone: more of the same kinds
 MORE = (
-    Kind("learned rule file", _make_rule("local"), _read_rule, {"raw": raw}, True),
-    _estimator("regressor", PlasticRegressor, raw=raw, digest=_container),
-    _estimator("classifier", PlasticClassifier, raw=raw, facts=_facts, digest=_container),
+    Kind("learned rule file", rule_file("local"), read_rule, {"raw": raw}, True),
+    estimator_kind("regressor", PlasticRegressor, raw=raw, digest=changed_contents),
+    estimator_kind(
+        "classifier", PlasticClassifier, raw=raw, facts=changed_facts, digest=changed_contents
+    ),
     _results("mismatch"),
     _results("labels"),
 )

@@ -8,13 +8,26 @@ from typing import Annotated
 
 import typer
 
-from metaplastic.cli.few_labels import IgnoreOption, QuietOption, RuleOption, SeedOption
+from metaplastic.cli.few_labels import (
+    IgnoreOption,
+    QuietOption,
+    RuleOption,
+    SeedOption,
+    check_before_reading,
+    fit_on,
+    predictions,
+    read_labelled,
+    save_model,
+    show_notes,
+    write_rows,
+)
 from metaplastic.cli.matrices import (
     DecimalOption,
     DelimiterOption,
     EncodingOption,
     HeaderOption,
     IndexOption,
+    given_options,
 )
 from metaplastic.cli.showing import progress, say
 from metaplastic.errors import DataError
@@ -53,16 +66,6 @@ def classify(
     """Learn features from all rows and classes from the labelled ones, and classify every row."""
     import numpy as np
 
-    from metaplastic.cli.few_labels import (
-        check_before_reading,
-        fit_on,
-        predictions,
-        read_labelled,
-        save_model,
-        show_notes,
-        write_rows,
-    )
-    from metaplastic.cli.matrices import given_options
     from metaplastic.encoder import PlasticClassifier, PlasticEncoder
     from metaplastic.encoder.readouts import VOTERS
     from metaplastic.errors import unknown_name

@@ -15,6 +15,10 @@ from metaplastic.cli.matrices import (
     HeaderOption,
     IndexOption,
     SplitOption,
+    check_numbers,
+    check_seed,
+    given_options,
+    print_notes,
 )
 from metaplastic.cli.showing import progress, say
 
@@ -80,7 +84,6 @@ def fit(
     import numpy as np
 
     from metaplastic.base_model import ACTIVATIONS
-    from metaplastic.cli.matrices import check_numbers, check_seed, given_options, print_notes
     from metaplastic.compilation import use_compilation_cache
     from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticEncoder

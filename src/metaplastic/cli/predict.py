@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaplastic.cli.few_labels import predictions, write_rows
 from metaplastic.cli.matrices import (
     DecimalOption,
     DelimiterOption,
@@ -15,6 +16,11 @@ from metaplastic.cli.matrices import (
     HeaderOption,
     IndexOption,
     SplitOption,
+    check_not_input,
+    check_numbers,
+    check_output,
+    given_options,
+    print_notes,
 )
 from metaplastic.cli.showing import progress, say
 from metaplastic.errors import DataError
@@ -47,14 +53,6 @@ def predict(
     encoding: EncodingOption = None,
 ) -> None:
     """Predict the class of each row with its probabilities, or its number; nothing is learned."""
-    from metaplastic.cli.few_labels import predictions, write_rows
-    from metaplastic.cli.matrices import (
-        check_not_input,
-        check_numbers,
-        check_output,
-        given_options,
-        print_notes,
-    )
     from metaplastic.data.rows import read_rows
 
     check_output(out, (".csv", ".parquet"))

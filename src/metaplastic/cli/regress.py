@@ -7,13 +7,26 @@ from typing import Annotated
 
 import typer
 
-from metaplastic.cli.few_labels import IgnoreOption, QuietOption, RuleOption, SeedOption
+from metaplastic.cli.few_labels import (
+    IgnoreOption,
+    QuietOption,
+    RuleOption,
+    SeedOption,
+    check_before_reading,
+    fit_on,
+    predictions,
+    read_labelled,
+    save_model,
+    show_notes,
+    write_rows,
+)
 from metaplastic.cli.matrices import (
     DecimalOption,
     DelimiterOption,
     EncodingOption,
     HeaderOption,
     IndexOption,
+    given_options,
 )
 from metaplastic.cli.showing import progress, say
 
@@ -55,16 +68,6 @@ def regress(
 ) -> None:
     """Learn features from all rows and a regression from those with a target, and predict it for
     every row."""
-    from metaplastic.cli.few_labels import (
-        check_before_reading,
-        fit_on,
-        predictions,
-        read_labelled,
-        save_model,
-        show_notes,
-        write_rows,
-    )
-    from metaplastic.cli.matrices import given_options
     from metaplastic.encoder import PlasticEncoder, PlasticRegressor
     from metaplastic.encoder.regression_readouts import AVERAGED
     from metaplastic.errors import unknown_name

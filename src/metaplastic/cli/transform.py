@@ -15,6 +15,13 @@ from metaplastic.cli.matrices import (
     HeaderOption,
     IndexOption,
     SplitOption,
+    check_not_input,
+    check_numbers,
+    check_output,
+    given_options,
+    names_file,
+    print_notes,
+    write_features,
 )
 from metaplastic.cli.showing import line, progress, say
 from metaplastic.errors import ConfigError, DataError
@@ -55,15 +62,6 @@ def transform(
     ] = None,
 ) -> None:
     """Write the features of each row, one row each."""
-    from metaplastic.cli.matrices import (
-        check_not_input,
-        check_numbers,
-        check_output,
-        given_options,
-        names_file,
-        print_notes,
-        write_features,
-    )
     from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticEncoder
 

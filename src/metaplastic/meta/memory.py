@@ -10,8 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -27,8 +26,6 @@ from metaplastic.meta.unroll import unroll, weigh
 from metaplastic.rules import Rule
 from metaplastic.tasks import Architecture, TaskConfig
 from metaplastic.tasks.task import n_targets
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 # of what a step's differentiation would keep, what a forward pass holds at its peak: measured at
 # 0.15 to 0.31 for rules `local` and `hebbian`
@@ -98,13 +95,8 @@ def _state_bytes(rule: Rule, estimator: Estimator, architecture: Architecture) -
     return _bytes_of(eqx.filter_eval_shape(state, rule, jax.random.key(0)))
 
 
-def _kept(function: F) -> F:
-    """Results kept by arguments, all of which can be hashed: a run in stages, and runs one after
-    another, ask again for what takes seconds to trace."""
-    return cast(F, functools.lru_cache(maxsize=64)(function))
-
-
-@_kept
+# a run in stages, and runs one after another, ask again for what takes seconds to trace
+@functools.lru_cache(maxsize=64)
 def _residual_bytes(
     rule: Rule, estimator: Estimator, architecture: Architecture, tasks: TaskConfig, steps: int
 ) -> int:

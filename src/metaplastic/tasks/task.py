@@ -16,10 +16,10 @@ from metaplastic.tasks.source import Source
 Range = tuple[int, int]
 
 
-class TaskFields(BaseModel):
+class TaskFields(BaseModel, frozen=True):
     """What the tasks of a run have in common."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     sources: tuple[str, ...] = Field(default=("glyphs",), description="data sets, sampled evenly")
     held_out: tuple[str, ...] = Field(
@@ -46,7 +46,7 @@ class TaskFields(BaseModel):
         return self.examples_per_class + self.labelled_apart
 
 
-class TaskConfig(TaskFields):
+class TaskConfig(TaskFields, frozen=True):
     """What the tasks of one group are drawn from."""
 
     n_classes: int = Field(default=10, ge=2, description="classes of a task")
@@ -55,7 +55,7 @@ class TaskConfig(TaskFields):
     )
 
 
-class TaskSpace(TaskFields):
+class TaskSpace(TaskFields, frozen=True):
     """What a run is meta-trained on. Each group has its own number of classes and of labels,
     drawn where a range is given, evenly on a logarithmic scale."""
 

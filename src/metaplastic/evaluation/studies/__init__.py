@@ -11,7 +11,8 @@ from metaplastic import lazy
 from metaplastic.registry import Registry
 
 if TYPE_CHECKING:
-    from metaplastic.evaluation.studies.study import Context, Study
+    from metaplastic.evaluation.studies.context import Context
+    from metaplastic.evaluation.studies.study import Study
 
 _ROOM = "metaplastic.evaluation.studies"
 

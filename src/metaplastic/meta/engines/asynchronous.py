@@ -88,9 +88,8 @@ class Collector:
         self._free: deque[int] = deque()  # workers that have less to do than they may
         self._credit = [0] * n_groups  # gradients requested or counted, of each group
         self._owners = [0] * n_groups
-        self._help_from: list[float] = [
-            FEW_GRADIENTS
-        ] * n_groups  # mean credit, before another owner is found
+        # the mean credit from which another worker is found for a group
+        self._help_from: list[float] = [FEW_GRADIENTS] * n_groups
         self._admit_at = -math.inf
         self._lost_in_a_row, self._last_arrival = 0, clock()
         self._version, self._theta = 0, None

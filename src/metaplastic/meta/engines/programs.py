@@ -16,13 +16,14 @@ from jaxtyping import PyTree
 
 # a program takes tens of megabytes; engines hold those that they are at work with themselves
 MOST = 8
+_CONFIG = ("jax_enable_x64", "jax_default_matmul_precision")  # what a trace depends on besides
 _programs: OrderedDict[Hashable, Any] = OrderedDict()
 
 
 def compiled(key: Hashable, arguments: PyTree, jitted: Callable[[], Any]) -> Any:
     """The program of `key` for arguments of these shapes, dtypes and shardings; `jitted` makes the
     function to compile where there is none yet."""
-    full = (key, signature(arguments))
+    full = (key, signature(arguments), *(getattr(jax.config, name) for name in _CONFIG))
     if full in _programs:
         _programs.move_to_end(full)
         return _programs[full]

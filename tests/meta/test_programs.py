@@ -1,0 +1,87 @@
+"""Compiled programs that engines share: one for each key, shape, dtype and precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from metaplastic.meta import memory
+from metaplastic.meta.engines import LocalEngine, programs
+from metaplastic.meta.plan import make_plan
+from metaplastic.rules import make_rule
+
+from .conftest import hebbian_config
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    programs.forget()
+    yield
+    programs.forget()
+
+
+class Made:
+    """Counts the functions that are made to be compiled."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> Any:
+        self.count += 1
+        return jax.jit(lambda x: 2 * x)
+
+
+def test_a_program_is_compiled_once_for_its_key_shapes_and_precision() -> None:
+    made, x = Made(), jnp.ones(3)
+    first = programs.compiled("a", (x,), made)
+    assert programs.compiled("a", (x + 1,), made) is first
+    assert made.count == 1
+    others = [("b", x), ("a", jnp.ones(4)), ("a", jnp.ones(3, jnp.int32))]
+    others.append(("a", jax.device_put(x, jax.devices()[1])))
+    for key, argument in others:
+        assert programs.compiled(key, (argument,), made) is not first
+    with jax.default_matmul_precision("highest"):
+        assert programs.compiled("a", (x,), made) is not first
+    assert made.count == 2 + len(others)
+
+
+def test_the_program_that_was_used_longest_ago_is_released() -> None:
+    made, x = Made(), jnp.ones(3)
+    first = programs.compiled(0, (x,), made)
+    for key in range(1, programs.MOST):
+        programs.compiled(key, (x,), made)
+    assert programs.compiled(0, (x,), made) is first
+    programs.compiled(programs.MOST, (x,), made)
+    assert programs.compiled(0, (x,), made) is first
+    assert made.count == programs.MOST + 1
+    programs.compiled(1, (x,), made)
+    assert made.count == programs.MOST + 2
+
+
+def test_engines_of_other_estimators_do_not_share_and_of_the_same_do() -> None:
+    rule = make_rule("hebbian", jax.random.key(0))
+
+    def loss(**unroll: Any) -> float:
+        config = hebbian_config(estimator="truncated", unroll={"truncation": [2, 2], **unroll})
+        engine = LocalEngine.of(make_plan(config), config.tasks_per_group)
+        engine.start(rule)
+        return engine.gather(rule, 0).loss
+
+    first = loss()
+    assert len(programs._programs) == 1
+    assert loss() == first
+    assert len(programs._programs) == 1
+    assert loss(late_weight=3.0) != first
+    assert len(programs._programs) == 2
+
+
+def test_the_memory_of_a_shape_is_traced_once() -> None:
+    plan = make_plan(hebbian_config())
+    memory._residual_bytes.cache_clear()
+    lines = [memory.memory_line(plan, make_rule("hebbian", jax.random.key(i))) for i in (0, 1)]
+    assert lines[0] == lines[1]
+    assert memory._residual_bytes.cache_info().hits == memory._residual_bytes.cache_info().misses
