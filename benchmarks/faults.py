@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.engines_agree import CONFIG as SMALL
 from benchmarks.kept import keep
 from metaplastic.meta.engines.launch import free_port
-from metaplastic.meta.metrics import read_metrics
+from metaplastic.meta.run.metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "scaling-faults.json"

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks import faults
 from metaplastic.meta.engines.helper import NAMES
-from metaplastic.meta.metrics import read_metrics
+from metaplastic.meta.run.metrics import read_metrics
 
 TREE = ("--engine=ray", "--workers=4", "--fan-in=2", "--gradients-per-step=4")
 

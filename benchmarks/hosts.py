@@ -24,7 +24,7 @@ from typing import Any
 from benchmarks.faults import CONFIG
 from benchmarks.kept import keep
 from benchmarks.namespaces import Host, sh
-from metaplastic.meta.metrics import read_metrics
+from metaplastic.meta.run.metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "scaling-hosts.json"

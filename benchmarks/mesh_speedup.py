@@ -18,7 +18,7 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 
-from metaplastic.meta.metrics import read_metrics
+from metaplastic.meta.run.metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "scaling-mesh.json"

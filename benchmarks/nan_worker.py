@@ -16,9 +16,9 @@ from metaplastic.meta.config import parse_config
 from metaplastic.meta.engines import EngineOptions, RayEngine
 from metaplastic.meta.engines.backend import Answer, Request
 from metaplastic.meta.engines.ray_worker import Worker
-from metaplastic.meta.metrics import read_metrics
-from metaplastic.meta.run_dir import RunDir
-from metaplastic.meta.trainer import Trainer
+from metaplastic.meta.run.metrics import read_metrics
+from metaplastic.meta.run.run_dir import RunDir
+from metaplastic.meta.run.trainer import Trainer
 
 CONFIG = {**SMALL, "rule": {"name": "hebbian"}}
 

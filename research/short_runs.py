@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metaplastic.evaluation.results import write_json
-from metaplastic.meta.metrics import read_metrics
+from metaplastic.meta.run.metrics import read_metrics
 
 RECIPE = Path(__file__).parent / "recipes" / "short.toml"
 META_SEEDS = (1, 2, 3)

@@ -19,8 +19,8 @@ import numpy as np
 from metaplastic import files, hub
 from metaplastic.errors import RunError
 from metaplastic.meta.plan import make_plan
-from metaplastic.meta.run_dir import read_config
-from metaplastic.meta.trainer import VALIDATION_SEED
+from metaplastic.meta.run.run_dir import read_config
+from metaplastic.meta.run.trainer import VALIDATION_SEED
 from metaplastic.meta.validation import Validator
 
 

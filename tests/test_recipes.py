@@ -10,7 +10,7 @@ import pytest
 from metaplastic.data.domains import known_sets
 from metaplastic.hub import load_card, rule_page
 from metaplastic.meta.config import differing_fields, parse_config
-from metaplastic.meta.stages import make_stages, read_stages
+from metaplastic.meta.run.stages import make_stages, read_stages
 from metaplastic.tasks.generators import GENERATORS
 
 RECIPES = Path(__file__).parents[1] / "recipes"

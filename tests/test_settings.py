@@ -27,7 +27,7 @@ from metaplastic.evaluation.studies import STUDIES
 from metaplastic.meta.config import MetaTrainConfig, parse_config
 from metaplastic.meta.config_tables import make_config, parse_override
 from metaplastic.meta.estimators import ESTIMATORS
-from metaplastic.meta.stages import make_stages
+from metaplastic.meta.run.stages import make_stages
 from metaplastic.objectives import OBJECTIVES, make_objective
 from metaplastic.registry import Registry
 from metaplastic.rules import RULES, make_rule

@@ -13,11 +13,11 @@ from typer.testing import CliRunner, Result
 
 from metaplastic.cli.app import app
 from metaplastic.errors import DataError, RunError
-from metaplastic.meta.claim import Claim
 from metaplastic.meta.engines.local import LocalEngine
-from metaplastic.meta.metrics import read_metrics
 from metaplastic.meta.presets import PRESETS
-from metaplastic.meta.stages import make_stages, record_stages
+from metaplastic.meta.run.claim import Claim
+from metaplastic.meta.run.metrics import read_metrics
+from metaplastic.meta.run.stages import make_stages, record_stages
 from tests.cli.test_meta_train import SETTINGS
 from tests.cli.test_stages import FILE, QUICK
 

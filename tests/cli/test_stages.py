@@ -19,8 +19,8 @@ from metaplastic.cli.app import app
 from metaplastic.errors import DataError, MetaplasticError, RunError
 from metaplastic.hub import load_card
 from metaplastic.meta.config import differing_fields
-from metaplastic.meta.run_dir import read_config
-from metaplastic.meta.stages import Stage, make_stages
+from metaplastic.meta.run.run_dir import read_config
+from metaplastic.meta.run.stages import Stage, make_stages
 from tests.cli.test_meta_train import SETTINGS
 
 FILE = """
@@ -131,7 +131,7 @@ def test_a_signal_in_the_last_meta_step_of_a_stage_ends_there(
         os.kill(os.getpid(), signal.SIGTERM)
         return stage.last
 
-    monkeypatch.setattr("metaplastic.meta.orchestration.run_stage", run)
+    monkeypatch.setattr("metaplastic.meta.run.orchestration.run_stage", run)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         result = CliRunner().invoke(

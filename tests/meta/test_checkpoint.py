@@ -15,7 +15,13 @@ from safetensors.numpy import save
 
 from metaplastic.errors import RunError
 from metaplastic.hub import container
-from metaplastic.meta.checkpoint import FORMAT, LARGEST, Header, load_checkpoint, save_checkpoint
+from metaplastic.meta.run.checkpoint import (
+    FORMAT,
+    LARGEST,
+    Header,
+    load_checkpoint,
+    save_checkpoint,
+)
 from metaplastic.rules import RuleState
 
 HEADER = Header(meta_step=7, seconds=1.5, validation={"0": 0.25, "10": 0.5})

@@ -17,8 +17,8 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from metaplastic.meta.config import MetaTrainConfig
 from metaplastic.meta.engines import programs
-from metaplastic.meta.run_dir import RunDir
-from metaplastic.meta.trainer import Trainer
+from metaplastic.meta.run.run_dir import RunDir
+from metaplastic.meta.run.trainer import Trainer
 from metaplastic.rules import RULES, make_rule
 
 from .conftest import hebbian_config, tiny_config

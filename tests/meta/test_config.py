@@ -11,7 +11,7 @@ from metaplastic.meta.config import differing_fields, parse_config
 from metaplastic.meta.config_tables import make_config, parse_override
 from metaplastic.meta.plan import draw_tasks, make_plan
 from metaplastic.meta.presets import PRESETS
-from metaplastic.meta.stages import make_stages
+from metaplastic.meta.run.stages import make_stages
 from metaplastic.rules.local.settings import LocalSettings
 
 

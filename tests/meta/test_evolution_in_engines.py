@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from metaplastic.errors import ConfigError
-from metaplastic.meta.checkpoint import Header, load_checkpoint, save_checkpoint
 from metaplastic.meta.config import parse_config
 from metaplastic.meta.config_tables import lay
 from metaplastic.meta.engines import LocalEngine
 from metaplastic.meta.plan import Plan, make_plan
+from metaplastic.meta.run.checkpoint import Header, load_checkpoint, save_checkpoint
 
 from .conftest import hebbian_config
 from .test_evolution import EACH, Drift, _make, distance

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from metaplastic.evaluation import FewShotConfig, evaluate
-from metaplastic.meta.metrics import read_metrics
-from metaplastic.meta.run_dir import RunDir
-from metaplastic.meta.trainer import Trainer
+from metaplastic.meta.run.metrics import read_metrics
+from metaplastic.meta.run.run_dir import RunDir
+from metaplastic.meta.run.trainer import Trainer
 
 from .conftest import tiny_config
 

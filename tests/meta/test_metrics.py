@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from metaplastic.errors import RunError
-from metaplastic.meta.metrics import NAME, append_metrics, read_metrics, write_metrics
+from metaplastic.meta.run.metrics import NAME, append_metrics, read_metrics, write_metrics
 
 
 def _line(meta_step: int) -> dict:

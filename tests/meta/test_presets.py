@@ -8,7 +8,7 @@ from pathlib import Path
 from metaplastic.hub import load_card
 from metaplastic.meta import meta_train
 from metaplastic.meta.config_tables import make_config
-from metaplastic.meta.metrics import read_metrics
+from metaplastic.meta.run.metrics import read_metrics
 
 TINY = {
     "rule": {"settings": {"hidden": 4, "error_channels": 2, "readout_channels": 2}},

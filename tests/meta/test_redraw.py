@@ -19,8 +19,8 @@ from metaplastic.meta.engines.backend import Request
 from metaplastic.meta.engines.mesh import MeshEngine
 from metaplastic.meta.engines.ray_worker import Worker
 from metaplastic.meta.plan import Plan, make_plan
-from metaplastic.meta.run_dir import RunDir
-from metaplastic.meta.trainer import Trainer
+from metaplastic.meta.run.run_dir import RunDir
+from metaplastic.meta.run.trainer import Trainer
 from metaplastic.rules import Rule, make_rule
 
 from .conftest import hebbian_config

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from metaplastic.meta.config import MetaTrainConfig
-from metaplastic.meta.metrics import read_metrics
 from metaplastic.meta.plan import make_plan
-from metaplastic.meta.run_dir import RunDir
-from metaplastic.meta.trainer import Trainer
+from metaplastic.meta.run.metrics import read_metrics
+from metaplastic.meta.run.run_dir import RunDir
+from metaplastic.meta.run.trainer import Trainer
 
 from .conftest import hebbian_config
 

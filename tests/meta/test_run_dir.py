@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import pytest
 
 from metaplastic.errors import RunError
-from metaplastic.meta.claim import Claim
-from metaplastic.meta.metrics import read_metrics, write_metrics
-from metaplastic.meta.run_dir import RunDir, read_config, write_config
+from metaplastic.meta.run.claim import Claim
+from metaplastic.meta.run.metrics import read_metrics, write_metrics
+from metaplastic.meta.run.run_dir import RunDir, read_config, write_config
 
 TREE = {"rule": {"w": jnp.ones(2)}}
 LINE = {"loss": 0.5, "seconds": 1.0, "dropped": 0}

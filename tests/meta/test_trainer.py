@@ -16,10 +16,10 @@ import pytest
 from metaplastic import RuleCard, load_card, load_rule, save_rule
 from metaplastic.errors import ConfigError, RunError
 from metaplastic.meta.engines import LocalEngine
-from metaplastic.meta.metrics import read_metrics
-from metaplastic.meta.reporter import Reporter
-from metaplastic.meta.run_dir import RunDir, on_ladder
-from metaplastic.meta.trainer import Trainer
+from metaplastic.meta.run.metrics import read_metrics
+from metaplastic.meta.run.reporter import Reporter
+from metaplastic.meta.run.run_dir import RunDir, on_ladder
+from metaplastic.meta.run.trainer import Trainer
 
 from .conftest import hebbian_config, tiny_config
 

@@ -22,10 +22,11 @@ from metaplastic.encoder import PlasticClassifier, PlasticRegressor
 from metaplastic.evaluation import store
 from metaplastic.evaluation.results import as_numbers, mean_and_error, read_json
 from metaplastic.figures import report
-from metaplastic.meta import checkpoint, optimizer
+from metaplastic.meta import optimizer
 from metaplastic.meta.config_tables import make_config
-from metaplastic.meta.run_dir import write_config
-from metaplastic.meta.stages import make_stages, read_stages, record_stages
+from metaplastic.meta.run import checkpoint
+from metaplastic.meta.run.run_dir import write_config
+from metaplastic.meta.run.stages import make_stages, read_stages, record_stages
 from metaplastic.rules import make_rule
 
 from .attempts import Kind

@@ -10,7 +10,7 @@ import pytest
 from research.short_runs import GROUPS, META_SEEDS, RECIPE, command, runs_of, summary
 
 from metaplastic.meta.config_tables import make_config, parse_override
-from metaplastic.meta.stages import make_stages
+from metaplastic.meta.run.stages import make_stages
 from metaplastic.rules.local.settings import LocalSettings
 
 RECIPES = RECIPE.parent

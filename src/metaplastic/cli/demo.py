@@ -55,9 +55,9 @@ def _meta_train_small(folder: Path) -> Path:
     from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.showing import display
     from metaplastic.meta.config_tables import make_config
-    from metaplastic.meta.reporter import Reporter
-    from metaplastic.meta.run_dir import RunDir
-    from metaplastic.meta.trainer import Trainer
+    from metaplastic.meta.run.reporter import Reporter
+    from metaplastic.meta.run.run_dir import RunDir
+    from metaplastic.meta.run.trainer import Trainer
 
     config = make_config("tiny")
     exists = (folder / "config.json").exists()

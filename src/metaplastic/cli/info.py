@@ -23,8 +23,8 @@ def info(
 
 def _newest_stage(path: Path) -> Path:
     """Lists the stages of a run that has some; the run to describe, of those that have begun."""
-    from metaplastic.meta.metrics import read_metrics
-    from metaplastic.meta.stages import read_stages
+    from metaplastic.meta.run.metrics import read_metrics
+    from metaplastic.meta.run.stages import read_stages
 
     stages = read_stages(path)
     if stages is None:
@@ -40,8 +40,8 @@ def _describe_run(path: Path) -> None:
     import json
 
     from metaplastic.durations import duration
-    from metaplastic.meta.metrics import read_metrics
-    from metaplastic.meta.run_dir import read_config
+    from metaplastic.meta.run.metrics import read_metrics
+    from metaplastic.meta.run.run_dir import read_config
 
     config = read_config(path)
     left_out: list[str] = []

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from metaplastic.meta.engines import EngineOptions
-    from metaplastic.meta.reporter import Reporter
-    from metaplastic.meta.stages import Stage
+    from metaplastic.meta.run.reporter import Reporter
+    from metaplastic.meta.run.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def lead(out: Path, stages: list[Stage], given: JobOptions, *, resume: bool) -> 
     """Meta-train stage after stage; the exit status."""
     from metaplastic.cli.runtime import StopSignals, command_line
     from metaplastic.cli.showing import line, say
-    from metaplastic.meta.orchestration import RunOptions, run_stages
+    from metaplastic.meta.run.orchestration import RunOptions, run_stages
 
     signals = []
 
@@ -58,7 +58,7 @@ def lead(out: Path, stages: list[Stage], given: JobOptions, *, resume: bool) -> 
 def _on_screen() -> Reporter:
     from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.showing import display
-    from metaplastic.meta.reporter import Reporter
+    from metaplastic.meta.run.reporter import Reporter
 
     shown = display()
     return Reporter() if shown is None else ConsoleReporter(shown)
@@ -66,6 +66,6 @@ def _on_screen() -> Reporter:
 
 def _with_events(run: Path) -> Reporter:
     from metaplastic.cli.tensorboard import TensorBoardReporter
-    from metaplastic.meta.reporter import Reporters
+    from metaplastic.meta.run.reporter import Reporters
 
     return Reporters(_on_screen(), TensorBoardReporter(run / "events"))

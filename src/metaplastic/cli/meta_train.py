@@ -145,7 +145,7 @@ def meta_train(
     from metaplastic.meta.config_tables import parse_override
     from metaplastic.meta.engines import ENGINES, EngineOptions
     from metaplastic.meta.engines.meeting import Meeting
-    from metaplastic.meta.stages import make_stages
+    from metaplastic.meta.run.stages import make_stages
 
     one_thread_per_operation()
     use_compilation_cache()

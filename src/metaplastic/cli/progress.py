@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metaplastic.cli.display import Display
-from metaplastic.meta.reporter import Reporter
+from metaplastic.meta.run.reporter import Reporter
 
 RECENT = 50  # meta-steps that the loss shown is a mean of
 

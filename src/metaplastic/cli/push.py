@@ -19,7 +19,7 @@ def push(
 ) -> None:
     """Put a rule and its card on the Hugging Face hub, by the token that its client knows."""
     from metaplastic.hub import push_to_hub
-    from metaplastic.meta.run_dir import RULE
+    from metaplastic.meta.run.run_dir import RULE
 
     path = rule / RULE if rule.is_dir() else rule
     address = push_to_hub(path, repository, private=private)

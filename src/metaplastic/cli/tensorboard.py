@@ -7,7 +7,7 @@ from typing import Any
 
 from metaplastic.errors import MissingExtraError, RunError
 from metaplastic.files import make_folder
-from metaplastic.meta.reporter import Reporter
+from metaplastic.meta.run.reporter import Reporter
 
 
 class TensorBoardReporter(Reporter):

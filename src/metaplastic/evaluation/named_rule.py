@@ -13,8 +13,8 @@ import numpy as np
 
 from metaplastic.errors import MetaplasticError, RuleFileError
 from metaplastic.hub import load_card, load_rule, shipped_rules
-from metaplastic.meta.run_dir import read_config
-from metaplastic.meta.stages import RECORD, RULE
+from metaplastic.meta.run.run_dir import read_config
+from metaplastic.meta.run.stages import RECORD, RULE
 from metaplastic.rules import RULES, Rule, make_rule
 
 DEFAULT_INNER_STEPS = 200

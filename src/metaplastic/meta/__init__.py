@@ -14,22 +14,22 @@ from metaplastic import lazy
 if TYPE_CHECKING:
     from metaplastic.meta.config import MetaTrainConfig
     from metaplastic.meta.config_tables import make_config
-    from metaplastic.meta.orchestration import RunOptions, meta_train, run_stages
-    from metaplastic.meta.reporter import Reporter
-    from metaplastic.meta.stages import make_stages
-    from metaplastic.meta.trainer import Trainer
+    from metaplastic.meta.run.orchestration import RunOptions, meta_train, run_stages
+    from metaplastic.meta.run.reporter import Reporter
+    from metaplastic.meta.run.stages import make_stages
+    from metaplastic.meta.run.trainer import Trainer
 
 __getattr__ = lazy.exports(
     __name__,
     {
-        "RunOptions": "metaplastic.meta.orchestration",
+        "RunOptions": "metaplastic.meta.run.orchestration",
         "MetaTrainConfig": "metaplastic.meta.config",
-        "Reporter": "metaplastic.meta.reporter",
-        "Trainer": "metaplastic.meta.trainer",
+        "Reporter": "metaplastic.meta.run.reporter",
+        "Trainer": "metaplastic.meta.run.trainer",
         "make_config": "metaplastic.meta.config_tables",
-        "make_stages": "metaplastic.meta.stages",
-        "meta_train": "metaplastic.meta.orchestration",
-        "run_stages": "metaplastic.meta.orchestration",
+        "make_stages": "metaplastic.meta.run.stages",
+        "meta_train": "metaplastic.meta.run.orchestration",
+        "run_stages": "metaplastic.meta.run.orchestration",
     },
 )
 

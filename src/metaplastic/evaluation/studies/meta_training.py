@@ -15,8 +15,8 @@ from metaplastic.errors import MetaplasticError, RunError
 from metaplastic.evaluation.named_rule import stages_of
 from metaplastic.evaluation.studies.curves import curve_of
 from metaplastic.evaluation.studies.study import Study, StudySettings
-from metaplastic.meta.metrics import read_metrics
-from metaplastic.meta.run_dir import read_config
+from metaplastic.meta.run.metrics import read_metrics
+from metaplastic.meta.run.run_dir import read_config
 
 KEPT = 300  # points of the loss that the results hold
 

@@ -21,9 +21,9 @@ from metaplastic.errors import ConfigError, RunError
 from metaplastic.meta.config import MetaTrainConfig, differing_fields, parse_config
 from metaplastic.meta.config_tables import combine, lay, make_table, merge
 from metaplastic.meta.engines.mesh import share_of
-from metaplastic.meta.metrics import NAME as METRICS
 from metaplastic.meta.plan import arrange
-from metaplastic.meta.run_dir import RULE, read_config, write_config
+from metaplastic.meta.run.metrics import NAME as METRICS
+from metaplastic.meta.run.run_dir import RULE, read_config, write_config
 from metaplastic.settings import validated
 from metaplastic.tasks import Source, ends, load_sources
 

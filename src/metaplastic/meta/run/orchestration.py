@@ -15,12 +15,12 @@ from pathlib import Path
 
 from metaplastic.errors import ConfigError, RunError
 from metaplastic.files import check_writable
-from metaplastic.meta.claim import Claim
 from metaplastic.meta.config import MetaTrainConfig, engine_to_go_on
 from metaplastic.meta.engines import EngineOptions
-from metaplastic.meta.reporter import Reporter
-from metaplastic.meta.run_dir import RULE, RunDir, read_config
-from metaplastic.meta.stages import (
+from metaplastic.meta.run.claim import Claim
+from metaplastic.meta.run.reporter import Reporter
+from metaplastic.meta.run.run_dir import RULE, RunDir, read_config
+from metaplastic.meta.run.stages import (
     RECORD,
     Stage,
     check_ahead,
@@ -30,7 +30,7 @@ from metaplastic.meta.stages import (
     read_stages,
     record_stages,
 )
-from metaplastic.meta.trainer import Trainer
+from metaplastic.meta.run.trainer import Trainer
 
 LOG = logging.getLogger(__name__)
 

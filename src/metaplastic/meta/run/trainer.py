@@ -21,8 +21,8 @@ from metaplastic.meta.config import MetaTrainConfig
 from metaplastic.meta.engines import EngineOptions, Gathered, get_engine
 from metaplastic.meta.memory import memory_line
 from metaplastic.meta.plan import make_plan
-from metaplastic.meta.reporter import Reporter
-from metaplastic.meta.run_dir import RunDir, on_ladder
+from metaplastic.meta.run.reporter import Reporter
+from metaplastic.meta.run.run_dir import RunDir, on_ladder
 from metaplastic.meta.validation import Validator
 from metaplastic.rules import Rule, make_rule
 

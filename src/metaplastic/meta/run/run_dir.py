@@ -14,10 +14,10 @@ from typing import Any
 
 from metaplastic import files
 from metaplastic.errors import ConfigError, RunError
-from metaplastic.meta import metrics
-from metaplastic.meta.checkpoint import Header, load_checkpoint, save_checkpoint
-from metaplastic.meta.claim import Claim
 from metaplastic.meta.config import MetaTrainConfig, differing_fields, parse_config
+from metaplastic.meta.run import metrics
+from metaplastic.meta.run.checkpoint import Header, load_checkpoint, save_checkpoint
+from metaplastic.meta.run.claim import Claim
 
 CONFIG, RULE = "config.json", "rule.safetensors"
 CHECKPOINTS, RULES = "checkpoints", "rules"
