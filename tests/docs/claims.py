@@ -40,7 +40,7 @@ README = (
     ),
     Claim(
         "README.md",
-        "of CIFAR-10 its first {} images; of digits, which have none, the last {})",
+        "for CIFAR-10, its first {} images; for digits, which has none, the last {})",
         tuple(value("datasets", "datasets", a, "data", "test") for a in ("cifar10", "digits")),
     ),
     Claim("README.md", "the rule loses at most {} on four data sets", (most_lost_longer,)),
@@ -51,19 +51,19 @@ README = (
     ),
     Claim(
         "README.md",
-        "Networks of eleven layers reach {} on MNIST-14, of 10,000 units {}",
+        "Networks with eleven layers reach {} on MNIST-14, with 10,000 units {}",
         (architecture("depths", "11"), architecture("widths", "10,000")),
     ),
     Claim(
         "README.md",
-        "by {} to {} only with tanh, sigmoid, sin and step",
+        "by only {} to {} with tanh, sigmoid, sin and step",
         (gains_of_activations(min), gains_of_activations(max)),
     ),
     Claim(
         "README.md",
-        "right {} ± {} of the time, on a denoising autoencoder's {} ± {}, on the pixels themselves "
-        "{} ± {}. With 100 per class supervised training ({} ± {}) and k-means with 512 features "
-        "({} ± {}) are above it ({} ± {})",
+        "right {} ± {} of the time, compared with {} ± {} for a denoising autoencoder and {} ± {} for "
+        "the raw pixels. With 100 per class, supervised training ({} ± {}) and k-means with 512 "
+        "features ({} ± {}) are above it ({} ± {})",
         (
             *labels("rule", 2),
             *labels("dae", 2),
@@ -83,12 +83,12 @@ README = (
 METHOD = (
     Claim(
         "docs/method.md",
-        "study `text`: {} ± {} above by the rung of meta-step 500",
+        "study `text`: {} ± {} above for the checkpoint at meta-step 500",
         rung_on_text(500),
     ),
     Claim(
         "docs/method.md",
-        "{} ± {} above by that of meta-step 2,000",
+        "{} ± {} above for the one at meta-step 2,000",
         rung_on_text(2000),
     ),
     Claim(
@@ -107,7 +107,7 @@ METHOD = (
     ),
     Claim(
         "docs/method.md",
-        "{} with 64 units, {} with 256, level from there",
+        "{} with 64 units, {} with 256, and no further gain beyond",
         (architecture("widths", "64"), architecture("widths", "256")),
     ),
 )
@@ -115,7 +115,7 @@ METHOD = (
 LEARNED = (
     Claim(
         "README.md",
-        "raised the step to {} times the one it began with, of at most {}.",
+        "raised the step size to {} times its initial value, of at most {}.",
         (of_theta("step_factor", "weights"), of_theta("step_factor", "most")),
     ),
     Claim(
