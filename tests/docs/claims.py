@@ -120,8 +120,8 @@ LEARNED = (
     ),
     Claim(
         "docs/studies.md",
-        "Read as `rule-all` the rule has {} on digits, {} on MNIST-14 and {} on Fashion-14, at the "
-        "last layer {}, {} and {}",
+        "Read as `rule-all`, the rule has {} on digits, {} on MNIST-14 and {} on Fashion-14; read "
+        "at the last layer, {}, {} and {}",
         tuple(
             mean(method, address, "contest/datasets")
             for method in ("rule-all", "rule")
@@ -146,9 +146,9 @@ LEARNED = (
 STUDIES = (
     Claim(
         "docs/studies.md",
-        "with minibatches of 16 it reaches {}, of 256, which it was meta-trained to end with, {}; "
-        "on 100 unlabelled rows {}, below the inputs ({}) and PCA ({}), on 1,000 already {}; with "
-        "8 features {}, PCA {}.",
+        "With minibatches of 16 it reaches {}; with 256, the size at the end of its meta-training, "
+        "{}. On 100 unlabelled rows it reaches {}, below the inputs ({}) and PCA ({}); on 1,000, "
+        "already {}. With 8 features it reaches {}, PCA {}.",
         (
             amount("batch_size", 16),
             amount("batch_size", 256),
@@ -172,8 +172,8 @@ STUDIES = (
     ),
     Claim(
         "docs/studies.md",
-        "made of {}, and neighbours correlate by {}; after 5,311 of {} (at random {}), by {} ± {}, "
-        "and much of their weight lies on the margin, where pixels seldom vary (radius {})",
+        "made of {}, and neighbours correlate by {}; after 5,311 of {} (in a random network {}), "
+        "by {} ± {}, and much of their weight lies on the margin, where pixels seldom vary (radius {})",
         (
             of_fields("components", 2),
             of_fields("neighbours", 2),
@@ -191,8 +191,8 @@ STUDIES = (
     ),
     Claim(
         "docs/studies.md",
-        "two layers reach {} and {}, five {} and {}, eleven {} ± {} and {} ± {} (at random {} and "
-        "{}; the inputs {})",
+        "two layers reach {} and {}, five {} and {}, eleven {} ± {} and {} ± {} (random networks "
+        "{} and {}; the inputs {})",
         (
             *(deep_and_wide(layers, units) for layers in (2, 5) for units in (64, 256)),
             *(
@@ -206,10 +206,10 @@ STUDIES = (
     ),
     Claim(
         "docs/studies.md",
-        "The rule has {} with pixels in place and {} reordered. The prototypical network that was "
-        "meta-trained on intact pixels falls from {} to {}, below the random network's {}: it is "
-        "made of weights for pixels in their places. Meta-trained on permuted pixels it has {} "
-        "and {}:",
+        "The rule has {} with pixels in place and {} reordered. The prototypical network "
+        "meta-trained on intact pixels falls from {} to {}, below the random network's {}: it "
+        "consists of weights for pixels in fixed positions. Meta-trained on permuted pixels, it has "
+        "{} and {}:",
         tuple(
             value("permutation", "datasets", "digits@14", "methods", method, order, "mean")
             for method, order in (
