@@ -61,9 +61,9 @@ README = (
     ),
     Claim(
         "README.md",
-        "right {} ± {} of the time, compared with {} ± {} for a denoising autoencoder and {} ± {} for "
-        "the raw pixels. With 100 per class, supervised training ({} ± {}) and k-means with 512 "
-        "features ({} ± {}) are above it ({} ± {})",
+        "right {} ± {} of the time, compared with {} ± {} for a denoising autoencoder and {} ± {} "
+        "for the raw pixels. With 100 per class, supervised training ({} ± {}) and k-means with "
+        "512 features ({} ± {}) are above it ({} ± {})",
         (
             *labels("rule", 2),
             *labels("dae", 2),
@@ -173,7 +173,8 @@ STUDIES = (
     Claim(
         "docs/studies.md",
         "made of {}, and neighbours correlate by {}; after 5,311 of {} (in a random network {}), "
-        "by {} ± {}, and much of their weight lies on the margin, where pixels seldom vary (radius {})",
+        "by {} ± {}, and much of their weight lies on the margin, where pixels seldom vary "
+        "(radius {})",
         (
             of_fields("components", 2),
             of_fields("neighbours", 2),
@@ -208,8 +209,8 @@ STUDIES = (
         "docs/studies.md",
         "The rule has {} with pixels in place and {} reordered. The prototypical network "
         "meta-trained on intact pixels falls from {} to {}, below the random network's {}: it "
-        "consists of weights for pixels in fixed positions. Meta-trained on permuted pixels, it has "
-        "{} and {}:",
+        "consists of weights for pixels in fixed positions. Meta-trained on permuted pixels, it "
+        "has {} and {}:",
         tuple(
             value("permutation", "datasets", "digits@14", "methods", method, order, "mean")
             for method, order in (
