@@ -127,7 +127,7 @@ def test_a_damaged_header_amid_a_tar_does_not_end_it_quietly(tmp_path: Path) -> 
 def test_what_is_no_archive(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="neither a directory nor a zip or tar archive"):
         open_tree(_write(tmp_path / "x", b"hello"))
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         open_tree(tmp_path / "y")
 
 

@@ -48,7 +48,7 @@ def _bomb(path: Path, head: bytes, size: int) -> None:
     ("head", "message"),
     [
         (b"", "wrong magic number 00000000"),
-        (struct.pack(">IIII", 0x803, 10, 28, 28), "too long: its header promises 7840 bytes"),
+        (struct.pack(">IIII", 0x803, 10, 28, 28), "too long: its header declares 7840 bytes"),
         (struct.pack(">IIII", 0x803, 2**31, 28, 28), "at most 47,040,000 are expected"),
         (struct.pack(">IIII", 0x803, 2**32 - 1, 2**32 - 1, 2**32 - 1), "at most 47,040,000"),
     ],

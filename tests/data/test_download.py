@@ -194,7 +194,7 @@ def test_a_server_that_does_not_say_how_long(site: Site, tmp_path: Path) -> None
 
 def test_wrong_hash(site: Site, tmp_path: Path) -> None:
     site.data = DATA[:-1] + bytes([DATA[-1] ^ 1])
-    with pytest.raises(DataError, match="has not the published checksum sha256:") as caught:
+    with pytest.raises(DataError, match="does not match the published checksum sha256:") as caught:
         _get(site, tmp_path)
     assert site.url in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -260,7 +260,7 @@ def test_fetch_puts_files_where_load_finds_them(site: Site, tmp_path: Path, cach
 
 def test_fetch_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match="choose another by --data-dir"):
+    with pytest.raises(DataError, match="choose another with --data-dir"):
         fetch(_source(Remote("a", ("http://127.0.0.1/a",), SHA)), tmp_path / "file")
     with pytest.raises(DataError, match="needs no download"):
         fetch(_source())

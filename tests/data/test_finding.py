@@ -47,15 +47,15 @@ def test_a_path_that_looks_like_a_resolution_is_taken_whole(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not an address"),
+        ("", "not the address"),
         ("@14", "the name is missing"),
         ("mnist@0", "between 1 and 1024"),
         ("mnist@99999", "between 1 and 1024"),
-        ("folder:", "names nothing after 'folder:'"),
-        ("folder:@14", "names nothing"),
+        ("folder:", "has nothing after 'folder:'"),
+        ("folder:@14", "has nothing after"),
         ("csv:x?label", "KEY=VALUE"),
         ("csv:x?label=a&label=b", "each key once"),
-        ("csv", "'csv' needs what it loads after a colon, for example csv:PATH"),
+        ("csv", "'csv' needs a colon and what to load, for example csv:PATH"),
         ("mnist:x", "given by its name alone"),
         ("mnist?label=x", "'mnist' has no option 'label'; it takes none"),
         ("omniglot?back=full", "it takes: background"),
@@ -112,10 +112,10 @@ def test_missing_files_are_named_with_what_to_do(cache: Path, tmp_path: Path) ->
 def test_a_data_directory_that_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DataError, match=r"from --data-dir\) is not there"):
+    with pytest.raises(DataError, match=r"from --data-dir\) does not exist"):
         load("digits", data_dir=tmp_path / "no")
     monkeypatch.setenv("METAPLASTIC_DATA", str(tmp_path / "no"))
-    with pytest.raises(DataError, match=r"from METAPLASTIC_DATA\) is not there"):
+    with pytest.raises(DataError, match=r"from METAPLASTIC_DATA\) does not exist"):
         load("digits")
 
 

@@ -211,7 +211,7 @@ def test_a_set_has_one_range_and_a_note(cache: Path, tmp_path: Path) -> None:
     found = [row.tobytes() for row in _rows(dataset)]
     assert found == by_class[0] + by_class[1]
     note = next(note for note in dataset.notes if "8 bits" in note)
-    assert "10 images of more than 8 bits a pixel: values of 0 to 4000, the set's own" in note
+    assert "10 images of more than 8 bits per channel: values of 0 to 4000, the set's own" in note
     assert "range=0,4000" in note
     # The range of one set serves another.
     part = _folder(tmp_path / "part", {n: d for n, d in images.items() if n[0] == "a"})
@@ -255,15 +255,15 @@ def test_libtiff_does_not_print(capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("background=pink", "background 'pink'; it is white, grey, gray, black or a number from 0"),
+        ("background=pink", "background 'pink'; it must be white, grey, gray, black or a number"),
         ("background=256", "background '256'"),
         ("background=-1", "background '-1'"),
         ("background=²", "background '²'"),
-        ("range=5", "range '5'; it is two numbers, as in range=0,4095"),
+        ("range=5", "range '5'; it must be two numbers, as in range=0,4095"),
         ("range=5,5", "range '5,5'"),
         ("range=0,inf", "range '0,inf'"),
         ("range=a,b", "range 'a,b'"),
-        ("mode=cmyk", "mode 'cmyk'; it is grey or colour"),
+        ("mode=cmyk", "mode 'cmyk'; it must be grey or colour"),
     ],
 )
 def test_settings_that_are_refused(tmp_path: Path, option: str, message: str) -> None:

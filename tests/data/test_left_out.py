@@ -106,7 +106,7 @@ def test_the_first_of_several_images_in_a_file(cache: Path, tmp_path: Path, kind
     assert (distance < 12).sum() == 1
     notes = [note for note in dataset.notes if "several" in note]
     assert notes == [
-        "1 image in files of several; the first of each is taken (for example class1/002.png)"
+        "1 image in files with several; the first of each is used (for example class1/002.png)"
     ]
 
 
@@ -123,9 +123,9 @@ def test_files_of_other_kinds_and_folders_without_images(cache: Path, tmp_path: 
     assert dataset.notes[:4] == (
         "5 files left out, not images: 3 .heic in 3 folders (class0/a.heic); 1 .HEIC (owl/d.HEIC); "
         "1 no suffix (read me)",
-        "1 file left out, neither a file nor a folder, such as a link to nowhere: "
+        "1 file left out, neither a file nor a folder, such as a broken link: "
         "1 .png (class0/gone.png)",
-        "1 file left out, in no class's folder: 1 .png (loose.png)",
+        "1 file left out, in no class folder: 1 .png (loose.png)",
         "2 folders left out, no images in them: bat, owl",
     )
     # The cache goes with the notes: a folder that is added is seen.

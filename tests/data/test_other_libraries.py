@@ -45,10 +45,14 @@ def test_openml(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "address", "message"),
     [
-        (OSError("Name or service not known\nmore"), "openml:x", "could not be had .*connection"),
+        (
+            OSError("Name or service not known\nmore"),
+            "openml:x",
+            "could not be fetched .*connection",
+        ),
         ({"data": np.zeros((2, 2)), "target": None}, "openml:x", "no target column"),
         ({"data": np.full((2, 2), np.nan), "target": [0, 1]}, "openml:x", "nan at index"),
-        ({}, "openml:x?version=new", "it is a whole number"),
+        ({}, "openml:x?version=new", "it must be a whole number"),
     ],
 )
 def test_bad_openml(
@@ -111,7 +115,7 @@ def test_uci(monkeypatch: pytest.MonkeyPatch, given: str, asked: dict) -> None:
 @pytest.mark.parametrize(
     ("features", "targets", "address", "message"),
     [
-        (["long"], [], "uci:Iris", r"uci:53 has no target; choose .* by \?label=COLUMN"),
+        (["long"], [], "uci:Iris", r"uci:53 has no target; choose .* with \?label=COLUMN"),
         (["long"], ["hue", "class"], "uci:53", r"2 targets \(hue, class\)"),
         (["long"], ["class"], "uci:53?label=kind", "no column 'kind'; it has: id, long, wide"),
         (["long"], ["class"], "uci:53?drop=kind", "no column 'kind'"),
@@ -119,7 +123,7 @@ def test_uci(monkeypatch: pytest.MonkeyPatch, given: str, asked: dict) -> None:
         ([], ["class"], "uci:53", "no column of features is left"),
         (["long", "hue", "gaps"], ["class"], "uci:53", r"hue: text.*; gaps \(10\): missing values"),
         (["long"], ["wide"], "uci:53?label=gaps", "NaN"),
-        (None, None, "uci:Irs", r"could not be had .* \(no such set\); check the name"),
+        (None, None, "uci:Irs", r"could not be fetched .* \(no such set\); check the name"),
     ],
 )
 def test_bad_uci(
@@ -216,9 +220,9 @@ def test_hub_texts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("found", "address", "message"),
     [
-        (OSError("no\nroute"), "hf:x", r"could not be had from the hub \(no\)"),
+        (OSError("no\nroute"), "hf:x", r"could not be fetched from the hub \(no\)"),
         ({"all": []}, "hf:x", "no split 'train'; it has: all"),
-        ({"train": _Rows([], {"text": Value()})}, "hf:x", r"the label by \?label=COLUMN"),
+        ({"train": _Rows([], {"text": Value()})}, "hf:x", r"the label with \?label=COLUMN"),
         ({"train": _Rows([], {"label": Value()})}, "hf:x", "no column 'text'"),
         (
             {"train": _Rows([{"img": None, "label": 0}], {"img": Image(), "label": Value()})},

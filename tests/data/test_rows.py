@@ -61,7 +61,7 @@ def test_splits_of_their_own_are_left_out_only_with_a_note(cache: Path) -> None:
     rows = read_rows("set")
     assert len(rows.values) == 12
     assert rows.notes[0] == (
-        "12 rows of 'train'; not used: 6 of 'test' (--split all takes every row)"
+        "12 rows of 'train'; not used: 6 of 'test' (--split all reads every row)"
     )
     every = read_rows("set", split="all")
     assert len(every.values) == len(every.names or ()) == 18
@@ -105,7 +105,7 @@ def test_every_file_of_arrays(cache: Path) -> None:
     np.savez("four.npz", x_train=x, y_train=y, x_test=x[:5], y_test=y[:5])
     assert "not used: 5 of 'test'" in read_rows("four.npz").notes[0]
     assert read_rows("four.npz", split="all").values.shape == (20, 4)
-    with pytest.raises(DataError, match="no labels of the train examples"):
+    with pytest.raises(DataError, match="no labels for the train examples"):
         load("npz:x.npz")
     with pytest.raises(ConfigError, match=r"--split test: x\.npy has no splits"):
         read_rows("x.npy", split="test")
@@ -192,11 +192,11 @@ def test_the_name_of_a_data_set_is_not_a_path() -> None:
         ("text:~nobody-of-that-name", "no home directory"),
         ("a:~0", "unknown data set 'a'"),
         ("nosuchset", "unknown data set"),
-        ("csv:", "names nothing after"),
-        ("", "not an address"),
-        ("x\0.csv", "not an address|not a path|no such file"),
+        ("csv:", "has nothing after"),
+        ("", "not the address"),
+        ("x\0.csv", "not the address|not a path|no such file"),
         ("x.what", "no such file"),
-        ("there.what", "read are .npy, .npz, .csv"),
+        ("there.what", "cannot be read; give .npy, .npz, .csv"),
         ("n" * 5000, "unknown data set|not a path"),
     ],
 )
@@ -225,8 +225,8 @@ def test_columns_are_known_by_name() -> None:
     rows = read_rows("t.csv").aligned(("a", "b", "c", "d"), "t.csv", "m")
     assert rows.values.tolist() == [[4, 3, 2, 1]]
     assert rows.columns == ("a", "b", "c", "d")
-    assert rows.notes[-1] == "columns put in the order of m by their names"
-    with pytest.raises(DataError, match=r"missing: e; too many: d, c \(leave out by --drop\)"):
+    assert rows.notes[-1] == "columns reordered by name to match m"
+    with pytest.raises(DataError, match=r"missing: e; too many: d, c \(leave out with --drop\)"):
         read_rows("t.csv").aligned(("a", "b", "e"), "t.csv", "m")
     Path("u.csv").write_text("1,2\n")
     unnamed = read_rows("u.csv").aligned(("a", "b"), "u.csv", "m")

@@ -136,7 +136,7 @@ def test_delimiters_and_decimal_commas(read: Reader) -> None:
     # Numbers with a decimal comma may stand in quotes between commas.
     assert read('a,b\n"1,5",2\n', decimal=",").values.tolist() == [[1.5, 2]]
     german = "a;b\n1,5;-2\n3e2;,5\n"
-    with pytest.raises(DataError, match=r"looks separated by ';', .* --delimiter ';'"):
+    with pytest.raises(DataError, match=r"seems to be separated by ';', .* --delimiter ';'"):
         read(german)
     with pytest.raises(DataError, match=r"line 2, column 'a': '1,5' has a decimal comma; .*--dec"):
         read(german, delimiter=";")
@@ -144,7 +144,9 @@ def test_delimiters_and_decimal_commas(read: Reader) -> None:
     np.testing.assert_array_equal(table.values, [[1.5, -2], [300, 0.5]])
     with pytest.raises(DataError, match=r"'1\.5' is text"):
         read("a;b\n1.5;2\n", delimiter=";", decimal=",")
-    with pytest.raises(DataError, match=r"one column only; it looks separated by '\\t'.*'tab'"):
+    with pytest.raises(
+        DataError, match=r"one column only; it seems to be separated by '\\t'.*'tab'"
+    ):
         read("a\tb\n1\t2\n")
     for name in ("t.tsv", "t.tab"):
         assert read("a\tb\n1\t2\n", name).columns == ("a", "b")
@@ -237,8 +239,8 @@ def test_longer_than_a_block(read: Reader) -> None:
         ('a,y\n"1,u\n', {"label": "y"}, "not a table"),
         ('a,y\n"1"2,u\n', {"label": "y"}, "not a table"),
         ("1\n2\n\n3\n", {}, "line 3: blank, in a table of one column"),
-        ("1,2\n", {"header": "maybe"}, "header 'maybe'; it is auto, yes or no"),
-        ("1,2\n", {"delimiter": "ab"}, "delimiter 'ab'; it is one character"),
+        ("1,2\n", {"header": "maybe"}, "header 'maybe'; it must be auto, yes or no"),
+        ("1,2\n", {"delimiter": "ab"}, "delimiter 'ab'; it must be one character"),
         ("1,2\n", {"delimiter": "5"}, "delimiter '5'"),
         ("1,2\n", {"decimal": ";"}, "decimal ';'"),
         ("1,2\n", {"encoding": "klingon"}, "unknown encoding 'klingon'"),

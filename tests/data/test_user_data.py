@@ -74,7 +74,7 @@ def test_progress_is_reported(cache: Path, tmp_path: Path) -> None:
 
 def _bad_folder(tmp_path: Path, what: str) -> str:
     root = image_folder(tmp_path / "set")
-    if what == "not there":
+    if what == "missing":
         return f"folder:{tmp_path / 'nowhere'}"
     if what == "empty":
         (tmp_path / "empty").mkdir()
@@ -94,7 +94,7 @@ def _bad_folder(tmp_path: Path, what: str) -> str:
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("not there", "nowhere is not there"),
+        ("missing", "nowhere does not exist"),
         ("empty", "no images; expected a folder per class"),
         ("no folders", "5 images but no folders"),
         ("corrupt", r"class1/002\.png: cannot be decoded"),
@@ -141,7 +141,7 @@ def test_npz(cache: Path, tmp_path: Path) -> None:
     np.savez(path, a=x)
     with pytest.raises(DataError, match="holds the arrays a; expected x and y"):
         load(f"npz:{path}")
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         load(f"npz:{tmp_path / 'no.npz'}")
     np.savez(path, x=np.array([{}]), y=y)
     with pytest.raises(DataError, match="never read"):
@@ -164,7 +164,7 @@ def test_csv(cache: Path, tmp_path: Path) -> None:
     for option in ("header=maybe", "delimiter=ab", "test=nowhere"):
         with pytest.raises(DataError):
             load(f"csv:{path}?label=kind&{option}")
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         load(f"csv:{tmp_path}?label=a")
 
 
@@ -228,7 +228,7 @@ def test_a_class_of_one_example_stays_in_train() -> None:
         (np.full((1, 2), 1e300), [0], "too large for float32"),
         (np.zeros((2, 2)), [0.5, 1], "integers or text, not fractions"),
         (np.zeros((2, 2)), [np.nan, 1], "not fractions or NaN"),
-        (np.zeros((2, 2)), np.eye(2), "expected one a example"),
+        (np.zeros((2, 2)), np.eye(2), "expected one per example"),
     ],
 )
 def test_bad_arrays(inputs: np.ndarray, labels: list, message: str) -> None:
