@@ -37,7 +37,7 @@ def read_layout(
     names: Iterable[str],
     wanted: Callable[[str], bool],
     where: str,
-    what: str,
+    kind: str,
     empty: Iterable[str] = (),
     broken: Collection[str] = (),
 ) -> Layout:
@@ -51,16 +51,16 @@ def read_layout(
     chosen = [name for name in names if wanted(name)]
     others = set(names).difference(chosen)
     notes = [
-        *describe_left_out(others, f"not {what}"),
+        *describe_left_out(others, f"not {kind}"),
         *describe_left_out(broken, "neither a file nor a folder, such as a broken link"),
     ]
     rows = [(tuple(name.split("/")), name) for name in chosen]
     loose = [name for parts, name in rows if len(parts) < 2]
     rows = [(parts, name) for parts, name in rows if len(parts) >= 2]
     if not rows:
-        problem = f"{len(loose)} {what} but no folders" if loose else f"no {what}"
+        problem = f"{len(loose)} {kind} but no folders" if loose else f"no {kind}"
         note = f" ({notes[0]})" if notes else ""
-        raise DataError(f"{where}: {problem}; expected a folder per class with {what} in it{note}")
+        raise DataError(f"{where}: {problem}; expected a folder per class with {kind} in it{note}")
     notes += describe_left_out(loose, "in no class folder")
     rows = _unwrap(rows)
     splits = {parts[0] for parts, _ in rows if parts[0].lower() in SPLIT_NAMES}
@@ -76,7 +76,7 @@ def read_layout(
             entries.append((SPLIT_NAMES[parts[0].lower()], parts[1], name))
     else:
         entries = [("train", parts[0], name) for parts, name in rows]
-    notes += _folders_left_out({name for _, _, name in entries}, others, empty, what)
+    notes += _folders_left_out({name for _, _, name in entries}, others, empty, kind)
     return _arrange(entries, tuple(notes), where)
 
 
@@ -93,7 +93,7 @@ def _are_splits(splits: set[str], tops: set[str]) -> bool:
 
 
 def _folders_left_out(
-    read: Iterable[str], others: Iterable[str], empty: Iterable[str], what: str
+    read: Iterable[str], others: Iterable[str], empty: Iterable[str], kind: str
 ) -> list[str]:
     """Return a note on the folders that are empty or hold no file that is read."""
     full = {folder for name in read for folder in _folders_above(name)}
@@ -104,7 +104,7 @@ def _folders_left_out(
     if not bare:
         return []
     count = f"{len(bare):,} folder{'s' * (len(bare) != 1)}"
-    return [one_line(f"{count} left out, no {what} in them: {list_names(bare)}")]
+    return [one_line(f"{count} left out, no {kind} in them: {list_names(bare)}")]
 
 
 def _folders_above(name: str) -> list[str]:

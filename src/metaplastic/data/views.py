@@ -30,10 +30,10 @@ def _map(dataset: Dataset, change: Callable[[Inputs], Inputs], shape: tuple[int,
     return dataset.with_splits(splits, shape)
 
 
-def _images_only(dataset: Dataset, what: str) -> None:
+def _images_only(dataset: Dataset, action: str) -> None:
     if dataset.card.kind != "image" or len(dataset.shape) not in (2, 3):
         raise DataError(
-            f"{dataset.card.name} cannot be {what}: it holds examples of shape {dataset.shape}, "
+            f"{dataset.card.name} cannot be {action}: it holds examples of shape {dataset.shape}, "
             "not images"
         )
 

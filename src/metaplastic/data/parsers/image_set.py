@@ -22,8 +22,8 @@ class Collector:
     Memory is that of the result; pages that are not yet written cost none.
     """
 
-    def __init__(self, count: int, what: str) -> None:
-        self._count, self._what = count, what
+    def __init__(self, count: int, address: str) -> None:
+        self._count, self._address = count, address
         self._array: NDArray[np.uint8] | None = None
         self._colour = False
         self._first = ""
@@ -38,7 +38,7 @@ class Collector:
             a, b = image.shape[:2], self._array.shape[1:3]
             raise DataError(
                 f"{where} has {a[0]}x{a[1]} pixels, {self._first} {b[0]}x{b[1]}; "
-                f"give one resolution for all, for instance {self._what}@32"
+                f"give one resolution for all, for instance {self._address}@32"
             )
         if image.ndim == 3 and not self._colour:
             colour = self._zeros((*self._array.shape[1:], 3))
@@ -53,7 +53,7 @@ class Collector:
             gigabytes = self._count * float(np.prod(shape)) / 1e9
             raise DataError(
                 f"{self._count} images of {shape[0]}x{shape[1]} pixels take {gigabytes:.1f} GB, "
-                f"more memory than is available; give a resolution, for instance {self._what}@32"
+                f"more memory than is available; give a resolution, for instance {self._address}@32"
             ) from error
 
     def result(self) -> NDArray[np.uint8]:
@@ -64,7 +64,7 @@ class Collector:
 def read_images(
     files: Files,
     slots: dict[str, int],
-    what: str,
+    address: str,
     prefix: str,
     reading: Reading,
     progress: Progress,
@@ -73,12 +73,12 @@ def read_images(
 
     files: yields (name, bytes) of every slot each time it is called. Images with more than 8 bits
     per channel need a second pass, as their range is known only after all images have been read.
-    what: the set's address, for errors. Raises DataError for an image that cannot be read.
+    address: the set's address, for errors. Raises DataError for an image that cannot be read.
     """
     if not slots:
         raise DataError(f"{prefix}: holds no images")
     counts = _Counts()
-    collector: Collector | None = Collector(len(slots), what)
+    collector: Collector | None = Collector(len(slots), address)
     given = None if reading.value_range is None else PixelRange(*reading.value_range)
     for name, where, picture in _pictures(files, slots, prefix, reading, progress, "reading"):
         counts.add(name, picture)
@@ -88,7 +88,7 @@ def read_images(
             collector.put(slots[name], to_bytes(picture, reading, given or _BYTES), where)
     pixel_range = given or counts.extremes.range()
     if collector is None:
-        collector = Collector(len(slots), what)
+        collector = Collector(len(slots), address)
         again = _pictures(files, slots, prefix, reading, progress, "scaling")
         for name, where, picture in again:
             collector.put(slots[name], to_bytes(picture, reading, pixel_range), where)
