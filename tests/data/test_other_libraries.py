@@ -1,4 +1,4 @@
-"""openml:, uci: and hf:, with stand-ins for the libraries that fetch."""
+"""openml:, uci: and hf:, with mocks of the libraries that fetch the data."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_bad_openml(
 
 
 def _uci(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[dict]:
-    """A stand-in for ucimlrepo; answer: a frame, its features and its targets."""
+    """Mock ucimlrepo. answer: a frame, its features and its targets."""
     calls: list[dict] = []
 
     def fetch_ucirepo(**asked: Any) -> Any:
@@ -138,7 +138,7 @@ def test_bad_uci(
 
 
 class _Rows(list):
-    """A stand-in for a split of the hub's."""
+    """Mock of a split of the hub."""
 
     def __init__(self, rows: list[dict], features: dict) -> None:
         super().__init__(rows)
@@ -168,11 +168,11 @@ class Value:
     pass
 
 
-def _hub(monkeypatch: pytest.MonkeyPatch, found: Any) -> None:
+def _hub(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
     def load_dataset(name: str, config: str | None) -> Any:
-        if isinstance(found, Exception):
-            raise found
-        return found
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     module: Any = types.ModuleType("datasets")
     module.load_dataset, module.Image = load_dataset, Image
@@ -197,7 +197,7 @@ def test_hub_images(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load("hf:someone/pets@4").shape == (4, 4, 3)
 
 
-def test_hub_images_may_lie_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_hub_images_may_be_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encoded(picture(5, (4, 3))))
     features = {"image": Image(), "label": Value()}
     rows = [{"image": {"bytes": None, "path": str(tmp_path / "a.png")}, "label": 1}]
@@ -218,7 +218,7 @@ def test_hub_texts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "address", "message"),
+    ("answer", "address", "message"),
     [
         (OSError("no\nroute"), "hf:x", r"could not be fetched from the hub \(no\)"),
         ({"all": []}, "hf:x", "no split 'train'; it has: all"),
@@ -231,8 +231,8 @@ def test_hub_texts(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_bad_hub(monkeypatch: pytest.MonkeyPatch, found: Any, address: str, message: str) -> None:
-    _hub(monkeypatch, found)
+def test_bad_hub(monkeypatch: pytest.MonkeyPatch, answer: Any, address: str, message: str) -> None:
+    _hub(monkeypatch, answer)
     with pytest.raises(DataError, match=message):
         load(address)
 

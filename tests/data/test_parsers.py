@@ -1,4 +1,4 @@
-"""Readers of published formats: right results, and one clear line for what is damaged."""
+"""Parsers of published formats: correct results, and one clear line for damaged files."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Which number of a page comes from which results file.
+"""The results from which the numbers of each page come.
 
-A claim is a piece of a page with `{}` in place of each number, and where each of them comes from: a
-function of the results, called when the claim is checked. A number may be rounded to as many digits
-as the page gives it.
+A claim is a piece of a page with `{}` in place of each number, and for each number a function of the
+results that is called when the claim is checked. A number may be rounded to the digits that the page
+shows.
 """
 
 from __future__ import annotations
