@@ -1,8 +1,8 @@
 """The results from which the numbers of each page come.
 
-A claim is a piece of a page with `{}` in place of each number, and for each number a function of the
-results that is called when the claim is checked. A number may be rounded to the digits that the page
-shows.
+A claim is a piece of a page with `{}` in place of each number, and for each number a function of
+the results that is called when the claim is checked. A number may be rounded to the digits that the
+page shows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Every measured number in the README and the documentation is that of its results file.
 
 Tables are made again from the results; numbers in sentences are listed in `claims.py`. A number
-with two or more decimals that neither covers fails `test_every_measured_number_is_claimed`: list it,
-or remove it.
+with two or more decimals that neither covers fails `test_every_measured_number_is_claimed`: list
+it, or remove it.
 """
 
 from __future__ import annotations
