@@ -1,7 +1,7 @@
-"""Writes every public name of every package into reference/api.md, when it is read.
+"""Write every public name of every package into reference/api.md when Sphinx reads it.
 
-What a package lists in `__all__` is public. Names that another page of the reference describes are
-pointed to there.
+The names in a package's `__all__` are public. Those that another page of the reference describes
+link to that page.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from metaplastic.registry import Registry
 
 MARK = "<!-- api -->"
 PAGES = Path(__file__).parent / "reference"
-# modules beside the packages, whose every function is public
+# further modules, all of whose functions are public
 MODULES = (
     "metaplastic.setting_kinds",
     "metaplastic.settings",
@@ -36,27 +36,27 @@ _MEMBERS = re.compile(r"^\.\. automodule:: (\S+)\n +:members: (.+)$", re.MULTILI
 
 
 def packages() -> Iterator[ModuleType]:
-    """Every package that says what is public in it, the whole first."""
-    found = pkgutil.walk_packages(metaplastic.__path__, "metaplastic.")
-    for name in ["metaplastic", *(module.name for module in found if module.ispkg)]:
+    """Yield every package that defines `__all__`, the top-level one first."""
+    modules = pkgutil.walk_packages(metaplastic.__path__, "metaplastic.")
+    for name in ["metaplastic", *(module.name for module in modules if module.ispkg)]:
         module = import_module(name)
         if "__all__" in vars(module):
             yield module
 
 
 def elsewhere() -> dict[int, str]:
-    """The objects that other pages of the reference describe, by identity, with their names."""
-    found: set[str] = set()
+    """Map the `id` of each object that other pages of the reference describe to its name."""
+    names: set[str] = set()
     for page in PAGES.glob("*.md"):
         text = page.read_text(encoding="utf-8")
-        found |= set(_DIRECTIVE.findall(text))
+        names |= set(_DIRECTIVE.findall(text))
         for module, members in _MEMBERS.findall(text):
-            found |= {f"{module}.{member.strip()}" for member in members.split(",")}
-    return {id(pkgutil.resolve_name(name)): name for name in found}
+            names |= {f"{module}.{member.strip()}" for member in members.split(",")}
+    return {id(pkgutil.resolve_name(name)): name for name in names}
 
 
 def describe() -> str:
-    """The page's sections, one a package, then the modules."""
+    """Return the sections of the page: one per package, then the modules."""
     known = elsewhere()
     lines: list[str] = []
     for package in packages():
@@ -93,7 +93,7 @@ def _data(value: Any) -> str:
 
 
 def fill(app: object, name: str, source: list[str]) -> None:
-    """Sphinx's `source-read`: put the sections where the page has its mark."""
+    """Sphinx `source-read` handler: insert the sections at the mark."""
     del app
     if name == "reference/api":
         source[0] = source[0].replace(MARK, describe())

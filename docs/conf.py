@@ -1,7 +1,7 @@
-"""Sphinx: the pages are Markdown (MyST), the reference is read from docstrings, tutorials are run.
+"""Sphinx configuration: Markdown (MyST) pages, a reference from docstrings, executed tutorials.
 
-A tutorial that fails fails the build. Outputs are kept in `_build/.jupyter_cache` and made again
-where a page's code changed; `make clean` forgets them.
+A tutorial that fails makes the build fail. Outputs are cached in `_build/.jupyter_cache` and made
+again if the code of a page changed; `make clean` deletes them.
 """
 
 import sys
@@ -29,10 +29,10 @@ exclude_patterns = ["_build"]
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
-nb_execution_in_temp = True  # what a tutorial writes is not left among the pages
+nb_execution_in_temp = True  # keeps files that a tutorial writes out of docs/
 nb_merge_streams = True
 
-# pages of the same folder that not every checkout has
+# some pages of this folder are not in every checkout
 suppress_warnings = ["toc.not_readable", "myst.xref_missing"]
 
 autodoc_typehints = "description"
@@ -49,7 +49,7 @@ html_css_files = ["narrow.css"]
 
 
 def setup(app):
-    """Fill what is generated into the pages that hold it."""
+    """Insert the generated parts into their pages."""
     import api_page
     import gallery_page
     import rules_page

@@ -1,4 +1,4 @@
-"""The gallery: every study's figure from `results/`, with one line from its results file."""
+"""Generate the gallery: every study's figure from `results/`, with a line from its results."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ MARK = "<!-- gallery -->"
 
 
 def fill(app: object, page: str, source: list[str]) -> None:
-    """Sphinx's `source-read`: put the gallery in its place."""
+    """Sphinx `source-read` handler: insert the gallery at the mark."""
     del app
     if page == "gallery":
         source[0] = source[0].replace(MARK, gallery())
 
 
 def gallery(results: Path = RESULTS) -> str:
-    """Markdown: a section for every study whose numbers and figure are there."""
+    """Return Markdown with one section per study whose numbers and figure exist."""
     from metaplastic.evaluation.studies import STUDIES
 
     sections = []
@@ -41,7 +41,7 @@ def _section(name: str, doc: str, path: Path) -> str:
         f"{line} {measured}\n",
         f"```{{image}} ../{figure.relative_to(RESULTS.parent)}",
         f":alt: {content['title']}",
-        f":target: _images/{figure.name}",  # on a telephone, to look at a part of it
+        f":target: _images/{figure.name}",  # so that the figure can be enlarged on a phone
         "```\n",
     ]
     return "\n".join(lines)

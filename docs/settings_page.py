@@ -1,4 +1,4 @@
-"""Writes every setting of every typed model into reference/settings.md, when it is read."""
+"""Write every setting of every typed model into reference/settings.md when Sphinx reads it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MARK = "<!-- settings -->"
 
 
 def tables() -> str:
-    """A table a section, as Markdown."""
+    """Return one Markdown table per section."""
     lines: list[str] = []
     for group in groups():
         lines += [f"## {group.title}", "", f"Given {group.usage}.", ""]
@@ -23,7 +23,7 @@ def _rows(section: Section) -> list[str]:
     head = ["| name | type | default | allowed | meaning |", "|---|---|---|---|---|"]
     return head + [
         f"| `{section.prefix}{setting.name}` | {_cell(setting.kind.one.removeprefix('a '))} | "
-        f"{'needed' if setting.default is None else f'`{_cell(setting.default)}`'} | "
+        f"{'required' if setting.default is None else f'`{_cell(setting.default)}`'} | "
         f"{_cell(setting.kind.allowed)} | {_cell(setting.meaning)} |"
         for setting in section.settings
     ]
@@ -34,7 +34,7 @@ def _cell(text: str) -> str:
 
 
 def fill(app: object, name: str, source: list[str]) -> None:
-    """Sphinx's `source-read`: put the tables where the page has its mark."""
+    """Sphinx `source-read` handler: insert the tables at the mark."""
     del app
     if name == "reference/settings":
         source[0] = source[0].replace(MARK, tables())

@@ -118,7 +118,9 @@ def test_mistakes_are_one_line(run: Run, data_dir: Path, tmp_path: Path) -> None
     broken = data_dir / "mnist" / "t10k-images-idx3-ubyte.gz"
     broken.write_bytes(broken.read_bytes()[:-12])
     _refused(run("info", "nmist"), "unknown data set 'nmist'", "Did you mean 'mnist'?")
-    _refused(run("info", "mnist", "--data-dir", str(tmp_path / "no")), "--data-dir", "not there")
+    _refused(
+        run("info", "mnist", "--data-dir", str(tmp_path / "no")), "--data-dir", "does not exist"
+    )
     _refused(run("info", "mnist", "--data-dir", str(data_dir)), "t10k-images", "truncated")
     _refused(run("show", "omniglot", "--out", "x.png"), "metaplastic data fetch omniglot")
     _refused(run("info", f"folder:{tmp_path / 'empty'}"), "no images")

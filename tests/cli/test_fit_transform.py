@@ -146,12 +146,12 @@ def test_columns_are_known_by_name(folder: Path, monkeypatch, capsys) -> None:
     for given in ("abcd", "dcba"):
         arguments = ("transform", "m.safetensors", f"{given}.csv", "--out", f"{given}.npy")
         assert call(monkeypatch, *arguments) == 0
-    assert "columns put in the order of m.safetensors" in capsys.readouterr().err
+    assert "columns reordered by name to match m.safetensors" in capsys.readouterr().err
     np.testing.assert_array_equal(np.load("abcd.npy"), np.load("dcba.npy"))
     assert call(monkeypatch, "transform", "m.safetensors", "dcba.csv", "--out", "f.csv") == 0
     assert Path("f.csv").read_text().startswith("input_a,input_b,input_c,input_d,")
     assert call(monkeypatch, "transform", "m.safetensors", "more.csv", "--out", "f.npy") == 2
-    assert "too many: e (leave out by --drop)" in capsys.readouterr().err
+    assert "too many: e (leave out with --drop)" in capsys.readouterr().err
     arguments = ("transform", "m.safetensors", "more.csv", "--drop", "e", "--out", "f.npy")
     assert call(monkeypatch, *arguments) == 0
     np.testing.assert_array_equal(np.load("f.npy"), np.load("abcd.npy"))

@@ -125,7 +125,7 @@ def test_a_row_in_is_a_row_out(
     expected = PlasticEncoder.load(folder / "unnamed.safetensors").transform(np.array(values))
     np.testing.assert_allclose(features, expected, rtol=1e-5, atol=1e-5)
     assert f"{len(values)} rows, {COLUMNS} columns" in said
-    assert ("columns put in the order" in said) == (named and order != sorted(order))
+    assert ("columns reordered by name" in said) == (named and order != sorted(order))
     if index != "no":
         names_out = (folder / "f.names.txt").read_text("utf-8").split()
         assert names_out == [f"r{i}" for i in range(len(values))]

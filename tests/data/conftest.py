@@ -1,4 +1,4 @@
-"""Shared by the tests of the data room: a cache of their own, and the real data where it is."""
+"""Fixtures for the tests of `metaplastic.data`: a separate cache, and the real data if present."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the user's cache nor the user's data is touched; drawn glyphs are shared."""
+    """Leave the user's cache and data untouched; share the drawn glyphs."""
     monkeypatch.setenv("METAPLASTIC_CACHE", str(shared_cache))
     monkeypatch.delenv("METAPLASTIC_DATA", raising=False)
 
@@ -44,7 +44,7 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def published_data() -> Path | None:
-    """Where the published data sets are; None where they are not."""
+    """Return the directory of the published data sets, or None if there is none."""
     return _REAL if _REAL.is_dir() else None
 
 

@@ -59,7 +59,7 @@ def picture(seed: int, size: tuple[int, int] = (9, 7), mode: str = "L") -> Image
 
 
 def deep_picture(seed: int, size: tuple[int, int] = (9, 7)) -> Image.Image:
-    """A grey picture of 16 bits a pixel."""
+    """A grey 16-bit image."""
     rng = np.random.default_rng(seed)
     return Image.fromarray(rng.integers(0, 65536, (size[1], size[0]), dtype=np.uint16))
 
@@ -76,7 +76,7 @@ def png(
 ) -> bytes:
     """A PNG file of raw rows, uint8 (h, bytes) or uint16 (h, w, c), as Pillow cannot write it.
 
-    kind: 0 grey, 2 colour, 4 grey with opacity, 6 colour with opacity. chunks: more chunks.
+    kind: 0 grey, 2 colour, 4 grey with opacity, 6 colour with opacity. chunks: further chunks.
     """
     width = rows.shape[1] if width is None else width
     packed = rows.astype(">u2") if rows.dtype == np.uint16 else rows
@@ -106,7 +106,7 @@ def tiff(values: np.ndarray, order: str = "<", packed: bool = False) -> bytes:
     out = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, len(tags))
     for tag, value in tags:
         count = channels if tag in (258, 339) else 1
-        if count > 2:  # the values lie behind the directory
+        if count > 2:  # the values are stored after the directory
             value = end + (2 * channels if tag == 339 else 0)
         if tag == 273:
             value = end + 4 * channels
@@ -123,7 +123,7 @@ def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
 
 
 def image_array(data: bytes, name: str = "a/file", reading: Reading | None = None) -> np.ndarray:
-    """One image, decoded as a set of its own."""
+    """Decode one image as a data set of its own."""
     files = {name: data}
     images, _ = read_images(files.items, {name: 0}, "set", "set", reading or Reading(), silent)
     return images[0]

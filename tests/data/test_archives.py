@@ -1,4 +1,4 @@
-"""Archives: what is safe is read, what is not is refused whole."""
+"""Archives: safe ones are read, unsafe ones are refused as a whole."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_limits(tmp_path: Path, kind: str) -> None:
             list(read_members(path, limits=limits))
 
 
-def test_a_zip_that_understates_its_sizes_is_found_out(tmp_path: Path) -> None:
+def test_a_zip_that_understates_its_sizes_is_refused(tmp_path: Path) -> None:
     data = bytearray(zipped({"a": b"x" * 1000}))
     where = data.rindex(b"PK\x01\x02")
     data[where + 24 : where + 28] = (10).to_bytes(4, "little")
@@ -109,14 +109,14 @@ def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_truncated_archives(tmp_path: Path, mode: str, share: float) -> None:
     files = {f"f{i}": bytes(((i * j) ** 2 >> 3) % 256 for j in range(900)) for i in range(20)}
     data = zipped(files) if mode == "zip" else tarred(files, mode)
-    if mode == "w":  # without the zeros that fill the last block
+    if mode == "w":  # without the zeros that pad the last block
         data = data.rstrip(b"\0")
     path = _write(tmp_path / "x", data[: int(share * len(data))])
     with pytest.raises(DataError, match=r"truncated|corrupt|damaged"):
         list(read_members(path))
 
 
-def test_a_damaged_header_amid_a_tar_does_not_end_it_quietly(tmp_path: Path) -> None:
+def test_a_damaged_header_inside_a_tar_is_an_error(tmp_path: Path) -> None:
     data = bytearray(tarred({"a": b"1", "b": b"2", "c": b"3"}, "w"))
     data[1024 + 100] ^= 0xFF  # in the header of "b"
     path = _write(tmp_path / "x.tar", bytes(data))
@@ -124,14 +124,14 @@ def test_a_damaged_header_amid_a_tar_does_not_end_it_quietly(tmp_path: Path) -> 
         member_names(path)
 
 
-def test_what_is_no_archive(tmp_path: Path) -> None:
+def test_files_that_are_not_archives(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="neither a directory nor a zip or tar archive"):
         open_tree(_write(tmp_path / "x", b"hello"))
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         open_tree(tmp_path / "y")
 
 
-def test_hidden_files_are_left_out_and_circles_end(tmp_path: Path) -> None:
+def test_hidden_files_are_left_out_and_cycles_end(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     for name in ("a/1.txt", "a/.DS_Store", "__MACOSX/2.txt", ".git/3.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The cache of parsed arrays: used when whole and current, else built again."""
+"""The cache of parsed arrays: used if intact and current, otherwise rebuilt."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _file(cache: Path) -> Path:
     return path
 
 
-def test_the_second_time_nothing_is_built(cache: Path) -> None:
+def test_nothing_is_built_the_second_time(cache: Path) -> None:
     build = _Builder()
     first, second = (cached("x", make_key([1]), build) for _ in range(2))
     assert build.calls == 1
@@ -85,7 +85,7 @@ def test_a_flipped_bit_is_never_trusted(cache: Path, where: float) -> None:
     _same(cached("x", make_key([1]), build), _parsed())
     assert build.calls == 1
     _same(cached("x", make_key([1]), build), _parsed())
-    assert build.calls == 1  # and it was mended
+    assert build.calls == 1  # and the entry was repaired
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 40, b"\xff" * 200, b"{}"])
@@ -108,7 +108,7 @@ def test_every_truncation_is_noticed(cache: Path) -> None:
         assert build.calls == 1
 
 
-def test_an_entry_moved_to_another_key_is_not_taken(cache: Path) -> None:
+def test_an_entry_moved_to_another_key_is_not_used(cache: Path) -> None:
     cached("x", make_key([1]), _Builder())
     path = _file(cache)
     path.rename(path.with_name(f"x-{make_key([2])[:24]}.safetensors"))

@@ -1,4 +1,4 @@
-"""Files that announce or unpack to more than is expected cost little and end in one line."""
+"""Files that declare or unpack to more than expected cost little and give a one-line error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MIB = 1 << 20
 
 @contextmanager
 def _at_most(size: int) -> Iterator[None]:
-    """No more than `size` bytes held at once."""
+    """Check that no more than `size` bytes are held at once."""
     tracemalloc.start()
     try:
         yield
@@ -48,7 +48,7 @@ def _bomb(path: Path, head: bytes, size: int) -> None:
     ("head", "message"),
     [
         (b"", "wrong magic number 00000000"),
-        (struct.pack(">IIII", 0x803, 10, 28, 28), "too long: its header promises 7840 bytes"),
+        (struct.pack(">IIII", 0x803, 10, 28, 28), "too long: its header declares 7840 bytes"),
         (struct.pack(">IIII", 0x803, 2**31, 28, 28), "at most 47,040,000 are expected"),
         (struct.pack(">IIII", 0x803, 2**32 - 1, 2**32 - 1, 2**32 - 1), "at most 47,040,000"),
     ],
@@ -60,7 +60,7 @@ def test_a_bomb_named_as_mnist(cache: Path, tmp_path: Path, head: bytes, message
         load("mnist", data_dir=tmp_path)
 
 
-def test_a_header_that_promises_more_than_there_is_takes_no_memory(tmp_path: Path) -> None:
+def test_a_header_that_declares_too_much_takes_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(struct.pack(">IIII", 0x803, 60_000, 28, 28) + bytes(100))
     with _at_most(4 * MIB), pytest.raises(DataError, match="truncated"):
@@ -69,7 +69,7 @@ def test_a_header_that_promises_more_than_there_is_takes_no_memory(tmp_path: Pat
         parse_idx(path.read_bytes(), 3, "x")
 
 
-def test_an_idx_file_of_nothing() -> None:
+def test_an_empty_idx_file() -> None:
     with pytest.raises(DataError, match=r"holds nothing: .* \(0, 28, 28\)"):
         parse_idx(idx(np.zeros((0, 28, 28), np.uint8)), 3, "x")
 
@@ -87,7 +87,7 @@ def test_a_cifar_batch_larger_than_a_batch(cache: Path, tmp_path: Path) -> None:
     batch = cifar_batch(np.zeros((1, 32, 32, 3), np.uint8), np.array([1]))
     (folder / "test_batch.bin").write_bytes(batch)
     with (folder / "data_batch_1.bin").open("wb") as file:
-        file.truncate(40 * BATCH_BYTES)  # sparse: it takes no room on the disk
+        file.truncate(40 * BATCH_BYTES)  # sparse: it takes no space on the disk
     with _at_most(BATCH_BYTES + MIB), pytest.raises(DataError, match="larger than the 30,730,000"):
         load("cifar10", data_dir=tmp_path)
 
@@ -104,7 +104,7 @@ def test_a_long_header_in_a_tar_is_refused(tmp_path: Path) -> None:
         member_names(path)
 
 
-def test_a_bomb_in_a_tar_is_not_held(tmp_path: Path) -> None:
+def test_a_bomb_in_a_tar_takes_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "x.tar.gz"
     path.write_bytes(tarred({"a/b.png": bytes(100 * MIB)}))
     with _at_most(20 * MIB), pytest.raises(DataError, match="size bomb"):
@@ -115,6 +115,6 @@ def test_a_file_that_may_not_be_read(cache: Path, tmp_path: Path) -> None:
     write_mnist(tmp_path / "mnist")
     path = tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz"
     path.unlink()
-    path.mkdir()  # what no one can read, the superuser included
+    path.mkdir()  # cannot be read by anyone, including the superuser
     with pytest.raises(DataError, match="t10k-labels-idx1-ubyte"):
         load("mnist", data_dir=tmp_path)

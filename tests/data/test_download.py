@@ -1,4 +1,4 @@
-"""Downloads from a server on loopback: whole, cut off, wrong hash, missing, slow, unreachable."""
+"""Downloads from a local server: complete, cut off, wrong hash, missing, slow, unreachable."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ PATIENCE = Patience(connect=2, read=1, attempts=3, wait=0.01)
 
 @dataclass
 class Site:
-    """What the server does, and what it was asked."""
+    """The behaviour of the server, and the requests it received."""
 
     url: str = ""
     data: bytes = DATA
     ranges: bool = True
-    cut: list[int] = field(default_factory=list)  # bytes after which each next answer breaks off
-    statuses: list[int] = field(default_factory=list)  # what the next answers say instead
-    stall: list[int] = field(default_factory=list)  # bytes after which each next answer stalls
+    cut: list[int] = field(default_factory=list)  # bytes after which the next answers break off
+    statuses: list[int] = field(default_factory=list)  # statuses of the next answers
+    stall: list[int] = field(default_factory=list)  # bytes after which the next answers stall
     chunked: bool = False
     asked: list[str | None] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -107,15 +107,15 @@ def site() -> Iterator[Site]:
     thread.join()
 
 
-def _remote(site: Site, checksum: str = SHA, *more: str) -> Remote:
-    return Remote("file.bin", (*more, site.url), checksum, len(DATA))
+def _remote(site: Site, checksum: str = SHA, *others: str) -> Remote:
+    return Remote("file.bin", (*others, site.url), checksum, len(DATA))
 
 
 def _get(site: Site, folder: Path, checksum: str = SHA) -> Path:
     return fetch_file(_remote(site, checksum), folder, patience=PATIENCE)
 
 
-def test_whole(site: Site, tmp_path: Path) -> None:
+def test_a_complete_download(site: Site, tmp_path: Path) -> None:
     seen: list[tuple[Any, ...]] = []
     path = fetch_file(_remote(site), tmp_path, lambda *report: seen.append(report), PATIENCE)
     assert path == tmp_path / "file.bin"
@@ -126,13 +126,13 @@ def test_whole(site: Site, tmp_path: Path) -> None:
     assert [report[1] for report in seen[1:]] == sorted(report[1] for report in seen[1:])
 
 
-def test_what_is_there_is_not_fetched_again(site: Site, tmp_path: Path) -> None:
+def test_an_existing_file_is_not_fetched_again(site: Site, tmp_path: Path) -> None:
     _get(site, tmp_path)
     _get(site, tmp_path)
     assert len(site.asked) == 1
 
 
-def test_a_file_that_is_there_but_damaged_is_fetched_again(site: Site, tmp_path: Path) -> None:
+def test_a_damaged_file_is_fetched_again(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file.bin").write_bytes(DATA[:-1])
     assert _get(site, tmp_path).read_bytes() == DATA
 
@@ -142,18 +142,18 @@ def test_md5(site: Site, tmp_path: Path) -> None:
     assert _get(site, tmp_path, checksum).read_bytes() == DATA
 
 
-def test_cut_off_in_the_middle_goes_on_from_there(site: Site, tmp_path: Path) -> None:
+def test_a_download_cut_off_in_the_middle_is_resumed(site: Site, tmp_path: Path) -> None:
     site.cut = [102_400, 49_152]
     assert _get(site, tmp_path).read_bytes() == DATA
     assert site.asked == [None, "bytes=102400-", "bytes=151552-"]
 
 
-def test_progress_makes_patience_last(site: Site, tmp_path: Path) -> None:
-    site.cut = [10_000] * 20  # far more interruptions than attempts, but each brings bytes
+def test_progress_restarts_the_count_of_attempts(site: Site, tmp_path: Path) -> None:
+    site.cut = [10_000] * 20  # far more interruptions than attempts, but each delivers bytes
     assert _get(site, tmp_path).read_bytes() == DATA
 
 
-def test_a_later_run_goes_on_where_an_earlier_one_was_cut_off(site: Site, tmp_path: Path) -> None:
+def test_a_later_run_resumes_where_an_earlier_one_was_cut_off(site: Site, tmp_path: Path) -> None:
     site.cut = [122_880, 0, 0, 0, 0]
     with pytest.raises(DataError, match="broke off"):
         _get(site, tmp_path)
@@ -165,12 +165,12 @@ def test_a_later_run_goes_on_where_an_earlier_one_was_cut_off(site: Site, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["file.bin"]
 
 
-def test_a_part_that_is_already_whole(site: Site, tmp_path: Path) -> None:
+def test_a_part_that_is_already_complete(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file.bin.part").write_bytes(DATA)
     assert _get(site, tmp_path).read_bytes() == DATA
 
 
-def test_a_part_of_another_version_is_thrown_away(site: Site, tmp_path: Path) -> None:
+def test_a_part_of_another_version_is_discarded(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file.bin.part").write_bytes(b"x" * 1000)
     assert _get(site, tmp_path).read_bytes() == DATA
     (tmp_path / "file.bin").unlink()
@@ -184,17 +184,17 @@ def test_a_server_that_cannot_resume(site: Site, tmp_path: Path) -> None:
     assert _get(site, tmp_path).read_bytes() == DATA
 
 
-def test_a_server_that_does_not_say_how_long(site: Site, tmp_path: Path) -> None:
+def test_a_server_that_does_not_send_the_length(site: Site, tmp_path: Path) -> None:
     site.chunked = True
     assert _get(site, tmp_path).read_bytes() == DATA
     (tmp_path / "file.bin").unlink()
-    site.cut = [100_000]  # closes early, which only the known size tells
+    site.cut = [100_000]  # closes early, which only the known size reveals
     assert _get(site, tmp_path).read_bytes() == DATA
 
 
 def test_wrong_hash(site: Site, tmp_path: Path) -> None:
     site.data = DATA[:-1] + bytes([DATA[-1] ^ 1])
-    with pytest.raises(DataError, match="has not the published checksum sha256:") as caught:
+    with pytest.raises(DataError, match="does not match the published checksum sha256:") as caught:
         _get(site, tmp_path)
     assert site.url in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -208,7 +208,7 @@ def test_404(site: Site, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_passing_failure_is_retried(site: Site, tmp_path: Path) -> None:
+def test_a_temporary_failure_is_retried(site: Site, tmp_path: Path) -> None:
     site.statuses = [503, 500]
     assert _get(site, tmp_path).read_bytes() == DATA
     site.statuses, site.asked = [503] * 9, []
@@ -224,7 +224,7 @@ def test_the_next_address_is_tried(site: Site, tmp_path: Path) -> None:
     assert path.read_bytes() == DATA
 
 
-def test_slow_servers_are_given_up_and_resumed(site: Site, tmp_path: Path) -> None:
+def test_slow_servers_time_out_and_are_resumed(site: Site, tmp_path: Path) -> None:
     site.stall = [81_920]
     assert _get(site, tmp_path).read_bytes() == DATA
     assert site.asked[1] == "bytes=81920-"
@@ -258,9 +258,9 @@ def test_fetch_puts_files_where_load_finds_them(site: Site, tmp_path: Path, cach
     assert fetch(_source(_remote(site)), patience=PATIENCE) == [cache / "data" / "toy" / "file.bin"]
 
 
-def test_fetch_where_nothing_can_be_written(tmp_path: Path) -> None:
+def test_fetch_to_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match="choose another by --data-dir"):
+    with pytest.raises(DataError, match="choose another with --data-dir"):
         fetch(_source(Remote("a", ("http://127.0.0.1/a",), SHA)), tmp_path / "file")
     with pytest.raises(DataError, match="needs no download"):
         fetch(_source())

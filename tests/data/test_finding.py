@@ -1,4 +1,4 @@
-"""Addresses, and where files are looked for."""
+"""Addresses, and the directories that are searched for files."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def test_a_path_that_looks_like_a_resolution_is_taken_whole(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not an address"),
+        ("", "not the address"),
         ("@14", "the name is missing"),
         ("mnist@0", "between 1 and 1024"),
         ("mnist@99999", "between 1 and 1024"),
-        ("folder:", "names nothing after 'folder:'"),
-        ("folder:@14", "names nothing"),
+        ("folder:", "has nothing after 'folder:'"),
+        ("folder:@14", "has nothing after"),
         ("csv:x?label", "KEY=VALUE"),
         ("csv:x?label=a&label=b", "each key once"),
-        ("csv", "'csv' needs what it loads after a colon, for example csv:PATH"),
+        ("csv", "'csv' needs a colon and what to load, for example csv:PATH"),
         ("mnist:x", "given by its name alone"),
         ("mnist?label=x", "'mnist' has no option 'label'; it takes none"),
         ("omniglot?back=full", "it takes: background"),
@@ -69,7 +69,7 @@ def test_bad_addresses(text: str, message: str) -> None:
         load(text)
 
 
-def test_places_are_searched_in_order(
+def test_directories_are_searched_in_order(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrays = {}
@@ -77,20 +77,20 @@ def test_places_are_searched_in_order(
         arrays[name] = write_mnist(tmp_path / name / "mnist", seed=len(name))["train"][0]
     arrays["cache"] = write_mnist(cache / "data" / "mnist", seed=9)["train"][0]
 
-    def found(**kwargs: Path) -> np.ndarray:
+    def loaded(**kwargs: Path) -> np.ndarray:
         return np.asarray(load("mnist", **kwargs).train.inputs)
 
-    np.testing.assert_array_equal(found(), arrays["cache"])
+    np.testing.assert_array_equal(loaded(), arrays["cache"])
     monkeypatch.setenv("METAPLASTIC_DATA", str(tmp_path / "environment"))
-    np.testing.assert_array_equal(found(), arrays["environment"])
-    np.testing.assert_array_equal(found(data_dir=tmp_path / "given"), arrays["given"])
+    np.testing.assert_array_equal(loaded(), arrays["environment"])
+    np.testing.assert_array_equal(loaded(data_dir=tmp_path / "given"), arrays["given"])
     (tmp_path / "empty").mkdir()
-    np.testing.assert_array_equal(found(data_dir=tmp_path / "empty"), arrays["environment"])
+    np.testing.assert_array_equal(loaded(data_dir=tmp_path / "empty"), arrays["environment"])
 
 
 @pytest.mark.parametrize("folder", ["mnist", "MNIST/raw", "."])
 @pytest.mark.parametrize("packed", [True, False])
-def test_files_may_lie_in_a_named_folder_or_directly(
+def test_files_may_be_in_a_named_folder_or_directly(
     cache: Path, tmp_path: Path, folder: str, packed: bool
 ) -> None:
     arrays = write_mnist(tmp_path / folder, packed=packed)
@@ -109,13 +109,11 @@ def test_missing_files_are_named_with_what_to_do(cache: Path, tmp_path: Path) ->
         load("mnist", data_dir=tmp_path)
 
 
-def test_a_data_directory_that_is_not_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(DataError, match=r"from --data-dir\) is not there"):
+def test_a_missing_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match=r"from --data-dir\) does not exist"):
         load("digits", data_dir=tmp_path / "no")
     monkeypatch.setenv("METAPLASTIC_DATA", str(tmp_path / "no"))
-    with pytest.raises(DataError, match=r"from METAPLASTIC_DATA\) is not there"):
+    with pytest.raises(DataError, match=r"from METAPLASTIC_DATA\) does not exist"):
         load("digits")
 
 

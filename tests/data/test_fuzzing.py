@@ -1,4 +1,4 @@
-"""A thousand mutations of each format: an error of ours or a right result, nothing else."""
+"""A thousand mutations of each format: one of our errors or a correct result, nothing else."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ _Check = Callable[[bytes, Path], None]
 
 def _idx(data: bytes, path: Path) -> None:
     array = parse_idx(data, 3, "file")
-    assert array.size == len(data) - 16  # nothing made up, nothing left over
+    assert array.size == len(data) - 16  # nothing invented, nothing left over
 
 
 def _idx_gz(data: bytes, path: Path) -> None:
     path.write_bytes(data)
-    # gzip carries a checksum: what is read must be what was packed.
+    # gzip has a checksum: the result must be the original data.
     np.testing.assert_array_equal(read_idx(path, 3, 1 << 20), _IMAGES)
 
 
@@ -135,7 +135,7 @@ _FORMATS: dict[str, tuple[bytes, _Check]] = {
 
 
 def _error_of(call: Callable[[], object]) -> str | None:
-    """The message of an error of ours; any other passes through and fails the test."""
+    """Return the message of one of our errors; any other propagates and fails the test."""
     try:
         call()
     except MetaplasticError as error:
@@ -176,7 +176,7 @@ def test_the_original_is_right(name: str, tmp_path: Path) -> None:
     check(data, tmp_path / "file")
 
 
-@pytest.mark.filterwarnings("ignore")  # Pillow warns of much in damaged files
+@pytest.mark.filterwarnings("ignore")  # Pillow emits many warnings for damaged files
 @pytest.mark.parametrize("name", _FORMATS)
 def test_mutations(name: str, tmp_path: Path) -> None:
     original, check = _FORMATS[name]

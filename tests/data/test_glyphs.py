@@ -1,4 +1,4 @@
-"""Glyphs: drawn right, no digits, no character or font on both sides."""
+"""Glyphs: drawn correctly, no digits, no character or font in both portions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_matplotlibs_fonts_alone_are_enough(carried_only: None) -> None:
     train, validation = dataset.portion("meta-train"), dataset.portion("meta-validation")
     assert len(np.unique(train.labels)) >= 200
     assert len(np.unique(validation.labels)) >= 50
-    # Enough drawings of each character to make a task of it.
+    # Enough drawings of each character for a task.
     assert np.bincount(train.labels)[np.unique(train.labels)].min() >= 8
     assert np.bincount(validation.labels)[np.unique(validation.labels)].min() >= 2
 
@@ -117,7 +117,7 @@ def test_order_of_the_file_system_does_not_matter(
         np.testing.assert_array_equal(after.splits[split].labels, before.splits[split].labels)
 
 
-def test_a_damaged_font_is_passed_over(tmp_path: Path) -> None:
+def test_a_damaged_font_is_skipped(tmp_path: Path) -> None:
     bad = tmp_path / "bad.ttf"
     bad.write_bytes(font_paths()[0].read_bytes()[:2000])
     assert read_fonts([bad]) == []
@@ -129,7 +129,7 @@ def test_candidates_hold_no_digit_and_no_marked_letter() -> None:
     assert len(set(candidates())) == len(candidates())
 
 
-def test_twins_are_found() -> None:
+def test_duplicates_are_detected() -> None:
     rng = np.random.default_rng(0)
     shapes = (rng.random((5, SIZE, SIZE)) > 0.8).astype(np.uint8) * 255
     shapes = shapes.repeat(4, 1).repeat(4, 2)[:, :SIZE, :SIZE]

@@ -1,4 +1,4 @@
-"""Images as they are seen: upright, on a background, at their full depth; each by its formula."""
+"""Images on a background and at full depth, each checked against its formula."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def test_transparency_shows_the_background(mode: str, background: int) -> None:
     else:
         image = Image.fromarray(np.dstack([colours, alpha]))
     data = encoded(image, "TIFF" if mode == "PA" else "PNG")
-    found = image_array(data, reading=Reading(background=background))
-    assert np.abs(found - _on(background, colours, alpha)).max() <= 1
+    result = image_array(data, reading=Reading(background=background))
+    assert np.abs(result - _on(background, colours, alpha)).max() <= 1
     transparent = alpha == 0
-    assert (found[transparent] == background).all()
-    np.testing.assert_array_equal(found[alpha == 255], colours[alpha == 255])
+    assert (result[transparent] == background).all()
+    np.testing.assert_array_equal(result[alpha == 255], colours[alpha == 255])
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
@@ -89,7 +89,7 @@ def test_a_palette_with_transparency_and_a_transparent_colour() -> None:
     np.testing.assert_array_equal(image_array(file.getvalue()), expected)
 
 
-def test_black_strokes_on_a_transparent_ground_are_seen(cache: Path, tmp_path: Path) -> None:
+def test_black_strokes_on_a_transparent_background_are_visible(cache: Path, tmp_path: Path) -> None:
     images: dict[str, bytes] = {}
     for label in "ab":
         for index in range(5):
@@ -110,8 +110,8 @@ def test_black_strokes_on_a_transparent_ground_are_seen(cache: Path, tmp_path: P
 def test_lab_is_shown_in_rgb() -> None:
     # White, black, and a red whose CIELAB values are 53, 80, 67 (signed, as offset bytes).
     image = Image.frombytes("LAB", (3, 1), bytes([255, 0, 0, 0, 0, 0, 135, 80, 67]))
-    found = image_array(encoded(image, "TIFF"))[0].astype(int)
-    assert np.abs(found - [[255, 255, 255], [0, 0, 0], [255, 0, 0]]).max() <= 12
+    result = image_array(encoded(image, "TIFF"))[0].astype(int)
+    assert np.abs(result - [[255, 255, 255], [0, 0, 0], [255, 0, 0]]).max() <= 12
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "LAB"])
@@ -159,7 +159,7 @@ def test_opaque_alpha_changes_nothing() -> None:
 @pytest.mark.parametrize("packed", [False, True])
 def test_more_than_eight_bits(values: np.ndarray, expected: list, order: str, packed: bool) -> None:
     if values.dtype == np.uint32 and order == ">":
-        with pytest.raises(DataError, match="cannot be decoded"):  # Pillow does not open these
+        with pytest.raises(DataError, match="cannot be decoded"):  # Pillow cannot open these
             image_array(tiff(values, order, packed))
         return
     np.testing.assert_array_equal(image_array(tiff(values, order, packed)), expected)
@@ -183,12 +183,12 @@ def test_pngs_of_sixteen_bits(kind: int, channels: int) -> None:
     if kind in (4, 6):
         values[..., -1] = 65535
         values[2:, :, -1] = 65535 // 4  # a quarter of the colour, three of the white
-    found = image_array(png(values, 16, kind))
+    result = image_array(png(values, 16, kind))
     colours = values[..., :3] if channels > 2 else values[..., 0]
     expected = colours * (255 / 4095)
     if kind in (4, 6):
         expected[2:] = expected[2:] / 4 + 255 * 3 / 4
-    assert np.abs(found - expected).max() <= 0.51
+    assert np.abs(result - expected).max() <= 0.51
 
 
 def test_a_set_has_one_range_and_a_note(cache: Path, tmp_path: Path) -> None:
@@ -208,12 +208,12 @@ def test_a_set_has_one_range_and_a_note(cache: Path, tmp_path: Path) -> None:
         for index in range(5)
     ]
     by_class = [sorted(e.astype(np.uint8).tobytes() for e in expected[i : i + 5]) for i in (0, 5)]
-    found = [row.tobytes() for row in _rows(dataset)]
-    assert found == by_class[0] + by_class[1]
+    result = [row.tobytes() for row in _rows(dataset)]
+    assert result == by_class[0] + by_class[1]
     note = next(note for note in dataset.notes if "8 bits" in note)
-    assert "10 images of more than 8 bits a pixel: values of 0 to 4000, the set's own" in note
+    assert "10 images of more than 8 bits per channel: values of 0 to 4000, the set's own" in note
     assert "range=0,4000" in note
-    # The range of one set serves another.
+    # The range of one set can be applied to another.
     part = _folder(tmp_path / "part", {n: d for n, d in images.items() if n[0] == "a"})
     given = load(f"folder:{part}?range=0,4000")
     assert [row.tobytes() for row in _rows(given)] == by_class[0]
@@ -236,7 +236,7 @@ def test_a_set_of_both_depths_keeps_those_of_eight_bits(cache: Path, tmp_path: P
     assert "5 images of 8 bits unchanged" in next(n for n in dataset.notes if "8 bits" in n)
 
 
-def test_pixels_that_are_no_numbers_are_refused() -> None:
+def test_pixels_that_are_not_numbers_are_refused() -> None:
     values = np.array([[0.0, np.nan, 1.0]], np.float32)
     with pytest.raises(DataError, match=r"a/x\.tif: holds pixels that are not finite"):
         image_array(tiff(values), "a/x.tif")
@@ -255,15 +255,15 @@ def test_libtiff_does_not_print(capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("background=pink", "background 'pink'; it is white, grey, gray, black or a number from 0"),
+        ("background=pink", "background 'pink'; it must be white, grey, gray, black or a number"),
         ("background=256", "background '256'"),
         ("background=-1", "background '-1'"),
         ("background=²", "background '²'"),
-        ("range=5", "range '5'; it is two numbers, as in range=0,4095"),
+        ("range=5", "range '5'; it must be two numbers, as in range=0,4095"),
         ("range=5,5", "range '5,5'"),
         ("range=0,inf", "range '0,inf'"),
         ("range=a,b", "range 'a,b'"),
-        ("mode=cmyk", "mode 'cmyk'; it is grey or colour"),
+        ("mode=cmyk", "mode 'cmyk'; it must be grey or colour"),
     ],
 )
 def test_settings_that_are_refused(tmp_path: Path, option: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Images are turned upright, as their EXIF data say."""
+"""Images are rotated according to their EXIF orientation."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from metaplastic.data.parsers.images import Reading
 
 RNG = np.random.default_rng(0)
 
-# What EXIF orientation k asks for, written from the standard: the side of the scene at which the
-# stored rows and columns start.
+# The meaning of EXIF orientation k, from the standard: the side of the scene at which the stored
+# rows and columns start.
 _UPRIGHT = {
     1: lambda a: a,
     2: lambda a: a[:, ::-1],
@@ -46,11 +46,11 @@ def test_images_are_turned_upright(orientation: int, kind: str, mode: str) -> No
     exif[0x0112] = orientation
     file = io.BytesIO()
     image.save(file, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
-    found = image_array(file.getvalue())
+    result = image_array(file.getvalue())
     expected = np.asarray(image if mode != "RGBA" else image.convert("RGB"))
-    np.testing.assert_array_equal(found, _UPRIGHT[orientation](expected))
+    np.testing.assert_array_equal(result, _UPRIGHT[orientation](expected))
     stored = image_array(file.getvalue(), reading=Reading(upright=False))
-    if kind != "TIFF":  # Pillow turns these itself
+    if kind != "TIFF":  # Pillow rotates these itself
         np.testing.assert_array_equal(stored, expected)
 
 
@@ -60,11 +60,11 @@ def test_a_photograph_decoded_smaller_is_turned_upright() -> None:
     exif[0x0112] = 6
     file = io.BytesIO()
     Image.fromarray(np.rot90(scene, 1)).save(file, "JPEG", quality=95, exif=exif)
-    found = image_array(file.getvalue(), reading=Reading(6)).astype(int)
-    assert np.abs(found - scene[30::60, 30::60]).max() <= 12
+    result = image_array(file.getvalue(), reading=Reading(6)).astype(int)
+    assert np.abs(result - scene[30::60, 30::60]).max() <= 12
 
 
-def test_damaged_exif_data_cost_neither_image_nor_set(cache: Path, tmp_path: Path) -> None:
+def test_damaged_exif_data_lose_neither_image_nor_set(cache: Path, tmp_path: Path) -> None:
     data = encoded(picture(1), "PNG")
     image = Image.open(io.BytesIO(data))
     file = io.BytesIO()

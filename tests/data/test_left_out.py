@@ -1,4 +1,4 @@
-"""What is not read is counted and said: files of other kinds, folders, links, splits."""
+"""Entries that are not read are counted in notes: other files, folders, links, splits."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def test_formats_that_are_read(suffix: str) -> None:
     kind = _WRITTEN[suffix]
     name = f"a/x{suffix}"
     assert is_image(name)
-    found = image_array(encoded(image, kind), name)
+    result = image_array(encoded(image, kind), name)
     expected = np.asarray(image)
-    assert found.shape == expected.shape
+    assert result.shape == expected.shape
     if kind not in _LOSSY:
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(result, expected)
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow is built without AVIF")
@@ -79,14 +79,14 @@ def test_postscript_is_never_run_whatever_its_name() -> None:
 
 
 @pytest.mark.parametrize("name", ["png", "a.png/x", "a/.png", "x.", "x.txt", "x"])
-def test_names_that_are_no_images(name: str) -> None:
+def test_names_that_are_not_images(name: str) -> None:
     assert not is_image(name)
 
 
-def test_a_file_is_known_by_its_content_unless_that_says_too_little() -> None:
+def test_a_file_is_recognised_by_its_content_if_that_is_distinctive() -> None:
     image = picture(1, mode="RGB")
     np.testing.assert_array_equal(image_array(encoded(image), "a/x.jpg"), np.asarray(image))
-    # TGA has no mark of its own: anything damaged might be taken for it.
+    # TGA has no signature: any damaged file might be taken for it.
     tga = encoded(image, "TGA")
     np.testing.assert_array_equal(image_array(tga, "a/x.tga"), np.asarray(image))
     with pytest.raises(DataError, match="cannot be decoded"):
@@ -106,7 +106,7 @@ def test_the_first_of_several_images_in_a_file(cache: Path, tmp_path: Path, kind
     assert (distance < 12).sum() == 1
     notes = [note for note in dataset.notes if "several" in note]
     assert notes == [
-        "1 image in files of several; the first of each is taken (for example class1/002.png)"
+        "1 image in files with several; the first of each is used (for example class1/002.png)"
     ]
 
 
@@ -123,12 +123,12 @@ def test_files_of_other_kinds_and_folders_without_images(cache: Path, tmp_path: 
     assert dataset.notes[:4] == (
         "5 files left out, not images: 3 .heic in 3 folders (class0/a.heic); 1 .HEIC (owl/d.HEIC); "
         "1 no suffix (read me)",
-        "1 file left out, neither a file nor a folder, such as a link to nowhere: "
+        "1 file left out, neither a file nor a folder, such as a broken link: "
         "1 .png (class0/gone.png)",
-        "1 file left out, in no class's folder: 1 .png (loose.png)",
+        "1 file left out, in no class folder: 1 .png (loose.png)",
         "2 folders left out, no images in them: bat, owl",
     )
-    # The cache goes with the notes: a folder that is added is seen.
+    # The cache includes the notes: an added folder is noticed.
     (root / "cow").mkdir()
     assert "3 folders left out, no images in them: bat, cow, owl" in load(f"folder:{root}").notes
     packed = tmp_path / "set.tar.gz"
@@ -139,7 +139,7 @@ def test_files_of_other_kinds_and_folders_without_images(cache: Path, tmp_path: 
     assert "1 folder left out, no images in them: owl" in load(f"folder:{packed}").notes
 
 
-def test_the_error_names_what_is_there_instead(tmp_path: Path) -> None:
+def test_the_error_names_the_files_that_exist(tmp_path: Path) -> None:
     root = tmp_path / "set"
     (root / "owl").mkdir(parents=True)
     (root / "owl" / "a.heic").write_bytes(b"x")
@@ -147,7 +147,7 @@ def test_the_error_names_what_is_there_instead(tmp_path: Path) -> None:
         load(f"folder:{root}")
 
 
-def test_what_systems_make_is_passed_over(cache: Path, tmp_path: Path) -> None:
+def test_files_that_systems_create_are_skipped(cache: Path, tmp_path: Path) -> None:
     root = image_folder(tmp_path / "set")
     plain = load(f"folder:{root}")
     image = encoded(picture(1, (3, 3)))
@@ -166,10 +166,10 @@ def test_what_systems_make_is_passed_over(cache: Path, tmp_path: Path) -> None:
     ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(image)
-    found = load(f"folder:{root}")
-    assert found.class_names == plain.class_names
-    assert found.notes == plain.notes
-    np.testing.assert_array_equal(found.train.inputs, plain.train.inputs)
+    result = load(f"folder:{root}")
+    assert result.class_names == plain.class_names
+    assert result.notes == plain.notes
+    np.testing.assert_array_equal(result.train.inputs, plain.train.inputs)
     files = {f"set/{p.relative_to(root)}": p.read_bytes() for p in root.rglob("*") if p.is_file()}
     (tmp_path / "set.zip").write_bytes(zipped(files))
     assert load(f"folder:{tmp_path / 'set.zip'}").notes == plain.notes
@@ -200,7 +200,7 @@ def test_train_may_be_a_class(cache: Path, tmp_path: Path) -> None:
     assert load(f"folder:{root}").class_names == ("class1", "class2", "train")
 
 
-def test_a_long_list_is_cut_and_names_keep_to_one_line() -> None:
+def test_a_long_list_is_cut_and_names_stay_on_one_line() -> None:
     names = [f"f/{i}.k{i % 9}" for i in range(100)] + ["a\nb/c.k0"]
     (note,) = describe_left_out(names, "not images")
     assert note.startswith("101 files left out, not images: 13 .k0 in 2 folders (a b/c.k0); ")

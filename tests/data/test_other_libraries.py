@@ -1,4 +1,4 @@
-"""openml:, uci: and hf:, with stand-ins for the libraries that fetch."""
+"""openml:, uci: and hf:, with mocks of the libraries that fetch the data."""
 
 from __future__ import annotations
 
@@ -45,10 +45,14 @@ def test_openml(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "address", "message"),
     [
-        (OSError("Name or service not known\nmore"), "openml:x", "could not be had .*connection"),
+        (
+            OSError("Name or service not known\nmore"),
+            "openml:x",
+            "could not be fetched .*connection",
+        ),
         ({"data": np.zeros((2, 2)), "target": None}, "openml:x", "no target column"),
         ({"data": np.full((2, 2), np.nan), "target": [0, 1]}, "openml:x", "nan at index"),
-        ({}, "openml:x?version=new", "it is a whole number"),
+        ({}, "openml:x?version=new", "it must be a whole number"),
     ],
 )
 def test_bad_openml(
@@ -61,7 +65,7 @@ def test_bad_openml(
 
 
 def _uci(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[dict]:
-    """A stand-in for ucimlrepo; answer: a frame, its features and its targets."""
+    """Mock ucimlrepo. answer: a frame, its features and its targets."""
     calls: list[dict] = []
 
     def fetch_ucirepo(**asked: Any) -> Any:
@@ -111,7 +115,7 @@ def test_uci(monkeypatch: pytest.MonkeyPatch, given: str, asked: dict) -> None:
 @pytest.mark.parametrize(
     ("features", "targets", "address", "message"),
     [
-        (["long"], [], "uci:Iris", r"uci:53 has no target; choose .* by \?label=COLUMN"),
+        (["long"], [], "uci:Iris", r"uci:53 has no target; choose .* with \?label=COLUMN"),
         (["long"], ["hue", "class"], "uci:53", r"2 targets \(hue, class\)"),
         (["long"], ["class"], "uci:53?label=kind", "no column 'kind'; it has: id, long, wide"),
         (["long"], ["class"], "uci:53?drop=kind", "no column 'kind'"),
@@ -119,7 +123,7 @@ def test_uci(monkeypatch: pytest.MonkeyPatch, given: str, asked: dict) -> None:
         ([], ["class"], "uci:53", "no column of features is left"),
         (["long", "hue", "gaps"], ["class"], "uci:53", r"hue: text.*; gaps \(10\): missing values"),
         (["long"], ["wide"], "uci:53?label=gaps", "NaN"),
-        (None, None, "uci:Irs", r"could not be had .* \(no such set\); check the name"),
+        (None, None, "uci:Irs", r"could not be fetched .* \(no such set\); check the name"),
     ],
 )
 def test_bad_uci(
@@ -134,7 +138,7 @@ def test_bad_uci(
 
 
 class _Rows(list):
-    """A stand-in for a split of the hub's."""
+    """Mock of a split of the hub."""
 
     def __init__(self, rows: list[dict], features: dict) -> None:
         super().__init__(rows)
@@ -164,11 +168,11 @@ class Value:
     pass
 
 
-def _hub(monkeypatch: pytest.MonkeyPatch, found: Any) -> None:
+def _hub(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
     def load_dataset(name: str, config: str | None) -> Any:
-        if isinstance(found, Exception):
-            raise found
-        return found
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     module: Any = types.ModuleType("datasets")
     module.load_dataset, module.Image = load_dataset, Image
@@ -193,7 +197,7 @@ def test_hub_images(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load("hf:someone/pets@4").shape == (4, 4, 3)
 
 
-def test_hub_images_may_lie_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_hub_images_may_be_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encoded(picture(5, (4, 3))))
     features = {"image": Image(), "label": Value()}
     rows = [{"image": {"bytes": None, "path": str(tmp_path / "a.png")}, "label": 1}]
@@ -214,11 +218,11 @@ def test_hub_texts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "address", "message"),
+    ("answer", "address", "message"),
     [
-        (OSError("no\nroute"), "hf:x", r"could not be had from the hub \(no\)"),
+        (OSError("no\nroute"), "hf:x", r"could not be fetched from the hub \(no\)"),
         ({"all": []}, "hf:x", "no split 'train'; it has: all"),
-        ({"train": _Rows([], {"text": Value()})}, "hf:x", r"the label by \?label=COLUMN"),
+        ({"train": _Rows([], {"text": Value()})}, "hf:x", r"the label with \?label=COLUMN"),
         ({"train": _Rows([], {"label": Value()})}, "hf:x", "no column 'text'"),
         (
             {"train": _Rows([{"img": None, "label": 0}], {"img": Image(), "label": Value()})},
@@ -227,8 +231,8 @@ def test_hub_texts(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_bad_hub(monkeypatch: pytest.MonkeyPatch, found: Any, address: str, message: str) -> None:
-    _hub(monkeypatch, found)
+def test_bad_hub(monkeypatch: pytest.MonkeyPatch, answer: Any, address: str, message: str) -> None:
+    _hub(monkeypatch, answer)
     with pytest.raises(DataError, match=message):
         load(address)
 

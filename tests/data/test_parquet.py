@@ -60,7 +60,7 @@ def test_parquet() -> None:
         ("[1.0, float('inf')]", "row 2: inf is not a finite number"),
     ],
 )
-def test_parquet_names_the_column_that_is_no_number(column: str, message: str) -> None:
+def test_parquet_names_the_column_that_is_not_numeric(column: str, message: str) -> None:
     pandas = pytest.importorskip("pandas", reason="pandas writes the tables of this test")
     pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
     values = eval(column, {"pandas": pandas})

@@ -1,4 +1,4 @@
-"""Readers of published formats: right results, and one clear line for what is damaged."""
+"""Parsers of published formats: correct results, and one clear line for damaged files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_idx(tmp_path: Path, packed: bool) -> None:
     [
         (b"", "truncated: 0 bytes"),
         (idx(IMAGES)[:10], "truncated within its header"),
-        (idx(IMAGES)[:-1], r"truncated: its header promises 60 bytes .* it holds 59"),
+        (idx(IMAGES)[:-1], r"truncated: its header declares 60 bytes .* it holds 59"),
         (idx(IMAGES) + b"x", "too long"),
         (b"\0\0\x0d\x03" + idx(IMAGES)[4:], "wrong magic number 00000d03, expected 00000803"),
         (idx(IMAGES[0]), "wrong magic number 00000802"),
@@ -154,7 +154,7 @@ def test_npy(array: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (_npy(IMAGES)[:-3], "truncated or corrupt: 60 bytes announced"),
+        (_npy(IMAGES)[:-3], "truncated or corrupt: 60 bytes declared"),
         (_npy(np.array([{}, None]), pickled=True), "pickled Python objects, which are never read"),
         (pickle.dumps([1, 2]), "a pickle, which is never read"),
         (b"not an array", r"not a \.npy array"),

@@ -1,4 +1,4 @@
-"""Disjoint choices for meta-training."""
+"""Disjoint portions for meta-training."""
 
 from __future__ import annotations
 

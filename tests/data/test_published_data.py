@@ -1,4 +1,4 @@
-"""The published data sets, where they are: counts, shapes and labels as their authors state."""
+"""The published data sets, if present: counts, shapes and labels as their authors state."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_omniglot(real_data: Path) -> None:
     assert counts.tolist() == [20] * 1623
     alphabets = Counter(name.split("/")[0] for name in dataset.class_names)
     assert len(alphabets) == 50
-    # Ink is the smaller part of the paper.
+    # Ink covers the smaller part of the paper.
     assert 0.02 < (dataset.train.inputs > 127).mean() < 0.2
     # Each of the 20 people of an alphabet drew each of its characters once.
     assert dataset.train.groups is not None
@@ -105,7 +105,7 @@ def test_small_omniglot_agrees_with_the_whole(real_data: Path, which: str, count
         ours = to_matrix(small.train.inputs[small.train.labels == label]).mean(0)
         rows = whole.train.labels == index[small.class_names[label]]
         theirs = to_matrix(whole.train.inputs[rows]).mean(0)
-        # Resized from 105×105 here, by another method there.
+        # Resized from 105×105 here; the authors used another method.
         assert np.corrcoef(ours, theirs)[0, 1] > 0.75
 
 

@@ -1,4 +1,4 @@
-"""Published data sets in small: CIFAR-10, ImageNet in its forms, Omniglot, IMDB."""
+"""Small versions of published data sets: CIFAR-10, ImageNet in its forms, Omniglot, IMDB."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_omniglot_is_white_on_black_and_portions_share_no_alphabet(
         name: {dataset.class_names[i].split("/")[0] for i in dataset.portion(name).labels}
         for name in dataset.portions
     }
-    assert {name: len(found) for name, found in alphabets.items()} == {
+    assert {name: len(classes) for name, classes in alphabets.items()} == {
         "meta-train": 7,
         "meta-validation": 5,
         "held-out": 4,
@@ -187,7 +187,7 @@ def test_imdb_words_come_from_training_reviews_alone(cache: Path, tmp_path: Path
     dataset = load("imdb", data_dir=tmp_path)
     assert dataset.class_names == ("neg", "pos")
     assert dataset.card.kind == "text"
-    # a bad film good it's training 0 1 2 3; "testing" and "br" are no words
+    # a bad film good it's training 0 1 2 3; "testing" and "br" are not words
     assert dataset.shape == (10,)
     counts = dataset.train.inputs.toarray()
     assert counts.dtype == np.float32

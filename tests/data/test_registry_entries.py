@@ -1,4 +1,4 @@
-"""What holds of every data set with a name, built in or found among the published files."""
+"""Properties of every named data set, built in or present among the published files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def dataset(
     before = os.environ.get("METAPLASTIC_CACHE")
     os.environ["METAPLASTIC_CACHE"] = str(shared_cache)
     try:
-        # ImageNet is kept small for the sake of memory.
+        # ImageNet is kept small to save memory.
         address = "imagenet@16" if source.name == "imagenet" else source.name
         return load(address, data_dir=published_data)
     except DataError as error:
@@ -72,7 +72,7 @@ def test_portions_follow_the_role(dataset: Dataset) -> None:
     classes: set[int] = set()
     for name in PORTIONS[:2]:
         images = {image.tobytes() for image in np.asarray(parts[name].inputs)}
-        # A handful of drawings may agree by chance, in Omniglot for instance two short strokes.
+        # A few drawings may agree by chance, for instance two short strokes in Omniglot.
         assert len(seen & images) <= 0.01 * len(images)
         seen |= images
         if dataset.card.name != "cifar10":

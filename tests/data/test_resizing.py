@@ -69,7 +69,7 @@ def test_weights_average(old: int, new: int) -> None:
     assert weights.shape == (new, old)
     assert (weights >= 0).all()
     np.testing.assert_allclose(weights.sum(1), 1, rtol=1e-5)
-    if new <= old:  # every old pixel counts the same in all
+    if new <= old:  # every old pixel has the same total weight
         np.testing.assert_allclose(weights.sum(0), new / old, rtol=1e-4)
     np.testing.assert_allclose(weights[::-1, ::-1], weights, atol=1e-6)  # mirror images
 
@@ -86,12 +86,12 @@ def test_range_is_kept(images: np.ndarray, height: int, width: int) -> None:
     assert result.max() <= images.max()
 
 
-def test_own_size_is_the_same_array() -> None:
+def test_resizing_to_the_same_size_returns_the_same_array() -> None:
     images = np.zeros((2, 8, 8), np.uint8)
     assert resize_images(images, (8, 8)) is images
 
 
 @pytest.mark.parametrize("size", [(0, 4), (4, 5000)])
-def test_odd_sizes_are_refused(size: tuple[int, int]) -> None:
+def test_invalid_sizes_are_refused(size: tuple[int, int]) -> None:
     with pytest.raises(DataError, match="1 to 1024"):
         resize_images(np.zeros((1, 4, 4), np.uint8), size)

@@ -1,4 +1,4 @@
-"""What `fit` and `transform` read: every row in the user's order, or a note on what was left."""
+"""Rows for `fit` and `transform`: every row in the user's order, or a note on unused rows."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def test_packed_images_are_a_path(cache: Path, tmp_path: Path) -> None:
         assert read_rows(given).names == tuple(sorted(files))
 
 
-def test_splits_of_their_own_are_left_out_only_with_a_note(cache: Path) -> None:
+def test_other_splits_are_left_out_only_with_a_note(cache: Path) -> None:
     image_folder(Path("set/train"), each=4)
     image_folder(Path("set/test"), each=2)
     rows = read_rows("set")
     assert len(rows.values) == 12
     assert rows.notes[0] == (
-        "12 rows of 'train'; not used: 6 of 'test' (--split all takes every row)"
+        "12 rows of 'train'; not used: 6 of 'test' (--split all reads every row)"
     )
     every = read_rows("set", split="all")
     assert len(every.values) == len(every.names or ()) == 18
@@ -83,7 +83,7 @@ def test_texts_are_counted_in_the_order_of_their_files(cache: Path) -> None:
     assert counts[:10, rows.columns.index("sunshine")].tolist() == [2] * 10
     assert counts[10:, rows.columns.index("rain")].tolist() == [1] * 10
     assert (read_rows("a").values != rows.values).nnz == 0  # a folder of texts
-    # Other texts are counted by the words of the first, not by their own.
+    # Other texts are counted with the vocabulary of the first, not with their own.
     _texts(Path("b"), {"glad": ["rain rain rain"], "sad": ["moon"]})
     other = read_rows("text:b", vocabulary=rows.columns).aligned(rows.columns, "text:b", "m")
     assert other.columns == rows.columns
@@ -105,7 +105,7 @@ def test_every_file_of_arrays(cache: Path) -> None:
     np.savez("four.npz", x_train=x, y_train=y, x_test=x[:5], y_test=y[:5])
     assert "not used: 5 of 'test'" in read_rows("four.npz").notes[0]
     assert read_rows("four.npz", split="all").values.shape == (20, 4)
-    with pytest.raises(DataError, match="no labels of the train examples"):
+    with pytest.raises(DataError, match="no labels for the train examples"):
         load("npz:x.npz")
     with pytest.raises(ConfigError, match=r"--split test: x\.npy has no splits"):
         read_rows("x.npy", split="test")
@@ -125,7 +125,7 @@ def test_every_file_of_arrays(cache: Path) -> None:
         (np.zeros((2, 2), "M8[D]"), "expected numbers"),
     ],
 )
-def test_arrays_that_are_no_matrix(array: np.ndarray, message: str) -> None:
+def test_arrays_that_are_not_matrices(array: np.ndarray, message: str) -> None:
     np.save("x.npy", array)
     with pytest.raises(DataError, match=message):
         read_rows("x.npy")
@@ -144,7 +144,7 @@ def test_tables_by_path_and_by_address() -> None:
     Path("t.csv").write_text(",a,b,y\n0,1,2,u\n1,3,4,\n2,5,6,v\n")
     rows = read_rows("csv:t.csv?label=y")
     assert rows.values.tolist() == [[1, 2], [3, 4], [5, 6]]
-    assert rows.labels == ("u", None, "v")  # nothing that fit needs
+    assert rows.labels == ("u", None, "v")  # not needed by fit
     assert rows.notes[0] == "3 rows, 2 columns"
     assert "column 1 left out: an unnamed index" in rows.notes[2]
     dropped = read_rows("t.csv", options={"drop": "y"})
@@ -161,13 +161,13 @@ def test_tables_by_path_and_by_address() -> None:
 @pytest.mark.parametrize(
     "name", ["a:b.csv", "csv:x.csv", "~0.csv", "t.CSV", "x@14.csv", "a?b=c.csv", "ü.csv", "t.data"]
 )
-def test_what_is_there_is_a_path(name: str) -> None:
+def test_an_existing_path_is_a_path(name: str) -> None:
     Path(name).write_text("a,b\n1,2\n3,4\n")
     assert read_rows(name).values.tolist() == [[1, 2], [3, 4]]
     assert read_rows(f"./{name}").columns == ("a", "b")
 
 
-def test_the_folder_one_is_in(cache: Path) -> None:
+def test_the_current_folder(cache: Path) -> None:
     for label in "pq":
         image_folder(Path(label), classes=1, each=5)
     assert len(read_rows(".").values) == 10
@@ -192,16 +192,16 @@ def test_the_name_of_a_data_set_is_not_a_path() -> None:
         ("text:~nobody-of-that-name", "no home directory"),
         ("a:~0", "unknown data set 'a'"),
         ("nosuchset", "unknown data set"),
-        ("csv:", "names nothing after"),
-        ("", "not an address"),
-        ("x\0.csv", "not an address|not a path|no such file"),
-        ("x.what", "no such file"),
-        ("there.what", "read are .npy, .npz, .csv"),
+        ("csv:", "has nothing after"),
+        ("", "not the address"),
+        ("x\0.csv", "not the address|not a path|no such file"),
+        ("x.kind", "no such file"),
+        ("unknown.kind", "cannot be read; give .npy, .npz, .csv"),
         ("n" * 5000, "unknown data set|not a path"),
     ],
 )
-def test_names_of_nothing(given: str, message: str) -> None:
-    Path("there.what").write_text("1,2\n")
+def test_names_that_do_not_exist(given: str, message: str) -> None:
+    Path("unknown.kind").write_text("1,2\n")
     with pytest.raises(MetaplasticError, match=message) as caught:
         read_rows(given)
     assert len(str(caught.value)) < 600
@@ -220,13 +220,13 @@ def test_a_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
                 load("mnist")
 
 
-def test_columns_are_known_by_name() -> None:
+def test_columns_are_matched_by_name() -> None:
     Path("t.csv").write_text("d,c,b,a\n1,2,3,4\n")
     rows = read_rows("t.csv").aligned(("a", "b", "c", "d"), "t.csv", "m")
     assert rows.values.tolist() == [[4, 3, 2, 1]]
     assert rows.columns == ("a", "b", "c", "d")
-    assert rows.notes[-1] == "columns put in the order of m by their names"
-    with pytest.raises(DataError, match=r"missing: e; too many: d, c \(leave out by --drop\)"):
+    assert rows.notes[-1] == "columns reordered by name to match m"
+    with pytest.raises(DataError, match=r"missing: e; too many: d, c \(leave out with --drop\)"):
         read_rows("t.csv").aligned(("a", "b", "e"), "t.csv", "m")
     Path("u.csv").write_text("1,2\n")
     unnamed = read_rows("u.csv").aligned(("a", "b"), "u.csv", "m")
@@ -238,7 +238,7 @@ def test_columns_are_known_by_name() -> None:
         read_rows("csv:t.csv@14")
 
 
-def test_all_rows_undoes_the_drawing_of_a_split() -> None:
+def test_all_rows_undoes_a_drawn_split() -> None:
     x = np.arange(40.0).reshape(20, 2)
     names = [f"row{i}" for i in range(20)]
     dataset = from_arrays(x, ["b", "a"] * 10, names=names, feature_names=["u", "v"])
@@ -251,9 +251,9 @@ def test_all_rows_undoes_the_drawing_of_a_split() -> None:
     assert dataset.train.names is not None
     numbers = [int(name.removeprefix("row")) for name in dataset.train.names]
     np.testing.assert_array_equal(dataset.train.inputs, x[numbers])
-    own = from_arrays(x, ["b", "a"] * 10, x[:2], ["a", "b"])
-    assert own.has_own_splits
-    assert len(own.all_rows()) == 22
+    dataset = from_arrays(x, ["b", "a"] * 10, x[:2], ["a", "b"])
+    assert dataset.has_own_splits
+    assert len(dataset.all_rows()) == 22
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), "", "NA", np.nan])

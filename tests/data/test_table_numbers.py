@@ -27,8 +27,8 @@ _NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
 @settings(max_examples=150, deadline=None, database=None)
 @given(data=st.data())
-def test_what_pandas_writes_is_read_back(data: st.DataObject, tmp_path_factory) -> None:
-    """Any frame, by any of pandas' ways to write it: the same numbers, names and rows."""
+def test_files_written_by_pandas_are_read_back(data: st.DataObject, tmp_path_factory) -> None:
+    """Any frame, written by pandas in any way: the same numbers, names and rows."""
     pandas = pytest.importorskip("pandas", reason="pandas writes the tables of this test")
     rows, columns = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 4))
     values = np.array(
@@ -38,7 +38,7 @@ def test_what_pandas_writes_is_read_back(data: st.DataObject, tmp_path_factory) 
     name = st.text("xyzäß ,;\"'|", min_size=1, max_size=5).map(lambda text: f"c{text.strip()}")
     names = data.draw(st.lists(name, min_size=columns, max_size=columns, unique=True))
     index = data.draw(st.booleans())
-    if (index or columns >= 3) and data.draw(st.booleans()):  # else "0,1" may be a row as well
+    if (index or columns >= 3) and data.draw(st.booleans()):  # otherwise "0,1" could also be a row
         names = [str(j) for j in range(columns)]
     delimiter, decimal = data.draw(
         st.sampled_from([(",", "."), (";", ","), ("\t", "."), ("|", ",")])

@@ -1,4 +1,4 @@
-"""Delimited text: headers, indexes, delimiters, decimal commas, encodings, labels, mistakes."""
+"""Delimited text: headers, indexes, delimiters, decimal commas, encodings, labels, errors."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read(tmp_path: Path) -> Reader:
         ("# a,b\n1,2\n", 1, ("a", "b")),  # numpy.savetxt
         ("Na,K\n1,2\n", 1, ("Na", "K")),
         ("a,,c\n1,2,3\n", 1, ("a", "Unnamed: 1", "c")),
-        ("a,a\n1,2\n", 1, None),  # two of a name are no names
+        ("a,a\n1,2\n", 1, None),  # duplicate names count as no names
         ("a\r1\r2\r", 2, ("a",)),
         ("True,0\nFalse,1\n", 2, None),
         ("a\n1\n", 1, ("a",)),
@@ -76,7 +76,7 @@ def test_the_caller_decides_on_the_header(read: Reader) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        # Not taken for a header: an empty cell is no name.
+        # Not a header: an empty cell is not a name.
         (",2,3\n4,5,6\n", r"line 1, column '0': is empty; .*--header yes"),
         ("NA,2\n3,4\n", r"line 1, column '0': 'NA' is a missing value"),
         ("0,1\n1,0\n", "may be data or the header that pandas writes; give --header yes or"),
@@ -95,10 +95,10 @@ def test_a_row_is_never_lost_to_the_header(read: Reader, text: str, message: str
     [
         (",a,b\n0,5,6\n1,7,8\n2,9,9\n", ("a", "b"), None),
         ("Unnamed: 0,a\n0,5\n1,7\n2,9\n", ("a",), None),
-        (",a\n7,1\n3,2\n", ("a",), ("7", "3")),  # what train_test_split leaves of an index
+        (",a\n7,1\n3,2\n", ("a",), ("7", "3")),  # an index after train_test_split
         (",a\ngene1,1\ngene2,2\n", ("a",), ("gene1", "gene2")),
         (",Unnamed: 1,a\nx,0,1\ny,1,2\n", ("a",), ("x/0", "y/1")),
-        (",a\n0.5,1\n3,2\n", ("Unnamed: 0", "a"), None),  # fractions are no index
+        (",a\n0.5,1\n3,2\n", ("Unnamed: 0", "a"), None),  # fractions are not an index
         ("a,\n1,0\n2,1\n", ("a", "Unnamed: 1"), None),  # nor a last column
     ],
 )
@@ -112,9 +112,9 @@ def test_an_unnamed_index_is_no_feature(
 
 
 def test_the_index_may_be_kept_or_named(read: Reader) -> None:
-    kept = read(",a\n0,5\n1,7\n2,9\n", index="keep")
-    assert kept.columns == ("Unnamed: 0", "a")
-    assert "counts the rows and is used as a feature" in kept.notes[1]
+    indexed = read(",a\n0,5\n1,7\n2,9\n", index="keep")
+    assert indexed.columns == ("Unnamed: 0", "a")
+    assert "counts the rows and is used as a feature" in indexed.notes[1]
     named = read("id,a\nx,5\ny,7\n", index="id")
     assert (named.columns, named.names) == (("a",), ("x", "y"))
     bare = read("x,5\ny,7\n", index="0", header="no")
@@ -133,10 +133,10 @@ def test_columns_are_dropped_by_name_or_number(read: Reader) -> None:
 
 
 def test_delimiters_and_decimal_commas(read: Reader) -> None:
-    # Numbers with a decimal comma may stand in quotes between commas.
+    # Numbers with a decimal comma may be quoted between commas.
     assert read('a,b\n"1,5",2\n', decimal=",").values.tolist() == [[1.5, 2]]
     german = "a;b\n1,5;-2\n3e2;,5\n"
-    with pytest.raises(DataError, match=r"looks separated by ';', .* --delimiter ';'"):
+    with pytest.raises(DataError, match=r"seems to be separated by ';', .* --delimiter ';'"):
         read(german)
     with pytest.raises(DataError, match=r"line 2, column 'a': '1,5' has a decimal comma; .*--dec"):
         read(german, delimiter=";")
@@ -144,7 +144,9 @@ def test_delimiters_and_decimal_commas(read: Reader) -> None:
     np.testing.assert_array_equal(table.values, [[1.5, -2], [300, 0.5]])
     with pytest.raises(DataError, match=r"'1\.5' is text"):
         read("a;b\n1.5;2\n", delimiter=";", decimal=",")
-    with pytest.raises(DataError, match=r"one column only; it looks separated by '\\t'.*'tab'"):
+    with pytest.raises(
+        DataError, match=r"one column only; it seems to be separated by '\\t'.*'tab'"
+    ):
         read("a\tb\n1\t2\n")
     for name in ("t.tsv", "t.tab"):
         assert read("a\tb\n1\t2\n", name).columns == ("a", "b")
@@ -156,7 +158,7 @@ def test_delimiters_and_decimal_commas(read: Reader) -> None:
 def test_encodings(read: Reader, encoding: str) -> None:
     text = "größe,b\n1,2\n"
     data = text.encode(encoding)
-    if encoding == "utf-16-be":  # without a mark of the order of bytes
+    if encoding == "utf-16-be":  # without a byte-order mark
         assert read(data, encoding=encoding).columns == ("größe", "b")
         return
     assert read(data).columns == ("größe", "b")
@@ -183,7 +185,7 @@ def test_labels(read: Reader) -> None:
     table = read("1;x\n2;y\n", label="1", delimiter=";")
     assert table.values.tolist() == [[1], [2]]
     assert table.labels == ("x", "y")
-    # A label of numbers in a file whose names are numbers but one.
+    # A numeric label in a file whose column names are all numbers but one.
     assert read("5,6,y\n1,2,3\n", label="y").columns == ("5", "6")
 
 
@@ -237,8 +239,8 @@ def test_longer_than_a_block(read: Reader) -> None:
         ('a,y\n"1,u\n', {"label": "y"}, "not a table"),
         ('a,y\n"1"2,u\n', {"label": "y"}, "not a table"),
         ("1\n2\n\n3\n", {}, "line 3: blank, in a table of one column"),
-        ("1,2\n", {"header": "maybe"}, "header 'maybe'; it is auto, yes or no"),
-        ("1,2\n", {"delimiter": "ab"}, "delimiter 'ab'; it is one character"),
+        ("1,2\n", {"header": "maybe"}, "header 'maybe'; it must be auto, yes or no"),
+        ("1,2\n", {"delimiter": "ab"}, "delimiter 'ab'; it must be one character"),
         ("1,2\n", {"delimiter": "5"}, "delimiter '5'"),
         ("1,2\n", {"decimal": ";"}, "decimal ';'"),
         ("1,2\n", {"encoding": "klingon"}, "unknown encoding 'klingon'"),
@@ -247,7 +249,7 @@ def test_longer_than_a_block(read: Reader) -> None:
         (b"a,y\n\xff\xfe,1\n", {}, "not text in UTF-8"),
     ],
 )
-def test_mistakes(read: Reader, text: str | bytes, options: dict, message: str) -> None:
+def test_invalid_tables(read: Reader, text: str | bytes, options: dict, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
         read(text, **options)
     assert "t.csv" in str(caught.value)
@@ -255,7 +257,7 @@ def test_mistakes(read: Reader, text: str | bytes, options: dict, message: str) 
 
 
 def test_a_wide_table(read: Reader) -> None:
-    """More columns than are held as text at once, a block of a few rows."""
+    """So many columns that a block has only a few rows."""
     values = RNG.integers(0, 9, (30, 60_000))
     lines = [",".join(map(str, row)) for row in values]
     names = [f"g{j}" for j in range(values.shape[1])]

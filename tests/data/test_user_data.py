@@ -21,7 +21,7 @@ def test_a_folder_per_class(cache: Path, tmp_path: Path) -> None:
     assert np.bincount(dataset.train.labels).tolist() == [4] * 3
     assert np.bincount(dataset.test.labels).tolist() == [1] * 3
     assert "a seeded fifth of each class" in dataset.notes[0]
-    # Every image is there once, with its own class.
+    # Every image occurs once, with its own class.
     seen = {}
     for split in dataset.splits.values():
         for image, label in zip(split.inputs, split.labels, strict=True):
@@ -72,29 +72,29 @@ def test_progress_is_reported(cache: Path, tmp_path: Path) -> None:
     assert seen[-1] == ("reading images", 15, 15)
 
 
-def _bad_folder(tmp_path: Path, what: str) -> str:
+def _bad_folder(tmp_path: Path, problem: str) -> str:
     root = image_folder(tmp_path / "set")
-    if what == "not there":
+    if problem == "missing":
         return f"folder:{tmp_path / 'nowhere'}"
-    if what == "empty":
+    if problem == "empty":
         (tmp_path / "empty").mkdir()
         return f"folder:{tmp_path / 'empty'}"
-    if what == "no folders":
+    if problem == "no folders":
         return f"folder:{root / 'class0'}"
-    if what == "corrupt":
+    if problem == "corrupt":
         (root / "class1" / "002.png").write_bytes(b"no picture")
-    if what == "truncated":
+    if problem == "truncated":
         path = root / "class1" / "002.png"
         path.write_bytes(path.read_bytes()[:60])
-    if what == "sizes":
+    if problem == "sizes":
         (root / "class1" / "002.png").write_bytes(encoded(picture(0, (4, 4))))
     return f"folder:{root}"
 
 
 @pytest.mark.parametrize(
-    ("what", "message"),
+    ("problem", "message"),
     [
-        ("not there", "nowhere is not there"),
+        ("missing", "nowhere does not exist"),
         ("empty", "no images; expected a folder per class"),
         ("no folders", "5 images but no folders"),
         ("corrupt", r"class1/002\.png: cannot be decoded"),
@@ -102,9 +102,9 @@ def _bad_folder(tmp_path: Path, what: str) -> str:
         ("sizes", r"class1/002\.png has 4x4 pixels, .* 7x9; give one resolution"),
     ],
 )
-def test_bad_folders(cache: Path, tmp_path: Path, what: str, message: str) -> None:
+def test_bad_folders(cache: Path, tmp_path: Path, problem: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        load(_bad_folder(tmp_path, what))
+        load(_bad_folder(tmp_path, problem))
     assert not list(cache.rglob("*.safetensors*"))
 
 
@@ -141,7 +141,7 @@ def test_npz(cache: Path, tmp_path: Path) -> None:
     np.savez(path, a=x)
     with pytest.raises(DataError, match="holds the arrays a; expected x and y"):
         load(f"npz:{path}")
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         load(f"npz:{tmp_path / 'no.npz'}")
     np.savez(path, x=np.array([{}]), y=y)
     with pytest.raises(DataError, match="never read"):
@@ -164,7 +164,7 @@ def test_csv(cache: Path, tmp_path: Path) -> None:
     for option in ("header=maybe", "delimiter=ab", "test=nowhere"):
         with pytest.raises(DataError):
             load(f"csv:{path}?label=kind&{option}")
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         load(f"csv:{tmp_path}?label=a")
 
 
@@ -178,7 +178,7 @@ def test_texts(cache: Path, tmp_path: Path) -> None:
     assert dataset.card.kind == "text"
     assert {name: len(s) for name, s in dataset.splits.items()} == {"train": 16, "test": 4}
     assert dataset.train.inputs.toarray().max() == 2
-    # Words are chosen on the training texts: two of a number's occur in the test split at least.
+    # The vocabulary comes from the training texts alone.
     assert dataset.shape[0] <= 3 + 10
     for split in dataset.splits.values():
         glad = split.inputs.toarray()[split.labels == 0]
@@ -228,7 +228,7 @@ def test_a_class_of_one_example_stays_in_train() -> None:
         (np.full((1, 2), 1e300), [0], "too large for float32"),
         (np.zeros((2, 2)), [0.5, 1], "integers or text, not fractions"),
         (np.zeros((2, 2)), [np.nan, 1], "not fractions or NaN"),
-        (np.zeros((2, 2)), np.eye(2), "expected one a example"),
+        (np.zeros((2, 2)), np.eye(2), "expected one per example"),
     ],
 )
 def test_bad_arrays(inputs: np.ndarray, labels: list, message: str) -> None:

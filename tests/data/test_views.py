@@ -90,7 +90,7 @@ def test_classes_are_renumbered_in_the_order_given() -> None:
 
 
 @pytest.mark.parametrize("classes", [["eleven"], [10], [], ["1", "1"]])
-def test_odd_class_subsets_are_refused(classes: list) -> None:
+def test_invalid_class_subsets_are_refused(classes: list) -> None:
     with pytest.raises(MetaplasticError):
         with_classes(load("digits"), classes)
 
@@ -118,7 +118,7 @@ def test_labelled_samples_are_balanced_different_and_seeded() -> None:
     assert (chosen != sample_labelled(labels, 10, np.random.default_rng(4))).any()
 
 
-def test_a_class_with_fewer_examples_than_asked_is_named() -> None:
+def test_a_class_with_too_few_examples_is_named() -> None:
     with pytest.raises(DataError, match="class 1 has 2 examples, fewer than the 3"):
         sample_labelled(np.array([0, 0, 0, 1, 1]), 3, np.random.default_rng(0))
     with pytest.raises(DataError, match="at least 1"):

@@ -1,8 +1,8 @@
-"""Which number of a page comes from which results file.
+"""The results from which the numbers of each page come.
 
-A claim is a piece of a page with `{}` in place of each number, and where each of them comes from: a
-function of the results, called when the claim is checked. A number may be rounded to as many digits
-as the page gives it.
+A claim is a piece of a page with `{}` in place of each number, and for each number a function of
+the results that is called when the claim is checked. A number may be rounded to the digits that the
+page shows.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ README = (
     ),
     Claim(
         "README.md",
-        "of CIFAR-10 its first {} images; of digits, which have none, the last {})",
+        "for CIFAR-10, its first {} images; for digits, which has none, the last {})",
         tuple(value("datasets", "datasets", a, "data", "test") for a in ("cifar10", "digits")),
     ),
     Claim("README.md", "the rule loses at most {} on four data sets", (most_lost_longer,)),
@@ -51,19 +51,19 @@ README = (
     ),
     Claim(
         "README.md",
-        "Networks of eleven layers reach {} on MNIST-14, of 10,000 units {}",
+        "Networks with eleven layers reach {} on MNIST-14, with 10,000 units {}",
         (architecture("depths", "11"), architecture("widths", "10,000")),
     ),
     Claim(
         "README.md",
-        "by {} to {} only with tanh, sigmoid, sin and step",
+        "by only {} to {} with tanh, sigmoid, sin and step",
         (gains_of_activations(min), gains_of_activations(max)),
     ),
     Claim(
         "README.md",
-        "right {} ± {} of the time, on a denoising autoencoder's {} ± {}, on the pixels themselves "
-        "{} ± {}. With 100 per class supervised training ({} ± {}) and k-means with 512 features "
-        "({} ± {}) are above it ({} ± {})",
+        "right {} ± {} of the time, compared with {} ± {} for a denoising autoencoder and {} ± {} "
+        "for the raw pixels. With 100 per class, supervised training ({} ± {}) and k-means with "
+        "512 features ({} ± {}) are above it ({} ± {})",
         (
             *labels("rule", 2),
             *labels("dae", 2),
@@ -83,12 +83,12 @@ README = (
 METHOD = (
     Claim(
         "docs/method.md",
-        "study `text`: {} ± {} above by the rung of meta-step 500",
+        "study `text`: {} ± {} above for the checkpoint at meta-step 500",
         rung_on_text(500),
     ),
     Claim(
         "docs/method.md",
-        "{} ± {} above by that of meta-step 2,000",
+        "{} ± {} above for the one at meta-step 2,000",
         rung_on_text(2000),
     ),
     Claim(
@@ -107,7 +107,7 @@ METHOD = (
     ),
     Claim(
         "docs/method.md",
-        "{} with 64 units, {} with 256, level from there",
+        "{} with 64 units, {} with 256, and no further gain beyond",
         (architecture("widths", "64"), architecture("widths", "256")),
     ),
 )
@@ -115,13 +115,13 @@ METHOD = (
 LEARNED = (
     Claim(
         "README.md",
-        "raised the step to {} times the one it began with, of at most {}.",
+        "raised the step size to {} times its initial value, of at most {}.",
         (of_theta("step_factor", "weights"), of_theta("step_factor", "most")),
     ),
     Claim(
         "docs/studies.md",
-        "Read as `rule-all` the rule has {} on digits, {} on MNIST-14 and {} on Fashion-14, at the "
-        "last layer {}, {} and {}",
+        "Read as `rule-all`, the rule has {} on digits, {} on MNIST-14 and {} on Fashion-14; read "
+        "at the last layer, {}, {} and {}",
         tuple(
             mean(method, address, "contest/datasets")
             for method in ("rule-all", "rule")
@@ -146,9 +146,9 @@ LEARNED = (
 STUDIES = (
     Claim(
         "docs/studies.md",
-        "with minibatches of 16 it reaches {}, of 256, which it was meta-trained to end with, {}; "
-        "on 100 unlabelled rows {}, below the inputs ({}) and PCA ({}), on 1,000 already {}; with "
-        "8 features {}, PCA {}.",
+        "With minibatches of 16 it reaches {}; with 256, the size at the end of its meta-training, "
+        "{}. On 100 unlabelled rows it reaches {}, below the inputs ({}) and PCA ({}); on 1,000, "
+        "already {}. With 8 features it reaches {}, PCA {}.",
         (
             amount("batch_size", 16),
             amount("batch_size", 256),
@@ -172,8 +172,9 @@ STUDIES = (
     ),
     Claim(
         "docs/studies.md",
-        "made of {}, and neighbours correlate by {}; after 5,311 of {} (at random {}), by {} ± {}, "
-        "and much of their weight lies on the margin, where pixels seldom vary (radius {})",
+        "made of {}, and neighbours correlate by {}; after 5,311 of {} (in a random network {}), "
+        "by {} ± {}, and much of their weight lies on the margin, where pixels seldom vary "
+        "(radius {})",
         (
             of_fields("components", 2),
             of_fields("neighbours", 2),
@@ -191,8 +192,8 @@ STUDIES = (
     ),
     Claim(
         "docs/studies.md",
-        "two layers reach {} and {}, five {} and {}, eleven {} ± {} and {} ± {} (at random {} and "
-        "{}; the inputs {})",
+        "two layers reach {} and {}, five {} and {}, eleven {} ± {} and {} ± {} (random networks "
+        "{} and {}; the inputs {})",
         (
             *(deep_and_wide(layers, units) for layers in (2, 5) for units in (64, 256)),
             *(
@@ -206,10 +207,10 @@ STUDIES = (
     ),
     Claim(
         "docs/studies.md",
-        "The rule has {} with pixels in place and {} reordered. The prototypical network that was "
-        "meta-trained on intact pixels falls from {} to {}, below the random network's {}: it is "
-        "made of weights for pixels in their places. Meta-trained on permuted pixels it has {} "
-        "and {}:",
+        "The rule has {} with pixels in place and {} reordered. The prototypical network "
+        "meta-trained on intact pixels falls from {} to {}, below the random network's {}: it "
+        "consists of weights for pixels in fixed positions. Meta-trained on permuted pixels, it "
+        "has {} and {}:",
         tuple(
             value("permutation", "datasets", "digits@14", "methods", method, order, "mean")
             for method, order in (

@@ -85,7 +85,7 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
-        "1,024 a step carry 4,096 workers at {}/s with {} % dropped, and 10,000 at {}/s",
+        "with 1,024 a step, 4,096 workers give {}/s with {} % dropped, and 10,000 give {}/s",
         (
             simulated(_1024, 4096, "gradients_per_second"),
             simulated(_1024, 4096, "dropped_fraction", 100),
@@ -95,7 +95,7 @@ SCALING = (
     Claim(
         "docs/scaling.md",
         "as workers, 10,000 give {}/s, {} % of what they would give if none ever waited, at a "
-        "staleness of {}; but the trainer is then busy {} % of the time",
+        "staleness of {}. But the trainer is then busy {} % of the time",
         (
             simulated(_HALF, 10000, "gradients_per_second"),
             simulated(_HALF, 10000, "efficiency", 100),
@@ -119,7 +119,7 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
-        "256 messages a step {} messages/s are used, {} truncations/s",
+        "256 messages a step, {} messages/s are used, {} truncations/s",
         (
             simulated(_FOUR, 10000, "gradients_per_second"),
             simulated(_FOUR, 10000, "gradients_per_second", 4),
@@ -182,22 +182,22 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
-        "process 0 ended after {} s, one line, status 1; `--resume`",
+        "process 0 ended after {} s with a one-line error and status 1; `--resume`",
         (fault("mesh_process_killed", "process_1", "seconds_until_the_other_ended"),),
     ),
     Claim(
         "docs/scaling.md",
-        "process 1 ended after {} s, likewise",
+        "process 1 ended after {} s in the same way",
         (fault("mesh_process_killed", "process_0", "seconds_until_the_other_ended"),),
     ),
     Claim(
         "docs/scaling.md",
-        "process 0 ended after {} s, likewise",
+        "process 0 ended after {} s in the same way",
         (fault("mesh_process_frozen", "seconds_until_the_other_ended"),),
     ),
     Claim(
         "docs/scaling.md",
-        "resumed at meta-steps 19, 114 and 194 after {}, {} and {} were reached; {} gradients",
+        "resumed at meta-steps 19, 114 and 194 after {}, {} and {} had been reached; {} gradients",
         (
             *(fault("ray_trainer_killed", "killed_at_meta_steps", i) for i in range(3)),
             fault("ray_trainer_killed", "gradients_counted"),
@@ -226,7 +226,7 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
-        "its two workers ended after {} s; another helper was begun; {} gradients, none twice",
+        "its two workers ended after {} s; a new helper was started; {} gradients, none twice",
         (
             fault("ray_helper_killed", "seconds_until_its_workers_ended"),
             fault("ray_helper_killed", "gradients_counted"),
@@ -234,7 +234,7 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
-        "given up and killed after {} s, its workers ended; another was begun; {} gradients, none",
+        "given up and killed after {} s, its workers ended; a new one was started; {} gradients,",
         (
             fault("ray_helper_frozen", "given_up_after_seconds"),
             fault("ray_helper_frozen", "gradients_counted"),
@@ -242,7 +242,7 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
-        "both processes ended, after {} s and {} s, one line",
+        "both processes ended, after {} s and {} s, with a one-line error",
         tuple(
             value(HOSTS, "mesh_host_cut_off", f"seconds_until_process_{i}_ended") for i in range(2)
         ),
@@ -258,7 +258,7 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
-        "reported lost after {} s (Ray's own time); {} meta-steps meanwhile",
+        "reported lost after {} s (Ray's own timeout); {} meta-steps meanwhile",
         (
             value(HOSTS, FLAT, "seconds_until_a_host_cut_off_is_lost"),
             value(HOSTS, FLAT, "meta_steps_meanwhile"),
@@ -266,12 +266,12 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
-        "a worker was begun there; {} gradients, none twice",
+        "a worker was started there; {} gradients, none twice",
         (value(HOSTS, FLAT, "gradients_counted"),),
     ),
     Claim(
         "docs/scaling.md",
-        "likewise: slow {}, the others {} and {}; lost after {} s, reported by its helper, which "
+        "the same: slow {}, the others {} and {}; lost after {} s, reported by its helper, which "
         "stayed; {} gradients",
         (
             *(value(HOSTS, HELPED, "of_each_worker_then", i) for i in ("1", "0", "1024")),

@@ -1,4 +1,4 @@
-"""Numbers of the committed results, each a function that is called when a claim is checked."""
+"""Numbers in the committed results, each a function that is called when a claim is checked."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ Number = Callable[[], float]
 
 
 class Claim(NamedTuple):
-    """`text`, with `{}` in place of each number, stands once on `page`; its line breaks do not
-    matter."""
+    """A text, with `{}` for each number, that occurs once on `page`, whatever its line breaks."""
 
     page: str
     text: str
@@ -28,13 +27,13 @@ class Claim(NamedTuple):
 
 @functools.cache
 def results(name: str) -> Any:
-    """A results file, by its path below `results/` without the suffix."""
+    """Load a results file, by its path below `results/` without the suffix."""
     return json.loads((ROOT / "results" / f"{name}.json").read_text())
 
 
 @functools.cache
 def record(name: str) -> list[dict[str, Any]]:
-    """The lines of a `metrics.jsonl`, by the path of its folder below `results/`."""
+    """Load the lines of a `metrics.jsonl`, by the path of its folder below `results/`."""
     lines = (ROOT / "results" / name / "metrics.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines]
 
@@ -42,13 +41,13 @@ def record(name: str) -> list[dict[str, Any]]:
 def value(name: str, *path: str | int) -> Number:
     """The number at a path of keys and indices."""
 
-    def found() -> float:
+    def compute() -> float:
         at = results(name)
         for key in path:
             at = at[key]
         return float(at)
 
-    return found
+    return compute
 
 
 def mean(method: str, address: str, name: str = "datasets") -> Number:
@@ -65,7 +64,7 @@ def both(method: str, address: str, name: str = "datasets") -> tuple[Number, Num
 
 
 def above(method: str, address: str, name: str = "datasets") -> tuple[Number, Number]:
-    """What the rule has above a method, seed by seed: mean and standard error."""
+    """The gain of the rule over a method, seed by seed: mean and standard error."""
     at = ("datasets", address, "methods", method, "paired")
     return value(name, *at, "mean"), value(name, *at, "standard_error")
 
@@ -74,11 +73,11 @@ def labels(method: str, count: int) -> tuple[Number, Number]:
     """Of study `labels`: mean and standard error with `count` labels per class."""
 
     def at(key: str) -> Number:
-        def found() -> float:
+        def compute() -> float:
             content = results("labels")
             return content["methods"][method]["summary"][content["labels"].index(count)][key]
 
-        return found
+        return compute
 
     return at("mean"), at("standard_error")
 
@@ -95,11 +94,11 @@ def text(step: int, name: str = "text") -> tuple[Number, Number]:
     """Of study `text`: the shipped rule after `step` inner steps, mean and standard error."""
 
     def at(key: str) -> Number:
-        def found() -> float:
+        def compute() -> float:
             curve = results(name)["curves"][-1]
             return curve["summary"][curve["points"].index(step)][key]
 
-        return found
+        return compute
 
     return at("mean"), at("standard_error")
 
@@ -109,39 +108,39 @@ def text_rival(method: str) -> Number:
 
 
 def gain_on_text(step: int, name: str = "text") -> tuple[Number, Number]:
-    """What the shipped rule has above the random network, seed by seed."""
+    """The gain of the shipped rule over the random network, seed by seed."""
 
-    def found() -> np.ndarray:
+    def compute() -> np.ndarray:
         curve = results(name)["curves"][-1]
         seeds = np.array(curve["curve"])
         return seeds[:, curve["points"].index(step)] - seeds[:, 0]
 
-    return _mean_and_error(found)
+    return _mean_and_error(compute)
 
 
 def rung_on_text(meta_steps: int, step: int = 80) -> tuple[Number, Number]:
-    """What the rung of so many meta-steps has above the random network after `step` inner steps."""
+    """The gain of the rule at a meta-step over the random network after `step` inner steps."""
 
     def at(key: str) -> Number:
-        def found() -> float:
+        def compute() -> float:
             (curve,) = [c for c in results("text")["curves"] if c["meta_steps"] == meta_steps]
             return curve["gain"][curve["points"].index(step)][key]
 
-        return found
+        return compute
 
     return at("mean"), at("standard_error")
 
 
 def of_theta(*path: str) -> Number:
-    """What θ of the shipped rule does, read from its file."""
+    """A number of `theta_as_numbers` of the shipped rule."""
 
-    def found() -> float:
+    def compute() -> float:
         at: Any = theta_as_numbers(load_rule("default"))
         for key in path:
             at = at[key]
         return at
 
-    return found
+    return compute
 
 
 def term_weights(term: str) -> tuple[Number, ...]:
@@ -149,13 +148,13 @@ def term_weights(term: str) -> tuple[Number, ...]:
 
 
 def longer(address: str) -> tuple[Number, Number]:
-    """What ten times the inner steps add to the shipped rule, seed by seed."""
+    """The change when the shipped rule takes ten times the inner steps, seed by seed."""
 
-    def found() -> np.ndarray:
+    def compute() -> np.ndarray:
         far = np.array(results("long/datasets")["datasets"][address]["methods"]["rule"]["accuracy"])
         return far - results("datasets")["datasets"][address]["methods"]["rule"]["accuracy"]
 
-    return _mean_and_error(found)
+    return _mean_and_error(compute)
 
 
 def most_lost_longer() -> float:
@@ -163,50 +162,50 @@ def most_lost_longer() -> float:
 
 
 def architecture(group: str, label: str, point: int = -1) -> Number:
-    def found() -> float:
+    def compute() -> float:
         (curve,) = [c for c in results("architectures")[group] if c["label"] == label]
         return curve["summary"][point]["mean"]
 
-    return found
+    return compute
 
 
 def deep_and_wide(layers: int, units: int, point: int = -1, key: str = "mean") -> Number:
-    """Of study `architectures`, networks of both many layers and many units."""
+    """Of study `architectures`: networks that are both deep and wide."""
 
-    def found() -> float:
+    def compute() -> float:
         grid = results("architectures")["grid"]
         (curve,) = [c for c in grid if (c["value"], c["width"]) == (layers, units)]
         return curve["summary"][point][key]
 
-    return found
+    return compute
 
 
 def amount(sweep: str, count: int, method: str = "rule") -> Number:
     """Of study `amounts`: the mean of a method at one value of a sweep."""
 
-    def found() -> float:
-        own = results("amounts")["sweeps"][sweep]
-        return own["methods"][method]["summary"][own["values"].index(count)]["mean"]
+    def compute() -> float:
+        content = results("amounts")["sweeps"][sweep]
+        return content["methods"][method]["summary"][content["values"].index(count)]["mean"]
 
-    return found
+    return compute
 
 
 def of_fields(measure: str, row: int, key: str = "mean") -> Number:
     """Of study `filters`, after the last inner step: row 0 is the random network, then the ladder
     from meta-step 0 on."""
 
-    def found() -> float:
+    def compute() -> float:
         rows = results("filters")["datasets"]["mnist@14"]["rows"]
         assert [r["meta_steps"] for r in rows] == [None, 0, 500, 5311]
         return rows[row]["measures"][-1][measure][key]
 
-    return found
+    return compute
 
 
 def gains_of_activations(pick: Callable[[list[float]], float]) -> Number:
-    """Of the four activations that saturate: what the rule has above a random network."""
+    """The gain of the rule over a random network with the four saturating activations."""
 
-    def found() -> float:
+    def compute() -> float:
         names = ("tanh", "sigmoid", "sin", "step")
         return pick(
             [
@@ -215,34 +214,34 @@ def gains_of_activations(pick: Callable[[list[float]], float]) -> Number:
             ]
         )
 
-    return found
+    return compute
 
 
 def simulated(sweep: str, workers: int, key: str, scale: float = 1.0) -> Number:
-    def found() -> float:
+    def compute() -> float:
         rows = results("scaling-simulated")["sweeps"][sweep]["rows"]
         (row,) = [row for row in rows if row["workers"] == workers]
         return scale * row[key]
 
-    return found
+    return compute
 
 
 def sampling(address: str) -> Number:
-    """The error that the rows of the test split leave in the rule's accuracy."""
+    """The sampling error of the rule's accuracy due to the choice of test rows."""
 
-    def found() -> float:
+    def compute() -> float:
         entry = results("datasets")["datasets"][address]
         a = entry["methods"]["rule"]["mean"]
         return (a * (1 - a) / entry["data"]["test"]) ** 0.5
 
-    return found
+    return compute
 
 
 def domain_loss(name: str, reference: str, other: str) -> Number:
-    """Of study `domains`: by how much ridge regression on one's features is above that on another's
-    on a set, with ten labels per class."""
+    """Of study `domains`: how far `reference` is below `other` on a set, by ridge regression with
+    ten labels per class."""
 
-    def found() -> float:
+    def compute() -> float:
         content = results("domains/domains")
         methods, at = content["sets"][name]["methods"], content["settings"]["labels"].index(10)
         better, worse = (
@@ -250,7 +249,7 @@ def domain_loss(name: str, reference: str, other: str) -> Number:
         )
         return better - worse
 
-    return found
+    return compute
 
 
 def _mean_and_error(differences: Callable[[], np.ndarray]) -> tuple[Number, Number]:

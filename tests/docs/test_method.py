@@ -1,4 +1,4 @@
-"""The page of the method names files and functions that are there, and every part of the rule."""
+"""The page of the method names existing files and functions, and every part of the rule."""
 
 from __future__ import annotations
 

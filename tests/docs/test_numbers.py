@@ -1,7 +1,8 @@
-"""Every number of the README and the documentation that was measured is that of its results file.
+"""Every measured number in the README and the documentation is that of its results file.
 
 Tables are made again from the results; numbers in sentences are listed in `claims.py`. A number
-with two decimals or more that neither covers fails the last test: list it, or take it out.
+with two or more decimals that neither covers fails `test_every_measured_number_is_claimed`: list
+it, or remove it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from benchmarks import readme, report
 from metaplastic.demo import DATASET
 
 PAGES = ("README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md")))
-# what was tried and what it gave: of rules and runs whose files are no longer here
+# logs of experiments whose files are no longer in the repository
 LOGS = ("docs/research-log.md", "docs/research-log-1.md")
 NOT_COMMITTED = ("cells/", "report.html")
 NUMBER = r"([-+−]?\d[\d,]*(?:\.\d+)?)"
@@ -32,18 +33,18 @@ NOT_MEASURED = {
 
 
 def squeezed(text: str) -> str:
-    """The text on one line."""
+    """Return the text on one line."""
     return re.sub(r"\s+", " ", text)
 
 
-def found(claim: Claim) -> list[re.Match[str]]:
-    """Where a claim stands on its page."""
+def matches(claim: Claim) -> list[re.Match[str]]:
+    """Find a claim on its page."""
     pattern = re.escape(squeezed(claim.text)).replace(r"\{\}", NUMBER)
     return list(re.finditer(pattern, squeezed((ROOT / claim.page).read_text())))
 
 
 def agrees(shown: str, value: float) -> bool:
-    """Whether the value, rounded to the digits shown, is what is shown."""
+    """Return whether the value, rounded to the digits shown, equals the shown number."""
     plain = shown.replace(",", "").replace("−", "-")
     digits = len(plain.partition(".")[2])
     return abs(float(plain) - value) <= 0.5 * 10.0**-digits + 1e-9
@@ -51,9 +52,9 @@ def agrees(shown: str, value: float) -> bool:
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.page}: {claim.text[:40]}")
 def test_a_sentences_numbers_are_those_of_its_file(claim: Claim) -> None:
-    places = found(claim)
-    assert len(places) == 1, f"{claim.text!r} stands {len(places)} times in {claim.page}"
-    shown = places[0].groups()
+    occurrences = matches(claim)
+    assert len(occurrences) == 1, f"{claim.text!r} occurs {len(occurrences)} times in {claim.page}"
+    shown = occurrences[0].groups()
     assert len(shown) == len(claim.numbers)
     for text, number in zip(shown, claim.numbers, strict=True):
         assert agrees(text, number()), f"{claim.page} says {text}, the results {number()}"
@@ -76,12 +77,12 @@ def test_numbers_agree_when_they_round_to_what_is_shown(
 
 
 def tables_of(text: str) -> list[str]:
-    """The Markdown tables of a page."""
+    """Return the Markdown tables of a page."""
     return [part.rstrip() for part in re.findall(r"(?:^\|.*\n)+", text + "\n", re.M)]
 
 
 def results_of(study: str) -> list[Any]:
-    """Every results file of a study; not the cells that it keeps in a checkout where it was run."""
+    """Load every results file of a study, without the cells cached in a checkout."""
     paths = (ROOT / "results").glob(f"**/{study}.json")
     return [json.loads(path.read_text()) for path in paths if path.parent.name != "cells"]
 
@@ -114,7 +115,7 @@ def test_every_measured_number_is_claimed() -> None:
         text = without_code((ROOT / page).read_text())
         for claim in CLAIMS:
             if claim.page == page:
-                for match in found(claim):
+                for match in matches(claim):
                     text = squeezed(text).replace(match.group(), " ")
         numbers = set(re.findall(r"(?<![\w.])\d+\.\d{2,}(?![\w.])", text))
         loose += [f"{page}: {number}" for number in numbers - NOT_MEASURED.get(page, set())]
@@ -122,7 +123,7 @@ def test_every_measured_number_is_claimed() -> None:
 
 
 def without_code(text: str) -> str:
-    """A page without its code and without the tables that are made from results."""
+    """Return a page without its code and without the tables that are made from results."""
     text = re.sub(r"```.*?```", "", text, flags=re.S)
     text = re.sub(r"<!-- bench:begin -->.*?<!-- bench:end -->", "", text, flags=re.S)
     for table in tables_of(text):
@@ -132,7 +133,7 @@ def without_code(text: str) -> str:
 
 
 def test_how_long_a_quick_run_takes() -> None:
-    """README says a quarter of an hour."""
+    """The README says a quarter of an hour."""
     assert 10 < record("quick")[-1]["seconds"] / 60 < 18
 
 

@@ -1,4 +1,4 @@
-"""Pages that are generated hold what they are generated from; tutorials are notebooks that run."""
+"""Generated pages contain their sources; tutorials are notebooks that run."""
 
 from __future__ import annotations
 

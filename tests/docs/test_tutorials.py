@@ -1,6 +1,6 @@
-"""The tutorial from a rule of one's own to a published file, its commands among it.
+"""Run the tutorial on writing and publishing a rule, including its commands.
 
-The code of every tutorial is run by `make docs`, which has no hub to publish to.
+`make docs` runs the code of every tutorial, but has no hub to publish to.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BLOCKS = re.compile(r"^```(\{code-cell\} ipython3|console)\n(.*?)^```", re.MULTI
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A hub on this machine, for tutorials that publish."""
+    """Run a local hub, for tutorials that publish."""
     constants = pytest.importorskip("huggingface_hub.constants")
     with stand_in() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.address)
@@ -38,7 +38,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def signals() -> Iterator[None]:
-    """Commands take over signals, which are given back."""
+    """Restore the signal handlers that commands replace."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():
@@ -46,7 +46,7 @@ def signals() -> Iterator[None]:
 
 
 def run(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command of the page, here: what the page imports has been run above it."""
+    """Run a command of the page in this process, in which its imports were already run."""
     arguments = shlex.split(line.removeprefix("$ "))
     if "--import" in arguments:
         at = arguments.index("--import")
@@ -62,7 +62,7 @@ def test_a_rule_is_made_meta_trained_and_published(
 ) -> None:
     pytest.importorskip("tensorboardX")
     monkeypatch.chdir(tmp_path)
-    # what a tutorial registers is taken away again
+    # whatever the tutorial registers is removed again
     for registry in (RULES, OBJECTIVES):
         monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     text = PAGE.read_text(encoding="utf-8")
@@ -77,7 +77,7 @@ def test_a_rule_is_made_meta_trained_and_published(
         # blank lines before it, so that a failure names the line of the page
         code = compile("\n" * line + block[2], str(PAGE), "exec", dont_inherit=True)
         exec(code, module.__dict__)
-    # what was pulled is what was meta-trained, to the end
+    # the pulled file is the rule at the end of meta-training
     pulled = (tmp_path / "theirs.safetensors").read_bytes()
     assert pulled == (tmp_path / "runs/competitive/rule.safetensors").read_bytes()
     assert load_card(tmp_path / "theirs.safetensors").meta_steps == 10

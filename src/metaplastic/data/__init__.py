@@ -1,4 +1,4 @@
-"""Where arrays come from: every data set, published or the user's own, as arrays with a card."""
+"""Data sets, published or the user's own, as arrays with a card."""
 
 from metaplastic.data.arrays import from_arrays
 from metaplastic.data.dataset import Card, Dataset, Portion, Split

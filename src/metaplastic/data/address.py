@@ -16,7 +16,11 @@ _SIZE = re.compile(r"^(.*)@([0-9]+)$", re.DOTALL)
 
 @dataclass(frozen=True)
 class Address:
-    """`name` is that of a data set or a scheme; `rest` is empty for a data set by name."""
+    """A parsed address.
+
+    `name` is that of a data set or a scheme; `rest` is what follows "scheme:", and is empty for a
+    data set given by name.
+    """
 
     name: str
     rest: str = ""
@@ -29,14 +33,14 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Take an address apart. Raises DataError for one that does not read as an address.
+    """Parse an address. Raises DataError if the text is not a valid address.
 
-    A path that itself ends in "@14", or holds "?", is taken whole where such a file exists.
+    A path that itself ends in "@14", or contains "?", is taken whole if such a file exists.
     """
     address = text.strip()
     if not address or "\0" in address:
         raise DataError(
-            f"not an address of a data set: {text!r}; give a name such as mnist or glyphs@14, "
+            f"not the address of a data set: {text!r}; give a name such as mnist or glyphs@14, "
             "or folder:PATH, npz:PATH, csv:PATH?label=COLUMN"
         )
     match = _SCHEME.match(address)
@@ -44,11 +48,11 @@ def parse_address(text: str) -> Address:
         body, options = _split_options(address)
         name, size = _split_size(body)
         if not name:
-            raise DataError(f"not an address of a data set: {text!r}; the name is missing")
+            raise DataError(f"not the address of a data set: {text!r}; the name is missing")
         return Address(name, "", size, options)
     scheme, rest = match.groups()
     if not rest:
-        raise DataError(f"address {text!r} names nothing after '{scheme}:'")
+        raise DataError(f"address {text!r} has nothing after '{scheme}:'")
     if _exists(rest):
         return Address(scheme, rest)
     body, options = _split_options(rest)
@@ -56,14 +60,14 @@ def parse_address(text: str) -> Address:
         return Address(scheme, body, None, options)
     body, size = _split_size(body)
     if not body:
-        raise DataError(f"address {text!r} names nothing after '{scheme}:'")
+        raise DataError(f"address {text!r} has nothing after '{scheme}:'")
     return Address(scheme, body, size, options)
 
 
 def _exists(path: str) -> bool:
     try:
         return user_path(path).exists()
-    except (OSError, DataError):  # too long a name for the file system, or no such user
+    except (OSError, DataError):  # name too long for the file system, or no such user
         return False
 
 
@@ -75,7 +79,7 @@ def _split_options(text: str) -> tuple[str, dict[str, str]]:
         if not key or not equals or not value or key in options:
             raise DataError(
                 f"cannot read the options {query!r} of the address {text!r}: "
-                "they go KEY=VALUE&KEY=VALUE, each key once"
+                "write them as KEY=VALUE&KEY=VALUE, each key once"
             )
         options[key] = unquote(value)
     return body, options
@@ -93,7 +97,7 @@ def _split_size(text: str) -> tuple[str, int | None]:
 
 
 def check_options(address: Address, allowed: Collection[str], example: str) -> None:
-    """Refuse an option that the source does not have."""
+    """Raise DataError for an option that the source does not have."""
     for key in address.options:
         if key not in allowed:
             known = f"it takes: {', '.join(allowed)}" if allowed else "it takes none"

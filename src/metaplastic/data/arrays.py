@@ -1,4 +1,4 @@
-"""Data sets from arrays in memory, and what all of the user's own data have in common."""
+"""Data sets from arrays in memory, and helpers shared by all of the user's own data."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from metaplastic.errors import DataError
 
 TEST_SHARE = 0.2
 HOLDOUT_NOTE = "no test split given: a seeded fifth of each class is the test split"
-MIN_CLASSES = 20  # from so many on, meta-training and meta-validation get classes of their own
+MIN_CLASSES = 20  # from this number on, meta-training and meta-validation have separate classes
 
 
 def user_card(name: str, kind: Kind, origin: str) -> Card:
-    """The card of data that the user brings."""
+    """Return the card of the user's own data."""
     return Card(
         name=name,
         title=f"the user's data from {origin}",
@@ -55,15 +55,15 @@ def from_arrays(
     feature_names: Sequence[str] | None = None,
     notes: Sequence[str] = (),
 ) -> Dataset:
-    """A data set from arrays.
+    """Make a data set from arrays.
 
     inputs: (n, d) numbers, or images (n, height, width) or (n, height, width, 3) as 0 to 255 or
-    0.0 to 1.0. labels: (n,) integers or text; a class for each value that occurs. class_names:
-    names for the integers 0, 1, … instead. Without test arrays a seeded fifth of each
+    0.0 to 1.0. labels: (n,) integers or text; each value that occurs is a class. class_names: names
+    for the integers 0, 1, … instead. Without test arrays, a seeded fifth of each
     class becomes the test split. names: of the n examples. feature_names: of the d columns.
 
-    Raises DataError for values that are not finite, counts that differ, images of odd ranges,
-    labels that are missing.
+    Raises DataError for values that are not finite, counts that differ, images with an unexpected
+    range of values, and missing labels.
     """
     x, kind = _inputs(inputs, f"{name}: inputs")
     y, classes = encode_labels(
@@ -74,15 +74,16 @@ def from_arrays(
         raise DataError(f"{name}: {len(feature_names)} names for inputs of shape {shape_of(x)}")
     rows = None if names is None else name_array(names)
     if test_inputs is None:
-        splits, more = holdout(Split(x, y[0], names=rows))
+        splits, holdout_notes = holdout(Split(x, y[0], names=rows))
     else:
         if test_labels is None:
             raise DataError(f"{name}: test inputs without test labels; give both or neither")
         x_test, _ = _inputs(test_inputs, f"{name}: test inputs")
         _check_counts(x_test, y[1], f"{name}: test inputs")
-        splits, more = {"train": Split(x, y[0], names=rows), "test": Split(x_test, y[1])}, ()
+        splits = {"train": Split(x, y[0], names=rows), "test": Split(x_test, y[1])}
+        holdout_notes = ()
     return user_dataset(
-        user_card(name, kind, origin), splits, classes, (*notes, *more), feature_names
+        user_card(name, kind, origin), splits, classes, (*notes, *holdout_notes), feature_names
     )
 
 
@@ -93,7 +94,7 @@ def user_dataset(
     notes: tuple[str, ...],
     feature_names: Sequence[str] | None = None,
 ) -> Dataset:
-    """A data set of the user's with its portions for meta-training."""
+    """Return the user's data set with its portions for meta-training."""
     shape = shape_of(splits["train"].inputs)[1:]
     return Dataset(
         card,
@@ -110,7 +111,7 @@ def user_dataset(
 def user_portions(
     splits: Mapping[str, Split], class_names: tuple[str, ...]
 ) -> dict[str, tuple[Portion, ...]]:
-    """By class where there are at least 20, else the train and the test split."""
+    """Divide by class if there are at least 20 classes, otherwise into train and test splits."""
     if len(class_names) < MIN_CLASSES:
         return {"meta-train": (Portion("train"),), "meta-validation": (Portion("test"),)}
     train, validation = divide(class_names, "user/classes", (0.8, 0.2))
@@ -121,9 +122,9 @@ def user_portions(
 
 
 def holdout(split: Split) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """A seeded fifth of each class as the test split; a class of one example stays in train.
+    """Draw a seeded fifth of each class as the test split; a single-example class stays in train.
 
-    Both parts keep the numbers of their rows in `split`.
+    `rows` of both parts holds the positions of their rows in `split`.
     """
     split = replace(split, rows=np.arange(len(split)))
     rng = np.random.default_rng(20180406)
@@ -145,7 +146,7 @@ def _inputs(given: Any, where: str) -> tuple[Inputs, Kind]:
     if issparse(given):
         matrix = csr_matrix(given, dtype=np.float32)
         if not np.isfinite(matrix.data).all():
-            raise DataError(f"{where}: not all finite; fill in or remove what is NaN or infinite")
+            raise DataError(f"{where}: not all finite; fill in or remove NaN and infinite values")
         return matrix, "text"
     array = np.asarray(given)
     if array.dtype.kind not in "biuf":
@@ -189,10 +190,10 @@ def _images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
 def encode_labels(
     given: Sequence[Any], name: str, class_names: Sequence[str] | None
 ) -> tuple[list[NDArray[np.int32]], tuple[str, ...]]:
-    """Labels of each split as indices into names of classes, which are alphabetical unless given.
+    """Encode the labels of each split as indices into the class names, alphabetical unless given.
 
-    Raises DataError for fractions, for missing labels (None, NaN, an empty text, "NA"), for labels
-    without a name.
+    Raises DataError for fractions, missing labels (None, NaN, an empty text, "NA") and labels
+    without a class name.
     """
     arrays = [np.asarray(labels) for labels in given]
     for index, array in enumerate(arrays):
@@ -201,11 +202,11 @@ def encode_labels(
             try:
                 flat = flat.astype(str)
             except UnicodeDecodeError as error:
-                raise DataError(f"{name}: labels of bytes that are not ASCII text") from error
+                raise DataError(f"{name}: labels are bytes that are not ASCII text") from error
             if flat.ndim == 1:
                 refuse_missing([None if is_missing(text) else text for text in flat], name)
         if flat.ndim != 1:
-            raise DataError(f"{name}: labels of shape {array.shape}; expected one a example")
+            raise DataError(f"{name}: labels of shape {array.shape}; expected one per example")
         if flat.dtype.kind == "f":
             if not (np.isfinite(flat).all() and (flat == np.rint(flat)).all()):
                 raise DataError(f"{name}: labels must be integers or text, not fractions or NaN")
@@ -214,14 +215,15 @@ def encode_labels(
             raise DataError(f"{name}: labels of type {flat.dtype}; expected integers or text")
         arrays[index] = flat.astype(str) if flat.dtype.kind in "US" else flat.astype(np.int64)
     if len({array.dtype.kind for array in arrays}) > 1:
-        raise DataError(f"{name}: labels of the test split are of another type")
+        raise DataError(f"{name}: labels of the test split are of a different type")
     joined = np.concatenate(arrays)
     bounds = np.cumsum([len(array) for array in arrays])[:-1]
     if class_names is not None:
         if joined.dtype.kind == "U" or (
             joined.size and not 0 <= int(joined.min()) <= int(joined.max()) < len(class_names)
         ):
-            raise DataError(f"{name}: labels must be 0 to {len(class_names) - 1}, one a class name")
+            last = len(class_names) - 1
+            raise DataError(f"{name}: labels must be 0 to {last}, one per class name")
         return [part.astype(np.int32) for part in np.split(joined, bounds)], tuple(class_names)
     values, codes = np.unique(joined, return_inverse=True)
     parts = np.split(codes.astype(np.int32), bounds)

@@ -1,4 +1,4 @@
-"""Texts as counts of the commonest words of the training texts."""
+"""Texts as counts of the most common words of the training texts."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def fit_bag(
     others: Sequence[Sequence[str]],
     vocabulary: Sequence[str] | None = None,
 ) -> tuple[tuple[str, ...], list[csr_matrix]]:
-    """The words, and CSR counts (n, words) float32 of the training texts, then of the others.
+    """Return the words, and CSR counts (n, words) float32 of the training texts, then of `others`.
 
-    The at most 1,000 words are the commonest of the training texts alone, in alphabetical order,
-    unless a vocabulary is given. Tags such as "<br />" are no words.
+    The words are the (at most) 1,000 most common ones of the training texts alone, in alphabetical
+    order, unless a vocabulary is given. Tags such as "<br />" are not words.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -43,7 +43,7 @@ def fit_bag(
 
 
 def is_word(text: str) -> bool:
-    """Whether a text is a word as they are counted."""
+    """Return whether a text is a word as counted by `fit_bag`."""
     return re.fullmatch(_TOKEN, text) is not None and text == text.lower()
 
 
@@ -57,7 +57,7 @@ def _sorted(matrix: csr_matrix) -> csr_matrix:
 
 
 def decode_text(data: bytes, where: str) -> str:
-    """A text file's content. Raises DataError where it is not UTF-8."""
+    """Decode the content of a text file. Raises DataError if it is not UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,7 +1,8 @@
-"""Parsed arrays on disk, tied to the hash of their source; a damaged or stale file is rebuilt.
+"""A disk cache of parsed arrays, keyed by the hash of their source.
 
-One safetensors file an entry, named by data set and key. Its metadata holds the key and a digest
-of the arrays; whatever does not agree counts as absent.
+Each entry is one safetensors file, named by data set and key. Its metadata hold the key and a
+digest of the arrays; an entry that does not match, stale or damaged, counts as absent and is
+rebuilt.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ FORMAT = "2"
 
 @dataclass(frozen=True)
 class Parsed:
-    """What reading a data set's files gives, before it gets its card."""
+    """The parsed files of a data set, before it gets its card."""
 
     splits: Mapping[str, Split]
     class_names: tuple[str, ...]
@@ -38,7 +39,7 @@ class Parsed:
 
 
 def hash_file(path: Path, algorithm: str = "sha256") -> str:
-    """The hexadecimal hash of a file's bytes. Raises DataError where it cannot be read."""
+    """Return the hexadecimal hash of a file's bytes. Raises DataError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, algorithm).hexdigest()
@@ -47,20 +48,20 @@ def hash_file(path: Path, algorithm: str = "sha256") -> str:
 
 
 def make_key(parts: Iterable[object]) -> str:
-    """A hash of everything that the parsed arrays depend on."""
+    """Return a hash of everything that the parsed arrays depend on."""
     return hashlib.sha256(json.dumps([FORMAT, *map(str, parts)]).encode()).hexdigest()
 
 
 def cached(name: str, key: str, build: Callable[[], Parsed]) -> Parsed:
-    """What `build` gives, read from the cache where it holds it for this key, else stored there.
+    """Return the result of `build`, from the cache if it has an entry for this key.
 
-    Errors of `build` pass through and leave nothing behind. A cache that cannot be written, a full
-    or read-only disk, costs only the time of building again.
+    A new result is stored. Errors of `build` propagate and leave nothing behind. If the cache
+    cannot be written, as on a full or read-only disk, the only cost is the time to build again.
     """
     path = cache_dir() / "parsed" / f"{name}-{key[:24]}.safetensors"
-    found = _read(path, key)
-    if found is not None:
-        return found
+    entry = _read(path, key)
+    if entry is not None:
+        return entry
     parsed = build()
     with suppress(DataError, SafetensorError):
         _write(path, key, parsed)
@@ -83,7 +84,7 @@ def _arrays(parsed: Parsed) -> dict[str, NDArray[np.generic]]:
         if split.rows is not None:
             arrays[f"{name}/rows"] = split.rows
         if split.names is not None:
-            # Kept as bytes: millions of names would not fit the header.
+            # Stored as bytes: millions of names would not fit in the header.
             text = json.dumps(split.names.tolist()).encode()
             arrays[f"{name}/names"] = np.frombuffer(text, np.uint8)
     return {key: np.ascontiguousarray(array) for key, array in arrays.items()}
@@ -119,7 +120,7 @@ def _write(path: Path, key: str, parsed: Parsed) -> None:
 def _read(path: Path, key: str) -> Parsed | None:
     if not path.is_file():
         return None
-    # A damaged file may hold anything: whatever goes wrong in reading it, it is rebuilt.
+    # A damaged file may hold anything: on any error it is rebuilt.
     with suppress(Exception):
         return _read_checked(path, key)
     return None

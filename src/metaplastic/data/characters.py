@@ -1,11 +1,11 @@
-"""Which characters may be classes of the glyphs."""
+"""The characters that may be classes of the glyphs."""
 
 from __future__ import annotations
 
 import unicodedata
 
-# First and last code point of a script, inclusive. Digits are in none of them on purpose: digits
-# and MNIST are held out, so no digit may be a class in meta-training.
+# First and last code point of each script, inclusive. Digits are left out on purpose: digits and
+# MNIST are held out, so no digit may be a class in meta-training.
 _RANGES = (
     (0x0041, 0x005A),  # Latin capitals
     (0x0061, 0x007A),  # Latin small letters
@@ -27,18 +27,18 @@ _RANGES = (
 
 
 def candidates() -> list[str]:
-    """Letters without marks, each a single character of its own, by code point."""
+    """Return letters without diacritical marks, each a single code point, in code-point order."""
     chosen: list[str] = []
     for first, last in _RANGES:
         for code in range(first, last + 1):
             character = chr(code)
             letter = unicodedata.category(character) in ("Lu", "Ll", "Lo")
-            # A letter with an accent is too near to the one without; ligatures fall apart too.
+            # Accented letters are too similar to the plain ones; ligatures also decompose.
             if letter and not unicodedata.decomposition(character):
                 chosen.append(character)
     return chosen
 
 
 def class_name(character: str) -> str:
-    """The character's Unicode name, for instance "LATIN SMALL LETTER A"."""
+    """Return the character's Unicode name, for instance "LATIN SMALL LETTER A"."""
     return unicodedata.name(character, f"U+{ord(character):04X}")

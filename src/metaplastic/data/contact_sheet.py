@@ -1,4 +1,4 @@
-"""A picture of a data set: a row a class for images, points or a heat map for vectors."""
+"""A picture of a data set: one row per class for images, points or a heat map for vectors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from metaplastic.errors import DataError
 ROWS = 20
 COLUMNS = 20
 _GAP = 2
-_TILE = 56  # pixels to which small images are enlarged, by a whole factor
+_TILE = 56  # pixels to which small images are enlarged, by an integer factor
 _LARGEST_TILE = 128
 _COLOURS = np.array(
     [[230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [204, 121, 167]], np.uint8
@@ -24,14 +24,14 @@ _COLOURS = np.array(
 
 
 def contact_sheet(dataset: Dataset, split: str = "train", seed: int = 0) -> NDArray[np.uint8]:
-    """A picture (height, width, 3) uint8: up to 20 classes, up to 20 examples each, drawn by seed.
+    """Return a picture (height, width, 3) uint8: up to 20 classes of up to 20 random examples each.
 
-    Vectors in the plane are drawn as points, coloured by class; longer ones as a heat map with a
-    row an example, class after class.
+    Vectors in the plane are drawn as points, coloured by class; longer ones as a heat map with one
+    row per example, class after class.
     """
     part = dataset.split(split)
     if len(part) == 0:
-        raise DataError(f"{dataset.card.name}: split {split!r} is empty, nothing to show")
+        raise DataError(f"{dataset.card.name}: split {split!r} is empty: nothing to show")
     rng = np.random.default_rng(seed)
     if dataset.card.kind == "image":
         return _images(part, rng)
@@ -41,7 +41,7 @@ def contact_sheet(dataset: Dataset, split: str = "train", seed: int = 0) -> NDAr
 
 
 def save_contact_sheet(dataset: Dataset, path: Path, split: str = "train", seed: int = 0) -> None:
-    """Write the contact sheet as PNG. Raises DataError where it cannot be written."""
+    """Write the contact sheet as PNG. Raises DataError if it cannot be written."""
     from PIL import Image
 
     picture = Image.fromarray(contact_sheet(dataset, split, seed))
@@ -79,7 +79,7 @@ def _images(part: Split, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _tile_size(height: int, width: int) -> tuple[int, int]:
-    """The size at which images are shown: their own, or less where the sheet would be huge."""
+    """Return the size at which images are shown: their own, or less if the sheet would be huge."""
     scale = min(1.0, _LARGEST_TILE / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
@@ -88,18 +88,18 @@ def _points(part: Split, side: int = 480) -> NDArray[np.uint8]:
     points = to_matrix(part.inputs)
     low, high = points.min(0), points.max(0)
     scaled = (points - low) / np.maximum(high - low, 1e-9).max()
-    at = (scaled * (side - 20) + 10).astype(int)
+    pixels = (scaled * (side - 20) + 10).astype(int)
     sheet = np.full((side, side, 3), 24, np.uint8)
     colours = _COLOURS[part.labels % len(_COLOURS)]
     for dx in (-1, 0, 1):
         for dy in (-1, 0, 1):
-            sheet[side - 1 - (at[:, 1] + dy), at[:, 0] + dx] = colours
+            sheet[side - 1 - (pixels[:, 1] + dy), pixels[:, 0] + dx] = colours
     return sheet
 
 
 def _heat(part: Split, rng: np.random.Generator) -> NDArray[np.uint8]:
     rows = np.concatenate(_choose(part, rng))
-    # Words are counted, mostly 0 or 1: the square root keeps the few large counts from hiding all.
+    # Word counts are mostly 0 or 1: the square root keeps a few large counts from hiding the rest.
     values = to_matrix(part.inputs[rows])
     values = np.sign(values) * np.sqrt(np.abs(values))
     low, high = float(values.min()), float(np.quantile(values, 0.999))

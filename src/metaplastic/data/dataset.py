@@ -1,4 +1,4 @@
-"""A data set: arrays with a card. What every source gives and every reader takes."""
+"""A data set, arrays with a card: the type that every source returns."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ PORTIONS = ("meta-train", "meta-validation", "held-out")
 
 
 def shape_of(inputs: Inputs) -> tuple[int, ...]:
-    """The shape of an array or a sparse matrix."""
+    """Return the shape of an array or a sparse matrix."""
     shape = inputs.get_shape() if isinstance(inputs, csr_matrix) else inputs.shape
     return tuple(int(side) for side in shape)
 
 
 def name_array(names: Iterable[str]) -> NDArray[np.object_]:
-    """Names of examples as an array that can be indexed."""
+    """Return the names of examples as an array that can be indexed."""
     return np.array(list(names), dtype=object)
 
 
 @dataclass(frozen=True)
 class Card:
-    """Where a data set comes from and what it may be used for.
+    """The origin of a data set and its permitted use.
 
-    `role` says whether it may be meta-trained on ("meta-train") or is for evaluation only
+    `role` says whether it may be used for meta-training ("meta-train") or for evaluation only
     ("held-out"); the user's own data are "user".
     """
 
@@ -55,9 +55,9 @@ class Split:
 
     inputs: (n, ...), uint8 for images, float32 otherwise; a CSR matrix (n, d) for text.
     labels: (n,) int32, indices into the data set's class names.
-    groups: (n,) int32 or None; who made the example: a glyph's font, a character's drawer.
-    names: (n,) text or None; what the user calls each example: its file, its row's name.
-    rows: (n,) int64 or None; where the split was drawn here and not given, the position of each
+    groups: (n,) int32 or None; the origin of each example: a glyph's font, a character's drawer.
+    names: (n,) text or None; the user's name for each example: its file, its row's name.
+    rows: (n,) int64 or None; if the split was drawn here rather than given, the position of each
     example in the user's data, counted from 0.
     """
 
@@ -71,7 +71,7 @@ class Split:
         return int(self.labels.shape[0])
 
     def take(self, indices: NDArray[np.integer] | NDArray[np.bool_]) -> Split:
-        """The chosen rows, in the order given."""
+        """Return the chosen rows, in the given order."""
         return Split(
             self.inputs[indices],
             self.labels[indices],
@@ -83,10 +83,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Portion:
-    """Which rows of which split a portion for meta-training holds; None does not restrict.
+    """The rows of a split that belong to a portion for meta-training; None does not restrict.
 
-    Classes are kept by name, so that a subset of a data set's classes never moves one of them
-    into another portion.
+    Classes are stored by name, so that taking a subset of a data set's classes never moves one of
+    them into another portion.
     """
 
     split: str
@@ -96,11 +96,11 @@ class Portion:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Splits ("train", "test" where the data set publishes both), names of classes, a card.
+    """Splits ("train", and "test" if the data set publishes both), class names, a card.
 
-    `shape` is that of one example: (28, 28) grey, (32, 32, 3) colour, (64,) a vector. `notes` says
-    what is particular about the files found, for instance that some are missing. `feature_names`
-    names the columns of vectors and texts, where they have names.
+    `shape` is that of one example: (28, 28) grey, (32, 32, 3) colour, (64,) a vector. `notes`
+    reports anything unusual about the files, for instance that some are missing. `feature_names`
+    are the names of the columns of vectors and texts, if they have names.
     """
 
     card: Card
@@ -148,7 +148,7 @@ class Dataset:
         return self.split("test")
 
     def split(self, name: str) -> Split:
-        """A published split. Raises DataError where the data set has no split of that name."""
+        """Return a published split. Raises DataError if the data set has no split of that name."""
         if name not in self.splits:
             raise DataError(
                 f"{self.card.name} has no split {name!r}; it has: {', '.join(self.splits)}"
@@ -161,24 +161,24 @@ class Dataset:
         return any(split.rows is None for split in self.splits.values())
 
     def all_rows(self) -> Split:
-        """Every example once: in the user's order where the splits were drawn here, else split
-        after split."""
+        """Return every example once: in the user's order if the splits were drawn here, otherwise
+        split after split."""
         joined = concatenate(list(self.splits.values()))
         if self.has_own_splits or joined.rows is None:
             return joined
         return joined.take(np.argsort(joined.rows, kind="stable"))
 
     def portion(self, name: str) -> Split:
-        """The examples of "meta-train", "meta-validation" or "held-out"; labels are kept.
+        """Return the examples of "meta-train", "meta-validation" or "held-out"; labels are kept.
 
-        Raises DataError for a data set that is held out as a whole, naming the rule, and for a
-        portion that the data set does not have.
+        Raises DataError if the data set is held out as a whole, stating the rule, or does not have
+        the portion.
         """
         if name not in PORTIONS:
             raise DataError(f"unknown portion {name!r}; known: {', '.join(PORTIONS)}")
         if self.card.role == "held-out":
             raise DataError(
-                f"{self.card.name} is held out: it is kept for evaluation as a whole and may not "
+                f"{self.card.name} is held out: all of it is kept for evaluation and may not "
                 f"be meta-trained on, so it has no portion {name!r}; its splits are: "
                 f"{', '.join(self.splits)}"
             )
@@ -202,12 +202,12 @@ class Dataset:
         return split if bool(keep.all()) else split.take(keep)
 
     def with_splits(self, splits: Mapping[str, Split], shape: tuple[int, ...]) -> Dataset:
-        """The same data set with other inputs, as views make them."""
+        """Return the same data set with other inputs, as views make them."""
         return replace(self, splits=splits, shape=shape)
 
 
 def concatenate(parts: list[Split]) -> Split:
-    """Splits one after another."""
+    """Concatenate splits."""
     from scipy.sparse import issparse, vstack
 
     arrays = [part.inputs for part in parts]

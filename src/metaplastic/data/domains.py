@@ -1,7 +1,6 @@
-"""The list of data sets by which feature learners are compared, and what each may be used for.
+"""The list of data sets on which feature learners are compared, and what each may be used for.
 
-Sets of the role "report" are held out: nothing is meta-trained on them, and no choice is made by
-them.
+Sets with role "report" are held out: they are used neither for meta-training nor for any choice.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ class DomainSet(NamedTuple):
     """One data set of the list.
 
     `role` is "meta-train" or "report"; `is_address` says that the name is that of a data set, not
-    of a file of the folder `tables`.
+    of a file in the folder `tables`.
     """
 
     name: str
@@ -27,13 +26,13 @@ class DomainSet(NamedTuple):
 
 @cache
 def known_sets() -> dict[str, DomainSet]:
-    """The sets of `domains.toml`, by name."""
+    """Return the sets of `domains.toml`, by name."""
     text = files("metaplastic.data").joinpath("domains.toml").read_text("utf-8")
     return {entry["name"]: DomainSet(**entry) for entry in tomllib.loads(text)["sets"]}
 
 
 def reported_tables() -> frozenset[str]:
-    """Names of the tables that are held out."""
+    """Return the names of the tables that are held out."""
     return frozenset(
         each.name for each in known_sets().values() if each.role == "report" and not each.is_address
     )

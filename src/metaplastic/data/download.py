@@ -1,7 +1,7 @@
-"""Fetch published files: resumed, retried, checked, and never half there.
+"""Fetch published files: resumed, retried, verified, and never left incomplete.
 
-pooch checks the hash and puts the file in place; the downloader below keeps what came so far in
-NAME.part beside it, and asks the server only for the rest.
+pooch checks the hash and moves the file to its path; the downloader below stores the bytes received
+so far in NAME.part beside it, and asks the server only for the remaining ones.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from metaplastic.data.source import Remote, Source
 from metaplastic.errors import DataError
 from metaplastic.progress import Progress, silent
 
-# Small, since an unfinished chunk is lost when the transfer breaks off.
+# Small, since an incomplete chunk is lost when the transfer breaks off.
 _CHUNK = 1 << 12
 _REPORT = 1 << 18  # bytes between reports of progress
 
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds to wait for a connection and for the next bytes; attempts, and seconds between.
+    """Seconds to wait for a connection and for the next bytes; attempts, and seconds between them.
 
-    The wait doubles from one attempt to the next; one that brought bytes restarts the count.
+    The wait doubles from one attempt to the next; one that received bytes restarts the count.
     """
 
     connect: float = 15.0
@@ -49,8 +49,8 @@ def fetch(
 ) -> list[Path]:
     """Download a data set's published files into data_dir/NAME, or into the cache directory.
 
-    Files that are there already with the right checksum are left alone. Raises DataError where a
-    file cannot be had, naming the address, and for a data set that needs no download.
+    Existing files with the right checksum are left alone. Raises DataError if a file cannot be
+    fetched, naming the address, and for a data set that needs no download.
     """
     if not source.files:
         raise DataError(f"{source.name} needs no download; load it by name")
@@ -60,8 +60,8 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
-            f"cannot make the directory {folder} ({error.strerror or error}); "
-            "choose another by --data-dir"
+            f"cannot create the directory {folder} ({error.strerror or error}); "
+            "choose another with --data-dir"
         ) from error
     return [fetch_file(remote, folder, progress, patience) for remote in source.files]
 
@@ -69,7 +69,7 @@ def fetch(
 def fetch_file(
     remote: Remote, folder: Path, progress: Progress = silent, patience: Patience = PATIENCE
 ) -> Path:
-    """One file, from the first of its addresses that gives it whole."""
+    """Fetch one file, from the first of its addresses that serves it completely."""
     problems: list[str] = []
     progress(f"fetching {remote.name}")
     for url in remote.urls:
@@ -84,7 +84,7 @@ def fetch_file(
 
 
 class _Failed(Exception):
-    """Why one address did not give the file."""
+    """The reason why one address did not provide the file."""
 
 
 def _retrieve(
@@ -93,29 +93,29 @@ def _retrieve(
     import pooch
 
     pooch.get_logger().setLevel(logging.WARNING)
-    # pooch's own type for downloaders does not fit how it calls them.
+    # pooch's type annotation for downloaders does not match how it calls them.
     downloader: Any = Resuming(folder / f"{remote.name}.part", remote, progress, patience)
     while True:
         try:
-            found = pooch.retrieve(
+            path = pooch.retrieve(
                 url,
                 known_hash=remote.checksum,
                 fname=remote.name,
                 path=folder,
                 downloader=downloader,
             )
-        except ValueError as error:  # pooch's word for a hash that does not match
-            if downloader.resumed:  # the part may stem from another version: once more, whole
+        except ValueError as error:  # how pooch reports a hash that does not match
+            if downloader.resumed:  # the part may be of another version: download it all again
                 downloader.start_over()
                 continue
             raise _Failed(
-                f"what it sends has not the published checksum {remote.checksum}; nothing was kept"
+                f"it does not match the published checksum {remote.checksum}; nothing was kept"
             ) from error
         except OSError as error:
             raise _Failed(f"cannot write ({error.strerror or error})") from error
         finally:
             downloader.tidy()
-        return Path(found)
+        return Path(path)
 
 
 class Resuming:
@@ -132,12 +132,12 @@ class Resuming:
         self.resumed = self._complete = False
 
     def tidy(self) -> None:
-        """Remove the part where it was complete; what was cut off stays to be resumed."""
+        """Remove the part file if it was complete; an incomplete one is kept to be resumed."""
         if self._complete:
             self._part.unlink(missing_ok=True)
 
     def __call__(self, url: str, output_file: str | Path | IO[bytes], pooch: Any) -> None:
-        """Bring the part to completion, then move it to where pooch wants it."""
+        """Complete the part file, then move it to `output_file`."""
         failures = 0
         while True:
             before = self._size()
@@ -185,33 +185,33 @@ class Resuming:
             if total == str(have):
                 return
             self._part.unlink(missing_ok=True)
-            raise _Retry("the file has another length than before")
+            raise _Retry("the length of the file has changed")
         if status in (408, 429) or status >= 500:
             raise _Retry(f"the server answers {status}")
         if status not in (200, 206):
             raise _Failed(f"the server answers {status} {response.reason}")
-        going_on = status == 206 and have > 0
-        if going_on and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+        resuming = status == 206 and have > 0
+        if resuming and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             self._part.unlink(missing_ok=True)
-            raise _Retry("the server sent another range than asked for")
-        self.resumed = self.resumed or going_on
-        done = have if going_on else 0
+            raise _Retry("the server sent a different range from the one requested")
+        self.resumed = self.resumed or resuming
+        done = have if resuming else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length and length.isdigit() else self._remote.size
-        what = f"fetching {self._remote.name}"
-        with self._part.open("ab" if going_on else "wb") as file:
+        message = f"fetching {self._remote.name}"
+        with self._part.open("ab" if resuming else "wb") as file:
             for chunk in response.iter_content(_CHUNK):
                 file.write(chunk)
                 if done // _REPORT != (done + len(chunk)) // _REPORT:
-                    self._progress(what, done + len(chunk), total, "bytes")
+                    self._progress(message, done + len(chunk), total, "bytes")
                 done += len(chunk)
-        self._progress(what, done, total, "bytes")
+        self._progress(message, done, total, "bytes")
         if total is not None and done < total:
             raise _Retry(f"the transfer broke off after {done} of {total} bytes")
 
 
 class _Retry(Exception):
-    """A failure that may pass."""
+    """A failure that may be temporary."""
 
 
 def _reason(error: Exception, url: str) -> str:

@@ -1,4 +1,4 @@
-"""Fonts that can be drawn from: those matplotlib carries and those installed."""
+"""Fonts from which glyphs are drawn: those shipped with matplotlib and those installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_TEXT = ("lastresort", "last resort", "emoji", "symbol", "dingbat", "barcode"
 
 @dataclass(frozen=True)
 class Font:
-    """One face: `name` is unique among those found, `characters` what its cmap maps."""
+    """One face: `name` is unique among all faces; `characters` are those that its cmap maps."""
 
     path: Path
     index: int
@@ -27,13 +27,13 @@ class Font:
 
 
 def font_paths() -> list[Path]:
-    """Font files, each content once; the order does not depend on where they lie."""
+    """Return the font files, without duplicates, in an order independent of their location."""
     import matplotlib
     from matplotlib import font_manager
 
-    carried = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    shipped = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     paths = {Path(path) for path in font_manager.findSystemFonts()}
-    paths |= {path for path in carried.glob("*") if path.suffix.lower() in _SUFFIXES}
+    paths |= {path for path in shipped.glob("*") if path.suffix.lower() in _SUFFIXES}
     by_hash: dict[str, Path] = {}
     for path in sorted(paths, key=lambda path: (path.name, str(path))):
         if path.suffix.lower() not in _SUFFIXES:
@@ -46,12 +46,12 @@ def font_paths() -> list[Path]:
 
 
 def read_fonts(paths: list[Path]) -> list[Font]:
-    """The faces of these files that hold text, sorted by name.
+    """Return the faces of these files that hold text, sorted by name.
 
-    Left out: files that do not parse, symbol and last-resort fonts, and those whose character map
-    is not of Unicode, seen from a Latin letter being drawn by a glyph of another name.
+    Left out are files that do not parse, symbol and last-resort fonts, and fonts whose character
+    map is not Unicode, which shows in a Latin letter mapped to a glyph with another name.
     """
-    # fontTools warns of every oddity of a font, at length.
+    # fontTools logs a warning for every irregularity in a font.
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     fonts: dict[str, Font] = {}
     for path in paths:
@@ -74,7 +74,7 @@ def _faces(path: Path) -> int:
     try:
         with path.open("rb") as file:
             return len(TTCollection(file, lazy=True).fonts)
-    except Exception:  # a damaged font of the system is no concern of the user
+    except Exception:  # skip a damaged system font
         return 0
 
 
@@ -84,7 +84,7 @@ def _read_face(path: Path, index: int) -> Font | None:
     try:
         with TTFont(path, fontNumber=index, lazy=True) as font:
             return _face(font, path, index)
-    except Exception:  # fontTools raises errors of many kinds on damaged fonts
+    except Exception:  # fontTools raises many kinds of errors on damaged fonts
         return None
 
 
@@ -110,13 +110,13 @@ def _is_text(cmap: dict[int, str]) -> bool:
         glyph = cmap.get(ord(letter))
         if glyph is None:
             return False
-        meant = agl.toUnicode(glyph)
-        if meant and meant != letter:
+        intended = agl.toUnicode(glyph)
+        if intended and intended != letter:
             return False
-    # Different letters drawn by one glyph: a last-resort font.
+    # A last-resort font draws different letters with the same glyph.
     return len({cmap[ord(letter)] for letter in _LETTERS}) == len(_LETTERS)
 
 
 def fingerprint(paths: list[Path]) -> str:
-    """A hash of the contents of all the files."""
+    """Return a hash of the contents of all the files."""
     return hashlib.sha256("".join(sorted(hash_file(path) for path in paths)).encode()).hexdigest()

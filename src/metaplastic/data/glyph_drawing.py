@@ -1,4 +1,4 @@
-"""Draw characters as MNIST's digits are: fitted into a box, centred, white on black."""
+"""Draw characters like MNIST's digits: fitted into a box, centred, white on black."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ _POINT = 96  # drawn large and averaged down
 
 
 def draw_font(font: Font, characters: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """(n, 28, 28) uint8 drawings and (n,) which of them are there.
+    """Draw characters: (n, 28, 28) uint8 images, and a mask (n,) of those that are present.
 
-    A character that the font lacks or draws blank is not there. None is there where FreeType
+    A character that the font lacks or draws blank is not present. None is present if FreeType
     cannot open the font.
     """
     from PIL import ImageFont
 
     images = np.zeros((len(characters), SIZE, SIZE), np.uint8)
-    there = np.zeros(len(characters), bool)
+    present = np.zeros(len(characters), bool)
     try:
         # The basic layout is the same with and without the optional raqm library.
         face = ImageFont.truetype(
             str(font.path), _POINT, index=font.index, layout_engine=ImageFont.Layout.BASIC
         )
     except (OSError, ValueError):
-        return images, there
+        return images, present
     for index, character in enumerate(characters):
         if character not in font.characters:
             continue
         drawing = _draw(face, character)
         if drawing is not None:
             images[index] = drawing
-            there[index] = True
-    return images, there
+            present[index] = True
+    return images, present
 
 
 def _draw(face: Any, character: str) -> NDArray[np.uint8] | None:
@@ -56,7 +56,7 @@ def _draw(face: Any, character: str) -> NDArray[np.uint8] | None:
 
 
 def fit(ink: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """A drawing (h, w) cut to its ink, fitted into the box, centred at 28×28; None if blank."""
+    """Crop a drawing (h, w) to its ink, fit it into the box, centred at 28×28; None if blank."""
     rows, columns = np.flatnonzero((ink > 32).any(1)), np.flatnonzero((ink > 32).any(0))
     if rows.size == 0:
         return None

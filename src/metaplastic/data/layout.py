@@ -1,4 +1,4 @@
-"""How files lie in folders: CLASS/FILE, or SPLIT/CLASS/…/FILE."""
+"""The layout of files in folders: CLASS/FILE, or SPLIT/CLASS/…/FILE."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPLIT_NAMES = {
 
 @dataclass(frozen=True)
 class Layout:
-    """For each split its files, sorted by class and name, and their labels."""
+    """The files of each split, sorted by class and name, and their labels."""
 
     class_names: tuple[str, ...]
     files: dict[str, list[str]]
@@ -37,31 +37,31 @@ def read_layout(
     names: Iterable[str],
     wanted: Callable[[str], bool],
     where: str,
-    what: str,
+    kind: str,
     empty: Iterable[str] = (),
     broken: Collection[str] = (),
 ) -> Layout:
-    """Sort out which file belongs to which split and class.
+    """Assign each file to a split and a class.
 
-    A folder around everything, as archives often have, is looked through. A validation split
-    serves as test split where there is no other. Notes say which files and folders are left out,
-    those that are `empty` and what is `broken` included. Raises DataError where there is nothing.
+    A single folder around everything, as archives often have, is ignored. A validation split
+    serves as the test split if there is no other. Notes report the files and folders that are left
+    out, including those in `empty` and `broken`. Raises DataError if no file is left.
     """
     names = list(names)
     chosen = [name for name in names if wanted(name)]
     others = set(names).difference(chosen)
     notes = [
-        *describe_left_out(others, f"not {what}"),
-        *describe_left_out(broken, "neither a file nor a folder, such as a link to nowhere"),
+        *describe_left_out(others, f"not {kind}"),
+        *describe_left_out(broken, "neither a file nor a folder, such as a broken link"),
     ]
     rows = [(tuple(name.split("/")), name) for name in chosen]
     loose = [name for parts, name in rows if len(parts) < 2]
     rows = [(parts, name) for parts, name in rows if len(parts) >= 2]
     if not rows:
-        found = f"{len(loose)} {what} but no folders" if loose else f"no {what}"
-        rest = f" ({notes[0]})" if notes else ""
-        raise DataError(f"{where}: {found}; expected a folder per class with {what} in it{rest}")
-    notes += describe_left_out(loose, "in no class's folder")
+        problem = f"{len(loose)} {kind} but no folders" if loose else f"no {kind}"
+        note = f" ({notes[0]})" if notes else ""
+        raise DataError(f"{where}: {problem}; expected a folder per class with {kind} in it{note}")
+    notes += describe_left_out(loose, "in no class folder")
     rows = _unwrap(rows)
     splits = {parts[0] for parts, _ in rows if parts[0].lower() in SPLIT_NAMES}
     entries: list[tuple[str, str, str]] = []
@@ -72,18 +72,19 @@ def read_layout(
             if parts[0] not in splits:
                 continue
             if len(parts) < 3:
-                raise DataError(f"{where}: {name} lies in a split but in no class's folder")
+                raise DataError(f"{where}: {name} is in a split but in no class folder")
             entries.append((SPLIT_NAMES[parts[0].lower()], parts[1], name))
     else:
         entries = [("train", parts[0], name) for parts, name in rows]
-    notes += _folders_left_out({name for _, _, name in entries}, others, empty, what)
+    notes += _folders_left_out({name for _, _, name in entries}, others, empty, kind)
     return _arrange(entries, tuple(notes), where)
 
 
 def _are_splits(splits: set[str], tops: set[str]) -> bool:
-    """Whether folders are splits: all of them, or train and another beside folders of no split.
+    """Return whether folders named like splits are splits.
 
-    A folder "train" among others can be a class of vehicles.
+    They are if all folders have such names, or if train and another split are among them. A single
+    folder "train" among others can be a class of vehicles.
     """
     if splits == tops:
         return True
@@ -92,18 +93,18 @@ def _are_splits(splits: set[str], tops: set[str]) -> bool:
 
 
 def _folders_left_out(
-    read: Iterable[str], others: Iterable[str], empty: Iterable[str], what: str
+    read: Iterable[str], others: Iterable[str], empty: Iterable[str], kind: str
 ) -> list[str]:
-    """A note on the folders that hold files, or nothing, but not one file that is read."""
+    """Return a note on the folders that are empty or hold no file that is read."""
     full = {folder for name in read for folder in _folders_above(name)}
-    found = {folder for name in others for folder in _folders_above(name)} | set(empty)
-    bare = {name for name in found if name not in full}
-    # Of nested folders the outermost says it all.
+    folders = {folder for name in others for folder in _folders_above(name)} | set(empty)
+    bare = {name for name in folders if name not in full}
+    # Of nested folders, only the outermost is named.
     bare = {name for name in bare if not any(above in bare for above in _folders_above(name))}
     if not bare:
         return []
-    folders = f"{len(bare):,} folder{'s' * (len(bare) != 1)}"
-    return [one_line(f"{folders} left out, no {what} in them: {list_names(bare)}")]
+    count = f"{len(bare):,} folder{'s' * (len(bare) != 1)}"
+    return [one_line(f"{count} left out, no {kind} in them: {list_names(bare)}")]
 
 
 def _folders_above(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What notes say of the files and folders that were not read."""
+"""Notes on the files and folders that were not read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _KINDS = 6
 _NAMES = 5
 
 
-def describe_left_out(names: Collection[str], what: str) -> tuple[str, ...]:
-    """A note that counts files by suffix and gives an example of each; none where there are none.
+def describe_left_out(names: Collection[str], reason: str) -> tuple[str, ...]:
+    """Return a note that counts files by suffix, with an example of each; nothing for no files.
 
-    what: why they are left out, as in "not images".
+    reason: why they are left out, for example "not images".
     """
     if not names:
         return ()
@@ -23,10 +23,10 @@ def describe_left_out(names: Collection[str], what: str) -> tuple[str, ...]:
     order = sorted(kinds, key=lambda kind: (-len(kinds[kind]), kind))
     parts = [_kind(kind, kinds[kind]) for kind in order[:_KINDS]]
     if len(order) > _KINDS:
-        rest = sum(len(kinds[kind]) for kind in order[_KINDS:])
-        parts.append(f"{rest:,} of {len(order) - _KINDS} other kinds")
+        remaining = sum(len(kinds[kind]) for kind in order[_KINDS:])
+        parts.append(f"{remaining:,} of {len(order) - _KINDS} other kinds")
     files = f"{len(names):,} file{'s' * (len(names) != 1)}"
-    return (one_line(f"{files} left out, {what}: {'; '.join(parts)}"),)
+    return (one_line(f"{files} left out, {reason}: {'; '.join(parts)}"),)
 
 
 def _kind(kind: str, names: Sequence[str]) -> str:
@@ -36,12 +36,13 @@ def _kind(kind: str, names: Sequence[str]) -> str:
 
 
 def list_names(names: Iterable[str]) -> str:
-    """At most five names, and how many more there are."""
+    """List at most five names, and how many more there are."""
     ordered = sorted(names)
-    more = len(ordered) - _NAMES
-    return ", ".join(ordered[:_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+    remaining = len(ordered) - _NAMES
+    suffix = f" and {remaining:,} more" if remaining > 0 else ""
+    return ", ".join(ordered[:_NAMES]) + suffix
 
 
 def one_line(text: str) -> str:
-    """Names of files may hold line breaks; a note is one line."""
+    """Put a note on one line, as names of files may contain line breaks."""
     return " ".join(text.splitlines())

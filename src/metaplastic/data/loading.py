@@ -1,4 +1,4 @@
-"""`load`: any data set, by its address."""
+"""Load any data set by its address."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def load(
 
     address: a name ("mnist"), a name at a resolution ("mnist@14"), or a scheme and a path
     ("folder:PATH", "npz:PATH", "csv:PATH?label=COLUMN", "text:PATH", "openml:NAME", "uci:NAME").
-    data_dir: searched first, before METAPLASTIC_DATA and the cache directory; files may lie in it
-    or in a sub-folder named like the data set.
-    progress: called during long work.
-    vocabulary: the words to count in texts; without it the 1,000 commonest of the training texts.
+    data_dir: searched first, before METAPLASTIC_DATA and the cache directory; files may be in it
+    or in a sub-folder with the name of the data set.
+    progress: progress callback.
+    vocabulary: the words to count in texts; by default the 1,000 most common of the training texts.
 
-    Raises DataError for files that are missing or damaged, ConfigError for an unknown name.
+    Raises DataError if files are missing or damaged, ConfigError for an unknown name.
     """
     parsed = parse_address(address) if isinstance(address, str) else address
     source = source_of(parsed)

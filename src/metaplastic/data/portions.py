@@ -1,7 +1,7 @@
 """Seeded, disjoint choices of classes and groups for meta-training.
 
-Names are put in an order given by a hash of the name, so the choice depends neither on a random
-number generator's version nor on the order in which files were found.
+Names are ordered by a hash of the name, so the choice depends neither on the version of a random
+number generator nor on the order in which files were found.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SEED = "metaplastic-1"
 
 
 def shuffled(names: Iterable[str], purpose: str) -> list[str]:
-    """The names in a fixed pseudo-random order; `purpose` makes orders independent."""
+    """Return the names in a fixed pseudo-random order; `purpose` makes orders independent."""
     return sorted(
         names, key=lambda name: hashlib.sha256(f"{SEED}/{purpose}/{name}".encode()).digest()
     )
@@ -23,17 +23,17 @@ def shuffled(names: Iterable[str], purpose: str) -> list[str]:
 def divide(
     names: Iterable[str], purpose: str, shares: Sequence[float]
 ) -> tuple[frozenset[str], ...]:
-    """Disjoint sets that hold the given shares of the names (rounded), all names together.
+    """Divide all names into disjoint sets with the given shares of them (rounded).
 
-    Shares add to one; with at least as many names as shares no set is empty.
+    Shares add up to one; with at least as many names as shares, no set is empty.
     """
     order = shuffled(names, purpose)
     bounds = [0]
     total = 0.0
     for index, share in enumerate(shares):
         total += share
-        left = len(shares) - index - 1
+        remaining = len(shares) - index - 1
         bound = round(total * len(order))
-        bounds.append(max(min(bound, len(order) - left), min(bounds[-1] + 1, len(order))))
+        bounds.append(max(min(bound, len(order) - remaining), min(bounds[-1] + 1, len(order))))
     bounds[-1] = len(order)
     return tuple(frozenset(order[a:b]) for a, b in pairwise(bounds))

@@ -1,4 +1,4 @@
-"""Resize images: area averaging where an axis shrinks, bilinear where it grows.
+"""Resize images: area averaging if an axis shrinks, bilinear interpolation if it grows.
 
 Both are linear maps along one axis, so an image becomes A_rows · image · A_columnsᵀ.
 """
@@ -18,10 +18,10 @@ _BLOCK = 1 << 24  # float32 numbers held at once
 
 @lru_cache(maxsize=64)
 def axis_weights(old: int, new: int) -> NDArray[np.float32]:
-    """The (new, old) matrix that resamples one axis; its rows add to one.
+    """Return the (new, old) matrix that resamples one axis; its rows add up to one.
 
-    Shrinking: a new pixel averages the old ones it covers, by the length covered. Growing: linear
-    interpolation between pixel centres, the edge repeated outwards.
+    Shrinking: a new pixel averages the old ones it covers, weighted by the length covered.
+    Growing: linear interpolation between pixel centres, with the edge repeated outwards.
     """
     if new <= old:
         edges = np.arange(new + 1) * (old / new)
@@ -39,13 +39,13 @@ def axis_weights(old: int, new: int) -> NDArray[np.float32]:
 
 
 def resize_images(images: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
-    """Images (n, height, width) or (n, height, width, channels) at another (height, width).
+    """Resize images (n, height, width) or (n, height, width, channels) to a (height, width).
 
     uint8 stays uint8, rounded to nearest; other types become float32. Raises DataError for a size
     that is not between 1 and 1024.
     """
     if not all(1 <= side <= MAX_SIZE for side in size):
-        raise DataError(f"cannot resize to {size[0]}x{size[1]}: a side is 1 to {MAX_SIZE} pixels")
+        raise DataError(f"cannot resize to {size[0]}x{size[1]}: a side has 1 to {MAX_SIZE} pixels")
     if images.ndim not in (3, 4):
         raise DataError(f"cannot resize inputs of shape {images.shape[1:]}: they are not images")
     if tuple(images.shape[1:3]) == tuple(size):
@@ -59,7 +59,7 @@ def resize_images(images: NDArray[np.generic], size: tuple[int, int]) -> NDArray
     for start in range(0, count, step):
         block = images[start : start + step]
         n = len(block)
-        # (n, H, W·C): rows first, then columns with the channels kept last.
+        # (n, H, W·C): rows first, then columns, with channels last.
         resized = _resize_rows(rows, block.reshape(n, height, -1))
         resized = np.matmul(columns, resized.reshape(n, size[0], width, -1))
         resized = resized.reshape(n, *size, *channels)
@@ -68,7 +68,7 @@ def resize_images(images: NDArray[np.generic], size: tuple[int, int]) -> NDArray
 
 
 def _resize_rows(rows: NDArray[np.float32], images: NDArray[np.generic]) -> NDArray[np.float32]:
-    """rows (new, old) times images (n, old, values), in float32; a huge image part by part."""
+    """Multiply rows (new, old) by images (n, old, values) in float32, a huge image in parts."""
     height, values = images.shape[1:]
     step = max(1, _BLOCK // max(1, values))
     if step >= height:

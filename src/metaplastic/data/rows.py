@@ -1,4 +1,4 @@
-"""Rows without regard to labels: what `fit` and `transform` take, from a file or an address."""
+"""Read rows for `fit` and `transform`, regardless of labels, from a file or an address."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ _ALL = ("auto", "all")
 
 @dataclass(frozen=True)
 class Rows:
-    """values: (n, d) numbers, dense or CSR. columns: names of the d columns. names: of the n rows.
+    """Rows that were read, with their names and notes.
 
-    labels: as text, None where missing; None as a whole where none were asked for or there are
-    none. notes: what was read, what was decided and what was left out. decimal: the character that
-    numbers among the labels are written with.
+    values: (n, d) numbers, dense or CSR. columns: names of the d columns. names: of the n rows.
+    labels: as text, None for a missing label; None as a whole if none were requested or there are
+    none. notes: what was read, decided and left out. decimal: the decimal separator of numeric
+    labels.
     """
 
     values: Any
@@ -54,23 +55,23 @@ class Rows:
     decimal: str = "."
 
     def numbers(self, where: str) -> NDArray[np.float64]:
-        """The labels as numbers (n,), NaN where missing.
+        """Return the labels as numbers (n,), NaN for missing ones.
 
-        Raises DataError, naming the row counted from 1, for one that is no finite number.
+        Raises DataError, naming the row counted from 1, for a label that is not a finite number.
         """
-        found = np.full(self.values.shape[0], np.nan)
+        numbers = np.full(self.values.shape[0], np.nan)
         for row, text in enumerate(self.labels or ()):
             if text is not None:
                 number = to_number(text, self.decimal)
                 if number is None or not np.isfinite(number):
                     raise DataError(f"{where}, row {row + 1}: {describe(text, self.decimal)}")
-                found[row] = number
-        return found
+                numbers[row] = number
+        return numbers
 
     def aligned(self, columns: Sequence[str] | None, where: str, model: str) -> Rows:
-        """The same rows with their columns in the order of these names.
+        """Return the same rows with their columns in the order of these names.
 
-        Raises DataError naming the columns that are missing or too many.
+        Raises DataError naming missing and extra columns.
         """
         values, note = align(self.values, self.columns, columns, where, model)
         notes = self.notes if note is None else (*self.notes, note)
@@ -87,27 +88,27 @@ def read_rows(
     vocabulary: Sequence[str] | None = None,
     progress: Progress = silent,
 ) -> Rows:
-    """Read rows from whatever a user may name.
+    """Read rows from a data set, a file, a folder or an address.
 
-    given: the name of a data set; a file (.npy, .npz, a table, an archive of images) or a folder of
-        images or texts that is there; or an address.
-    split: "train", "test", or another that the data have; "all" for every row; "auto" for every
-        row in the user's order where the data have no splits of their own, else "train".
+    given: the name of a data set; an existing file (.npy, .npz, a table, an archive of images) or
+        folder of images or texts; or an address.
+    split: "train", "test", or another split of the data; "all" for every row; "auto" for every row
+        in the user's order if the data have no splits of their own, otherwise "train".
     options: of tables (`TableOptions`), by name.
-    vocabulary: the words to count in texts, those a model was fitted on.
+    vocabulary: the words to count in texts, those that a model was fitted on.
 
-    Raises DataError, ConfigError or MissingExtraError, in one line.
+    Raises DataError, ConfigError or MissingExtraError, with a one-line message.
     """
     options = dict(options or {})
     progress(f"reading {given}")
-    found = _path(given)
-    if found is not None and found.suffix.lower() == ".npy":
+    path = _path(given)
+    if path is not None and path.suffix.lower() == ".npy":
         _no_options(options, given)
-        return _chosen({"train": Rows(_npy(found))}, split, given)
-    if found is not None and found.suffix.lower() == ".npz":
+        return _chosen({"train": Rows(_npy(path))}, split, given)
+    if path is not None and path.suffix.lower() == ".npz":
         _no_options(options, given)
-        return _npz(found, split, given)
-    address = parse_address(given) if found is None else _address_of(found)
+        return _npz(path, split, given)
+    address = parse_address(given) if path is None else _address_of(path)
     source = source_of(address)
     check_options(address, source.options, source.example or source.name)
     if address.name == "csv":
@@ -126,7 +127,7 @@ def read_rows(
 
 
 def _path(given: str) -> Path | None:
-    """The file or folder that is meant, or None for the name or the address of a data set."""
+    """Return the file or folder, or None for the name or the address of a data set."""
     if not given or (given in SOURCES and not SOURCES[given].is_scheme):
         return None  # ./mnist is the folder, mnist the data set
     try:
@@ -143,7 +144,7 @@ def _path(given: str) -> Path | None:
 
 
 def _address_of(path: Path) -> Address:
-    """The address of a table, a folder or an archive."""
+    """Return the address of a table, a folder or an archive."""
     if is_table(path):
         return Address("csv", str(path))
     if path.is_dir() or (path.is_file() and is_archive(path)):
@@ -151,15 +152,16 @@ def _address_of(path: Path) -> Address:
         texts = sum(is_text(name) for name in names)
         return Address("text" if texts > len(names) / 2 else "folder", str(path))
     raise DataError(
-        f"{path}: read are .npy, .npz, .csv, .tsv, .txt, .parquet (text also compressed, .csv.gz), "
-        f"folders and archives; for a table by another name give csv:{path}"
+        f"{path}: cannot be read; give .npy, .npz, .csv, .tsv, .txt, .parquet (text also "
+        f"compressed, .csv.gz), a folder or an archive; for a table with another suffix "
+        f"give csv:{path}"
     )
 
 
 def _no_options(options: Mapping[str, str], given: str) -> None:
     if options:
         raise ConfigError(
-            f"--{min(options)} is for tables ({', '.join(KEYS)} are), and {given} is not one"
+            f"--{min(options)} is for tables (as are {', '.join(KEYS)}), and {given} is not one"
         )
 
 
@@ -169,9 +171,9 @@ def _of_table(table: Table) -> Rows:
 
 def _npy(path: Path) -> Any:
     try:
-        # Mapped, so that a file larger than memory can be read minibatch by minibatch.
+        # Memory-mapped, so that a file larger than memory can be read one minibatch at a time.
         array = np.lib.format.open_memmap(path, mode="r")
-    except Exception as error:  # NumPy evaluates the header, and fails in many ways
+    except Exception as error:  # NumPy evaluates the header, which can fail in many ways
         line = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: cannot be read as a .npy array ({line})") from None
     return _matrix(array, str(path))
@@ -198,7 +200,7 @@ def _sparse(path: Path) -> csr_matrix:
     try:
         matrix = csr_matrix(scipy.sparse.load_npz(path))
         matrix.check_format(full_check=True)
-    except Exception as error:  # a damaged file fails in whatever way its arrays do not fit
+    except Exception as error:  # the arrays of a damaged file can be inconsistent in many ways
         line = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: cannot be read as a sparse matrix ({line})") from None
     return matrix
@@ -235,7 +237,7 @@ def _of_split(split: Split, dataset: Dataset) -> Rows:
 
 
 def _chosen(parts: Mapping[str, Rows], split: str, given: str) -> Rows:
-    """The rows of a split, or all; parts: the data's own splits, or all rows as the only one."""
+    """Select the rows of a split, or all. parts: the data's own splits, or a single one."""
     counts = {name: part.values.shape[0] for name, part in parts.items()}
     total = sum(counts.values())
     if len(parts) == 1 and split in _ALL:
@@ -248,9 +250,12 @@ def _chosen(parts: Mapping[str, Rows], split: str, given: str) -> Rows:
     name = "train" if split == "auto" else split
     if len(parts) == 1 or name not in parts:
         have = "no splits" if len(parts) == 1 else f"the splits {', '.join(parts)}"
-        raise ConfigError(f"--split {split}: {given} has {have}; --split all takes every row")
-    left = ", ".join(f"{count:,} of {other!r}" for other, count in counts.items() if other != name)
-    note = f"{counts[name]:,} rows of {name!r}; not used: {left} (--split all takes every row)"
+        raise ConfigError(f"--split {split}: {given} has {have}; --split all reads every row")
+    unused = [f"{count:,} of {other!r}" for other, count in counts.items() if other != name]
+    note = (
+        f"{counts[name]:,} rows of {name!r}; not used: {', '.join(unused)} "
+        "(--split all reads every row)"
+    )
     return replace(parts[name], notes=(note, *parts[name].notes))
 
 

@@ -1,4 +1,4 @@
-"""What a source of data is: a card, the files it is published as, and a function that loads it."""
+"""A source of data: a card, the published files, and a function that loads them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from metaplastic.progress import Progress, silent
 
 @dataclass(frozen=True)
 class Request:
-    """One call of `load`: where to look and what was asked for.
+    """One call of `load`: where to search and what to load.
 
-    roots: directories to search, first to last. rest: what follows "scheme:" in the address.
-    size: the resolution after "@", or None. options: what follows "?". vocabulary: the words to
-    count in texts, or None for the commonest.
+    roots: directories to search, in order. rest: the part of the address after "scheme:".
+    size: the resolution after "@", or None. options: the options after "?". vocabulary: the words
+    to count in texts, or None for the most common.
     """
 
     roots: tuple[Path, ...]
@@ -31,7 +31,7 @@ class Request:
 class Remote:
     """A published file: its name, addresses (tried in turn), checksum "sha256:…" or "md5:…".
 
-    size is in bytes where it is known.
+    size: in bytes, if known.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Remote:
 class Source:
     """One entry of the registry.
 
-    folders: sub-folders of a data directory in which its files may lie. files: what `fetch`
+    folders: sub-folders of a data directory that may hold its files. files: what `fetch`
     downloads; empty for a data set that needs no download. options: the keys that an address may
     set after "?". example: an address, for help and errors.
     """

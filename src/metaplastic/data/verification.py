@@ -1,4 +1,4 @@
-"""Compare a data set's files with what was published, and read them whole."""
+"""Compare a data set's files with the published checksums."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Verdict = Literal["as published", "differs", "no published checksum"]
 
 @dataclass(frozen=True)
 class Checked:
-    """A file found, its SHA-256 and whether it is the published one."""
+    """A file, its SHA-256 and whether it is the published one."""
 
     path: Path
     sha256: str
@@ -23,10 +23,10 @@ class Checked:
 
 
 def verify_files(source: Source, data_dir: Path | str | None = None) -> list[Checked]:
-    """The files that `load` would read, each compared by checksum with the published one.
+    """Compare each file that `load` would read with the published checksum.
 
-    A directory, or a file under another name than published, has no checksum to compare to.
-    Raises DataError where files are missing.
+    A directory, or a file whose name is not a published one, has no checksum to compare with.
+    Raises DataError if files are missing.
     """
     if source.find is None:
         return []

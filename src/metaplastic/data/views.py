@@ -1,6 +1,6 @@
 """Views of a data set: the same examples at another size, in grey, of some classes, standardised.
 
-Pure functions; what is random takes a generator.
+All are pure functions; random ones take a generator.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ def _map(dataset: Dataset, change: Callable[[Inputs], Inputs], shape: tuple[int,
     return dataset.with_splits(splits, shape)
 
 
-def _images_only(dataset: Dataset, what: str) -> None:
+def _images_only(dataset: Dataset, action: str) -> None:
     if dataset.card.kind != "image" or len(dataset.shape) not in (2, 3):
         raise DataError(
-            f"{dataset.card.name} cannot be {what}: it holds examples of shape {dataset.shape}, "
+            f"{dataset.card.name} cannot be {action}: it holds examples of shape {dataset.shape}, "
             "not images"
         )
 
 
 def resize(dataset: Dataset, size: int | tuple[int, int]) -> Dataset:
-    """Images at another size: area averaging when shrinking, bilinear when growing.
+    """Resize images: area averaging when shrinking, bilinear interpolation when growing.
 
-    An integer gives a square. Raises DataError where the data set does not hold images.
+    An integer gives a square. Raises DataError if the data set does not hold images.
     """
     _images_only(dataset, "resized")
     height, width = (size, size) if isinstance(size, int) else size
@@ -60,7 +60,7 @@ def _to_grey(images: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def grey(dataset: Dataset) -> Dataset:
-    """Colour images as their luma (ITU-R BT.601), shape (height, width); grey ones as they are."""
+    """Convert colour images to luma (ITU-R BT.601), shape (height, width); keep grey ones."""
     _images_only(dataset, "made grey")
     if len(dataset.shape) == 2:
         return dataset
@@ -68,7 +68,7 @@ def grey(dataset: Dataset) -> Dataset:
 
 
 def colour(dataset: Dataset) -> Dataset:
-    """Grey images with three equal channels, shape (height, width, 3); colour ones as they are."""
+    """Give grey images three equal channels, shape (height, width, 3); keep colour ones."""
     _images_only(dataset, "made colour")
     if len(dataset.shape) == 3:
         return dataset
@@ -76,7 +76,7 @@ def colour(dataset: Dataset) -> Dataset:
 
 
 def with_classes(dataset: Dataset, classes: Sequence[str | int]) -> Dataset:
-    """Only the examples of some classes, by name or index; labels become 0, 1, … in that order."""
+    """Select examples of some classes, by name or index; labels become 0, 1, … in that order."""
     names = dataset.class_names
     chosen: list[int] = []
     for item in classes:
@@ -109,7 +109,7 @@ class Scale:
     std: float
 
     def apply(self, inputs: Inputs) -> NDArray[np.float32]:
-        """(inputs − mean) / std as float32; sparse inputs become dense."""
+        """Return (inputs − mean) / std as float32; sparse inputs become dense."""
         array = _dense(inputs).astype(np.float32)
         array -= np.float32(self.mean)
         array /= np.float32(self.std)
@@ -117,7 +117,7 @@ class Scale:
 
 
 def fit_scale(split: Split) -> Scale:
-    """Mean and standard deviation over all numbers of a split; a constant split has std 1."""
+    """Return mean and standard deviation of all numbers in a split; a constant split has std 1."""
     if isinstance(split.inputs, csr_matrix):
         count = max(1, len(split) * int(split.inputs.get_shape()[1]))
         values = split.inputs.data.astype(np.float64)
@@ -135,9 +135,9 @@ def fit_scale(split: Split) -> Scale:
 
 
 def standardise(dataset: Dataset) -> Dataset:
-    """Inputs less one scalar mean, over one scalar standard deviation, both of the train split.
+    """Subtract the scalar mean of the train split and divide by its scalar standard deviation.
 
-    Gives float32; sparse inputs become dense.
+    Returns float32; sparse inputs become dense.
     """
     scale = fit_scale(dataset.split("train"))
     return _map(dataset, scale.apply, dataset.shape)
@@ -146,9 +146,9 @@ def standardise(dataset: Dataset) -> Dataset:
 def sample_labelled(
     labels: NDArray[np.integer], per_class: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Indices of `per_class` different examples of every class that occurs, class by class.
+    """Sample indices of `per_class` different examples of every class that occurs, in class order.
 
-    Raises DataError where a class has fewer, naming it.
+    Raises DataError if a class has fewer, naming it.
     """
     if per_class < 1:
         raise DataError(f"labels per class must be at least 1, not {per_class}")
@@ -157,15 +157,15 @@ def sample_labelled(
         members = np.flatnonzero(labels == label)
         if len(members) < per_class:
             raise DataError(
-                f"class {label} has {len(members)} examples, fewer than the {per_class} asked for; "
-                "ask for fewer labels per class"
+                f"class {label} has {len(members)} examples, fewer than the {per_class} requested; "
+                "request fewer labels per class"
             )
         chosen.append(rng.choice(members, size=per_class, replace=False))
     return np.concatenate(chosen) if chosen else np.empty(0, np.int64)
 
 
 def to_matrix(inputs: Inputs) -> NDArray[np.float32]:
-    """Inputs flattened to float32 (n, d); sparse inputs become dense."""
+    """Flatten inputs to float32 (n, d); sparse inputs become dense."""
     if issparse(inputs):
         return _dense(inputs).astype(np.float32)
     array = np.asarray(inputs)

@@ -1,1 +1,1 @@
-"""Readers of published file formats. Each gives a right result or a DataError."""
+"""Parsers of published file formats. Each returns a correct result or raises DataError."""

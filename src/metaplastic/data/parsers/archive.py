@@ -1,7 +1,8 @@
-"""Read the members of zip and tar archives, without ever unpacking one to disk.
+"""Read the members of zip and tar archives, without unpacking anything to disk.
 
-Refused whole: absolute names, names with "..", links and devices, encrypted members, and archives
-that expand beyond the limits. What counts is what is read, not what the archive says of itself.
+An archive is refused as a whole if it has absolute names, names with "..", links, devices or
+encrypted members, or expands beyond the limits. The limits apply to the bytes actually read, not to
+the sizes that the archive declares.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from metaplastic.errors import DataError
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may hold: bytes of one member and of all, number of members."""
+    """Limits of an archive: bytes of one member, bytes of all members, number of members."""
 
     member: int = 1 << 30
     total: int = 1 << 36
     count: int = 5_000_000
-    ratio: int = 100  # unpacked over packed, judged from 64 MiB on
+    ratio: int = 100  # unpacked over packed size, checked from 64 MiB on
 
 
 LIMITS = Limits()
@@ -65,7 +66,7 @@ _BROKEN = (
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file starts as a zip, gzip, bzip2, xz or tar file does."""
+    """Return whether a file starts like a zip, gzip, bzip2, xz or tar file."""
     return _kind(path) is not None
 
 
@@ -84,7 +85,7 @@ def _kind(path: Path) -> str | None:
 
 
 def check_name(name: str, where: Path) -> str:
-    """A member's name, or a DataError where it would lie outside of the archive's own folder."""
+    """Return a member's name. Raises DataError if it would be outside the archive's own folder."""
     parts = re.split(r"[/\\]", name)
     if name.startswith(("/", "\\")) or re.match(r"^[A-Za-z]:", name):
         raise DataError(f"{where}: refused, its member {name!r} has an absolute path")
@@ -96,7 +97,7 @@ def check_name(name: str, where: Path) -> str:
 
 
 def member_names(path: Path, limits: Limits = LIMITS) -> list[str]:
-    """The names of all files in an archive, sorted. Raises DataError for an unsafe archive."""
+    """Return the sorted names of all files in an archive. Raises DataError if it is unsafe."""
     with _opened(path, limits) as archive:
         names = [name for name, _ in archive]
     if len(set(names)) != len(names):
@@ -110,9 +111,9 @@ def read_members(
     limits: Limits = LIMITS,
     data: bytes | None = None,
 ) -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of the wanted files, or of all, in the order of the archive.
+    """Yield (name, bytes) of the wanted files, or of all, in the order of the archive.
 
-    data: the archive's bytes where it is inside another; `path` then only names it.
+    data: the archive's bytes if it is inside another archive; `path` is then only its name.
     """
     with _opened(path, limits, data) as archive:
         for name, read in archive:
@@ -171,8 +172,8 @@ def _zip_reader(
             data = file.read(member.file_size + 1)
         if len(data) != member.file_size:
             raise DataError(
-                f"{path}: member {member.filename!r} holds {len(data)} bytes, "
-                f"{member.file_size} announced; the archive is corrupt"
+                f"{path}: member {member.filename!r} holds {len(data)} bytes, but "
+                f"{member.file_size} are declared; the archive is corrupt"
             )
         return data
 
@@ -181,13 +182,13 @@ def _zip_reader(
 
 def _check_size(path: Path, name: str, size: int, total: int, limits: Limits) -> None:
     if size > limits.member or size < 0:
-        raise DataError(f"{path}: refused, its member {name!r} is announced as {size} bytes")
+        raise DataError(f"{path}: refused, its member {name!r} is declared as {size} bytes")
     if total > limits.total:
         raise DataError(f"{path}: refused, it expands to more than {limits.total} bytes")
 
 
 class _Metered(RawIOBase):
-    """A stream that stops at the limits, whatever the archive announces."""
+    """A stream that stops at the limits, whatever sizes the archive declares."""
 
     def __init__(self, file: IO[bytes], path: Path, limits: Limits) -> None:
         self._file, self._path, self._limits = file, path, limits
@@ -199,7 +200,7 @@ class _Metered(RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if size < 0 or size > self._limits.member + (1 << 20):
-            raise DataError(f"{self._path}: refused, a member is announced as {size} bytes")
+            raise DataError(f"{self._path}: refused, a member is declared as {size} bytes")
         data = self._file.read(size)
         self._total += len(data)
         bomb = self._total > _RATIO_FROM and self._total > self._limits.ratio * self._packed
@@ -211,17 +212,17 @@ class _Metered(RawIOBase):
 
 
 class _StrictInfo(tarfile.TarInfo):
-    """A header that must be whole: the standard library ends quietly at a damaged one."""
+    """A header that must be intact: the standard library stops silently at a damaged one."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
             info = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            if type(error).__name__ == "EOFHeaderError":  # two blocks of zeros: the proper end
+            if type(error).__name__ == "EOFHeaderError":  # two blocks of zeros: the regular end
                 raise
             raise tarfile.ReadError(str(error)) from error
-        # The names and numbers of a longer header are read whole, before any limit on members.
+        # Extended headers are read completely, before the limits on members apply.
         if info.type in _LONG_HEADERS and info.size > _MAX_HEADER:
             raise tarfile.ReadError(f"a header of {info.size} bytes")
         return info
@@ -247,11 +248,11 @@ def _tar(path: Path, kind: str, limits: Limits, stack: ExitStack) -> Iterator[_M
         if not (member.isfile() or member.isdir()):
             raise DataError(f"{path}: refused, its member {member.name!r} is a link or device")
         _check_size(path, member.name, member.size, total, limits)
-        # The list of members read so far is not needed, and grows.
+        # The list of members read so far is not needed and would grow.
         archive.members = []  # pyright: ignore[reportAttributeAccessIssue]
         if member.isfile():
             yield member.name, _tar_reader(archive, member, path)
-    while metered.read(1 << 16):  # a checksum of the packed stream is seen only at its end
+    while metered.read(1 << 16):  # the stream's checksum is verified only at its end
         pass
 
 

@@ -1,4 +1,4 @@
-"""What a cell of a table holds: a number, nothing, or text."""
+"""Interpret a cell of a table: a number, a missing value, or text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from metaplastic.errors import DataError
 
-# What pandas reads as missing (`pandas.read_csv`, na_values), and UCI's question mark.
+# The missing values of pandas (`pandas.read_csv`, na_values), and UCI's question mark.
 MISSING = frozenset(
     [
         *("", "?", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NULL", "null"),
@@ -26,12 +26,12 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII)
 
 
 def is_missing(cell: str) -> bool:
-    """Whether a cell holds nothing: it is empty, or a customary word for a missing value."""
+    """Return whether a cell is empty or holds a usual marker of a missing value."""
     return cell.strip() in MISSING
 
 
 def to_number(cell: str, decimal: str = ".") -> float | None:
-    """The number in a cell, True and False as 1 and 0; None where there is none."""
+    """Return the number in a cell, with True and False as 1 and 0; None if it is not a number."""
     text = cell.strip()
     if decimal != ".":
         text = text.replace(".", "?").replace(decimal, ".")
@@ -41,10 +41,10 @@ def to_number(cell: str, decimal: str = ".") -> float | None:
 
 
 def to_numbers(rows: Sequence[Sequence[str]], decimal: str = ".") -> NDArray[np.float64]:
-    """Rows of cells as numbers (n, d), NaN for each cell that holds none."""
+    """Convert rows of cells to numbers (n, d), NaN for each cell that is not a number."""
     shape = len(rows), len(rows[0])
     cells: Iterable[str] = chain.from_iterable(rows)
-    if decimal == ".":  # the usual case, quickly: every cell as float() reads it
+    if decimal == ".":  # fast path for the usual case: float() reads every cell
         cells = list(cells)
         text = "".join(cells)
         if text.isascii() and "_" not in text:
@@ -52,17 +52,17 @@ def to_numbers(rows: Sequence[Sequence[str]], decimal: str = ".") -> NDArray[np.
                 return np.array([float(cell) for cell in cells]).reshape(shape)
             except ValueError:
                 pass
-    found = (to_number(cell, decimal) for cell in cells)
-    return np.array([np.nan if number is None else number for number in found]).reshape(shape)
+    numbers = (to_number(cell, decimal) for cell in cells)
+    return np.array([np.nan if number is None else number for number in numbers]).reshape(shape)
 
 
 def describe(cell: str, decimal: str) -> str:
-    """What is wrong with a cell that should be a finite number, and what to do."""
+    """Say what is wrong with a cell that should be a finite number, and what to do."""
     text = cell.strip()
     shown = repr(text if len(text) <= 40 else f"{text[:40]}…")
     if is_missing(text):
-        what = "is empty" if not text else f"{shown} is a missing value"
-        return f"{what}; fill it in, or remove the row"
+        problem = "is empty" if not text else f"{shown} is a missing value"
+        return f"{problem}; fill it in, or remove the row"
     if to_number(text, decimal) is not None:
         return f"{shown} is not a finite number; fill it in, or remove the row"
     if decimal == "." and _DECIMAL_COMMA.fullmatch(text):
@@ -72,7 +72,7 @@ def describe(cell: str, decimal: str) -> str:
 
 
 def refuse_missing(labels: Sequence[str | None], where: str, first: int = 0) -> None:
-    """Raise DataError where a label is None, counting them and naming the first rows.
+    """Raise DataError if a label is None, counting such labels and naming the first rows.
 
     first: the number of the first row.
     """

@@ -20,7 +20,7 @@ BATCH_BYTES = FULL_BATCH * RECORD
 
 
 def parse_batch(data: bytes, where: str, classes: int = 10) -> Split:
-    """Images (n, 32, 32, 3) uint8 and labels of one batch; `where` names it in errors."""
+    """Parse one batch: images (n, 32, 32, 3) uint8 and labels. where: its name in errors."""
     if not data:
         raise DataError(f"{where}: empty, expected records of {RECORD} bytes")
     if data[:1] == b"\x80" and len(data) % RECORD:
@@ -44,7 +44,7 @@ def parse_batch(data: bytes, where: str, classes: int = 10) -> Split:
 def parse_batches(
     train: Sequence[tuple[str, bytes]], test: tuple[str, bytes], class_names: tuple[str, ...]
 ) -> Parsed:
-    """All batches of a data set, each a name and its bytes, with notes on what is missing."""
+    """Parse all batches of a data set, each a name and its bytes, with notes on missing parts."""
     parts = [parse_batch(data, where, len(class_names)) for where, data in train]
     train_split = Split(
         np.concatenate([np.asarray(part.inputs) for part in parts]),

@@ -1,4 +1,4 @@
-"""What each column of a table is for: features, the label, names of the rows, or nothing."""
+"""The role of each column of a table: feature, label, row names, or none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?")  # as pandas calls a column witho
 
 @dataclass(frozen=True)
 class Columns:
-    """Positions of columns by what they are for; index: name the rows."""
+    """Positions of columns by role; `index` columns name the rows."""
 
     features: tuple[int, ...]
     label: int | None
@@ -27,7 +27,7 @@ class Columns:
 
 
 def column_names(cells: Sequence[str], header: bool) -> list[str]:
-    """Names from the cells of the first row; a column without a name gets pandas' "Unnamed: 3"."""
+    """Return column names from the first row's cells; unnamed ones get pandas' "Unnamed: 3"."""
     if not header:
         return [str(j) for j in range(len(cells))]
     names = [" ".join(cell.split()) for cell in cells]
@@ -43,11 +43,11 @@ def assign(
     declared: Sequence[int] = (),
     may_be_index: Callable[[int], bool] = lambda column: False,
 ) -> Columns:
-    """Say what each column is for.
+    """Assign a role to each column.
 
-    declared: the columns that the file itself calls its index. may_be_index: whether a column's
-    content lets it be one; leading columns without a name then are. Raises DataError for a column
-    that is not there, or where no column of features is left.
+    declared: the columns that the file itself declares as its index. may_be_index: whether a
+    column's content could be an index; leading columns without a name then are. Raises DataError
+    for a missing column, or if no column of features is left.
     """
     if len(names) > MAX_COLUMNS:
         raise DataError(f"{where}: {len(names)} columns; at most {MAX_COLUMNS} are read")
@@ -63,7 +63,7 @@ def assign(
         if not declared:
             leading = takewhile(lambda j: _UNNAMED.fullmatch(names[j]), range(len(names)))
             index = [j for j in leading if may_be_index(j) and j not in (label, *dropped)]
-        notes += [f"column {j + 1} left out: {_what(names[j])}" for j in index]
+        notes += [f"column {j + 1} left out: {_describe_index(names[j])}" for j in index]
     used = {label, *dropped, *index}
     features = tuple(j for j in range(len(names)) if j not in used)
     if not features:
@@ -72,7 +72,7 @@ def assign(
     return Columns(features, label, tuple(index), tuple(notes))
 
 
-def _what(name: str) -> str:
+def _describe_index(name: str) -> str:
     kind = "an unnamed index" if _UNNAMED.fullmatch(name) else f"the index {name!r}"
     return f"{kind} (--index keep to use it)"
 
@@ -93,7 +93,7 @@ def _find(names: Sequence[str], wanted: str, where: str) -> int:
 
 
 def is_index(cells: Sequence[str]) -> bool:
-    """Whether a column without a name holds names of rows: text, or whole numbers only."""
+    """Return whether an unnamed column can name the rows: it holds text, or whole numbers only."""
     numbers = [None if is_missing(cell) else to_number(cell) for cell in cells]
     text = any(
         number is None and not is_missing(cell) for number, cell in zip(numbers, cells, strict=True)
@@ -104,10 +104,10 @@ def is_index(cells: Sequence[str]) -> bool:
 def align(
     values: Any, have: Sequence[str] | None, want: Sequence[str] | None, where: str, model: str
 ) -> tuple[Any, str | None]:
-    """Columns of `values` (n, d) in the order of the names `want`, and a note where that changed.
+    """Put the columns of `values` (n, d) in the order of `want`; also return a note if it changed.
 
-    have: the names of the columns of `values`. Without names on either side columns are matched by
-    position. Raises DataError naming the columns that are missing, and those that are too many.
+    have: the names of the columns of `values`. If either side has no names, columns are matched by
+    position. Raises DataError naming missing and extra columns.
     """
     if want is None or have is None:
         without = where if have is None else model
@@ -122,13 +122,13 @@ def align(
     if missing or extra or len(position) < len(have) or len(have) != len(want):
         parts = [
             *([f"missing: {_shown(missing)}"] if missing else []),
-            *([f"too many: {_shown(extra)} (leave out by --drop)"] if extra else []),
+            *([f"too many: {_shown(extra)} (leave out with --drop)"] if extra else []),
         ]
         raise DataError(
             f"{where}: its columns are not those of {model}; "
-            f"{'; '.join(parts) or 'some occur more than once, in another order'}"
+            f"{'; '.join(parts) or 'some occur more than once, in a different order'}"
         )
-    note = f"columns put in the order of {model} by their names"
+    note = f"columns reordered by name to match {model}"
     return values[:, [position[name] for name in want]], note
 
 

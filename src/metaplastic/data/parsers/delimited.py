@@ -1,8 +1,8 @@
 """Delimited text (comma-, semicolon-, tab-separated values), read strictly and in blocks.
 
-The standard library's `csv` splits it, and NumPy holds it, rather than pandas, polars or pyarrow:
-it needs no package beyond the core's, and where those fill short rows, drop columns or guess types
-without a word, it refuses. It takes about four times as long as pandas (0.8 µs a cell).
+It uses the standard library's `csv` and NumPy rather than pandas, polars or pyarrow. This needs no
+further package, and raises an error in cases in which those silently fill short rows, drop columns
+or guess types. It takes about four times as long as pandas (0.8 µs per cell).
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from metaplastic.data.parsers.table import Table, joined, make_table
 from metaplastic.data.parsers.table_options import TableOptions
 from metaplastic.errors import DataError
 
-_BLOCK = 1 << 20  # cells that are held as text at once
-_SAMPLE = 100  # rows, at most, by which the header is recognised
-_LONGEST = 1 << 26  # characters of a line
+_BLOCK = 1 << 20  # cells held as text at a time
+_SAMPLE = 100  # maximum number of rows used to recognise the header
+_LONGEST = 1 << 26  # maximum number of characters in a line
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 _OPENERS: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
     (b"\xfd7zXZ\0", lzma.open),
 )
-_MARKS = (  # the longer first: UTF-32's begins as UTF-16's does
+_MARKS = (  # the longer ones first: that of UTF-32 starts like that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -51,7 +51,10 @@ _Numbered = tuple[int, list[str]]
 
 
 def read_delimited(path: Path, options: TableOptions, delimiter: str) -> Table:
-    """Read a table of text. delimiter: where the options name none. Raises as `read_table`."""
+    """Read a table of text. delimiter: the default if the options have none.
+
+    Raises the same errors as `read_table`.
+    """
     delimiter = options.delimiter or delimiter
     encoding = options.encoding
     try:
@@ -85,13 +88,13 @@ def _decompressed(path: Path) -> IO[bytes]:
 
 
 def _encoding(binary: IO[bytes]) -> str:
-    """By the byte-order mark; UTF-8, with or without a mark, where there is no other."""
+    """Detect the encoding from the byte-order mark; UTF-8, with or without a mark, by default."""
     head = binary.peek(4)[:4]  # pyright: ignore[reportAttributeAccessIssue]
     return next((name for mark, name in _MARKS if head.startswith(mark)), "utf-8-sig")
 
 
 class _Lines:
-    """The lines of a file, of bounded length; the first are kept, to name the delimiter by."""
+    """The lines of a file, of bounded length; the first ones are stored to guess the delimiter."""
 
     def __init__(self, file: IO[str], path: Path) -> None:
         self._file, self._path = file, path
@@ -102,7 +105,7 @@ class _Lines:
             if len(line) == _LONGEST:
                 raise DataError(f"{self._path}: a line of more than {_LONGEST:,} characters")
             if not self.first:
-                line = line.lstrip("\ufeff")  # a mark that the encoding given does not take away
+                line = line.lstrip("\ufeff")  # a mark that the given encoding does not remove
             if len(self.first) < _SAMPLE:
                 self.first.append(line)
             yield line
@@ -118,7 +121,7 @@ class _Reader:
         numbered = self._rows(iter(lines))
         sample = list(islice(numbered, 1))
         if not sample:
-            raise DataError(f"{self.path}: empty; expected a table with one example a row")
+            raise DataError(f"{self.path}: empty; expected a table with one example per row")
         self.block_rows = max(1, _BLOCK // len(sample[0][1]))
         sample += islice(numbered, min(_SAMPLE, self.block_rows))
         rows = [row for _, row in sample]
@@ -137,8 +140,8 @@ class _Reader:
         return self._table(chain(body, numbered), columns, header)
 
     def _rows(self, lines: Iterator[str]) -> Iterator[_Numbered]:
-        """Rows with the number of their (last) line, all of the same width, without blank lines."""
-        if self.delimiter == " ":  # runs of spaces count as one, those at the end as none
+        """Yield rows of equal width with the number of their (last) line, skipping blank lines."""
+        if self.delimiter == " ":  # runs of spaces count as one, trailing spaces are ignored
             lines = (f"{line.rstrip()}\n" for line in lines)
         reader = csv.reader(
             lines,
@@ -176,8 +179,8 @@ class _Reader:
                 index += [[row[j].strip() for j in columns.index] for _, row in block]
         if not blocks:
             raise DataError(
-                f"{self.path}: a header but no rows; expected one example a row (if its first row "
-                "is data, give --header no)"
+                f"{self.path}: a header but no rows; expected one example per row (if its first "
+                "row is data, give --header no)"
             )
         return make_table(
             joined(blocks),
@@ -199,11 +202,11 @@ class _Reader:
         hint = self._hint(row)
         name = self.names[features[j]]
         if not hint:
-            hint = f", or leave the column out by --drop {shlex.quote(name)}"
-            if row is self.first:  # so it was not taken for a header
+            hint = f", or leave the column out with --drop {shlex.quote(name)}"
+            if row is self.first:  # so it was not taken as a header
                 hint += "; if this row is a header, give --header yes"
-        what = describe(cells[i][j], self.decimal)
-        raise DataError(f"{self.path}, line {line}, column {name[:60]!r}: {what}{hint}")
+        problem = describe(cells[i][j], self.decimal)
+        raise DataError(f"{self.path}, line {line}, column {name[:60]!r}: {problem}{hint}")
 
     def _check_delimiter(self, rows: list[list[str]]) -> None:
         alone = all(len(row) == 1 for row in rows)
@@ -213,25 +216,25 @@ class _Reader:
                 raise DataError(f"{self.path}: one column only{hint}")
 
     def _hint(self, row: list[str]) -> str:
-        """What to do where another delimiter splits the first lines alike, and is in this row."""
+        """Suggest another delimiter if it splits the first lines evenly and occurs in this row."""
         guess = _guess_delimiter(self.lines.first, self.delimiter)
         if guess is None or not any(guess in cell for cell in row):
             return ""
         shown = {"\t": "tab", " ": "space"}.get(guess, guess)
         return (
-            f"; it looks separated by {guess!r}, not {self.delimiter!r}: give --delimiter "
+            f"; it seems to be separated by {guess!r}, not {self.delimiter!r}: give --delimiter "
             f"'{shown}' (in an address: delimiter={shown})"
         )
 
 
 def _guess_delimiter(lines: Sequence[str], given: str) -> str | None:
-    """The delimiter, other than the one given, that splits all lines into as many columns."""
+    """Return the delimiter, other than `given`, that splits all lines into equally many columns."""
     lines = [line for line in lines if line.strip()]
     counts = {
         mark: {line.rstrip("\r\n").count(mark) for line in lines}
         for mark in (";", "\t", ",", "|", " ")
         if mark != given
     }
-    even = {mark: min(found) for mark, found in counts.items() if len(found) == 1}
+    even = {mark: min(numbers) for mark, numbers in counts.items() if len(numbers) == 1}
     best = max(even, key=lambda mark: even[mark], default=None)
     return best if best is not None and even[best] else None

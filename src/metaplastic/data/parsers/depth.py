@@ -1,7 +1,7 @@
-"""The values of images of more than 8 bits a pixel and channel, which Pillow holds only in part.
+"""The values of images with more than 8 bits per channel, which Pillow decodes only in part.
 
-Pillow keeps grey images of 16 and 32 bits whole, and colour in 8 bits a channel: of 16 it decodes
-the upper byte. The raw mode of the other byte order decodes the lower one.
+Pillow decodes 16-bit and 32-bit grey images in full, but colour with 8 bits per channel: of 16 bits
+it decodes the upper byte. The raw mode with the other byte order decodes the lower one.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _LOWER_BYTE = {
     f"{mode};16{order}": f"{mode};16{other}"
     for mode in ("RGB", "RGBA")
     for order, other in (("B", "L"), ("L", "B"), ("N", _NOT_NATIVE))
-} | {"LA;16B": "RGBA"}  # two channels of two bytes, taken for four of one
-# libtiff gives numbers in the machine's byte order. Pillow minds that for 16 bits without sign.
+} | {"LA;16B": "RGBA"}  # two channels of two bytes, read as four channels of one byte
+# libtiff returns numbers in the machine's byte order; Pillow handles this only for unsigned 16 bits
 _NATIVE = {"F;32BF": "F;32NF", "I;32BS": "I;32NS", "I;16BS": "I;16NS"}
 
 
 class Depth:
-    """How deep an image just opened is; its pixels are not loaded yet."""
+    """The bit depth of an image that was opened but whose pixels are not loaded yet."""
 
     def __init__(self, image: Any) -> None:
         self._image = image
@@ -32,25 +32,25 @@ class Depth:
 
     @property
     def is_deep(self) -> bool:
-        """Whether `read` gives more than 8 bits a pixel and channel."""
+        """Whether `read` returns more than 8 bits per channel."""
         return self._image.mode in _GREY or (
             bool(self._colour) and self._colour <= _LOWER_BYTE.keys()
         )
 
     @property
     def is_cut(self) -> bool:
-        """Whether there are more than 8 bits, of which only the upper 8 can be had."""
+        """Whether there are more than 8 bits, of which only the upper 8 can be read."""
         return bool(self._colour) and not self.is_deep
 
     def mend_byte_order(self) -> None:
-        """Undo what Pillow gets wrong in compressed TIFF files of the other byte order."""
+        """Correct what Pillow gets wrong in compressed TIFF files of the other byte order."""
         _change_raw_modes(self._image, _NATIVE, only="libtiff")
 
     def read(self, again: Any) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
-        """The values, (h, w) grey or (h, w, 3) in colour, of an image that is deep and loaded.
+        """Return the values, (h, w) grey or (h, w, 3) colour, of a deep image that is loaded.
 
-        again: the same image, opened a second time. Also gives the opacity (h, w) from 0 to 1, or
-        None where every pixel is opaque.
+        again: the same image, opened a second time. Also returns the opacity (h, w) from 0 to 1, or
+        None if every pixel is opaque.
         """
         image = self._image
         if image.mode in _GREY:
@@ -72,7 +72,7 @@ def _raw_mode(tile: Any) -> object:
 
 
 def _sixteen_bits(image: Any) -> set[str]:
-    """The modes of 16 bits a channel in which the image's bytes are packed."""
+    """Return the raw modes with 16 bits per channel in which the image's bytes are packed."""
     modes = [_raw_mode(tile) for tile in image.tile]
     return {mode for mode in modes if isinstance(mode, str) and ";16" in mode}
 
@@ -92,7 +92,7 @@ def _change_raw_modes(image: Any, table: dict[str, str], only: str | None = None
 def _grey(image: Any) -> NDArray[Any]:
     values = np.asarray(image)
     tags = getattr(image, "tag_v2", None)
-    # Of a TIFF: 32 bits a sample, without sign. Pillow takes them for signed.
+    # A TIFF with unsigned 32-bit samples, which Pillow reads as signed.
     if image.mode == "I" and tags and tags.get(258) == (32,) and tags.get(339, (1,)) == (1,):
         values = values.view(np.uint32)
     return values.astype(values.dtype.newbyteorder("="), copy=False)

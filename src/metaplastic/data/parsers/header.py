@@ -1,18 +1,18 @@
-"""Whether a table's first row is a header.
+"""Decide whether the first row of a table is a header.
 
-The rule, the first that holds:
+The first of these rules that applies:
 
 1. The caller says so (`header=yes` or `no`).
 2. A column that the caller names is in the first row: header.
-3. A cell of text above a column of numbers: header.
+3. A cell of text is above a column of numbers: header.
 4. The numbers of the first row are 0, 1, …, n-1 in order, as pandas names columns, and no text
-   beside them occurs below: header, where n is at least 3, or a cell without a name comes first,
-   or every number below is written with a decimal point. With n below 3 and none of these it may
-   be either, and the caller has to say.
+   beside them occurs below: header, if n is at least 3, or the first cell is empty, or every number
+   below is written with a decimal point. With n below 3 and none of these, the row may be either,
+   and the caller has to say.
 5. There is text in the first row and no number: header.
 6. Otherwise the first row is data.
 
-Empty cells and words for missing values ("NA") are neither text nor numbers.
+Empty cells and markers of missing values ("NA") are neither text nor numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from metaplastic.errors import DataError
 
 @dataclass(frozen=True)
 class Header:
-    """Whether there is a header, and why it is thought so."""
+    """Whether there is a header, and the reason for the decision."""
 
     present: bool
     reason: str
@@ -42,10 +42,10 @@ def find_header(
     where: str,
     decimal: str = ".",
 ) -> Header:
-    """Decide from the first row and some of those below it, by the rule above.
+    """Decide from the first row and some of those below it, by the rules above.
 
-    given: yes, no, auto or None. named: the columns the caller names. Raises DataError where it
-    cannot be known.
+    given: yes, no, auto or None. named: the columns that the caller names. Raises DataError if it
+    cannot be decided.
     """
     if given in ("yes", "no"):
         return Header(given == "yes", "as asked")
@@ -92,6 +92,6 @@ def _kind(cell: str, decimal: str) -> str:
 
 
 def _column(rows: Sequence[Sequence[str]], j: int, decimal: str) -> str:
-    """What the cells of a column are: numbers only, text, or nothing."""
+    """Return the kind of a column's cells: numbers only, text, or all missing."""
     kinds = {_kind(row[j], decimal) for row in rows} - {"missing"}
     return "number" if kinds == {"number"} else "text" if kinds else "missing"

@@ -1,4 +1,4 @@
-"""IDX files, plain or gzipped: the format MNIST is published in.
+"""IDX files, plain or gzipped: the format in which MNIST is published.
 
 Two zero bytes, a type byte, the number of dimensions, the dimensions as big-endian 32-bit
 integers, then the numbers. Only unsigned bytes (type 8) occur here.
@@ -28,11 +28,12 @@ class _Readable(Protocol):
 
 
 def read_idx(path: Path, dimensions: int, limit: int) -> NDArray[np.uint8]:
-    """The array of an IDX file, gzipped or not, with the given number of dimensions.
+    """Read the array of an IDX file, gzipped or not, with the given number of dimensions.
 
-    limit: bytes of data that such a file has at most. The header is read first, then as many bytes
-    as it promises and one more, so that a file which unpacks to far more costs no memory. Raises
-    DataError naming the file where it is truncated, corrupt, of another type or shape, too large.
+    limit: the maximum number of data bytes in such a file. The header is read first, then as many
+    bytes as it declares and one more, so that a file which unpacks to far more costs no memory.
+    Raises DataError naming the file if it is truncated, corrupt, of another type or shape, or too
+    large.
     """
     try:
         with path.open("rb") as raw:
@@ -48,7 +49,7 @@ def read_idx(path: Path, dimensions: int, limit: int) -> NDArray[np.uint8]:
 
 
 def parse_idx(data: bytes, dimensions: int, where: str) -> NDArray[np.uint8]:
-    """As `read_idx`, from bytes already read; `where` names them in errors."""
+    """Like `read_idx`, from bytes that were already read. where: their name in errors."""
     return _read(BytesIO(data), dimensions, where, None)
 
 
@@ -68,26 +69,26 @@ def _read(file: _Readable, dimensions: int, where: str, limit: int | None) -> ND
     shape = tuple(int(n) for n in np.frombuffer(header, ">u4", dimensions, 4))
     count = math.prod(shape)
     if count == 0:
-        raise DataError(f"{where}: holds nothing: its header promises data of shape {shape}")
+        raise DataError(f"{where}: holds nothing: its header declares data of shape {shape}")
     if limit is not None and count > limit:
         raise DataError(
-            f"{where}: its header promises {count:,} bytes of data for shape {shape}; "
+            f"{where}: its header declares {count:,} bytes of data for shape {shape}; "
             f"at most {limit:,} are expected"
         )
     body = _read_at_most(file, count + 1)
     if len(body) != count:
         problem, held = ("truncated", f"{len(body)}") if len(body) < count else ("too long", "more")
         raise DataError(
-            f"{where}: {problem}: its header promises {count} bytes of data for shape {shape}, "
+            f"{where}: {problem}: its header declares {count} bytes of data for shape {shape}, "
             f"it holds {held}"
         )
     return np.frombuffer(body, np.uint8).reshape(shape)
 
 
 def _read_at_most(file: _Readable, count: int) -> bytearray:
-    """The next `count` bytes, fewer where the file ends before.
+    """Read the next `count` bytes, or fewer if the file ends before.
 
-    Read in chunks, so memory is that of the bytes there are, not of those asked for.
+    They are read in chunks, so memory is that of the existing bytes, not of the requested ones.
     """
     data = bytearray()
     while len(data) < count:

@@ -29,9 +29,9 @@ _MAX_NAMES = 1 << 20  # bytes of map_clsloc.txt
 
 
 def parse_arrays(train: Sequence[Path], val: Path, size: int, progress: Progress) -> Parsed:
-    """Colour images at size × size and labels; a whole batch is in memory at a time.
+    """Parse colour images at size × size and labels, with one batch in memory at a time.
 
-    Classes are named by WordNet ids where map_clsloc.txt is beside the files, else by number.
+    Classes are named by WordNet ids if map_clsloc.txt is next to the files, otherwise by number.
     """
     splits = {"train": _split(train, size, progress), "test": _split([val], size, progress)}
     names = _class_names(val.parent / "map_clsloc.txt")

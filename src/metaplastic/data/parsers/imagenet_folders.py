@@ -1,4 +1,4 @@
-"""Class folders as ImageNet and Tiny ImageNet have them.
+"""Class folders in the layouts of ImageNet and Tiny ImageNet.
 
 train/<wnid>/… and val/<wnid>/…, or Tiny ImageNet's val/images with val/val_annotations.txt. Classes
 are named by their WordNet ids.
@@ -26,9 +26,9 @@ _ANNOTATIONS = "val/val_annotations.txt"
 
 
 def parse_folders(tree: Tree, size: int, progress: Progress) -> Parsed:
-    """Colour images at size × size, cut to their central square, and labels of both splits.
+    """Parse images of both splits, in colour, as central squares of size × size, and their labels.
 
-    Raises DataError where there are no class folders or labels are missing.
+    Raises DataError if there are no class folders or labels are missing.
     """
     entries: dict[str, list[tuple[str, str]]] = {"train": [], "val": []}
     flat: dict[str, str] = {}
@@ -38,7 +38,7 @@ def parse_folders(tree: Tree, size: int, progress: Progress) -> Parsed:
         elif match := _FLAT.match(name):
             flat[match[1]] = name
     if not entries["train"]:
-        raise DataError(f"{tree.path}: no images in train/nXXXXXXXX/ found")
+        raise DataError(f"{tree.path}: no images found in train/nXXXXXXXX/")
     if flat and not entries["val"]:
         table = _annotations(tree)
         for name, path in flat.items():
@@ -47,28 +47,28 @@ def parse_folders(tree: Tree, size: int, progress: Progress) -> Parsed:
             entries["val"].append((table[name], path))
     classes = sorted({label for rows in entries.values() for label, _ in rows})
     index = {name: i for i, name in enumerate(classes)}
-    rows = {split: sorted(found) for split, found in entries.items() if found}
+    rows = {split: sorted(pairs) for split, pairs in entries.items() if pairs}
     slots: dict[str, int] = {}
-    for found in rows.values():
-        for _, path in found:
+    for pairs in rows.values():
+        for _, path in pairs:
             slots[path] = len(slots)
     # As published: ImageNet is used without regard to EXIF orientation.
     reading = Reading(size, "colour", upright=False)
     where = str(tree.path)
-    images, more = read_images(
+    images, image_notes = read_images(
         lambda: tree.read(slots), slots, "imagenet", where, reading, progress
     )
     splits: dict[str, Split] = {}
     start = 0
-    for split, found in rows.items():
-        labels = np.array([index[label] for label, _ in found], np.int32)
+    for split, pairs in rows.items():
+        labels = np.array([index[label] for label, _ in pairs], np.int32)
         name = "test" if split == "val" else split
-        splits[name] = Split(images[start : start + len(found)], labels)
-        start += len(found)
+        splits[name] = Split(images[start : start + len(pairs)], labels)
+        start += len(pairs)
     notes = [] if "test" in splits else ["no validation images found: there is no test split"]
     notes.append(f"{len(classes)} classes, {len(slots)} images, from {tree.path.name}")
     others = [name for name in tree.names if is_image(name) and name not in slots]
-    notes += [*more, *describe_left_out(others, "images that no label is known of")]
+    notes += [*image_notes, *describe_left_out(others, "images without a known label")]
     return Parsed(splits, tuple(classes), (), tuple(notes))
 
 

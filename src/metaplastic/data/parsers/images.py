@@ -24,12 +24,12 @@ _GREY = frozenset({"1", "L", "LA", "La"})
 
 @dataclass(frozen=True)
 class Reading:
-    """How every image of a set is read.
+    """Options for reading every image of a set.
 
-    size: cut to the central square and resize to size × size. mode: "grey" or "colour" to convert.
-    background: the grey value, 0 to 255, on which transparent pixels are shown. value_range: which
-    values of images of more than 8 bits become 0 and 255; None takes the set's own. upright: turn
-    images as their EXIF orientation says.
+    size: crop to the central square and resize to size × size. mode: "grey" or "colour" to convert.
+    background: the grey value, 0 to 255, behind transparent pixels. value_range: the values of
+    images with more than 8 bits that become 0 and 255; None uses the range of the set. upright:
+    rotate images according to their EXIF orientation.
     """
 
     size: int | None = None
@@ -43,9 +43,9 @@ class Reading:
 class Picture:
     """A decoded image, not yet resized.
 
-    values: (h, w) where it is grey, (h, w, 3) where in colour; uint8, or the values of the file
-    where it has more than 8 bits a pixel and channel. alpha: (h, w) opacity from 0 to 1 of such an
-    image; one of 8 bits is shown on the background already. The rest says what a set's notes count.
+    values: (h, w) grey or (h, w, 3) colour; uint8, or the values of the file if it has more than
+    8 bits per channel. alpha: (h, w) opacity from 0 to 1 of such an image; an 8-bit image is
+    already blended with the background. The flags are what a set's notes count.
     """
 
     values: NDArray[Any]
@@ -65,7 +65,7 @@ class Picture:
 def decode(data: bytes, where: str, reading: Reading) -> Picture:
     """Decode one image.
 
-    Raises DataError naming `where`, the file's path, for anything that does not decode whole.
+    Raises DataError naming `where`, the file's path, if it cannot be decoded completely.
     """
     try:
         with _opened(data, where) as image:
@@ -74,8 +74,8 @@ def decode(data: bytes, where: str, reading: Reading) -> Picture:
                 raise DataError(f"{where}: {width}x{height} pixels; at most {MAX_PIXELS} are read")
             size = reading.size
             if size is not None and min(width, height) >= 4 * size:
-                image.draft(None, (2 * size, 2 * size))  # a JPEG can be decoded smaller
-            # A PSD file's layers are one picture.
+                image.draft(None, (2 * size, 2 * size))  # a JPEG can be decoded at a smaller size
+            # The layers of a PSD file form one image.
             several = image.format != "PSD" and bool(getattr(image, "is_animated", False))
             with no_stderr() if image.format == "TIFF" else nullcontext():
                 picture = _decode(image, data, where, reading)
@@ -84,10 +84,10 @@ def decode(data: bytes, where: str, reading: Reading) -> Picture:
         raise
     except MemoryError as error:
         raise DataError(f"{where}: not enough memory to decode it") from error
-    except Exception as error:  # the decoders raise errors of many kinds on damaged files
+    except Exception as error:  # decoders raise many kinds of errors on damaged files
         raise DataError(
             f"{where}: cannot be decoded as an image ({_first_line(error)}); "
-            f"expected a whole file of {describe()}"
+            f"expected a complete file of {describe()}"
         ) from error
     return picture
 
@@ -97,14 +97,14 @@ def _opened(data: bytes, where: str) -> Iterator[Any]:
     from PIL import Image
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what matters is an error, or a note of the set
+        warnings.simplefilter("ignore")  # anything important is an error or a note of the set
         with Image.open(BytesIO(data), formats=formats_of(where)) as image:
             yield image
 
 
 def _first_line(error: Exception) -> str:
     text = str(error).split("\n")[0][:200]
-    # Pillow puts the address of the buffer into its message.
+    # Pillow's message contains the memory address of the buffer.
     return "not of a known format" if "BytesIO" in text else text or type(error).__name__
 
 
@@ -139,7 +139,7 @@ def _decode(image: Any, data: bytes, where: str, reading: Reading) -> Picture:
 
 
 def _transposition(image: Any) -> tuple[int | None, bool]:
-    """What turns the image upright, a member of PIL.Image.Transpose; whether EXIF is damaged."""
+    """Return the PIL.Image.Transpose that turns the image upright; and whether EXIF is damaged."""
     from PIL import Image
     from PIL.ExifTags import Base
 
@@ -177,7 +177,7 @@ def _transpose(values: NDArray[Any], method: int) -> NDArray[Any]:
 
 
 def _eight_bits(image: Any, data: bytes, reading: Reading) -> tuple[NDArray[np.uint8], bool]:
-    """(h, w) or (h, w, 3), and whether any pixel was transparent; in bands, to spare memory."""
+    """Return (h, w) or (h, w, 3), and whether any pixel was transparent; in bands, for memory."""
     _scale_transparency(image, data)
     width, height = image.size
     grey = reading.mode == "grey" or (reading.mode is None and image.mode in _GREY)
@@ -194,7 +194,7 @@ def _eight_bits(image: Any, data: bytes, reading: Reading) -> tuple[NDArray[np.u
 
 
 def _on_background(image: Any, tone: int) -> tuple[Any, bool]:
-    """The image without its transparency, and whether it had any pixel that is not opaque."""
+    """Return the image without transparency, and whether any pixel was not opaque."""
     if image.mode == "LAB":
         image = _lab_to_rgb(image)
     if not image.has_transparency_data:
@@ -220,7 +220,7 @@ def _lab_to_rgb(image: Any) -> Any:
 
 
 def _scale_transparency(image: Any, data: bytes) -> None:
-    """A grey PNG of 2 or 4 bits names its transparent value in these bits, not in the 8 decoded."""
+    """Scale the transparent value of a 2-bit or 4-bit grey PNG to the 8 bits that are decoded."""
     depth = data[24] if data[:4] == b"\x89PNG" else 8
     value = image.info.get("transparency")
     if image.mode == "L" and depth in (2, 4) and isinstance(value, int):

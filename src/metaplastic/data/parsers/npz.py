@@ -1,4 +1,4 @@
-"""NumPy's .npy and .npz files, of plain numbers and text only; pickled objects are refused."""
+"""NumPy's .npy and .npz files with plain numbers and text only; pickled objects are refused."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _PICKLE = b"\x80"
 
 
 def parse_npy(data: bytes, where: str) -> NDArray[np.generic]:
-    """The array of a .npy file's bytes. No more memory is taken than the bytes themselves."""
+    """Parse the array in a .npy file's bytes, without more memory than the bytes themselves."""
     if data[:1] == _PICKLE:
-        raise DataError(f"{where}: a pickle, which is never read; save plain arrays by numpy.savez")
+        raise DataError(f"{where}: a pickle, which is never read; save arrays with numpy.savez")
     file = BytesIO(data)
     try:
         version = np.lib.format.read_magic(file)
@@ -30,22 +30,22 @@ def parse_npy(data: bytes, where: str) -> NDArray[np.generic]:
         shape, fortran, dtype = read(file)
         dtype = np.dtype(dtype)
         plain = dtype.kind in "biufUS" and all(isinstance(n, int) and n >= 0 for n in shape)
-    except Exception as error:  # NumPy evaluates the header, and fails in many ways
+    except Exception as error:  # NumPy evaluates the header, which can fail in many ways
         text = str(error).split("\n")[0][:120] or type(error).__name__
-        raise DataError(f"{where}: not a .npy array ({text}); save it by numpy.savez") from error
+        raise DataError(f"{where}: not a .npy array ({text}); save it with numpy.savez") from error
     if dtype.hasobject:
         raise DataError(
             f"{where}: holds pickled Python objects, which are never read; "
-            "save arrays of numbers or text by numpy.savez"
+            "save arrays of numbers or text with numpy.savez"
         )
     if not plain or dtype.itemsize == 0:
         raise DataError(f"{where}: an array of type {dtype}; expected numbers or text")
     count = math.prod(shape)
-    left = len(data) - file.tell()
-    if count * dtype.itemsize != left:
+    remaining = len(data) - file.tell()
+    if count * dtype.itemsize != remaining:
         raise DataError(
-            f"{where}: truncated or corrupt: {count * dtype.itemsize} bytes announced for shape "
-            f"{shape}, {left} there"
+            f"{where}: truncated or corrupt: {count * dtype.itemsize} bytes declared for shape "
+            f"{shape}, {remaining} present"
         )
     flat = np.frombuffer(data, dtype, count, file.tell())
     return flat.reshape(shape, order="F" if fortran else "C")
@@ -57,9 +57,9 @@ def read_npz(
     limits: Limits = LIMITS,
     data: bytes | None = None,
 ) -> dict[str, NDArray[np.generic]]:
-    """The arrays of a .npz file, all or those of the given names that it has.
+    """Read the arrays of a .npz file: all of them, or those of the wanted names that it has.
 
-    data: the file's bytes where it is inside an archive; `path` then only names it.
+    data: the file's bytes if it is inside an archive; `path` is then only its name.
     """
     files = None if wanted is None else {f"{name}.npy" for name in wanted}
     arrays: dict[str, NDArray[np.generic]] = {}

@@ -1,4 +1,4 @@
-"""Parquet files, by pyarrow (the extra "parquet"), a batch of rows at a time."""
+"""Parquet files, read with pyarrow (the extra "parquet") one batch of rows at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BATCH = 1 << 20  # cells
 def read_parquet(path: Path, options: TableOptions) -> Table:
     """Read a Parquet file. The index that pandas declared in it names the rows.
 
-    Raises as `read_table`.
+    Raises the same errors as `read_table`.
     """
     try:
         import pyarrow
@@ -47,7 +47,7 @@ def _read(path: Path, file: Any, options: TableOptions) -> Table:
     schema = file.schema_arrow
     names = [str(name) for name in schema.names]
     if not names:
-        raise DataError(f"{path}: empty; expected a table with one example a row")
+        raise DataError(f"{path}: empty; expected a table with one example per row")
     columns = assign(
         names,
         options,
@@ -60,7 +60,7 @@ def _read(path: Path, file: Any, options: TableOptions) -> Table:
         if kind is not None:
             raise DataError(
                 f"{path}: column {names[j]!r} holds {kind}, not numbers; encode it as numbers, or "
-                f"leave it out by --drop {shlex.quote(names[j])}"
+                f"leave it out with --drop {shlex.quote(names[j])}"
             )
     blocks: list[NDArray[np.float64]] = []
     labels: list[str | None] = []
@@ -78,7 +78,7 @@ def _read(path: Path, file: Any, options: TableOptions) -> Table:
             index += [list(row) for row in zip(*parts, strict=True)]
         count += batch.num_rows
     if not count:
-        raise DataError(f"{path}: no rows; expected one example a row")
+        raise DataError(f"{path}: no rows; expected one example per row")
     return make_table(
         joined(blocks),
         [names[j] for j in columns.features],
@@ -89,7 +89,7 @@ def _read(path: Path, file: Any, options: TableOptions) -> Table:
 
 
 def _declared_index(schema: Any) -> list[int]:
-    """The columns that pandas' metadata call the index; a range is not stored as a column."""
+    """Return the index columns in pandas' metadata; a range is not stored as a column."""
     try:
         declared = json.loads((schema.metadata or {})[b"pandas"])["index_columns"]
     except (KeyError, ValueError, TypeError, RecursionError):
@@ -100,21 +100,21 @@ def _declared_index(schema: Any) -> list[int]:
 
 
 def _not_numbers(kind: pyarrow.DataType) -> str | None:
-    """What a column holds that is not numbers; None for numbers and booleans."""
+    """Name the contents of a column that is not numeric; None for numbers and booleans."""
     from pyarrow import types
 
     if types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind):
         return None
     if types.is_decimal(kind):
         return None
-    named = {
+    kinds = {
         "dates or times": types.is_temporal(kind),
         "categories": types.is_dictionary(kind),
         "nested values": types.is_nested(kind),
         "no values at all": types.is_null(kind),
     }
-    what = next((what for what, holds in named.items() if holds), "text or objects")
-    return f"{what} ({str(kind)[:60]})"
+    contents = next((name for name, holds in kinds.items() if holds), "text or objects")
+    return f"{contents} ({str(kind)[:60]})"
 
 
 def _numbers(column: Any, where: str, before: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""From the values of images of more than 8 bits a pixel to 0 … 255."""
+"""Map the values of images with more than 8 bits per channel to 0 … 255."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metaplastic.data.parsers.images import Picture, Reading
 from metaplastic.data.resizing import resize_images
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow has it
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in Pillow
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class PixelRange:
 
 @dataclass
 class Extremes:
-    """The lowest and the highest value of a set's images that are not wholly transparent."""
+    """The lowest and highest value in a set's images, fully transparent pixels left out."""
 
     low: float = np.inf
     high: float = -np.inf
@@ -41,10 +41,9 @@ class Extremes:
         self.fractions |= values.dtype.kind == "f"
 
     def range(self) -> PixelRange:
-        """The set's own range.
+        """Return the range of the set.
 
-        Values within 0 … 255 are kept as they are; numbers with fractions within 0 … 1 are taken
-        for shares of 255.
+        Values within 0 … 255 are kept; floating-point values within 0 … 1 are multiplied by 255.
         """
         if self.low >= 0 and self.high <= 1 and self.fractions:
             return PixelRange(0, 1)
@@ -54,14 +53,14 @@ class Extremes:
 
 
 def to_bytes(picture: Picture, reading: Reading, pixel_range: PixelRange) -> NDArray[np.uint8]:
-    """A picture as uint8 (h, w) or (h, w, 3), of the size and mode asked for.
+    """Convert a picture to uint8 (h, w) or (h, w, 3), with the size and mode of `reading`.
 
-    The range concerns pictures of more than 8 bits alone.
+    The range applies only to pictures with more than 8 bits.
     """
     if not picture.deep:
         values = _resized(picture.values, reading.size)
         return np.asarray(values, np.uint8)
-    # Cut first: the numbers that follow take several times the memory.
+    # Crop first: the following arrays take several times the memory.
     values = _scaled(_square(picture.values, reading.size), pixel_range)
     if picture.alpha is not None:
         alpha = _square(picture.alpha, reading.size)
@@ -86,7 +85,7 @@ def _scaled(values: NDArray[Any], pixel_range: PixelRange) -> NDArray[np.float32
 
 
 def _square(values: NDArray[Any], size: int | None) -> NDArray[Any]:
-    """The central square, where a size is asked for."""
+    """Return the central square if a size is given."""
     if size is None:
         return values
     side = min(values.shape[:2])

@@ -1,4 +1,4 @@
-"""Keep a C library from printing."""
+"""Prevent C libraries from printing."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _STDERR = 2
-_lock = threading.Lock()  # two threads that swap the descriptor at once would lose it
+_lock = threading.Lock()  # two threads swapping the descriptor at once would lose it
 
 
 @contextmanager
 def no_stderr() -> Iterator[None]:
-    """Discard what is written to the process's standard error meanwhile.
+    """Discard everything written to the process's standard error within the context.
 
-    libtiff prints its complaints there itself; Pillow raises an error with its own words.
+    libtiff prints its own messages there, in addition to the error that Pillow raises.
     """
     with _lock:
         try:
-            kept = os.dup(_STDERR)
+            saved = os.dup(_STDERR)
         except OSError:  # closed: nothing can be printed
             yield
             return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
+        null = os.open(os.devnull, os.O_WRONLY)
         try:
-            os.dup2(nowhere, _STDERR)
+            os.dup2(null, _STDERR)
             yield
         finally:
-            os.dup2(kept, _STDERR)
-            os.close(nowhere)
-            os.close(kept)
+            os.dup2(saved, _STDERR)
+            os.close(null)
+            os.close(saved)

@@ -1,4 +1,4 @@
-"""A table as numbers, with the names of its columns and rows and its labels as text."""
+"""A table of numbers, with the names of its columns and rows, and its labels as text."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Table:
-    """What a file of a table holds.
+    """The contents of a table file.
 
-    values: (n, d) finite float64. columns: names of the d columns, None where the file has none or
-    two are the same. names: of the n rows, where a column names them. labels: as text, None where
-    missing; None as a whole where no column of labels was asked for. notes: what was decided.
-    decimal: the character that numbers among the labels are written with.
+    values: (n, d) finite float64. columns: names of the d columns, None if the file has none or
+    two are the same. names: of the n rows, if a column names them. labels: as text, None for a
+    missing one; None as a whole if no column of labels was requested. notes: what was decided.
+    decimal: the decimal separator of numeric labels.
     """
 
     values: NDArray[np.float64]
@@ -40,7 +40,7 @@ def make_table(
     notes: tuple[str, ...],
     decimal: str = ".",
 ) -> Table:
-    """A table from its parts. index: for each row what its columns of names hold."""
+    """Make a table from its parts. index: for each row, the cells of its index columns."""
     if _counts_rows(values[:, 0]):
         name = "0" if columns is None else columns[0]
         notes += (
@@ -48,11 +48,11 @@ def make_table(
             f"{shlex.quote(name)} to leave it out)",
         )
     if columns is not None and len(set(columns)) < len(columns):
-        twice = Counter(columns).most_common(1)[0][0]
-        notes += (f"two columns named {twice!r}: columns are known by position, not by name",)
+        duplicate = Counter(columns).most_common(1)[0][0]
+        notes += (f"two columns named {duplicate!r}: columns are matched by position, not by name",)
         columns = None
     names = None if index is None else ["/".join(cells) for cells in index]
-    if names == [str(i) for i in range(len(values))]:  # says no more than the order of the rows
+    if names == [str(i) for i in range(len(values))]:  # the same as the order of the rows
         names = None
     return Table(
         values,
@@ -65,7 +65,7 @@ def make_table(
 
 
 def joined(blocks: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Blocks of rows one below the other; each is let go once it is copied."""
+    """Concatenate blocks of rows; each block is freed once it is copied."""
     result = np.empty((sum(map(len, blocks)), blocks[0].shape[1]))
     start = 0
     blocks.reverse()
@@ -77,6 +77,6 @@ def joined(blocks: list[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def _counts_rows(column: NDArray[np.float64]) -> bool:
-    """Whether a column is 0, 1, 2, … or 1, 2, 3, …, as an index or an identifier is."""
+    """Return whether a column is 0, 1, 2, … or 1, 2, 3, …, like an index or an identifier."""
     count = np.arange(len(column))
     return len(column) > 2 and bool((column - column[0] == count).all() and column[0] in (0, 1))

@@ -1,4 +1,4 @@
-"""How a table is to be read: the options of `fit`, `transform` and of `csv:` addresses."""
+"""Options for reading a table, as given to `fit`, `transform` and in `csv:` addresses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _DELIMITERS = {"tab": "\t", "\\t": "\t", "space": " "}
 
 @dataclass(frozen=True)
 class TableOptions:
-    """None, or an empty text, leaves the choice to the reader.
+    """Options for reading a table; None, or an empty text, leaves the choice to the reader.
 
     label: the column of labels. header: "yes", "no" or "auto". index: "auto", "keep", or a column
     that names the rows. drop: columns to leave out, comma-separated. Columns are given by name, or
-    counted from 0 where there is no header. delimiter, decimal: one character each. encoding: of
-    the text, as Python names it.
+    by number from 0 if there is no header. delimiter, decimal: one character each. encoding: of
+    the text, by its name in Python.
     """
 
     label: str | None = None
@@ -32,33 +32,33 @@ class TableOptions:
     encoding: str | None = None
 
     def columns_named(self) -> set[str]:
-        """The columns that are asked for by name."""
+        """Return the columns that the options give by name."""
         index = {self.index} - {"auto", "keep"}
         dropped = {self.drop, *(self.drop or "").split(",")}
         return {name.strip() for name in {self.label} | index | dropped if name and name.strip()}
 
     def refuse_for_binary(self, where: str) -> None:
-        """Raise DataError where an option of text files is given for a file of another kind."""
+        """Raise DataError if an option for text files is given for another kind of file."""
         for key in _TEXT_ONLY:
             if getattr(self, key) is not None:
                 raise DataError(f"{where}: the option {key} is for tables of text, not this file")
 
 
 def table_options(given: Mapping[str, str | None], where: str) -> TableOptions:
-    """Options from texts. Raises DataError for a value that an option may not have."""
+    """Make options from texts. Raises DataError for a value that is not allowed."""
     options = {key: given.get(key) for key in KEYS}
     if options["header"] not in (None, "auto", "yes", "no"):
-        raise DataError(f"{where}: header {options['header']!r}; it is auto, yes or no")
+        raise DataError(f"{where}: header {options['header']!r}; it must be auto, yes or no")
     delimiter = options["delimiter"]
     if delimiter is not None:
         delimiter = options["delimiter"] = _DELIMITERS.get(delimiter, delimiter)
         if len(delimiter) != 1 or delimiter in "\n\r\"'.+-" or delimiter.isalnum():
             raise DataError(
-                f"{where}: delimiter {delimiter!r}; it is one character that is no part of a "
-                "number, or 'tab', or 'space'"
+                f"{where}: delimiter {delimiter!r}; it must be one character that is not part of "
+                "a number, or 'tab', or 'space'"
             )
     if options["decimal"] not in (None, ".", ","):
-        raise DataError(f"{where}: decimal {options['decimal']!r}; it is '.' or ','")
+        raise DataError(f"{where}: decimal {options['decimal']!r}; it must be '.' or ','")
     if options["encoding"] is not None:
         options["encoding"] = _encoding(options["encoding"], where)
     return TableOptions(**options)
@@ -66,7 +66,7 @@ def table_options(given: Mapping[str, str | None], where: str) -> TableOptions:
 
 def _encoding(name: str, where: str) -> str:
     try:
-        "".encode(name)  # unlike codecs.lookup, refuses codecs that are not of text
+        "".encode(name)  # unlike codecs.lookup, this refuses codecs that are not for text
         known = codecs.lookup(name).name
     except (LookupError, ValueError) as error:
         raise DataError(

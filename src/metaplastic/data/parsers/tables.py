@@ -1,4 +1,4 @@
-"""Which files are tables, and how each is read."""
+"""Recognise and read files of tables."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _DEFAULT = TableOptions()
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file's name is that of a table."""
+    """Return whether a file has the suffix of a table."""
     return table_suffix(path) in (*TEXT, *PARQUET)
 
 
 def table_suffix(path: Path) -> str:
-    """The last suffix in lower case, not counting that of a compressed file."""
+    """Return the last suffix in lower case, not counting that of a compressed file."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     while len(suffixes) > 1 and suffixes[-1] in COMPRESSED:
         suffixes.pop()
@@ -30,11 +30,12 @@ def table_suffix(path: Path) -> str:
 def read_table(path: Path, options: TableOptions = _DEFAULT) -> Table:
     """Read delimited text, compressed or not, or Parquet.
 
-    Memory is that of the result and a block of rows. Raises DataError in one line naming row and
-    column of whatever is not a finite number, and MissingExtraError for Parquet without pyarrow.
+    Memory is that of the result and one block of rows. Raises DataError, in one line, naming row
+    and column of a cell that is not a finite number, and MissingExtraError for Parquet without
+    pyarrow.
     """
     if not path.is_file():
-        raise DataError(f"{path} is not there, or no file; give the path of a table")
+        raise DataError(f"{path} does not exist or is no file; give the path of a table")
     try:
         if table_suffix(path) in PARQUET:
             from metaplastic.data.parsers.parquet import read_parquet

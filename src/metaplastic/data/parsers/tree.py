@@ -1,4 +1,4 @@
-"""Files under a directory or in an archive, seen alike: sorted names, bytes on demand."""
+"""A common view of files in a directory or an archive: sorted names, bytes on demand."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from metaplastic.data.parsers.archive import LIMITS, Limits, is_archive, member_
 from metaplastic.errors import DataError
 from metaplastic.files import read_bytes
 
-# What systems put beside the user's files, in small letters; names that begin with "." as well.
-_OF_THE_SYSTEM = frozenset(
+# Names, in lower case, that systems add to the user's files; so are those that begin with ".".
+_SYSTEM_NAMES = frozenset(
     {
         "__macosx",  # macOS, in zip files
         "icon\r",
@@ -36,11 +36,11 @@ _OF_THE_SYSTEM = frozenset(
 
 @dataclass(frozen=True)
 class Tree:
-    """fingerprint: changes when the files do.
+    """The files of a directory or an archive.
 
-    A directory's fingerprint is of names, sizes and times of change; an archive's of its content.
-    empty: folders of a directory that hold nothing. broken: what is neither file nor folder there,
-    such as links to nowhere.
+    fingerprint: changes when the files do. For a directory it covers names, sizes and modification
+    times; for an archive its content. empty: empty folders of a directory. broken: its entries that
+    are neither file nor folder, such as broken links.
     """
 
     path: Path
@@ -52,14 +52,14 @@ class Tree:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Relative paths with "/", sorted. An archive is read through for them once."""
+        """Relative paths with "/", sorted. For an archive, this reads it through once."""
         if self.listed is not None:
             return self.listed
         names = member_names(self.path, self.limits)
-        return tuple(n for n in names if not any(map(_is_of_the_system, n.split("/"))))
+        return tuple(n for n in names if not any(map(_is_system_name, n.split("/"))))
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """(name, bytes) of the wanted files; the order is not promised."""
+        """Yield (name, bytes) of the wanted files, in no particular order."""
         if self.listed is None:
             yield from read_members(self.path, wanted, self.limits)
             return
@@ -69,29 +69,29 @@ class Tree:
 
 
 def open_tree(path: Path, limits: Limits = LIMITS) -> Tree:
-    """The files of a directory or archive. Raises DataError where there is neither.
+    """Open a directory or archive. Raises DataError if the path is neither.
 
-    limits: how large a file may be, and an archive as a whole. Hidden files, and what systems put
-    beside the user's files, are left out.
+    limits: the maximum sizes of a file and of an archive as a whole. Hidden files, and files that
+    systems add to the user's, are left out.
     """
     if path.is_dir():
         return _open_directory(path, limits)
     if not path.exists():
-        raise DataError(f"{path} is not there; give an existing directory, zip or tar file")
+        raise DataError(f"{path} does not exist; give an existing directory, zip or tar file")
     if not is_archive(path):
         raise DataError(f"{path}: neither a directory nor a zip or tar archive")
     return Tree(path, hash_file(path), None, limits)
 
 
-def _is_of_the_system(name: str) -> bool:
-    return (name.startswith(".") and name != ".") or name.lower() in _OF_THE_SYSTEM
+def _is_system_name(name: str) -> bool:
+    return (name.startswith(".") and name != ".") or name.lower() in _SYSTEM_NAMES
 
 
 @dataclass(frozen=True)
 class _Folder:
     path: Path
     prefix: str
-    above: frozenset[tuple[int, int]]  # device and inode of the folders that lead here
+    above: frozenset[tuple[int, int]]  # device and inode of the parent folders
 
 
 def _open_directory(path: Path, limits: Limits) -> Tree:
@@ -104,14 +104,14 @@ def _open_directory(path: Path, limits: Limits) -> Tree:
         while stack:
             folder = stack.pop()
             info = folder.path.stat()
-            # Links between directories may form a circle.
+            # Links between directories may form a cycle.
             if (info.st_dev, info.st_ino) in folder.above:
                 continue
             above = folder.above | {(info.st_dev, info.st_ino)}
             before = seen
             with os.scandir(folder.path) as entries:
                 for entry in entries:
-                    if _is_of_the_system(entry.name):
+                    if _is_system_name(entry.name):
                         continue
                     seen += 1
                     name = f"{folder.prefix}{entry.name}"

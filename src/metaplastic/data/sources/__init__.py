@@ -1,1 +1,1 @@
-"""Data sets and schemes, one a file; the registry lists them."""
+"""Data sets and schemes, one per file; the registry lists them."""

@@ -1,4 +1,4 @@
-"""MNIST and the sets published in its four files."""
+"""MNIST and the data sets that are published in files of the same four names."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ STEMS = (
     "t10k-labels-idx1-ubyte",
 )
 
-MAX_IMAGES = 60_000  # in one file, as published
+MAX_IMAGES = 60_000  # in one published file
 
 
 def find(request: Request, name: str, folders: Sequence[str]) -> list[Path]:
-    """The four files. Raises DataError naming the first that is missing."""
+    """Find the four files. Raises DataError naming the first that is missing."""
     groups = [(f"{stem}.gz", stem) for stem in STEMS]
     return find_together(name, request.roots, folders, groups)
 
@@ -37,10 +37,10 @@ def read(
     class_names: tuple[str, ...],
     others: Sequence[Remote],
 ) -> Parsed:
-    """Both splits, from the cache or the files.
+    """Read both splits, from the cache or the files.
 
-    others: the published files of a sister set under the same names; meeting one of them is an
-    error, since nothing else distinguishes the sets.
+    others: the published files of the other set with the same file names. One of them among the
+    files is an error, since nothing else distinguishes the sets.
     """
     paths = find(request, name, folders)
     hashes = [hash_file(path) for path in paths]

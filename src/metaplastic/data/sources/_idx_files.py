@@ -1,4 +1,4 @@
-"""The published files of MNIST and Fashion-MNIST, which have the same names and other contents."""
+"""The published files of MNIST and Fashion-MNIST, which have the same names."""
 
 from __future__ import annotations
 

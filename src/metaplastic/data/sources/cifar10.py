@@ -1,4 +1,4 @@
-"""CIFAR-10 from its binary version."""
+"""CIFAR-10, in its binary version."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from metaplastic.data.cache import Parsed, cached, hash_file, make_key
 from metaplastic.data.dataset import Card, Dataset, Portion
-from metaplastic.data.locate import not_found, places
+from metaplastic.data.locate import candidate_dirs, not_found
 from metaplastic.data.parsers.archive import Limits, read_members
 from metaplastic.data.parsers.cifar import BATCH_BYTES, parse_batches
 from metaplastic.data.source import Remote, Request, Source
@@ -22,7 +22,7 @@ CARD = Card(
     citation="Krizhevsky, Learning Multiple Layers of Features from Tiny Images (2009)",
     role="meta-train",
     summary=(
-        "50,000 and 10,000 colour 32×32 images, 10 classes; meta-validation takes the test batch: "
+        "50,000 and 10,000 colour 32×32 images, 10 classes; meta-validation uses the test batch: "
         "other images of the same classes"
     ),
 )
@@ -53,24 +53,24 @@ _PORTIONS = {"meta-train": (Portion("train"),), "meta-validation": (Portion("tes
 
 
 def find(request: Request) -> list[Path]:
-    """The archive; or the training batches there are and the test batch (or the part of one)."""
-    for place in places(request.roots, FOLDERS):
-        archive = place / FILES[0].name
+    """Find the archive, or the existing training batches and the test batch (or a part of it)."""
+    for folder in candidate_dirs(request.roots, FOLDERS):
+        archive = folder / FILES[0].name
         if archive.is_file():
             return [archive]
-        train = [place / name for name in _TRAIN if (place / name).is_file()]
-        whole = place / "test_batch.bin"
-        test = [whole] if whole.is_file() else sorted(place.glob("test_batch*.bin"))[:1]
+        train = [folder / name for name in _TRAIN if (folder / name).is_file()]
+        whole = folder / "test_batch.bin"
+        test = [whole] if whole.is_file() else sorted(folder.glob("test_batch*.bin"))[:1]
         if train and test:
             return train + test
         if train or test:
             missing = "data_batch_1.bin" if test else "test_batch.bin"
-            raise DataError(f"{place} holds a part of CIFAR-10 but no {missing}; fetch it again")
+            raise DataError(f"{folder} holds a part of CIFAR-10 but no {missing}; fetch it again")
         for name in ("data_batch_1", "cifar-10-python.tar.gz", "cifar-10-batches-py"):
-            if (place / name).exists():
+            if (folder / name).exists():
                 raise DataError(
-                    f"{place / name} is the Python version of CIFAR-10, made of pickles, which are "
-                    "never read; use the binary version: cifar-10-binary.tar.gz"
+                    f"{folder / name} is the Python version of CIFAR-10, made of pickles, which "
+                    "are never read; use the binary version: cifar-10-binary.tar.gz"
                 )
     raise not_found(CARD.name, "data_batch_1.bin", request.roots)
 
@@ -80,14 +80,14 @@ def _parse(paths: list[Path]) -> Parsed:
         batches = [(str(path), read_bytes(path, DataError, limit=BATCH_BYTES)) for path in paths]
     else:
         wanted = {f"cifar-10-batches-bin/{name}" for name in (*_TRAIN, "test_batch.bin")}
-        found = dict(read_members(paths[0], wanted, _LIMITS))
-        missing = sorted(wanted - found.keys())
+        members = dict(read_members(paths[0], wanted, _LIMITS))
+        missing = sorted(wanted - members.keys())
         if missing:
             raise DataError(
                 f"{paths[0]}: {missing[0]} is missing; expected the binary version of CIFAR-10, "
                 "cifar-10-binary.tar.gz"
             )
-        batches = [(f"{paths[0]}, {name}", found[name]) for name in sorted(found)]
+        batches = [(f"{paths[0]}, {name}", members[name]) for name in sorted(members)]
     return parse_batches(batches[:-1], batches[-1], CLASS_NAMES)
 
 

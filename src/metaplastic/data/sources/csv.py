@@ -1,4 +1,4 @@
-"""csv:PATH?label=COLUMN — a table, one example a row."""
+"""csv:PATH?label=COLUMN — a table with one example per row."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CARD = Card(
     licence="the user's",
     citation="none",
     role="user",
-    summary="label=COLUMN names the label's column; header=yes or no; index=keep or COLUMN; "
+    summary="label=COLUMN names the column of labels; header=yes or no; index=keep or COLUMN; "
     "drop=COLUMN,COLUMN; delimiter=; decimal=, encoding=cp1252; test=PATH for a test split",
 )
 
 
 def read_tables(request: Request) -> dict[str, Table]:
-    """The table of "train" and, where the address names one, of "test", in the same columns."""
+    """Read the table "train" and, if the address gives one, "test", with the same columns."""
     options = table_options(request.options, request.rest)
     path = user_path(request.rest)
     tables = {"train": read_table(path, options)}
@@ -49,7 +49,7 @@ def read_tables(request: Request) -> dict[str, Table]:
 def _load(request: Request) -> Dataset:
     path = request.rest
     if "label" not in request.options:
-        raise DataError(f"{path}: say which column holds the label: csv:{path}?label=COLUMN")
+        raise DataError(f"{path}: say which column holds the labels: csv:{path}?label=COLUMN")
     tables = read_tables(request)
     labels: dict[str, list[str]] = {}
     for split, table in tables.items():

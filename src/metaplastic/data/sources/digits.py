@@ -1,4 +1,4 @@
-"""The 8×8 handwritten digits that come with scikit-learn."""
+"""The 8×8 handwritten digits that ship with scikit-learn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CARD = Card(
     role="held-out",
     summary="1,797 grey 8×8 images of digits; the last 360 are the test split",
 )
-TEST = 360  # the last fifth: the images are in the order of their writers
+TEST = 360  # the last fifth: the images are ordered by writer
 
 
 def _load(request: Request) -> Dataset:

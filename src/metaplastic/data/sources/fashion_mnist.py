@@ -1,4 +1,4 @@
-"""Fashion-MNIST: articles of clothing, in files of the same names and format as MNIST."""
+"""Fashion-MNIST: articles of clothing, in files with the names and format of MNIST's."""
 
 from __future__ import annotations
 

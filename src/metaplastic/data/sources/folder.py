@@ -1,4 +1,4 @@
-"""folder:PATH — images, a folder per class; the folder may be packed as zip or tar."""
+"""folder:PATH — images, one folder per class, also in a zip or tar file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from metaplastic.errors import DataError
 
 CARD = Card(
     name="folder",
-    title="images, a folder per class",
+    title="images, one folder per class",
     kind="image",
     origin="the user's directory, zip or tar file",
     licence="the user's",
     citation="none",
     role="user",
     summary="PATH/CLASS/*.png, or PATH/train/CLASS/… and PATH/test/CLASS/…; PNG, JPEG, TIFF, WebP, "
-    "GIF and what else Pillow reads; @SIZE cuts to the central square and resizes",
+    "GIF and others that Pillow reads; @SIZE crops to the central square and resizes",
 )
 VERSION = "2"  # of the parsing: when it changes, cached arrays are rebuilt
 TONES = {"white": "255", "grey": "128", "gray": "128", "black": "0"}
@@ -48,12 +48,13 @@ def _reading(request: Request) -> Reading:
     options = request.options
     mode = options.get("mode")
     if mode not in (None, "grey", "colour"):
-        raise DataError(f"folder: mode {mode!r}; it is grey or colour")
+        raise DataError(f"folder: mode {mode!r}; it must be grey or colour")
     background = options.get("background", "white")
     tone = TONES.get(background, background)
     if not (tone.isdecimal() and tone.isascii() and len(tone) <= 3 and int(tone) <= 255):
         raise DataError(
-            f"folder: background {background!r}; it is {', '.join(TONES)} or a number from 0 to 255"
+            f"folder: background {background!r}; it must be {', '.join(TONES)} or a number from 0 "
+            "to 255"
         )
     value_range = _range(options["range"]) if "range" in options else None
     return Reading(request.size, mode, int(tone), value_range)
@@ -65,14 +66,14 @@ def _range(text: str) -> tuple[float, float]:
     except ValueError:
         low = high = math.nan
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise DataError(f"folder: range {text!r}; it is two numbers, as in range=0,4095")
+        raise DataError(f"folder: range {text!r}; it must be two numbers, as in range=0,4095")
     return low, high
 
 
 def _parse(tree: Tree, request: Request, reading: Reading) -> Parsed:
     where = str(tree.path)
     layout = read_layout(tree.names, is_image, where, "images", tree.empty, tree.broken)
-    # One array over all splits, so that all are grey or all in colour, of one range of values.
+    # One array for all splits, so that all are grey or all in colour, with one range of values.
     names = [name for files in layout.files.values() for name in files]
     slots = {name: index for index, name in enumerate(names)}
     images, notes = read_images(
@@ -91,8 +92,8 @@ def _parse(tree: Tree, request: Request, reading: Reading) -> Parsed:
         start += len(files)
     notes = (*layout.notes, *notes)
     if "test" not in splits:
-        splits, more = holdout(splits["train"])
-        notes += more
+        splits, holdout_notes = holdout(splits["train"])
+        notes += holdout_notes
     return Parsed(splits, layout.class_names, (), notes)
 
 

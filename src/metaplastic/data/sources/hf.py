@@ -1,4 +1,4 @@
-"""hf:NAME — a data set of the Hugging Face hub; needs the extra "hf"."""
+"""hf:NAME — a data set on the Hugging Face hub; needs the extra "hf"."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from metaplastic.files import read_bytes
 
 CARD = Card(
     name="hf",
-    title="a data set of the Hugging Face hub",
+    title="a data set on the Hugging Face hub",
     kind="image",
     origin="https://huggingface.co/datasets",
     licence="as stated there",
     citation="Lhoest et al., Datasets, EMNLP (2021)",
     role="user",
-    summary="images or texts with one label each; input=COLUMN and label=COLUMN where they are not "
-    "the first of their kind; config=NAME; @SIZE cuts to the central square and resizes",
+    summary="images or texts with one label each; input=COLUMN and label=COLUMN if not the "
+    "first of their kind; config=NAME; @SIZE crops to the central square and resizes",
 )
 
 
@@ -46,48 +46,49 @@ def _load(request: Request) -> Dataset:
         raise MissingExtraError("datasets", "hf", f"hf:{request.rest}") from error
     name = request.rest
     try:
-        found: Any = datasets.load_dataset(name, request.options.get("config"))
+        loaded: Any = datasets.load_dataset(name, request.options.get("config"))
     except Exception as error:  # errors of the network, the hub and the builders
         text = str(error).split("\n")[0][:200] or type(error).__name__
         raise DataError(
-            f"hf:{name} could not be had from the hub ({text}); check the name and the connection"
+            f"hf:{name} could not be fetched from the hub ({text}); check the name and the "
+            "connection"
         ) from error
-    dataset = _convert(request, found, datasets)
-    unused = [f"{key} ({len(found[key]):,})" for key in found if key not in _used(found)]
+    dataset = _convert(request, loaded, datasets)
+    unused = [f"{key} ({len(loaded[key]):,})" for key in loaded if key not in _used(loaded)]
     if not unused:
         return dataset
-    note = f"splits of the hub that are left out: {', '.join(unused)}"
+    note = f"splits left out: {', '.join(unused)}"
     return replace(dataset, notes=(*dataset.notes, note))
 
 
-def _used(found: Any) -> list[str]:
-    """The splits that are read: train, and test or else validation."""
-    second = next((key for key in ("test", "validation") if key in found), None)
+def _used(loaded: Any) -> list[str]:
+    """Return the splits that are read: train, and test or otherwise validation."""
+    second = next((key for key in ("test", "validation") if key in loaded), None)
     return ["train"] if second is None else ["train", second]
 
 
-def _convert(request: Request, found: Any, datasets: Any) -> Dataset:
+def _convert(request: Request, loaded: Any, datasets: Any) -> Dataset:
     name, options = f"hf:{request.rest}", request.options
-    if "train" not in found:
-        raise DataError(f"{name} has no split 'train'; it has: {', '.join(found)}")
-    features = found["train"].features
+    if "train" not in loaded:
+        raise DataError(f"{name} has no split 'train'; it has: {', '.join(loaded)}")
+    features = loaded["train"].features
     label = options.get("label") or _first(features, "ClassLabel", "label", name)
     images = [key for key, kind in features.items() if type(kind).__name__ == "Image"]
     column = options.get("input") or (images[0] if images else "text")
     for key in (label, column):
         if key not in features:
             raise DataError(f"{name} has no column {key!r}; it has: {', '.join(features)}")
-    parts = _used(found)
-    labels = [np.asarray(found[part][label]) for part in parts]
+    parts = _used(loaded)
+    labels = [np.asarray(loaded[part][label]) for part in parts]
     class_names = getattr(features[label], "names", None)
     if column in images:
-        inputs, notes = _images(request, found, parts, column, datasets)
+        inputs, notes = _images(request, loaded, parts, column, datasets)
         test = (inputs[1], labels[1]) if len(parts) > 1 else (None, None)
         dataset = from_arrays(
             inputs[0], labels[0], *test, name=name, origin=CARD.origin, class_names=class_names
         )
         return replace(dataset, notes=(*notes, *dataset.notes))
-    texts = [list(found[part][column]) for part in parts]
+    texts = [list(loaded[part][column]) for part in parts]
     return _texts(name, texts, labels, class_names, request.vocabulary)
 
 
@@ -98,27 +99,29 @@ def _first(features: Any, kind: str, fallback: str, name: str) -> str:
     if fallback in features:
         return fallback
     raise DataError(
-        f"{name}: say which column is the label by ?label=COLUMN: {', '.join(features)}"
+        f"{name}: say which column is the label with ?label=COLUMN: {', '.join(features)}"
     )
 
 
 def _images(
-    request: Request, found: Any, parts: list[str], column: str, datasets: Any
+    request: Request, loaded: Any, parts: list[str], column: str, datasets: Any
 ) -> tuple[list[NDArray[np.uint8]], tuple[str, ...]]:
-    """The images of each part, all of one shape, and notes on them."""
-    # Undecoded: the bytes of the files go through the same decoder as everything else.
-    tables = {part: found[part].cast_column(column, datasets.Image(decode=False)) for part in parts}
+    """Return the images of each part, all of one shape, and notes on them."""
+    # Undecoded, so that the files go through the same decoder as all other images.
+    tables = {
+        part: loaded[part].cast_column(column, datasets.Image(decode=False)) for part in parts
+    }
     rows = [(part, index) for part in parts for index in range(len(tables[part]))]
-    slots = {f"{part}, row {index}": place for place, (part, index) in enumerate(rows)}
+    slots = {f"{part}, row {index}": slot for slot, (part, index) in enumerate(rows)}
 
     def files() -> Iterator[tuple[str, bytes]]:
         for part in parts:
             for index, row in enumerate(tables[part]):
                 name = f"{part}, row {index}"
-                held = row[column] or {}
-                data = held.get("bytes")
-                if data is None and held.get("path"):  # the file is in the library's cache
-                    data = read_bytes(Path(held["path"]), DataError, limit=LIMITS.member)
+                image = row[column] or {}
+                data = image.get("bytes")
+                if data is None and image.get("path"):  # the file is in the library's cache
+                    data = read_bytes(Path(image["path"]), DataError, limit=LIMITS.member)
                 if data is None:
                     raise DataError(f"hf:{request.rest}/{name}: holds no image")
                 yield name, data

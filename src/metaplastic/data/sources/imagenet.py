@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metaplastic.data.cache import Parsed, cached, hash_file, make_key
 from metaplastic.data.dataset import Card, Dataset, Portion
-from metaplastic.data.locate import not_found, places
+from metaplastic.data.locate import candidate_dirs, not_found
 from metaplastic.data.parsers.archive import Limits
 from metaplastic.data.parsers.imagenet_arrays import parse_arrays
 from metaplastic.data.parsers.imagenet_folders import parse_folders
@@ -28,7 +28,7 @@ CARD = Card(
     citation="Russakovsky et al., ILSVRC (2015); Le and Yang, Tiny ImageNet (2015); "
     "Chrabaszcz et al., arXiv:1707.08819 (2017)",
     role="meta-train",
-    summary="colour images, 64×64 unless asked otherwise, cut to the central square; 70 % of the "
+    summary="colour images, 64×64 by default, cropped to the central square; 70 % of the "
     "classes are for meta-training, 10 % for meta-validation, 20 % held out",
 )
 FOLDERS = (
@@ -47,48 +47,50 @@ FILES = (
         248100043,
     ),
 )
-_LIMITS = Limits(member=1 << 26)  # more than its largest photograph
+_LIMITS = Limits(member=1 << 26)  # more than the largest photograph
 _WNID = re.compile(r"^n\d{8}$")
 
 
 def find(request: Request) -> list[Path]:
-    """An archive, a directory with train/nXXXXXXXX, or the files of the downsampled arrays."""
-    for place in places(request.roots, FOLDERS):
-        archives = sorted(place.glob("tiny-imagenet-200*.zip"), key=lambda p: (len(p.name), p.name))
+    """Find an archive, a directory with train/nXXXXXXXX, or the files of downsampled arrays."""
+    for folder in candidate_dirs(request.roots, FOLDERS):
+        archives = sorted(
+            folder.glob("tiny-imagenet-200*.zip"), key=lambda p: (len(p.name), p.name)
+        )
         if archives:
             return archives[:1]
-        train = place / "train"
+        train = folder / "train"
         if train.is_dir() and any(_WNID.match(child.name) for child in train.iterdir()):
-            return [place]
-        arrays = _find_arrays(place, request.size)
+            return [folder]
+        arrays = _find_arrays(folder, request.size)
         if arrays:
             return arrays
         for name in ("train_data_batch_1", "Imagenet64_train.zip", "Imagenet32_train.zip"):
-            if (place / name).exists():
+            if (folder / name).exists():
                 raise DataError(
-                    f"{place / name} is made of pickles, which are never read; use the NumPy "
+                    f"{folder / name} is made of pickles, which are never read; use the NumPy "
                     "version of downsampled ImageNet: Imagenet32_train_npz.zip and "
                     "Imagenet32_val_npz.zip"
                 )
     raise not_found(CARD.name, "tiny-imagenet-200.zip, or train/nXXXXXXXX,", request.roots)
 
 
-def _find_arrays(place: Path, size: int | None) -> list[Path]:
+def _find_arrays(folder: Path, size: int | None) -> list[Path]:
     batches = sorted(
-        place.glob("train_data_batch_*.npz"), key=lambda p: (len(p.name), p.name)
-    ) or sorted(place.glob("train_data.npz"))
-    if batches and (place / "val_data.npz").is_file():
-        return [*batches, place / "val_data.npz"]
+        folder.glob("train_data_batch_*.npz"), key=lambda p: (len(p.name), p.name)
+    ) or sorted(folder.glob("train_data.npz"))
+    if batches and (folder / "val_data.npz").is_file():
+        return [*batches, folder / "val_data.npz"]
     sides = [
         side
         for side in (8, 16, 32, 64)
-        if all((place / f"Imagenet{side}_{part}_npz.zip").is_file() for part in ("train", "val"))
+        if all((folder / f"Imagenet{side}_{part}_npz.zip").is_file() for part in ("train", "val"))
     ]
     if not sides:
         return []
     large = [side for side in sides if side >= (size or SIZE)]
     side = large[0] if large else sides[-1]
-    return [place / f"Imagenet{side}_{part}_npz.zip" for part in ("train", "val")]
+    return [folder / f"Imagenet{side}_{part}_npz.zip" for part in ("train", "val")]
 
 
 def _load(request: Request) -> Dataset:

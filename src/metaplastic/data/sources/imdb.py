@@ -1,4 +1,4 @@
-"""IMDB reviews as a bag of the 1,000 commonest words of the training reviews."""
+"""IMDB reviews as a bag of the 1,000 most common words of the training reviews."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CARD = Card(
     licence="none stated; research use",
     citation="Maas et al., Learning Word Vectors for Sentiment Analysis, ACL (2011)",
     role="held-out",
-    summary="25,000 and 25,000 reviews, 2 classes; counts of the 1,000 commonest words",
+    summary="25,000 and 25,000 reviews, 2 classes; counts of the 1,000 most common words",
 )
 FOLDERS = ("imdb", "IMDB", "aclImdb_v1")
 FILES = (
@@ -38,7 +38,7 @@ _NAMES = ("aclImdb_v1.tar.gz", "aclImdb_labeled.tar.gz", "aclImdb")
 
 
 def find(request: Request) -> list[Path]:
-    """The archive, or the directory it unpacks to."""
+    """Find the archive, or the directory it unpacks to."""
     return find_together(CARD.name, request.roots, FOLDERS, [_NAMES])
 
 
@@ -64,7 +64,7 @@ def _load(request: Request) -> Dataset:
 
 
 def _parse(tree: Tree, request: Request) -> Parsed:
-    names = filter(_is_review, tree.names)  # what else is published there is left out by intent
+    names = filter(_is_review, tree.names)  # other published files are left out on purpose
     layout = read_layout(names, _is_review, str(tree.path), "reviews (train/pos/*.txt)")
     if layout.class_names != ("neg", "pos") or "test" not in layout.files:
         raise DataError(f"{tree.path}: expected train/pos, train/neg, test/pos and test/neg")

@@ -1,4 +1,4 @@
-"""npz:PATH — arrays saved by numpy.savez."""
+"""npz:PATH — arrays saved with numpy.savez."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metaplastic.errors import DataError
 
 CARD = Card(
     name="npz",
-    title="arrays saved by numpy.savez",
+    title="arrays saved with numpy.savez",
     kind="vector",
     origin="the user's file",
     licence="the user's",
@@ -39,17 +39,17 @@ _PAIRS = (
 
 
 def is_sparse(path: Path) -> bool:
-    """Whether a file is one of scipy.sparse.save_npz. Raises DataError where it is no .npz file."""
+    """Return whether scipy.sparse.save_npz wrote a file. Raises DataError if it is not .npz."""
     return {"data", "format", "shape"} <= {name.removesuffix(".npy") for name in member_names(path)}
 
 
 def read_pairs(path: Path) -> dict[str, tuple[Any, Any]]:
-    """Inputs and labels of "train" and, where the file has one, of "test".
+    """Read the inputs and labels of "train" and, if the file has one, of "test".
 
-    Labels are None where the file has none. Raises DataError where it holds no inputs.
+    Labels are None if the file has none. Raises DataError if it holds no inputs.
     """
     if not path.is_file():
-        raise DataError(f"{path} is not there, or no file; give the path of a .npz file")
+        raise DataError(f"{path} does not exist or is no file; give the path of a .npz file")
     arrays = read_npz(path)
     for labelled in (True, False):
         for x, y, x_test, y_test in _PAIRS:
@@ -71,7 +71,7 @@ def _load(request: Request) -> Dataset:
     for split, (_, labels) in pairs.items():
         if labels is None:
             raise DataError(
-                f"{path}: no labels of the {split} examples; expected x and y, or "
+                f"{path}: no labels for the {split} examples; expected x and y, or "
                 "x_train, y_train, x_test and y_test"
             )
     return from_arrays(

@@ -30,8 +30,8 @@ CARD = Card(
     citation="Lake, Salakhutdinov, Tenenbaum, Science 350:1332 (2015)",
     role="meta-train",
     summary=(
-        "grey images of 1,623 characters, 20 drawings each, white on black, 28×28 unless asked "
-        "otherwise; train is the background set, test the evaluation set; 5 background alphabets "
+        "grey images of 1,623 characters, 20 drawings each, white on black, 28×28 by default; "
+        "train is the background set, test the evaluation set; 5 background alphabets "
         "are for meta-validation, the evaluation alphabets are held out"
     ),
 )
@@ -62,11 +62,11 @@ _MEMBER = re.compile(r"(?:^|.*/)([^/]+)/(character\d+)/\d+_(\d+)\.png$")
 
 
 def find(request: Request) -> list[Path]:
-    """The background set asked for and the evaluation set: archives or directories."""
-    which = request.options.get("background", "full")
-    if which not in ("full", "small1", "small2"):
-        raise DataError(f"omniglot has no background {which!r}; it has: full, small1, small2")
-    groups = [_NAMES[which], _NAMES["evaluation"]]
+    """Find the requested background set and the evaluation set: archives or directories."""
+    background = request.options.get("background", "full")
+    if background not in ("full", "small1", "small2"):
+        raise DataError(f"omniglot has no background {background!r}; it has: full, small1, small2")
+    groups = [_NAMES[background], _NAMES["evaluation"]]
     return find_together(CARD.name, request.roots, FOLDERS, groups)
 
 
@@ -120,7 +120,7 @@ def _parse(trees: list[Tree], size: int, request: Request) -> Parsed:
         images, _ = read_images(
             partial(tree.read, slots), slots, "omniglot", str(tree.path), reading, request.progress
         )
-        np.subtract(255, images, out=images)  # ink is black as published
+        np.subtract(255, images, out=images)  # published with black ink
         keys = [table[name] for name in names]
         splits[split] = Split(
             images,

@@ -1,4 +1,4 @@
-"""openml:NAME — a data set of openml.org, by scikit-learn's fetcher."""
+"""openml:NAME — a data set on openml.org, by scikit-learn's fetcher."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from metaplastic.errors import DataError
 
 CARD = Card(
     name="openml",
-    title="a data set of openml.org",
+    title="a data set on openml.org",
     kind="vector",
     origin="https://www.openml.org",
     licence="as stated there",
     citation="Vanschoren et al., OpenML, SIGKDD Explorations 15 (2013)",
     role="user",
-    summary="NAME as on openml.org; version=N chooses among several, label=COLUMN another target",
+    summary="NAME as on openml.org; version=N chooses a version, label=COLUMN another target",
 )
 
 
@@ -29,7 +29,7 @@ def _load(request: Request) -> Dataset:
     version: Any = request.options.get("version", "active")
     if version != "active":
         if not version.isdigit():
-            raise DataError(f"openml: version={version!r}; it is a whole number")
+            raise DataError(f"openml: version={version!r}; it must be a whole number")
         version = int(version)
     target = request.options.get("label", "default-target")
     request.progress(f"asking openml.org for {name}", 0, None)
@@ -45,11 +45,11 @@ def _load(request: Request) -> Dataset:
     except Exception as error:  # errors of the network, of the server's answer, of the parser
         text = str(error).split("\n")[0][:200] or type(error).__name__
         raise DataError(
-            f"openml:{name} could not be had from openml.org ({text}); check the name and the "
+            f"openml:{name} could not be fetched from openml.org ({text}); check the name and the "
             "connection"
         ) from error
     if bunch.target is None:
-        raise DataError(f"openml:{name} has no target column; choose one by ?label=COLUMN")
+        raise DataError(f"openml:{name} has no target column; choose one with ?label=COLUMN")
     return from_arrays(
         bunch.data,
         bunch.target,

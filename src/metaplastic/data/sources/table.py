@@ -1,4 +1,4 @@
-"""table:NAME — the file tables/NAME.npz of the data directory, as study `domains` uses them."""
+"""table:NAME — the file tables/NAME.npz in the data directory, as used by study `domains`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from metaplastic.data.table_files import FOLDER, find_table, read_table
 
 CARD = Card(
     name="table",
-    title="a table of the data directory",
+    title="a table in the data directory",
     kind="vector",
-    origin=f"a file {FOLDER}/NAME.npz of the data directory",
+    origin=f"a file {FOLDER}/NAME.npz in the data directory",
     licence="that of the table",
     citation="none",
     role="user",
-    summary="arrays X and y; by its name in the list of study domains, meta-train or held out",
+    summary="arrays X and y; meta-train or held out if study domains lists its name",
 )
 _ROLES: dict[str, Role] = {"meta-train": "meta-train", "report": "held-out"}
 

@@ -1,4 +1,4 @@
-"""text:PATH — texts, a folder per class, as a bag of the 1,000 commonest words."""
+"""text:PATH — texts, one folder per class, as a bag of the 1,000 most common words."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from metaplastic.progress import Progress
 VERSION = "2"
 CARD = Card(
     name="text",
-    title="texts, a folder per class",
+    title="texts, one folder per class",
     kind="text",
     origin="the user's directory, zip or tar file",
     licence="the user's",
     citation="none",
     role="user",
     summary="PATH/CLASS/*.txt, or PATH/train/CLASS/… and PATH/test/CLASS/…; counts of the 1,000 "
-    "commonest words of the training texts",
+    "most common words of the training texts",
 )
 
 
@@ -44,15 +44,15 @@ def _load(request: Request) -> Dataset:
 
 
 def _parse(tree: Tree, request: Request) -> Parsed:
-    what = "texts (*.txt)"
-    layout = read_layout(tree.names, is_text, str(tree.path), what, tree.empty, tree.broken)
+    kind = "texts (*.txt)"
+    layout = read_layout(tree.names, is_text, str(tree.path), kind, tree.empty, tree.broken)
     return parse_texts(tree, layout, request.progress, request.vocabulary)
 
 
 def parse_texts(
     tree: Tree, layout: Layout, progress: Progress, vocabulary: tuple[str, ...] | None = None
 ) -> Parsed:
-    """Read the texts of a layout and count words, chosen on the train split alone unless given."""
+    """Read the texts of a layout and count words, by default the train split's most common ones."""
     texts: dict[str, str] = {}
     wanted = {name for files in layout.files.values() for name in files}
     for name, data in tree.read(wanted):
@@ -60,14 +60,14 @@ def parse_texts(
         if len(texts) % 1000 == 0:
             progress("reading texts", len(texts), len(wanted))
     notes = layout.notes
-    # Without inputs yet: which texts are tested must be known before words are chosen.
+    # Without inputs yet: the test texts must be known before words are chosen.
     splits = {
         split: Split(np.empty((len(files), 0)), layout.labels[split], names=name_array(files))
         for split, files in layout.files.items()
     }
     if "test" not in splits:
-        splits, more = holdout(splits["train"])
-        notes += more
+        splits, holdout_notes = holdout(splits["train"])
+        notes += holdout_notes
     progress("counting words", 0, None)
     train, *others = ([texts[name] for name in np.asarray(part.names)] for part in splits.values())
     words, bags = fit_bag(train, others, vocabulary)

@@ -15,7 +15,7 @@ CARD = Card(
     licence="Apache-2.0",
     citation="Pedregosa et al., Scikit-learn, JMLR 12 (2011)",
     role="held-out",
-    summary="two half circles of 1,000 points each in either split, noise of deviation 0.1",
+    summary="two half circles of 1,000 points each per split, noise of standard deviation 0.1",
 )
 COUNT = 2000
 NOISE = 0.1

@@ -1,4 +1,4 @@
-"""uci:NAME — a data set of UCI's repository, by its own package; needs the extra "uci"."""
+"""uci:NAME — a data set in the UCI repository, by its own package; needs the extra "uci"."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from metaplastic.errors import DataError, MissingExtraError
 
 CARD = Card(
     name="uci",
-    title="a data set of UCI's repository",
+    title="a data set in the UCI repository",
     kind="vector",
     origin="https://archive.ics.uci.edu",
     licence="as stated there",
     citation="Kelly, Longjohn and Nottingham, The UCI Machine Learning Repository",
     role="user",
-    summary="NAME or number as there; label=COLUMN where there are several targets or another is "
-    "meant; drop=COLUMN,COLUMN",
+    summary="NAME or number in the repository; label=COLUMN if there are several targets, or for "
+    "another column; drop=COLUMN,COLUMN",
 )
 
 
@@ -34,14 +34,14 @@ def _load(request: Request) -> Dataset:
     given = request.rest
     request.progress(f"asking archive.ics.uci.edu for {given}", 0, None)
     try:
-        found: Any = fetch_ucirepo(**({"id": int(given)} if given.isdigit() else {"name": given}))
-        frame, metadata = found.data.original, found.metadata
-        features, targets = found.data.features, found.data.targets
+        result: Any = fetch_ucirepo(**({"id": int(given)} if given.isdigit() else {"name": given}))
+        frame, metadata = result.data.original, result.metadata
+        features, targets = result.data.features, result.data.targets
     except Exception as error:  # errors of the network, of the server's answer, of the parser
         text = str(error).split("\n")[0][:200] or type(error).__name__
         raise DataError(
-            f"uci:{given} could not be had from archive.ics.uci.edu ({text}); check the name and "
-            "the connection"
+            f"uci:{given} could not be fetched from archive.ics.uci.edu ({text}); check the name "
+            "and the connection"
         ) from error
     name = f"uci:{metadata.uci_id}"
     columns = [] if features is None else [str(column) for column in features.columns]
@@ -59,21 +59,21 @@ def _load(request: Request) -> Dataset:
         origin=f"{CARD.origin}/dataset/{metadata.uci_id}",
         feature_names=used,
     )
-    left = [str(column) for column in frame.columns if str(column) not in (label, *used)]
+    left_out = [str(column) for column in frame.columns if str(column) not in (label, *used)]
     notes = [f"{metadata.name}, label {label!r}"]
-    notes += [f"columns left out: {', '.join(left)}"] if left else []
+    notes += [f"columns left out: {', '.join(left_out)}"] if left_out else []
     return replace(dataset, notes=(*notes, *dataset.notes))
 
 
 def _label(name: str, frame: Any, targets: Any, wanted: str | None) -> str:
-    """The column of labels. Raises `DataError` where there is none, or a choice to be made."""
+    """Return the column of labels. Raises `DataError` if there is none, or more than one."""
     if wanted is not None:
         _check_column(name, wanted, frame)
         return wanted
     columns = [] if targets is None else [str(column) for column in targets.columns]
     if len(columns) != 1:
         have = f"{len(columns)} targets ({', '.join(columns)})" if columns else "no target"
-        raise DataError(f"{name} has {have}; choose a column by ?label=COLUMN")
+        raise DataError(f"{name} has {have}; choose a column with ?label=COLUMN")
     return columns[0]
 
 
@@ -83,15 +83,17 @@ def _check_column(name: str, column: str, frame: Any) -> None:
 
 
 def _numbers(name: str, frame: Any, columns: list[str]) -> NDArray[np.float64]:
-    """Columns as numbers (n, d). Raises `DataError` naming those that are text or have gaps."""
+    """Return columns as numbers (n, d). Raises `DataError` naming those with text or gaps."""
     kinds = {column: frame[column].dtype.kind for column in columns}
     gaps = {column: int(frame[column].isna().sum()) for column in columns}
     text = [column for column in columns if kinds[column] not in "biuf"]
-    holed = [f"{column} ({count})" for column, count in gaps.items() if count]
+    incomplete = [f"{column} ({count})" for column, count in gaps.items() if count]
     problems = [f"{', '.join(text)}: text, not numbers"] if text else []
-    problems += [f"{', '.join(holed)}: missing values"] if holed else []
+    problems += [f"{', '.join(incomplete)}: missing values"] if incomplete else []
     if problems:
-        raise DataError(f"{name}: columns {'; '.join(problems)}; leave them out by ?drop=COLUMN,…")
+        raise DataError(
+            f"{name}: columns {'; '.join(problems)}; leave them out with ?drop=COLUMN,…"
+        )
     return frame[columns].to_numpy(np.float64)
 
 
