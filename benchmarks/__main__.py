@@ -1,4 +1,4 @@
-"""`make bench`: how fast a meta-gradient is, beside its rivals and the machine's limits.
+"""`make bench`: how fast a meta-gradient is, beside its baselines and the machine's limits.
 
 python -m benchmarks [--quick] [--only STAGE,...] [--out FILE.json]
 

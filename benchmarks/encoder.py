@@ -3,7 +3,7 @@
 python benchmarks/encoder.py [--rule NAME_OR_PATH] [--rows 60000] [--repeats 3] [--out FILE.json]
 
 60,000 × 784 float32 numbers in [0, 1], as MNIST's; speed does not depend on what they are. The
-rivals run in turns in one process; the least of the repeats counts, as other work on the machine
+baselines run in turns in one process; the least of the repeats counts, as other work on the machine
 only ever adds. Without a rule given, an untrained one of kind `local`, which
 costs what a trained one does.
 """
@@ -37,7 +37,7 @@ def seconds(job: Callable[[], Any]) -> float:
 
 
 def measure(rule: Any, rows: int, repeats: int) -> dict[str, Any]:
-    """Seconds of each rival, the least of the repeats, and the ratios that are claimed."""
+    """Seconds of each baseline, the least of the repeats, and the ratios that are claimed."""
     x = np.random.default_rng(0).random((rows, 784), dtype=np.float32)
     encoder = PlasticEncoder(rule, layers="last", random_state=0)
     defaults = INNER_STEPS * BATCH_SIZE / rows  # of a rule without a card
@@ -47,7 +47,7 @@ def measure(rule: Any, rows: int, repeats: int) -> dict[str, Any]:
         "fit, defaults, compilation included": seconds(lambda: encoder.fit(x)),
     }
     units = encoder.n_components
-    rivals = {
+    baselines = {
         "fit, defaults": lambda: encoder.fit(x),
         "fit, one pass": lambda: one_pass.fit(x),
         "rbm, one pass, batch 10": lambda: BernoulliRBM(units, n_iter=1, random_state=0).fit(x),
@@ -60,9 +60,9 @@ def measure(rule: Any, rows: int, repeats: int) -> dict[str, Any]:
         "transform, float32": lambda: encoder.transform(x),
         "numpy product, float32": lambda: product(encoder, x),
     }
-    found: dict[str, list[float]] = {name: [] for name in rivals}
+    found: dict[str, list[float]] = {name: [] for name in baselines}
     for _ in range(repeats):
-        for name, job in rivals.items():
+        for name, job in baselines.items():
             found[name].append(seconds(job))
     results |= {name: min(times) for name, times in found.items()}
     results["ratios"] = {

@@ -2,9 +2,9 @@
 
 python -m benchmarks.guard [FILE.json] [--against FILE.json]
 
-Seconds differ from machine to machine and from day to day; how many times faster than a rival in
+Seconds differ from machine to machine and from day to day; how many times faster than a baseline in
 the same run, and what fraction of the machine's matrix product, much less so. Ends with status 1
-and a line for each ratio that fell by more than 25 %, whose measurement failed, or whose rival's
+and a line for each ratio that fell by more than 25 %, whose measurement failed, or whose baseline's
 gradient no longer agrees.
 """
 
@@ -32,9 +32,9 @@ def ratios(results: dict[str, Any]) -> dict[str, float]:
                 continue
             ours = measured["contenders"][OURS]
             for word in ("PyTorch", "plain JAX"):
-                if rival := fastest(measured, word):
+                if baseline := fastest(measured, word):
                     found[f"{name}, {place}: times faster than {word}"] = (
-                        rival[1]["ms_per_task_step"] / ours["ms_per_task_step"]
+                        baseline[1]["ms_per_task_step"] / ours["ms_per_task_step"]
                     )
             if "limit" in measured:
                 found[f"{name}, {place}: fraction of the matrix product"] = (
@@ -45,17 +45,17 @@ def ratios(results: dict[str, Any]) -> dict[str, float]:
 
 def fallen(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
     """A line for each ratio of both files that fell by more than `MOST_LOST`, for each placement
-    that gave numbers before and failed now, and for each rival whose gradient no longer agrees."""
+    that gave numbers before and failed now, and for each baseline whose gradient no longer agrees."""
     new, earlier = ratios(now), _placements(before)
     failed = [
         f"{name}, {place}: {why}, where there was a result before"
         for (name, place), why in _placements(now).items()
         if why is not None and earlier.get((name, place), why) is None
     ]
-    agreed = _rivals(before, "contenders") - _rivals(before, "disagreeing")
+    agreed = _baselines(before, "contenders") - _baselines(before, "disagreeing")
     differ = [
-        f"{name}, {place}: the gradient of {rival} differs from ours, where it agreed before"
-        for name, place, rival in sorted(agreed & _rivals(now, "disagreeing"))
+        f"{name}, {place}: the gradient of {baseline} differs from ours, where it agreed before"
+        for name, place, baseline in sorted(agreed & _baselines(now, "disagreeing"))
     ]
     return [
         *failed,
@@ -68,13 +68,13 @@ def fallen(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
     ]
 
 
-def _rivals(results: dict[str, Any], kind: str) -> set[tuple[str, str, str]]:
+def _baselines(results: dict[str, Any], kind: str) -> set[tuple[str, str, str]]:
     """Workload, placement and name of all `kind`: contenders, or those disagreeing."""
     return {
-        (name, place, rival)
+        (name, place, baseline)
         for name, contest in results.get("contest", {}).items()
         for place, measured in contest["placements"].items()
-        for rival in measured.get(kind, ())
+        for baseline in measured.get(kind, ())
     }
 
 

@@ -88,26 +88,26 @@ def fastest(found: dict[str, Any], word: str) -> tuple[str, dict[str, Any]] | No
 
 
 def _targets(results: dict[str, Any]) -> str:
-    """What was aimed at, and what this run gave. A rival in one process on all cores is also
-    compared with ours on all cores; a rival pinned to a core, with ours pinned to it."""
+    """What was aimed at, and what this run gave. A baseline in one process on all cores is also
+    compared with ours on all cores; a baseline pinned to a core, with ours pinned to it."""
     rows: list[tuple[str, str, float, bool]] = []
     for name, place, found in _places(results):
         ours = found["contenders"][OURS]["seconds"]
-        if rival := fastest(found, "PyTorch"):
-            ratio = rival[1]["seconds"] / ours
-            what = f"`{name}`, {place}: times faster than {rival[0]}"
+        if baseline := fastest(found, "PyTorch"):
+            ratio = baseline[1]["seconds"] / ours
+            what = f"`{name}`, {place}: times faster than {baseline[0]}"
             rows.append((what, "5", ratio, ratio >= 5))
         if "limit" in found:
             share = found["limit"]["seconds"] / ours
             rows.append((f"`{name}`, {place}: of the roofline", "0.5", share, share >= 0.5))
     for name, both in results.get("together", {}).items():
-        rivals = [
-            rival[1]["ms_per_task_step"]
+        baselines = [
+            baseline[1]["ms_per_task_step"]
             for place, _, found in _places(results)
-            if place == name and (rival := fastest(found, "PyTorch"))
+            if place == name and (baseline := fastest(found, "PyTorch"))
         ]
-        if rivals and "failed" not in both:
-            ratio = min(rivals) * both["task_steps_per_second"] / 1e3
+        if baselines and "failed" not in both:
+            ratio = min(baselines) * both["task_steps_per_second"] / 1e3
             what = f"`{name}`, a process a core: times faster than one PyTorch process"
             rows.append((what, "5", ratio, ratio >= 5))
     for name, both in results.get("compiling", {}).items():

@@ -20,7 +20,7 @@ from benchmarks.workloads import PAPER, SMALL, WORKLOADS, Workload, to_json
 from metaplastic.tasks import Architecture
 
 ACCELERATOR_TASKS = 64
-COMPILE_PATIENCE = 90.0  # seconds given to the rivals' compilers
+COMPILE_PATIENCE = 90.0  # seconds given to the baselines' compilers
 TIMING_PATIENCE = 40.0  # seconds given to PyTorch's to find what it compiled, and be timed
 _DEVICES = (
     "import jax; print('\\n'.join(d.device_kind for d in jax.devices() if d.platform!='cpu'))"
@@ -68,7 +68,7 @@ class Bench:
     @cached_property
     def workloads(self) -> dict[str, Workload]:
         """As fixed; on an accelerator with as many tasks as keep it busy and fit its memory, and at
-        float32 as the rivals are (left alone, XLA would take TF32; stage `precision` tries it)."""
+        float32 as the baselines are (left alone, XLA would take TF32; stage `precision` tries it)."""
         if not self.accelerators:
             return WORKLOADS
         fit = child.run("capacity", {"workload": to_json(PAPER)}, self.one_core)["tasks"]
@@ -107,19 +107,19 @@ def _tried(
 
 
 def preparing(bench: Bench) -> dict[str, Any]:
-    """Compile the rivals side by side, before anything is timed."""
+    """Compile the baselines side by side, before anything is timed."""
     given = [to_json(w) for w in bench.workloads.values()]
     wanted = [("plain", given)] + ([] if bench.quick else [("compile", given[:1])])
     children = [
-        child.start("prepare", {"rival": r, "workloads": w}, bench.as_shipped, bench.cache)
+        child.start("prepare", {"baseline": r, "workloads": w}, bench.as_shipped, bench.cache)
         for r, w in wanted
     ]
     until = time.monotonic() + COMPILE_PATIENCE
-    for one, (rival, _) in zip(children, wanted, strict=True):
+    for one, (baseline, _) in zip(children, wanted, strict=True):
         try:
             child.finish(one, max(1.0, until - time.monotonic()))
         except ChildError as error:  # the contest says so, or compiles it itself
-            print(f"   preparing {rival}: {error}", flush=True)
+            print(f"   preparing {baseline}: {error}", flush=True)
     return {}
 
 
@@ -134,7 +134,7 @@ def compiling(bench: Bench) -> dict[str, Any]:
 
 
 def contest(bench: Bench) -> dict[str, Any]:
-    """Product and rivals: pinned to one core, then with the whole machine."""
+    """Product and baselines: pinned to one core, then with the whole machine."""
     seconds = 2.0 if bench.quick else 6.0
     shipped, several = bench.as_shipped, bench.as_shipped.threads > 1
     found: dict[str, Any] = {}

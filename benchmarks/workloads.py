@@ -23,7 +23,7 @@ from metaplastic.rules import Rule, make_rule
 from metaplastic.tasks import Architecture
 from metaplastic.tasks.task import TaskConfig, n_targets
 
-NO_CLIP = 1e9  # so that rivals need not compute per-task norms
+NO_CLIP = 1e9  # so that baselines need not compute per-task norms
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def draw_group(workload: Workload, rule: Rule, seed: int = 0) -> GroupState:
 
 
 class Batches(NamedTuple):
-    """What the product draws inside its program, drawn beforehand for the rivals.
+    """What the product draws inside its program, drawn beforehand for the baselines.
 
     `x` (tasks, steps, batch, inputs); `fit` and `test` inputs (tasks, steps, labelled, inputs) and
     targets (tasks, steps, labelled, targets).

@@ -1,4 +1,4 @@
-"""The product and its rivals on one workload, in turns in one process, on the same inputs."""
+"""The product and its baselines on one workload, in turns in one process, on the same inputs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.agreement import agreement
+from benchmarks.baselines import plain_jax
 from benchmarks.breakdown import breakdown
 from benchmarks.counting import count
 from benchmarks.limits import best_seconds, roofline
-from benchmarks.rivals import plain_jax
 from benchmarks.workloads import (
     Workload,
     benchmark_rule,
@@ -30,7 +30,7 @@ from metaplastic.encoder import inner_loop
 
 AGREES = 0.9999  # least cosine
 FEWEST_ROUNDS = 3
-MISSING = "torch is not installed: PyTorch rivals left out (`pip install torch`)"
+MISSING = "torch is not installed: PyTorch baselines left out (`pip install torch`)"
 
 Run = Callable[[], Any]
 
@@ -38,7 +38,7 @@ Run = Callable[[], Any]
 def run(arguments: dict[str, Any]) -> dict[str, Any]:
     """Times, agreement of gradients, and where asked the limits and the breakdown.
 
-    Arguments: `workload`; `plain` (whether the plain JAX rival runs); `torch`, pairs of a way and
+    Arguments: `workload`; `plain` (whether the plain JAX baseline runs); `torch`, pairs of a way and
     a number of threads; `seconds` of timing; `analyse`.
     """
     workload = from_json(arguments["workload"])
@@ -132,7 +132,7 @@ def _add_torch(
     try:
         import torch  # pyright: ignore[reportMissingImports]
 
-        from benchmarks.rivals import pytorch
+        from benchmarks.baselines import pytorch
     except ImportError:
         skipped["PyTorch"] = MISSING
         return

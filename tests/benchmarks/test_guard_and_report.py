@@ -69,7 +69,7 @@ def test_ratios_by_hand() -> None:
     }
 
 
-def test_a_rival_whose_gradient_differs_is_no_rival() -> None:
+def test_a_baseline_whose_gradient_differs_is_no_baseline() -> None:
     name, _ = report.fastest(_results()["contest"]["small"]["placements"]["one core"], "PyTorch")
     assert name == "PyTorch loop, 1 thread"
     assert AGREES > 0.999
@@ -122,12 +122,12 @@ def test_a_placement_that_gave_numbers_before_and_fails_now_is_told() -> None:
     assert guard.fallen(_results(), broken) == []
 
 
-def test_a_rival_that_agreed_before_and_differs_now_is_told() -> None:
+def test_a_baseline_that_agreed_before_and_differs_now_is_told() -> None:
     before, now = _results(), _results()
-    rival = "PyTorch loop, 1 thread"
-    now["contest"]["small"]["placements"]["one core"]["disagreeing"].append(rival)
+    baseline = "PyTorch loop, 1 thread"
+    now["contest"]["small"]["placements"]["one core"]["disagreeing"].append(baseline)
     (line,) = guard.fallen(now, before)
-    assert rival in line
+    assert baseline in line
     assert "agreed before" in line
     assert guard.fallen(before, now) == []
 

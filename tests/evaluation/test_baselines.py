@@ -34,7 +34,7 @@ def test_a_baseline_without_its_package_names_the_extra(monkeypatch):
         make_baseline("umap")
 
 
-def test_rivals_that_can_win_do_win_over_the_random_network(digits):
+def test_baselines_that_can_win_do_win_over_the_random_network(digits):
     random = baseline_accuracies(make_baseline("random"), digits, CONFIG).mean()
     for name, chosen in (
         ("kmeans", {}),

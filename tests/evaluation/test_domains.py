@@ -16,7 +16,7 @@ from metaplastic.evaluation.studies.domain_sets import SEARCHED_ON, known_sets
 from metaplastic.figures import draw
 from metaplastic.figures.domains import tables
 
-RIVALS = ("raw", "pca", "random-forest")
+BASELINES = ("raw", "pca", "random-forest")
 CHOSEN = {
     "seeds": 2,
     "hidden": (8,),
@@ -24,7 +24,7 @@ CHOSEN = {
     "inner_steps": 2,
     "batch_size": 16,
     "datasets": ("segment", "blobs", "ge_khan", "nowhere"),
-    "rivals": RIVALS,
+    "baselines": BASELINES,
     "labels": (2, 10, 50),
 }
 
@@ -68,7 +68,7 @@ def test_every_method_has_a_number_for_every_seed_and_number_of_labels(run):
     assert content["sets"]["segment"]["labels"] == [2, 10]
     assert content["sets"]["blobs"]["labels"] == [2, 10, 50]
     for entry in content["sets"].values():
-        assert set(entry["methods"]) == {"rule", "rule-all", *RIVALS}
+        assert set(entry["methods"]) == {"rule", "rule-all", *BASELINES}
         for name, method in entry["methods"].items():
             readouts = {"own"} if name == "random-forest" else {"ridge", "logistic"}
             assert set(method["accuracy"]) == readouts
@@ -201,7 +201,7 @@ class _Constant(LabelledBaseline):
 
 def test_a_classifier_built_on_the_rule_takes_part(folder, tmp_path):
     context = Context(named_rule("hebbian"), tmp_path, data_dir=folder, classifiers=(_Constant(),))
-    chosen = CHOSEN | {"datasets": ("segment",), "rivals": ("raw",), "readouts": ("ridge",)}
+    chosen = CHOSEN | {"datasets": ("segment",), "baselines": ("raw",), "readouts": ("ridge",)}
     content = make_study("domains", context, **chosen).run()
     table = next(t for t in content["standings"] if t["readout"] == "classifiers")
     assert table["reference"] == {"method": "constant", "readout": "own"}

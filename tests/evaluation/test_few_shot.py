@@ -36,7 +36,7 @@ def test_a_hand_designed_rule_beats_the_random_network(found):
 
 
 def test_the_random_network_is_the_rule_before_its_first_step(found):
-    np.testing.assert_array_equal(found.rivals["random"], found.curve[:, 0])
+    np.testing.assert_array_equal(found.baselines["random"], found.curve[:, 0])
 
 
 def test_results_hold_every_number_and_survive_a_file(found, tmp_path):

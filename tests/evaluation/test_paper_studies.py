@@ -27,7 +27,7 @@ from metaplastic.rules import make_rule
 from metaplastic.tasks import GENERATORS
 
 SMALL: dict[str, Any] = {"seeds": 2, "hidden": (8,), "n_features": 6, "inner_steps": 4}
-ON_DIGITS = {**SMALL, "dataset": "digits", "rivals": ("random", "raw")}
+ON_DIGITS = {**SMALL, "dataset": "digits", "baselines": ("random", "raw")}
 
 
 @pytest.fixture(scope="module")

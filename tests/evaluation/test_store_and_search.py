@@ -22,9 +22,9 @@ def test_only_missing_seeds_are_computed(tmp_path):
     assert again.numbers({"a": 1}, (0, 1, 2), compute) == [0.0, 10.0, 20.0]
     assert again.numbers({"a": 2}, (0,), compute) == [0.0]
     assert asked == [0, 2, 1, 0]
-    assert (again.fresh, again.kept) == (2, 2)
+    assert (again.fresh, again.reused) == (2, 2)
     assert again.numbers({"a": 1}, (0, 1, 2), compute) == [0.0, 10.0, 20.0]
-    assert (again.fresh, again.kept) == (2, 2)  # each once, however often it is asked for
+    assert (again.fresh, again.reused) == (2, 2)  # each once, however often it is asked for
 
 
 def test_an_interruption_keeps_the_seeds_that_are_done(tmp_path):

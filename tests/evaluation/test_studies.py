@@ -85,7 +85,7 @@ def test_a_second_run_computes_nothing(results, run_folder, monkeypatch):
     assert (results / "architectures.json").read_text() == before
 
 
-def test_rivals_left_out_are_named(results, run_folder):
+def test_baselines_left_out_are_named(results, run_folder):
     context = Context(named_rule(run_folder), results)
     chosen = {**COMMON, **STUDIES["datasets"].example, "left_out": ("digits:pca", "mnist:raw")}
     study = make_study("datasets", context, **chosen)
@@ -96,8 +96,13 @@ def test_rivals_left_out_are_named(results, run_folder):
     assert study.store.fresh == 0
 
 
-def test_rivals_numbers_do_not_depend_on_the_rule(results, run_folder, tmp_path, monkeypatch):
-    """A rule with another batch size and horizon finds those of all its rivals in the store."""
+def test_the_former_name_of_the_baselines_is_read(results, run_folder):
+    study = make_study("datasets", Context(named_rule(run_folder), results), rivals=("raw",))
+    assert study.settings == make_study("datasets", study.context, baselines=("raw",)).settings
+
+
+def test_baselines_numbers_do_not_depend_on_the_rule(results, run_folder, tmp_path, monkeypatch):
+    """A rule with another batch size and horizon finds those of all its baselines in the store."""
     (tmp_path / "cells").mkdir()
     cells = (results / "cells" / "labels.json").read_text()
     (tmp_path / "cells" / "labels.json").write_text(cells)
@@ -108,7 +113,7 @@ def test_rivals_numbers_do_not_depend_on_the_rule(results, run_folder, tmp_path,
     study = make_study("labels", Context(rule, tmp_path), **chosen)
     study.run()
     assert study.store.fresh == 4  # the rule's own, one a seed and reading
-    assert study.store.kept == 4
+    assert study.store.reused == 4
 
 
 def test_filters_stand_in_the_order_of_the_inputs(results):
@@ -222,7 +227,7 @@ def test_mistakes_are_named(tmp_path):
     with pytest.raises(ConfigError, match="widths"):
         make_study("architectures", context, widths=("x",))
     with pytest.raises(ConfigError, match="kmeans"):
-        make_study("datasets", context, rivals=("kmeens",)).run()
+        make_study("datasets", context, baselines=("kmeens",)).run()
     with pytest.raises(RunError, match="run directory"):
         make_study("meta-training", context).run()
 
@@ -236,7 +241,7 @@ def test_each_cell_of_a_study_is_shown_as_a_part_of_all(tmp_path):
             told.append((what, done, total, unit))
 
     context = Context(named_rule("hebbian"), tmp_path, progress=progress)
-    changes = COMMON | {"dataset": "digits", "labels": (2,), "rivals": ("raw", "random")}
+    changes = COMMON | {"dataset": "digits", "labels": (2,), "baselines": ("raw", "random")}
     study = make_study("labels", context, **changes)
     study.run()
     assert told == [("study labels", done, 4, "cells") for done in range(4)]

@@ -1,4 +1,4 @@
-"""Rival: plain JAX. A Python loop over inner steps under `jit`, another over tasks outside it; no
+"""Baseline: plain JAX. A Python loop over inner steps under `jit`, another over tasks outside it; no
 scan, no vmap, no rematerialisation. Arrays are (batch, units, channels), as one would first write.
 
 Its compilation grows with the number of inner steps, to minutes at those of the workloads; so it

@@ -1,4 +1,4 @@
-"""The rivals of the benchmark compute the product's meta-gradient. No timing."""
+"""The baselines of the benchmark compute the product's meta-gradient. No timing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import jax
 import numpy as np
 import pytest
 from benchmarks.agreement import agreement
+from benchmarks.baselines import plain_jax
 from benchmarks.jobs.contest import apply_only
-from benchmarks.rivals import plain_jax
 from benchmarks.workloads import (
     Workload,
     benchmark_rule,
@@ -29,7 +29,7 @@ WORKLOAD = Workload(Architecture(4, 1, (256,), 6), batch=12, steps=2, tasks=2)
 
 @pytest.fixture(scope="module")
 def problem() -> tuple[dict[str, Any], tuple[Any, ...]]:
-    """The product's gradient, and what a rival is given."""
+    """The product's gradient, and what a baseline is given."""
     rule = benchmark_rule()
     group = draw_group(WORKLOAD, rule)
     lowered, inputs = lower(WORKLOAD, rule, group)
@@ -66,7 +66,7 @@ def test_plain_jax(problem) -> None:
 @pytest.mark.parametrize("way", ["loop", "vmap"])
 def test_pytorch(problem, way: str) -> None:
     pytest.importorskip("torch", reason="torch is an extra")
-    from benchmarks.rivals import pytorch
+    from benchmarks.baselines import pytorch
 
     gradient, (theta, settings, *arrays, late) = problem
     arrays = jax.tree.map(np.asarray, arrays)

@@ -1,4 +1,4 @@
-"""Rival: PyTorch, autograd through the unroll. Arrays are (batch, units, channels), as in a stack
+"""Baseline: PyTorch, autograd through the unroll. Arrays are (batch, units, channels), as in a stack
 of `nn.Linear`. Three ways: a loop over tasks, `torch.func.vmap` over tasks, and a loop over tasks
 with the inner step and the meta-objective under `torch.compile`.
 """
