@@ -44,8 +44,9 @@ def ratios(results: dict[str, Any]) -> dict[str, float]:
 
 
 def fallen(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
-    """A line for each ratio of both files that fell by more than `MOST_LOST`, for each placement
-    that gave numbers before and failed now, and for each baseline whose gradient no longer agrees."""
+    """Return a line for each ratio of both files that fell by more than `MOST_LOST`, for each
+    placement that gave numbers before and failed now, and for each baseline whose gradient no
+    longer agrees."""
     new, earlier = ratios(now), _placements(before)
     failed = [
         f"{name}, {place}: {why}, where there was a result before"

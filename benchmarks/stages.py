@@ -67,8 +67,9 @@ class Bench:
 
     @cached_property
     def workloads(self) -> dict[str, Workload]:
-        """As fixed; on an accelerator with as many tasks as keep it busy and fit its memory, and at
-        float32 as the baselines are (left alone, XLA would take TF32; stage `precision` tries it)."""
+        """Return the fixed workloads; on an accelerator, with as many tasks as keep it busy and fit
+        its memory, and at float32 like the baselines (XLA would default to TF32; see stage
+        `precision`)."""
         if not self.accelerators:
             return WORKLOADS
         fit = child.run("capacity", {"workload": to_json(PAPER)}, self.one_core)["tasks"]

@@ -234,7 +234,7 @@ def test_without_the_package_its_name_is_said(tmp_path: Path, forget: Callable[[
     RULES._offered = None
     with pytest.raises(
         RuleFileError,
-        match=r"of module 'scratch_rules' in package 'scratch-rules 1.2': install that, if you",
+        match=r"of module 'scratch_rules' in package 'scratch-rules 1.2': if you trust it, install",
     ):
         load_rule(tmp_path / "a.safetensors")
 

@@ -1,4 +1,4 @@
-"""The product and its baselines on one workload, in turns in one process, on the same inputs."""
+"""Time the product and its baselines on one workload, in turns in one process, on equal inputs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from benchmarks.workloads import (
 from metaplastic.base_model import perceptron
 from metaplastic.encoder import inner_loop
 
-AGREES = 0.9999  # least cosine
+AGREES = 0.9999  # minimum cosine
 FEWEST_ROUNDS = 3
 MISSING = "torch is not installed: PyTorch baselines left out (`pip install torch`)"
 
@@ -36,10 +36,10 @@ Run = Callable[[], Any]
 
 
 def run(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Times, agreement of gradients, and where asked the limits and the breakdown.
+    """Measure times and agreement of gradients, and on request the limits and the breakdown.
 
-    Arguments: `workload`; `plain` (whether the plain JAX baseline runs); `torch`, pairs of a way and
-    a number of threads; `seconds` of timing; `analyse`.
+    Arguments: `workload`; `plain` (whether to run the plain JAX baseline); `torch`, pairs of a
+    variant and a number of threads; `seconds` of timing; `analyse`.
     """
     workload = from_json(arguments["workload"])
     with jax.default_matmul_precision(workload.precision or "default"):
@@ -69,7 +69,7 @@ def _run(workload: Workload, arguments: dict[str, Any]) -> dict[str, Any]:
             on_device, rule.settings, given[0], given[1], batches, late
         )
         contenders["plain JAX"] = job
-        # the same program of ours, told to stop as early
+        # our same program, stopped after as many steps
         ours = theta_arrays(program(*inputs[:-1], jnp.array(short, jnp.int32)).gradient)
         notes["plain JAX"] = {
             "inner_steps": short,
@@ -162,7 +162,7 @@ def _add_torch(
 
 
 def _in_turns(contenders: dict[str, Run], seconds: float) -> dict[str, list[float]]:
-    """Every contender once a round, until time is up: other work on the machine meets all alike."""
+    """Run every contender once per round until time is up, so that other load affects all alike."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     began = time.perf_counter()
     rounds = 0
