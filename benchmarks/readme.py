@@ -86,7 +86,7 @@ def _standing(content: dict[str, Any], standing: dict[str, Any]) -> str:
         f"{standing['labels']} labels per class"
         + ("" if standing["readout"] == "classifiers" else f", {standing['readout']} readout")
         + ("" if difference is None else f"; critical difference of ranks {difference:.1f}")
-        + f". Won, tied, lost: by {_plain(ours['title'])}, in a paired t-test with Holm's correction.",
+        + f". Won, tied, lost: by {_plain(ours['title'])}, in a paired t-test (Holm's correction).",
         "",
         "| method | mean rank | mean accuracy | won | tied | lost | more than 0.03 above / below | "
         "processor seconds to fit |",
