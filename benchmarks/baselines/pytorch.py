@@ -31,7 +31,7 @@ def forward(weights, biases, x):
 
 def lateral(x, z):
     """(batch, units, 6) of competition and decorrelation, and the layer's correlations, both among
-    groups of 128 units where there are more."""
+    groups of 128 units if there are more."""
     groups = max(1, z.shape[1] // 128)
     centred = x - x.mean(0)
     x_hat = centred * torch.rsqrt((centred * centred).mean(0) + 1e-4)

@@ -1,4 +1,4 @@
-"""Compiles what baselines need into their caches, so that timed processes find it there."""
+"""Compile the baselines into their caches, before timed processes use them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.workloads import benchmark_rule, draw_batches, draw_group, from_
 
 
 def run(arguments: dict[str, Any]) -> dict[str, Any]:
-    """`baseline` is `plain` or a way of PyTorch's, for each of `workloads`."""
+    """Compile `baseline`, which is `plain` or a PyTorch variant, for each of `workloads`."""
     rule = benchmark_rule()
     theta = theta_arrays(rule)
     for given in arguments["workloads"]:

@@ -20,7 +20,7 @@ from metaplastic.evaluation.named_rule import named_rule
 from metaplastic.evaluation.studies import STUDIES, Context, make_study
 from metaplastic.evaluation.studies.amounts import Amounts
 from metaplastic.evaluation.studies.text import Text
-from metaplastic.evaluation.trained_on import kind_of, saw_images_alone
+from metaplastic.evaluation.trained_on import kind_of, trained_on_images_only
 from metaplastic.figures import draw
 from metaplastic.hub import RuleCard, save_rule
 from metaplastic.rules import make_rule
@@ -71,10 +71,10 @@ def test_every_source_of_tasks_has_a_kind(name: str) -> None:
         ((), False),
     ],
 )
-def test_what_a_card_names_tells_whether_a_rule_saw_images_alone(
+def test_what_a_card_names_tells_whether_a_rule_trained_on_images_only(
     data: tuple[str, ...], alone: bool
 ) -> None:
-    assert saw_images_alone(named_rule("hebbian")._replace(training_data=data)) == alone
+    assert trained_on_images_only(named_rule("hebbian")._replace(training_data=data)) == alone
 
 
 def test_text_is_drawn_from_meta_step_0_with_the_last_rule_of_images(

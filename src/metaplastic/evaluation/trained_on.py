@@ -19,13 +19,13 @@ def kind_of(source: str) -> Kind | None:
     return SOURCES[name].card.kind if name in SOURCES else None
 
 
-def saw_images_alone(rule: NamedRule) -> bool:
+def trained_on_images_only(rule: NamedRule) -> bool:
     """Return whether the rule's card lists only image sources; false if it lists none, as for a
     rule that was not meta-trained."""
     return bool(rule.training_data) and not _others(rule.training_data)
 
 
-def saw_beside_images(rule: NamedRule) -> tuple[str, ...]:
+def non_image_sources(rule: NamedRule) -> tuple[str, ...]:
     """Return the sources on the rule's card that are not images."""
     return tuple(_others(rule.training_data))
 

@@ -35,7 +35,7 @@ def draw(content: dict[str, Any]) -> Figure:
             label=_label(curve),
             colour=colour,
             marker=MARKERS[index % len(MARKERS)],
-            style="--" if _saw_others(curve) else "-",
+            style="--" if _more_than_images(curve) else "-",
         )
     last_step = max(max(curve["points"]) for curve in curves)
     _baselines(axes, content["rivals"], last_step)
@@ -59,7 +59,7 @@ def draw(content: dict[str, Any]) -> Figure:
     return figure
 
 
-def _saw_others(curve: dict[str, Any]) -> bool:
+def _more_than_images(curve: dict[str, Any]) -> bool:
     """Return whether the rule was meta-trained on more than images; older files do not say."""
     return bool(curve.get("training_data")) and not curve["images_alone"]
 
@@ -67,7 +67,7 @@ def _saw_others(curve: dict[str, Any]) -> bool:
 def _label(curve: dict[str, Any]) -> str:
     if not curve.get("training_data"):
         return rung(curve)
-    return f"{rung(curve)}, {'not only images' if _saw_others(curve) else 'images only'}"
+    return f"{rung(curve)}, {'not only images' if _more_than_images(curve) else 'images only'}"
 
 
 def _baselines(axes: Axes, methods: dict[str, Any], last_step: float) -> None:

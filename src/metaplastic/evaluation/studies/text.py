@@ -14,7 +14,7 @@ from metaplastic.evaluation.named_rule import NamedRule, spread
 from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.studies.curves import curve_of, eighths
 from metaplastic.evaluation.studies.study import Study, StudySettings, known_baselines
-from metaplastic.evaluation.trained_on import saw_beside_images, saw_images_alone
+from metaplastic.evaluation.trained_on import non_image_sources, trained_on_images_only
 
 
 class TextSettings(StudySettings):
@@ -63,7 +63,7 @@ class Text(Study):
         settings = self.settings
         assert isinstance(settings, TextSettings)
         all_rules = self.context.ladder(sys.maxsize)
-        images_only = [rule for rule in all_rules if saw_images_alone(rule)]
+        images_only = [rule for rule in all_rules if trained_on_images_only(rule)]
         if settings.images_only and not images_only:
             raise ConfigError(
                 f"images_only: no rule of {self.context.rule.name} was meta-trained on images "
@@ -108,16 +108,16 @@ class Text(Study):
             curve,
             config,
             training_data=list(rule.training_data),
-            images_alone=saw_images_alone(rule),
+            images_alone=trained_on_images_only(rule),
             gain=[results.paired_difference(list(column), before) for column in curve.T],
         )
 
     def _note_training_data(self, rules: list[NamedRule]) -> None:
         """Note the rules that were meta-trained on more than images."""
-        others = sorted({name for rule in rules for name in saw_beside_images(rule)})
+        others = sorted({name for rule in rules for name in non_image_sources(rule)})
         if not others:
             return
-        images_only = [rule.meta_steps or 0 for rule in rules if saw_images_alone(rule)]
+        images_only = [rule.meta_steps or 0 for rule in rules if trained_on_images_only(rule)]
         last = (
             f"; the last one on images only is at meta-step {max(images_only):,}"
             if images_only
