@@ -1,11 +1,12 @@
 """`python -m research.task_statistics --data-dir DATA`: generated tasks against real tables.
 
-Tasks of a generator are useful only if they resemble real ones. For tasks as drawn in meta-
-training, and tables of the role meta-train, this measures: the effective rank of the covariance, (Σ
-λ)² / Σ λ², and its ratio to the number of columns; the leave-one-out accuracy of the nearest
-neighbour, and the accuracy of ridge regression on the raw inputs from ten labels per class, both
-scaled from 0 at chance to 1; the kurtosis of the columns, and the fraction of two-valued columns.
-Tables of the role report are never read. Writes research/results/tasks/statistics.json.
+Tasks of a generator are useful only if they resemble real ones. For tasks as drawn in
+meta-training, and tables of the role meta-train, this measures: the effective rank of the
+covariance, (Σ λ)² / Σ λ², and its ratio to the number of columns; the leave-one-out accuracy of
+the nearest neighbour, and the accuracy of ridge regression on the raw inputs from ten labels per
+class, both scaled from 0 at chance to 1; the kurtosis of the columns, and the fraction of
+two-valued columns. Tables of the role report are never read. Writes
+research/results/tasks/statistics.json.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def test_what_is_left_out_is_said_and_counted(run):
     assert "ge_khan left out: ge_khan: 0 of 4 classes" in notes
     assert "nowhere left out" in notes
     assert "2 of 4 data sets left out" in notes
-    assert "not with 50 labels per class" in content["sets"]["segment"]["data"]["notes"][0]
+    assert "without 50 labels per class" in content["sets"]["segment"]["data"]["notes"][0]
 
 
 def test_standings_by_role_readout_and_labels(run):

@@ -128,5 +128,5 @@ def test_a_model_of_other_inputs_is_refused(inputs):
     rule = make_rule("hebbian", jax.random.key(0))
     trials = make_trials([0], inputs.shape[1])
     model = perceptron((inputs.shape[1] + 1, 4))
-    with pytest.raises(ConfigError, match="inputs; rows have"):
+    with pytest.raises(ConfigError, match="inputs, but rows have"):
         next(run_inner_loop(rule, inputs, trials, (0,), model=model))

@@ -30,5 +30,5 @@ def test_a_patch_is_read_in_its_own_quadrant() -> None:
 
 def test_what_is_no_image_is_refused() -> None:
     data = Unlabelled(np.zeros((9, 20), np.float32), (), 8, "relu", shape=(20,))
-    with pytest.raises(DataError, match="examples of shape"):
+    with pytest.raises(DataError, match="examples have shape"):
         make_baseline("kmeans-patches").fit(data, make_trials([0], 20))

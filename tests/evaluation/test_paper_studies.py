@@ -101,16 +101,16 @@ def test_gains_are_on_the_random_network_seed_by_seed(a_run: Path, tmp_path: Pat
     legend = [text.get_text() for text in axes.figure.legends[0].get_texts()]
     assert legend == [
         "0 meta-steps",
-        "1 meta-step, images alone",
-        "3 meta-steps, images alone",
-        "5 meta-steps, not images alone",
+        "1 meta-step, images only",
+        "3 meta-steps, images only",
+        "5 meta-steps, not only images",
     ]
     assert styles == ["-", "-", "-", "--"]
 
 
 def test_a_run_without_a_rule_of_images_alone_is_refused(tmp_path: Path) -> None:
     context = Context(named_rule("hebbian"), tmp_path)
-    with pytest.raises(ConfigError, match=r"hebbian.*images alone.*--preset seed"):
+    with pytest.raises(ConfigError, match=r"hebbian.*images only.*--preset seed"):
         make_study("text", context, images_only=True, **ON_DIGITS).run()
 
 

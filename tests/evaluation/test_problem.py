@@ -61,7 +61,7 @@ def test_classes_kept_out_of_meta_training_alone_are_evaluated(real_data):
     assert problem.n_classes == 40
     assert problem.train.shape[1] == 16 * 16 * 3
     assert set(np.unique(problem.test_labels)) == set(range(40))
-    assert any("kept out" in note for note in problem.notes)
+    assert any("held out" in note for note in problem.notes)
 
 
 def test_raw_pixels_of_mnist_under_the_protocol(real_data):
