@@ -1,4 +1,4 @@
-"""Baselines' numbers put back from results: a study after it measures its rule alone."""
+"""Baselines' numbers restored from results, after which a study measures only its rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SMALL = {
 }
 
 
-def test_a_study_measures_its_rule_alone_after(tmp_path, monkeypatch) -> None:
+def test_a_study_then_measures_only_its_rule(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(search, "SEARCH_SETS", ("glyphs@14",))
     assert set(SMALL) == set(STUDIES)
     rule = named_rule("hebbian")

@@ -1,4 +1,4 @@
-"""Study `domains` on two small tables, end to end: numbers, standings, resumption, what is said."""
+"""Study `domains` on two small tables, end to end: numbers, standings, resumption, messages."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ class _Stumps(RandomForest):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Tables: blobs that are easy, one with too few rows, one that another is searched on."""
+    """Tables: easy blobs, one with too few rows, and one for the search."""
     data = tmp_path_factory.mktemp("data")
     (data / "tables").mkdir()
     rng = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def test_every_method_has_a_number_for_every_seed_and_number_of_labels(run):
     assert np.mean(accuracy[2]) > 0.85  # two blobs, 2.8 standard deviations apart
 
 
-def test_what_is_left_out_is_said_and_counted(run):
+def test_left_out_sets_are_named_and_counted(run):
     _, content = run
     assert set(content["missing"]) == {"ge_khan", "nowhere"}
     notes = " | ".join(content["notes"])
@@ -112,7 +112,7 @@ def test_standings_by_role_readout_and_labels(run):
     }
 
 
-def test_resumed_it_computes_nothing_and_finds_the_same(run, folder, monkeypatch):
+def test_a_resumed_study_computes_nothing_and_gives_the_same_results(run, folder, monkeypatch):
     context, content = run
     for baseline in search.BASELINES.values():
         monkeypatch.setattr(baseline, "grid", baseline.grid[:1])
@@ -129,7 +129,7 @@ def test_resumed_it_computes_nothing_and_finds_the_same(run, folder, monkeypatch
     assert study.store.fresh == 0
 
 
-def test_computed_again_it_finds_the_same_to_the_bit(run, folder, tmp_path, monkeypatch):
+def test_a_repeated_study_gives_identical_results(run, folder, tmp_path, monkeypatch):
     for baseline in search.BASELINES.values():
         monkeypatch.setattr(baseline, "grid", baseline.grid[:1])
     monkeypatch.setitem(search.BASELINES, "random-forest", _Stumps)
@@ -190,7 +190,7 @@ def test_a_set_on_which_a_method_gave_no_number_is_not_ranked():
 
 
 class _Constant(LabelledBaseline):
-    """A classifier of a floor above: always the first class."""
+    """A classifier built on the rule that always predicts the first class."""
 
     name = "constant"
     title = "always the first class"
@@ -210,13 +210,13 @@ def test_a_classifier_built_on_the_rule_takes_part(folder, tmp_path):
     ] == pytest.approx(1 / 3, abs=0.03)
 
 
-def test_the_cost_is_told_before_the_run(folder, tmp_path):
+def test_the_cost_is_forecast_before_the_run(folder, tmp_path):
     context = Context(named_rule("hebbian"), tmp_path, data_dir=folder)
-    told = [
+    forecasts = [
         make_study("domains", context, **CHOSEN | {"seeds": seeds}).forecast() for seeds in (1, 10)
     ]
-    assert "data sets: 4, seeds: 10;" in told[1]
-    minutes = [int(text.partition("roughly ")[2].partition(" minutes")[0]) for text in told]
+    assert "data sets: 4, seeds: 10;" in forecasts[1]
+    minutes = [int(text.partition("roughly ")[2].partition(" minutes")[0]) for text in forecasts]
     assert minutes[1] > minutes[0]
 
 

@@ -91,8 +91,8 @@ def test_gains_are_on_the_random_network_seed_by_seed(a_run: Path, tmp_path: Pat
     content = text_of(a_run, tmp_path, rungs=2).run()
     assert [curve["images_alone"] for curve in content["curves"]] == [False, True, True, False]
     for curve in content["curves"]:
-        found = np.array(curve["curve"])
-        expected = (found - found[:, :1]).mean(axis=0)
+        accuracies = np.array(curve["curve"])
+        expected = (accuracies - accuracies[:, :1]).mean(axis=0)
         assert [gain["mean"] for gain in curve["gain"]] == pytest.approx(expected)
     assert "topics" in content["notes"][0]
     assert "meta-step 3" in content["notes"][0]

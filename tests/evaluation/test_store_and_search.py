@@ -1,4 +1,4 @@
-"""What is computed is kept, seed by seed; baselines are searched on other data sets."""
+"""Results are cached seed by seed; baselines are searched on other data sets."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_the_best_setting_wins_and_every_trial_is_recorded(tmp_path, only_digits
     assert np.shape(record["tried"][0]["accuracy"]["digits"]) == (3,)
     done = len(calls)
     Search(Store(tmp_path / "s.json"), only_digits).make("hebbian", "cifar10")
-    assert len(calls) == done  # kept from before
+    assert len(calls) == done  # all cached
 
 
 def test_a_setting_that_gives_no_number_does_not_win(tmp_path, only_digits, monkeypatch):
