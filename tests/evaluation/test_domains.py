@@ -146,7 +146,7 @@ def test_the_figure_and_the_tables_need_the_file_alone(run):
     figure = draw(content)
     figure.canvas.draw()
     labels = [axes.get_xlabel() for axes in figure.get_axes()]
-    assert any("less the method" in label for label in labels)
+    assert any("minus the method" in label for label in labels)
     page = tables(content)
     assert page.count("<table>") == len(content["standings"])
     assert "random forest" in page
