@@ -84,7 +84,7 @@ def test_mistakes_end_in_one_line_and_status_2(arguments, part, tmp_path, mistak
     [
         (None, "study all"),
         ("{nope", "not a results file"),
-        ("[1]", "no object"),
+        ("[1]", "not hold a JSON object"),
         ('{"study": "text"}', "study 'text'"),
         ('{"study": "labels", "title": "x", "rule": {}}', "study labels"),
     ],
