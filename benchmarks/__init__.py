@@ -1,1 +1,1 @@
-"""What is measured: speed, and the numbers the README shows."""
+"""Benchmarks: speed, robustness, and the numbers shown in the README."""

@@ -1,11 +1,11 @@
-"""`make bench`: how fast a meta-gradient is, beside its rivals and the machine's limits.
+"""`make bench`: the speed of a meta-gradient, compared with baselines and the machine's limits.
 
 python -m benchmarks [--quick] [--only STAGE,...] [--out FILE.json]
 
 Writes results/bench-MACHINE.json and the tables of docs/performance.md, then compares ratios with
-the committed results (benchmarks/guard.py) and ends with status 1 where one fell. An accelerator is
-taken where JAX finds one. About five minutes on two cores; what is compiled by PyTorch is cached by
-PyTorch, so that a second run is shorter. Nothing else should run meanwhile.
+the committed results (benchmarks/guard.py) and exits with status 1 if one fell. Uses an accelerator
+if JAX finds one. Takes about five minutes on two cores; a second run is shorter, as PyTorch caches
+what it compiled. Nothing else should run on the machine meanwhile.
 """
 
 from __future__ import annotations
@@ -22,19 +22,23 @@ from benchmarks.stages import STAGES, Bench
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="less time for each, for a try")
-    parser.add_argument("--only", help=f"some stages of {', '.join(STAGES)}; the rest as they were")
-    parser.add_argument("--out", type=Path, help="write the results here, and no table")
+    parser.add_argument(
+        "--quick", action="store_true", help="shorter measurements, for a quick test"
+    )
+    parser.add_argument(
+        "--only", help=f"run only these stages of {', '.join(STAGES)}; keep the other results"
+    )
+    parser.add_argument("--out", type=Path, help="write the results to this file, and no tables")
     arguments = parser.parse_args()
-    wanted = arguments.only.split(",") if arguments.only else list(STAGES)
-    if unknown := set(wanted) - set(STAGES):
-        parser.error(f"unknown stage {sorted(unknown)}; known: {', '.join(STAGES)}")
+    stages = arguments.only.split(",") if arguments.only else list(STAGES)
+    if unknown := set(stages) - set(STAGES):
+        parser.error(f"unknown stages {sorted(unknown)}; known: {', '.join(STAGES)}")
 
     began = time.perf_counter()
     bench = Bench(quick=arguments.quick)
     path = arguments.out or bench.path
     results = json.loads(path.read_text()) if arguments.only and path.exists() else {}
-    for name in wanted:
+    for name in stages:
         print(f"== {name}", flush=True)
         start = time.perf_counter()
         results |= STAGES[name](bench)

@@ -1,4 +1,4 @@
-"""Whether two gradients are the same."""
+"""Agreement of two gradients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def agreement(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, float]:
-    """Cosine between two gradients of θ, and the norm of their difference relative to `ours`."""
+    """Compute the cosine of two gradients of θ and the relative norm of their difference."""
     one, other = (
         np.concatenate([np.ravel(np.asarray(g[name], np.float64)) for name in ours])
         for g in (ours, theirs)

@@ -1,4 +1,4 @@
-"""Which operations a compiled program spends its time in, from one traced run of it."""
+"""Breakdown of a compiled program's time by operation, from one traced run."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ LARGEST = 8
 
 
 def breakdown(hlo: str, job: Callable[[], Any]) -> dict[str, Any]:
-    """Shares of the traced time by kind of operation and by phase, and the largest operations.
+    """Return shares of the traced time by kind of operation and phase, and the largest operations.
 
-    `job` runs the program once. Empty where the profiler tells nothing of single operations.
+    `job` runs the program once. Empty if the profiler does not report single operations.
     """
     computations, _ = parse(hlo)
-    known = {i.name: i for body in computations.values() for i in body.values()}
+    instructions = {i.name: i for body in computations.values() for i in body.values()}
     nanoseconds = _trace(job)
     kinds: Counter[str] = Counter()
     phases: Counter[str] = Counter()
     largest: Counter[str] = Counter()
     for name, spent in nanoseconds.items():
-        one = known.get(name)
-        if one is None or one.opcode in _CONTAINERS:
+        instruction = instructions.get(name)
+        if instruction is None or instruction.opcode in _CONTAINERS:
             continue
-        kind = kind_of(one, computations)
+        kind = kind_of(instruction, computations)
         kinds[kind] += spent
-        phases[_phase(one, computations)] += spent
-        largest[f"{kind}: {re.sub(r'[{].*', '', one.shape)[:60]}"] += spent
+        phases[_phase(instruction, computations)] += spent
+        largest[f"{kind}: {re.sub(r'[{].*', '', instruction.shape)[:60]}"] += spent
     total = sum(kinds.values())
     if not total:
         return {}
@@ -63,17 +63,17 @@ def _trace(job: Callable[[], Any]) -> Counter[str]:
     return spent
 
 
-def kind_of(one: Instruction, computations: dict[str, dict[str, Instruction]]) -> str:
-    """What sort of work an instruction does."""
-    opcodes = {one.opcode}
-    if one.opcode == "fusion":
-        bodies = [computations.get(name, {}) for name in one.called("calls")]
+def kind_of(instruction: Instruction, computations: dict[str, dict[str, Instruction]]) -> str:
+    """Classify the work of an instruction."""
+    opcodes = {instruction.opcode}
+    if instruction.opcode == "fusion":
+        bodies = [computations.get(name, {}) for name in instruction.called("calls")]
         opcodes = {i.opcode for body in bodies for i in body.values()}
     if "dot" in opcodes:
         return "matrix products"
     if "custom-call" in opcodes:
         return "library calls (Cholesky, solves)"
-    if "sort" in opcodes or "rng-bit-generator" in opcodes or one.shape.startswith("u32"):
+    if "sort" in opcodes or "rng-bit-generator" in opcodes or instruction.shape.startswith("u32"):
         return "drawing examples"
     if opcodes & {"reduce", "reduce-window"}:
         return "sums and maxima"
@@ -82,11 +82,11 @@ def kind_of(one: Instruction, computations: dict[str, dict[str, Instruction]]) -
     return "element-wise"
 
 
-def _phase(one: Instruction, computations: dict[str, dict[str, Instruction]]) -> str:
-    text = one.rest
-    for name in one.called("calls"):
+def _phase(instruction: Instruction, computations: dict[str, dict[str, Instruction]]) -> str:
+    text = instruction.attributes
+    for name in instruction.called("calls"):
         if "op_name" not in text:
-            text += "".join(i.rest for i in computations.get(name, {}).values())
+            text += "".join(i.attributes for i in computations.get(name, {}).values())
     if "rematted_computation" in text:
         return "recomputed"
     if "transpose(" in text:

@@ -1,6 +1,6 @@
-"""Measurements in processes of their own: affinity, threads and XLA's flags hold for a process.
+"""Measurements in child processes, as affinity, threads and XLA flags apply to a whole process.
 
-A child is `python -m benchmarks.child JOB JSON`; its last line on stdout is its result as JSON.
+A child is `python -m benchmarks.child JOB JSON`; its last line on stdout is the result as JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ChildError(Exception):
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a child runs. `cores` empty leaves it where it is."""
+    """The cores that a child runs on; empty `cores` leave the affinity unchanged."""
 
     name: str
     cores: tuple[int, ...] = ()
@@ -38,7 +38,7 @@ class Placement:
 def start(
     job: str, arguments: dict[str, Any], placement: Placement, cache: Path | None
 ) -> subprocess.Popen[str]:
-    """The child, started. `cache` is where it keeps and finds compiled programs."""
+    """Start a child process; `cache` is its folder for compiled programs."""
     environment = dict(os.environ)
     if placement.cores:
         for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -57,12 +57,12 @@ def start(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,  # so that `stop` reaches what the child started
+        start_new_session=True,  # so that `stop` reaches the child's own children
     )
 
 
 def stop(child: subprocess.Popen[str]) -> None:
-    """End the child and its own children, where it runs."""
+    """Kill the child and its own children if it is running."""
     if child.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
@@ -71,17 +71,17 @@ def stop(child: subprocess.Popen[str]) -> None:
 
 
 def finish(child: subprocess.Popen[str], timeout: float, send: str = "") -> dict[str, Any]:
-    """The child's result. Raises `ChildError` with its last words, or where time is up."""
+    """Return the child's result. Raises `ChildError` with its last output, or after the timeout."""
     try:
-        out, complaints = child.communicate(send, timeout=timeout)
+        output, errors = child.communicate(send, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise ChildError(f"no result within {timeout:.0f} s") from None
     finally:
         stop(child)
     if child.returncode:
-        lines = complaints.strip().splitlines() or [f"exit status {child.returncode}"]
+        lines = errors.strip().splitlines() or [f"exit status {child.returncode}"]
         raise ChildError(lines[-1][:300])
-    return json.loads(out.strip().splitlines()[-1])
+    return json.loads(output.strip().splitlines()[-1])
 
 
 def run(
@@ -92,7 +92,7 @@ def run(
     cache: Path | None = None,
     timeout: float = 300.0,
 ) -> dict[str, Any]:
-    """The result of a job; raises `ChildError`."""
+    """Run a job and return its result. Raises `ChildError` if it fails."""
     return finish(start(job, arguments, placement, cache), timeout)
 
 

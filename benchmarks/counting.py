@@ -1,8 +1,8 @@
-"""What a compiled program does: its matrix products and the bytes it moves, from its HLO text.
+"""Counts of a compiled program's matrix products and of the bytes it moves, from its HLO text.
 
 XLA's own `cost_analysis` counts the body of a loop once; here bodies count as often as they run.
-Bytes are those of the operands and results of every instruction that is not inside a fusion: what
-crosses from one pass over memory to the next. A slice counts what it reads, not what it reads from.
+Bytes are those of the operands and results of every instruction outside fusions, which is the
+traffic between passes over memory. A slice counts the part it reads, not its whole operand.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Product(NamedTuple):
 
 
 class Instruction(NamedTuple):
-    """One instruction of a computation, as its text tells it."""
+    """One instruction of a computation, parsed from its text."""
 
     name: str
     shape: str
     opcode: str
     operands: tuple[str, ...]
-    rest: str
+    attributes: str
     root: bool
 
     @property
@@ -56,24 +56,24 @@ class Instruction(NamedTuple):
 
     @property
     def dims(self) -> list[int]:
-        found = _ARRAY.search(self.shape)
-        return [int(d) for d in found.group(2).split(",") if d] if found else []
+        match = _ARRAY.search(self.shape)
+        return [int(d) for d in match.group(2).split(",") if d] if match else []
 
     def called(self, key: str) -> list[str]:
-        found = re.search(rf"{key}=\{{?(%?[\w.\-]+(?:, %?[\w.\-]+)*)", self.rest)
-        return [name.strip(" %") for name in found.group(1).split(",")] if found else []
+        match = re.search(rf"{key}=\{{?(%?[\w.\-]+(?:, %?[\w.\-]+)*)", self.attributes)
+        return [name.strip(" %") for name in match.group(1).split(",")] if match else []
 
 
 @dataclass
 class Counts:
-    """Products by shape, and passes over memory by the bytes each moves; how often each runs."""
+    """How often each product (by shape) and each pass over memory (by bytes moved) runs."""
 
     products: Counter[Product] = field(default_factory=Counter)
     passes: Counter[int] = field(default_factory=Counter)
 
     @property
     def flops(self) -> int:
-        """Of matrix products alone."""
+        """Return the floating-point operations of matrix products only."""
         return sum(p.flops * n for p, n in self.products.items())
 
     @property
@@ -86,7 +86,7 @@ class Counts:
 
 
 def count(hlo: str) -> Counts:
-    """The counts of a compiled program. Of a conditional, the dearest branch is taken to run."""
+    """Count a compiled program. For a conditional, the most expensive branch is counted."""
     computations, entry = parse(hlo)
     return _Counter(computations).of(entry)
 
@@ -99,11 +99,11 @@ def parse(hlo: str) -> tuple[dict[str, dict[str, Instruction]], str]:
         if header := _COMPUTATION.match(line):
             current = computations[header.group(2)] = {}
             entry = header.group(2) if header.group(1) else entry
-        elif found := _INSTRUCTION.match(line):
-            root, name, shape, opcode, rest = found.groups()
-            inside = rest.split(")", 1)[0]
+        elif match := _INSTRUCTION.match(line):
+            root, name, shape, opcode, attributes = match.groups()
+            inside = attributes.split(")", 1)[0]
             operands = tuple(re.findall(r"%([\w.\-]+)", inside))
-            current[name] = Instruction(name, shape, opcode, operands, rest, bool(root))
+            current[name] = Instruction(name, shape, opcode, operands, attributes, bool(root))
     return computations, entry
 
 
@@ -123,7 +123,7 @@ class _Counter:
 
     def _add(self, counts: Counts, one: Instruction, inside: dict[str, Instruction]) -> None:
         if one.opcode == "while":
-            trips = re.search(r'known_trip_count":\{"n":"(\d+)"', one.rest)
+            trips = re.search(r'known_trip_count":\{"n":"(\d+)"', one.attributes)
             counts.add(self.of(one.called("body")[0]), int(trips.group(1)) if trips else 1)
         elif one.opcode in ("call", "async-start"):
             for name in one.called("to_apply") or one.called("calls"):
@@ -141,12 +141,12 @@ class _Counter:
             counts.passes[self._bytes(one, inside)] += 1
 
     def _product(self, one: Instruction, inside: dict[str, Instruction]) -> Product | None:
-        gemm = one.opcode == "custom-call" and _GEMM.search(one.rest)
+        gemm = one.opcode == "custom-call" and _GEMM.search(one.attributes)
         if one.opcode != "dot" and not gemm:
             return None
         key = "contracting_dim(?:ension)?s"
-        contracted = re.search(rf"lhs_{key}\W+([\d,\" ]+)", one.rest)
-        batched = re.search(r"lhs_batch_dim(?:ension)?s\W+([\d,\" ]+)", one.rest)
+        contracted = re.search(rf"lhs_{key}\W+([\d,\" ]+)", one.attributes)
+        batched = re.search(r"lhs_batch_dim(?:ension)?s\W+([\d,\" ]+)", one.attributes)
         if contracted is None or not all(name in inside for name in one.operands[:2]):
             return None
         left, right = (inside[name].dims for name in one.operands[:2])
@@ -172,18 +172,18 @@ class _Counter:
             for name in user.operands:
                 users.setdefault(name, []).append(user)
         total = 0
-        for found in body.values():
-            if found.opcode != "parameter":
+        for member in body.values():
+            if member.opcode != "parameter":
                 continue
-            readers = users.get(found.name, [])
+            readers = users.get(member.name, [])
             if readers and all(r.opcode in _SLICES for r in readers):
                 total += sum(r.bytes for r in readers)
             elif not all(
-                r.opcode == "dynamic-update-slice" and r.operands[0] == found.name for r in readers
+                r.opcode == "dynamic-update-slice" and r.operands[0] == member.name for r in readers
             ):
-                total += found.bytes
+                total += member.bytes
         written = one.bytes
-        for found in body.values():
-            if found.opcode == "dynamic-update-slice":  # in place: only the slice is written
-                written += body[found.operands[1]].bytes - found.bytes
+        for member in body.values():
+            if member.opcode == "dynamic-update-slice":  # in place, so only the slice is written
+                written += body[member.operands[1]].bytes - member.bytes
         return total + max(written, 0)

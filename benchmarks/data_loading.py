@@ -1,10 +1,10 @@
-"""How long data sets take to load: MNIST cold and cached, a folder of 100,000 small images.
+"""Time to load data sets: MNIST cold and cached, and a folder of 100,000 small images.
 
 python benchmarks/data_loading.py --data-dir DIR [--images N] [--out FILE.json]
 
-DIR holds MNIST's four published files. Each measurement runs in a process of its own, so that
-imports are counted apart and the peak of memory is that of the load. Files just written are in the
-system's file cache: what is measured is reading and decoding, not the disk.
+DIR holds MNIST's four published files. Each measurement runs in its own process, which excludes
+imports from the time and gives the peak memory of the load. Recently written files are in the
+system's file cache, so reading and decoding are measured, not the disk.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _measure(address: str, data_dir: str, cache: Path) -> dict[str, float]:
 
 
 def _write_images(root: Path, count: int, side: int = 28, classes: int = 100) -> None:
-    """PNG files of smooth noise, so that they pack about as well as drawings do."""
+    """Write PNG files of smooth noise, which compress about as well as drawings."""
     import numpy as np
     from PIL import Image
 
@@ -66,21 +66,25 @@ def _write_images(root: Path, count: int, side: int = 28, classes: int = 100) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data-dir", required=True, help="holds MNIST's four published files")
-    parser.add_argument("--images", type=int, default=100_000, help="images in the folder")
-    parser.add_argument("--out", type=Path, help="write the results here as JSON")
+    parser.add_argument(
+        "--data-dir", required=True, help="folder with MNIST's four published files"
+    )
+    parser.add_argument(
+        "--images", type=int, default=100_000, help="number of images in the folder"
+    )
+    parser.add_argument("--out", type=Path, help="write the results to this file as JSON")
     arguments = parser.parse_args()
     results: dict[str, object] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}"
     }
     with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        for what in ("cold", "cached"):
-            results[f"mnist {what}"] = _measure("mnist", arguments.data_dir, work / "cache")
-        _write_images(work / "images", arguments.images)
-        for what in ("cold", "cached"):
-            address = f"folder:{work / 'images'}"
-            results[f"folder {what}"] = _measure(address, "", work / "cache")
+        folder = Path(name)
+        for state in ("cold", "cached"):
+            results[f"mnist {state}"] = _measure("mnist", arguments.data_dir, folder / "cache")
+        _write_images(folder / "images", arguments.images)
+        for state in ("cold", "cached"):
+            address = f"folder:{folder / 'images'}"
+            results[f"folder {state}"] = _measure(address, "", folder / "cache")
     print(json.dumps(results, indent=2))
     if arguments.out:
         arguments.out.write_text(json.dumps(results, indent=2) + "\n")

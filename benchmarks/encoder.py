@@ -1,11 +1,10 @@
-"""`PlasticEncoder` beside scikit-learn's BernoulliRBM (fit) and a NumPy product (transform).
+"""`PlasticEncoder` against scikit-learn's BernoulliRBM (fit) and a NumPy product (transform).
 
 python benchmarks/encoder.py [--rule NAME_OR_PATH] [--rows 60000] [--repeats 3] [--out FILE.json]
 
-60,000 × 784 float32 numbers in [0, 1], as MNIST's; speed does not depend on what they are. The
-rivals run in turns in one process; the least of the repeats counts, as other work on the machine
-only ever adds. Without a rule given, an untrained one of kind `local`, which
-costs what a trained one does.
+The data are 60,000 × 784 float32 numbers in [0, 1], as for MNIST; speed does not depend on their
+values. The baselines run in turns in one process; the minimum over repeats counts, as other load
+only adds time. The default is the shipped rule.
 """
 
 from __future__ import annotations
@@ -30,24 +29,24 @@ from metaplastic.encoder.parameters import BATCH_SIZE, INNER_STEPS
 
 
 def seconds(job: Callable[[], Any]) -> float:
-    """Wall time of one call."""
+    """Return the wall time of one call."""
     begun = time.perf_counter()
     job()
     return time.perf_counter() - begun
 
 
 def measure(rule: Any, rows: int, repeats: int) -> dict[str, Any]:
-    """Seconds of each rival, the least of the repeats, and the ratios that are claimed."""
+    """Measure seconds of each job, the minimum over repeats, and the claimed ratios."""
     x = np.random.default_rng(0).random((rows, 784), dtype=np.float32)
     encoder = PlasticEncoder(rule, layers="last", random_state=0)
-    defaults = INNER_STEPS * BATCH_SIZE / rows  # of a rule without a card
+    defaults = INNER_STEPS * BATCH_SIZE / rows  # defaults of a rule without a card
     one_pass = PlasticEncoder(rule, layers="last", random_state=0, max_iter=rows // BATCH_SIZE)
     results: dict[str, Any] = {
         "passes of a default fit": round(defaults, 3),
         "fit, defaults, compilation included": seconds(lambda: encoder.fit(x)),
     }
     units = encoder.n_components
-    rivals = {
+    jobs = {
         "fit, defaults": lambda: encoder.fit(x),
         "fit, one pass": lambda: one_pass.fit(x),
         "rbm, one pass, batch 10": lambda: BernoulliRBM(units, n_iter=1, random_state=0).fit(x),
@@ -60,11 +59,11 @@ def measure(rule: Any, rows: int, repeats: int) -> dict[str, Any]:
         "transform, float32": lambda: encoder.transform(x),
         "numpy product, float32": lambda: product(encoder, x),
     }
-    found: dict[str, list[float]] = {name: [] for name in rivals}
+    times_by_job: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(repeats):
-        for name, job in rivals.items():
-            found[name].append(seconds(job))
-    results |= {name: min(times) for name, times in found.items()}
+        for name, job in jobs.items():
+            times_by_job[name].append(seconds(job))
+    results |= {name: min(times) for name, times in times_by_job.items()}
     results["ratios"] = {
         "default fit / rbm one pass (at most 2)": results["fit, defaults"]
         / results["rbm, one pass, batch 10"],
@@ -79,7 +78,7 @@ def measure(rule: Any, rows: int, repeats: int) -> dict[str, Any]:
 
 
 def product(encoder: PlasticEncoder, x: np.ndarray) -> np.ndarray:
-    """The matrix products of a transform and nothing else."""
+    """Compute only the matrix products of a transform."""
     for weight in encoder.network_.weights:
         x = x @ weight
     return x
@@ -92,7 +91,7 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=60_000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="write the results here as JSON")
+    parser.add_argument("--out", type=Path, help="write the results to this file as JSON")
     arguments = parser.parse_args()
     results = measure(load_rule(arguments.rule), arguments.rows, arguments.repeats)
     results["versions"] = {

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.engines_agree`: equal numbers of gradients on `local` and on `ray`.
+"""`python -m benchmarks.engines_agree`: equal numbers of gradients on engines `local` and `ray`.
 
-Five seeds of a tiny run on each; writes the validation losses and their paired differences to
-results/scaling-agreement.json. Not a timing: other work on the machine does not matter.
+Runs five seeds of a tiny run on each and writes the validation losses and their paired differences
+to results/scaling-agreement.json. It measures no times, so other load does not matter.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def one(
+def run_once(
     engine: str, seed: int, updates: int, workers: int, address: str | None = None
 ) -> dict[str, Any]:
-    """A run: validation loss at its end, and what its metrics tell."""
+    """Run once and return the validation loss at the end and a summary of the metrics."""
     one_thread_per_operation()
     use_compilation_cache()
     config = parse_config(
@@ -57,14 +57,14 @@ def one(
         trainer = Trainer(
             run, checkpoint_seconds=1e9, options=EngineOptions(address=address, workers=workers)
         )
-        before = trainer._validator(trainer.rule)
+        initial = trainer._validator(trainer.rule)
         trainer.train()
         trainer.close()
         run.close()
         metrics = read_metrics(run.path)
     (loss,) = metrics[-1]["validation_loss"].values()
     (accuracy,) = metrics[-1]["validation_accuracy"].values()
-    (start,) = before.values()
+    (start,) = initial.values()
     return {
         "seed": seed,
         "validation_loss_before": float(np.mean(start.loss)),
@@ -77,32 +77,32 @@ def one(
 
 
 def main() -> None:
-    """Run, and write the file."""
+    """Run all seeds on both engines and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--updates", type=int, default=150)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--address", help="a Ray cluster to use instead of starting one")
-    parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
+    parser.add_argument("--jobs", type=int, default=1, help="number of parallel runs")
     arguments = parser.parse_args()
     rows: dict[str, list[Any]] = {"local": [], "ray": []}
     with ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("spawn")) as pool:
-        asked = {
+        futures = {
             pool.submit(
-                one, engine, seed, arguments.updates, arguments.workers, arguments.address
+                run_once, engine, seed, arguments.updates, arguments.workers, arguments.address
             ): engine
             for seed in range(arguments.seeds)
             for engine in rows
         }
-        for done in as_completed(asked):
-            rows[asked[done]].append(done.result())
-            print(asked[done], done.result(), flush=True)
-    for found in rows.values():
-        found.sort(key=lambda row: row["seed"])
-    losses = {engine: [r["validation_loss"] for r in found] for engine, found in rows.items()}
+        for done in as_completed(futures):
+            rows[futures[done]].append(done.result())
+            print(futures[done], done.result(), flush=True)
+    for runs in rows.values():
+        runs.sort(key=lambda row: row["seed"])
+    losses = {engine: [r["validation_loss"] for r in runs] for engine, runs in rows.items()}
     difference = np.subtract(losses["ray"], losses["local"])
     error = float(stats.sem(difference))
-    half = float(stats.t.ppf(0.975, len(difference) - 1)) * error
+    half_width = float(stats.t.ppf(0.975, len(difference) - 1)) * error
     content = {
         "command": "python -m benchmarks.engines_agree",
         "config": CONFIG,
@@ -110,15 +110,18 @@ def main() -> None:
         "workers": arguments.workers,
         "jax": jax.__version__,
         "runs": rows,
-        "mean": {engine: float(np.mean(found)) for engine, found in losses.items()},
-        "sd_over_seeds": {e: float(np.std(found, ddof=1)) for e, found in losses.items()},
+        "mean": {engine: float(np.mean(runs)) for engine, runs in losses.items()},
+        "sd_over_seeds": {e: float(np.std(runs, ddof=1)) for e, runs in losses.items()},
         "paired_difference": float(difference.mean()),
         "standard_error": error,
-        "interval_95": [float(difference.mean()) - half, float(difference.mean()) + half],
+        "interval_95": [
+            float(difference.mean()) - half_width,
+            float(difference.mean()) + half_width,
+        ],
     }
-    file = ROOT / "results" / "scaling-agreement.json"
-    file.write_text(json.dumps(content, indent=1) + "\n")
-    print(f"ray - local: {difference.mean():+.4f} ± {error:.4f} (standard error); {file.name}")
+    path = ROOT / "results" / "scaling-agreement.json"
+    path.write_text(json.dumps(content, indent=1) + "\n")
+    print(f"ray - local: {difference.mean():+.4f} ± {error:.4f} (standard error); {path.name}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""A guard against regressions: ratios now against those of the committed results.
+"""A guard against regressions: compares ratios with those of the committed results.
 
 python -m benchmarks.guard [FILE.json] [--against FILE.json]
 
-Seconds differ from machine to machine and from day to day; how many times faster than a rival in
-the same run, and what fraction of the machine's matrix product, much less so. Ends with status 1
-and a line for each ratio that fell by more than 25 %, whose measurement failed, or whose rival's
+Seconds vary between machines and days; the speed-up over a baseline in the same run, and the
+fraction of the machine's matrix-product rate, vary much less. Exits with status 1
+and a line for each ratio that fell by more than 25 %, whose measurement failed, or whose baseline's
 gradient no longer agrees.
 """
 
@@ -24,38 +24,39 @@ MOST_LOST = 0.25
 
 
 def ratios(results: dict[str, Any]) -> dict[str, float]:
-    """All ratios of a results file, more being better."""
-    found: dict[str, float] = {}
+    """Return all ratios of a results file; higher is better."""
+    by_name: dict[str, float] = {}
     for name, contest in results.get("contest", {}).items():
-        for place, measured in contest["placements"].items():
+        for placement, measured in contest["placements"].items():
             if "failed" in measured:
                 continue
             ours = measured["contenders"][OURS]
             for word in ("PyTorch", "plain JAX"):
-                if rival := fastest(measured, word):
-                    found[f"{name}, {place}: times faster than {word}"] = (
-                        rival[1]["ms_per_task_step"] / ours["ms_per_task_step"]
+                if baseline := fastest(measured, word):
+                    by_name[f"{name}, {placement}: times faster than {word}"] = (
+                        baseline[1]["ms_per_task_step"] / ours["ms_per_task_step"]
                     )
             if "limit" in measured:
-                found[f"{name}, {place}: fraction of the matrix product"] = (
+                by_name[f"{name}, {placement}: fraction of the matrix product"] = (
                     measured["limit"]["products"]["seconds"] / ours["seconds"]
                 )
-    return found
+    return by_name
 
 
 def fallen(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
-    """A line for each ratio of both files that fell by more than `MOST_LOST`, for each placement
-    that gave numbers before and failed now, and for each rival whose gradient no longer agrees."""
-    new, earlier = ratios(now), _placements(before)
+    """Return a line for each ratio of both files that fell by more than `MOST_LOST`, for each
+    placement that gave numbers before and failed now, and for each baseline whose gradient no
+    longer agrees."""
+    new, previous = ratios(now), _placements(before)
     failed = [
-        f"{name}, {place}: {why}, where there was a result before"
-        for (name, place), why in _placements(now).items()
-        if why is not None and earlier.get((name, place), why) is None
+        f"{name}, {placement}: {reason}, where there was a result before"
+        for (name, placement), reason in _placements(now).items()
+        if reason is not None and previous.get((name, placement), reason) is None
     ]
-    agreed = _rivals(before, "contenders") - _rivals(before, "disagreeing")
+    agreed = _baselines(before, "contenders") - _baselines(before, "disagreeing")
     differ = [
-        f"{name}, {place}: the gradient of {rival} differs from ours, where it agreed before"
-        for name, place, rival in sorted(agreed & _rivals(now, "disagreeing"))
+        f"{name}, {placement}: the gradient of {baseline} differs from ours, where it agreed before"
+        for name, placement, baseline in sorted(agreed & _baselines(now, "disagreeing"))
     ]
     return [
         *failed,
@@ -68,27 +69,27 @@ def fallen(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
     ]
 
 
-def _rivals(results: dict[str, Any], kind: str) -> set[tuple[str, str, str]]:
-    """Workload, placement and name of all `kind`: contenders, or those disagreeing."""
+def _baselines(results: dict[str, Any], kind: str) -> set[tuple[str, str, str]]:
+    """Return (workload, placement, name) of all of a `kind`: contenders or disagreeing."""
     return {
-        (name, place, rival)
+        (name, placement, baseline)
         for name, contest in results.get("contest", {}).items()
-        for place, measured in contest["placements"].items()
-        for rival in measured.get(kind, ())
+        for placement, measured in contest["placements"].items()
+        for baseline in measured.get(kind, ())
     }
 
 
 def _placements(results: dict[str, Any]) -> dict[tuple[str, str], str | None]:
-    """Why each workload and placement failed; None where it did not."""
+    """Return why each workload and placement failed; None if it did not."""
     return {
-        (name, place): measured.get("failed")
+        (name, placement): measured.get("failed")
         for name, contest in results.get("contest", {}).items()
-        for place, measured in contest["placements"].items()
+        for placement, measured in contest["placements"].items()
     }
 
 
 def committed(path: Path) -> dict[str, Any] | None:
-    """The results of that name as last committed; None where there are none."""
+    """Return the results of that name as last committed; None if there are none."""
     name = path.resolve().relative_to(ROOT).as_posix()
     shown = subprocess.run(
         ["git", "show", f"HEAD:{name}"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -97,7 +98,7 @@ def committed(path: Path) -> dict[str, Any] | None:
 
 
 def check(path: Path, against: Path | None = None) -> int:
-    """Compare and tell; the exit status."""
+    """Compare, print the differences and return the exit status."""
     try:
         before = json.loads(against.read_text()) if against else committed(path)
     except (OSError, ValueError):  # no git, or a file outside the project
@@ -116,8 +117,12 @@ def check(path: Path, against: Path | None = None) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("results", type=Path, nargs="*", help="all of results/bench-*.json if none")
-    parser.add_argument("--against", type=Path, help="a file to compare with, not the last commit")
+    parser.add_argument(
+        "results", type=Path, nargs="*", help="results files; default: all of results/bench-*.json"
+    )
+    parser.add_argument(
+        "--against", type=Path, help="file to compare with instead of the last commit"
+    )
     arguments = parser.parse_args()
     paths = arguments.results or sorted((ROOT / "results").glob("bench-*.json"))
     sys.exit(max((check(path, arguments.against) for path in paths), default=0))

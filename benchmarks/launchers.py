@@ -1,8 +1,8 @@
 """`python -m benchmarks.launchers [NAME ...]`: engine `mesh` started by `mpirun` and by `srun`.
 
 Open MPI's `mpirun`, Slurm's daemons and `munged` must be on the path (Debian: openmpi-bin,
-slurmctld, slurmd, slurm-client, munge). A Slurm of one node is started for it, in a network of its
-own with one address, and ends with it. Linux, root, `iproute2` and `util-linux` are needed. Writes
+slurmctld, slurmd, slurm-client, munge). A single-node Slurm is started in its own network namespace
+with one address and ends with the benchmark. Needs Linux, root, `iproute2` and `util-linux`. Writes
 results/scaling-launchers.json.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults import CONFIG
-from benchmarks.kept import keep
+from benchmarks.trial_results import save_trial
 from metaplastic.meta.run.metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,23 +54,23 @@ PartitionName=main Nodes=ALL Default=YES State=UP
 """
 
 
-def train(folder: Path, name: str, *launcher: str, more: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A short run by that launcher, and by none: losses are compared."""
-    losses, told = {}, ""
+def train(folder: Path, name: str, *launcher: str, options: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Run briefly with and without the launcher, and compare the losses."""
+    losses, output = {}, ""
     config = folder / "config.json"
     config.write_text(json.dumps({**CONFIG, "optimizer": {"meta_steps": STEPS}}))
-    own = [sys.executable, "-m", "metaplastic", "meta-train", f"--config={config}"]
-    for how, before, after in (
+    train_command = [sys.executable, "-m", "metaplastic", "meta-train", f"--config={config}"]
+    for label, before, after in (
         ("local", (), ()),
-        (name, launcher, ("--engine=mesh", *more)),
+        (name, launcher, ("--engine=mesh", *options)),
     ):
-        command = [*before, *own, f"--out={folder / how}", *after]
+        command = [*before, *train_command, f"--out={folder / label}", *after]
         done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
-        losses[how] = [m["loss"] for m in read_metrics(folder / how)]
-        told = done.stdout + done.stderr
+        losses[label] = [m["loss"] for m in read_metrics(folder / label)]
+        output = done.stdout + done.stderr
     difference = max(abs(a - b) for a, b in zip(losses["local"], losses[name], strict=True))
-    (line,) = [line for line in told.splitlines() if "processes," in line]
+    (line,) = [line for line in output.splitlines() if "processes," in line]
     assert line.startswith("2 processes, "), line
     assert difference < 1e-4
     return {
@@ -82,14 +82,16 @@ def train(folder: Path, name: str, *launcher: str, more: tuple[str, ...] = ()) -
 
 
 def open_mpi(folder: Path) -> dict[str, Any]:
-    """`mpirun -n 2`."""
+    """Run with `mpirun -n 2`."""
     version = subprocess.run(["mpirun", "--version"], capture_output=True, text=True, check=True)
-    found = train(folder, "mpirun", "mpirun", "-n", "2", "--bind-to", "core", "--allow-run-as-root")
-    return {"version": version.stdout.splitlines()[0], **found}
+    results = train(
+        folder, "mpirun", "mpirun", "-n", "2", "--bind-to", "core", "--allow-run-as-root"
+    )
+    return {"version": version.stdout.splitlines()[0], **results}
 
 
 def slurm(folder: Path) -> dict[str, Any]:
-    """`srun --ntasks=2` on a Slurm of one node."""
+    """Run with `srun --ntasks=2` on a single-node Slurm."""
     key = folder / "munge.key"
     key.write_bytes(os.urandom(1024))
     key.chmod(0o400)
@@ -114,12 +116,12 @@ def slurm(folder: Path) -> dict[str, Any]:
             assert time.monotonic() < deadline, logs
             time.sleep(0.5)
         version = subprocess.run(["srun", "--version"], capture_output=True, text=True, check=True)
-        found = train(folder, "srun", "srun", "--ntasks=2", "--cpus-per-task=1")
+        results = train(folder, "srun", "srun", "--ntasks=2", "--cpus-per-task=1")
     finally:
         for daemon in daemons:
             daemon.terminate()
             daemon.wait()
-    return {"version": version.stdout.strip(), **found}
+    return {"version": version.stdout.strip(), **results}
 
 
 TRIALS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
@@ -129,17 +131,17 @@ TRIALS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
 
 
 def main() -> None:
-    """Run the named trials, all without a name, and write the file."""
+    """Run the named trials, or all of them, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*TRIALS, []])
     arguments = parser.parse_args()
     if INSIDE not in os.environ:
-        # daemons end with it, and listen on a loopback of its own
-        apart = ["unshare", "-n", "-m", "-u", "-p", "--fork", "--kill-child", "--mount-proc"]
-        command = [*apart, sys.executable, "-m", "benchmarks.launchers", *arguments.names]
+        # in namespaces, so that daemons end with it and have their own loopback
+        unshare = ["unshare", "-n", "-m", "-u", "-p", "--fork", "--kill-child", "--mount-proc"]
+        command = [*unshare, sys.executable, "-m", "benchmarks.launchers", *arguments.names]
         raise SystemExit(subprocess.run(command, env={**os.environ, INSIDE: "1"}).returncode)
-    names = Path(tempfile.mkdtemp()) / "hosts"
-    names.write_text(f"127.0.0.1 localhost\n{ADDRESS} {HOST}\n")
+    hosts_file = Path(tempfile.mkdtemp()) / "hosts"
+    hosts_file.write_text(f"127.0.0.1 localhost\n{ADDRESS} {HOST}\n")
     for command in (
         "ip link set lo up",
         "ip link add eth0 type veth peer name other",
@@ -147,7 +149,7 @@ def main() -> None:
         "ip link set eth0 up",
         "ip link set other up",
         f"hostname {HOST}",
-        f"mount --bind {names} /etc/hosts",
+        f"mount --bind {hosts_file} /etc/hosts",
     ):
         subprocess.run(command.split(), check=True)
     for name in arguments.names or TRIALS:
@@ -156,8 +158,8 @@ def main() -> None:
             raise SystemExit(f"{name}: {program} is not on the path")
         load = os.getloadavg()[0]
         with tempfile.TemporaryDirectory() as folder:
-            found = trial(Path(folder))
-        keep(RESULTS, name, f"python -m benchmarks.launchers {name}", load, found)
+            results = trial(Path(folder))
+        save_trial(RESULTS, name, f"python -m benchmarks.launchers {name}", load, results)
 
 
 if __name__ == "__main__":

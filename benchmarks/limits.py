@@ -1,4 +1,4 @@
-"""What the machine can do: its matrix product at given shapes, and its memory bandwidth."""
+"""Limits of the machine: the rate of matrix products of given shapes, and memory bandwidth."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import numpy as np
 
 from benchmarks.counting import Counts, Product
 
-COVERED = 0.95  # of the flops; the rest counts at the mean rate of these
+COVERED = 0.95  # fraction of flops measured; the mean rate is assumed for the others
 MOST_SHAPES = 40
 TRIAD_BYTES = [2**p for p in range(14, 29, 2)]
 
 
 def best_seconds(job: Callable[[], Any], *, rounds: int = 3, least: float = 0.005) -> float:
-    """Seconds of one call: the least over rounds, each of as many calls as last `least` seconds."""
+    """Return the seconds of one call: the minimum over rounds of at least `least` seconds."""
     job()
     calls, best = 1, math.inf
     for _ in range(rounds):
@@ -37,16 +37,16 @@ def best_seconds(job: Callable[[], Any], *, rounds: int = 3, least: float = 0.00
 
 
 def product_rate(product: Product) -> float:
-    """Flops per second of this product: the better of JAX's and, on a processor, NumPy's."""
+    """Measure the flops per second of a product: the better of JAX and, on a CPU, NumPy."""
     b, m, k, n = product
-    # distinct left sides, so that no compiler takes the product out of the loop
+    # distinct left operands, so that no compiler moves the product out of the loop
     repeats = max(1, min(64, int(4e6 / product.flops), int(64e6 / (4 * b * (m * k + m * n)))))
     rng = np.random.default_rng(0)
     left = rng.normal(size=(repeats, b, m, k)).astype(np.float32)
     right = rng.normal(size=(b, k, n)).astype(np.float32)
-    here = jnp.asarray(left), jnp.asarray(right)
-    program = jax.jit(lambda x, y: jax.lax.map(lambda one: one @ y, x)).lower(*here).compile()
-    seconds = best_seconds(lambda: jax.block_until_ready(program(*here))) / repeats
+    arrays = jnp.asarray(left), jnp.asarray(right)
+    program = jax.jit(lambda x, y: jax.lax.map(lambda one: one @ y, x)).lower(*arrays).compile()
+    seconds = best_seconds(lambda: jax.block_until_ready(program(*arrays))) / repeats
     if jax.default_backend() == "cpu":
         out = np.empty((b, m, n), np.float32)
         seconds = min(seconds, best_seconds(lambda: np.matmul(left[0], right, out=out)))
@@ -54,9 +54,9 @@ def product_rate(product: Product) -> float:
 
 
 def product_seconds(counts: Counts) -> dict[str, Any]:
-    """The least time of the program's products, one after another, and the shapes measured."""
+    """Compute the minimum time of the program's sequential products, and list measured shapes."""
     shapes: Counter[Product] = Counter()
-    for p, n in counts.products.items():  # a product and its transpose are one
+    for p, n in counts.products.items():  # a product and its transpose are the same
         shapes[min(p, Product(p.batch, p.n, p.k, p.m))] += n
     order = sorted(shapes, key=lambda p: -p.flops * shapes[p])
     measured: dict[Product, float] = {}
@@ -79,8 +79,8 @@ def product_seconds(counts: Counts) -> dict[str, Any]:
 
 
 def bandwidths(sizes: Iterable[int] = TRIAD_BYTES) -> dict[int, float]:
-    """Bytes per second of `a <- b + s a` (two reads, one write) by the bytes it moves."""
-    found = {}
+    """Measure bytes per second of `a <- b + s a` (two reads, one write) by the bytes moved."""
+    by_size = {}
     for size in sizes:
         length = size // 12
         loops = max(1, min(256, 2**25 // size))
@@ -95,12 +95,12 @@ def bandwidths(sizes: Iterable[int] = TRIAD_BYTES) -> dict[int, float]:
         def job(program: Any = program, state: list[Any] = state, b: Any = b) -> None:
             state[0] = jax.block_until_ready(program(state[0], b))
 
-        found[size] = loops * 12 * length / best_seconds(job)
-    return found
+        by_size[size] = loops * 12 * length / best_seconds(job)
+    return by_size
 
 
 def memory_seconds(counts: Counts, bandwidth: dict[int, float]) -> float:
-    """The least time of the program's passes, each at the bandwidth of its own size."""
+    """Compute the minimum time of the program's passes, each at the bandwidth of its size."""
     sizes = np.log(list(bandwidth))
     rates = list(bandwidth.values())
     return sum(
@@ -110,8 +110,8 @@ def memory_seconds(counts: Counts, bandwidth: dict[int, float]) -> float:
 
 
 def roofline(counts: Counts) -> dict[str, Any]:
-    """The least time in which this machine could run the program: the longer of its products'
-    and its passes' over memory, as if the two overlapped perfectly."""
+    """Compute the minimum time of the program on this machine: the longer of its products and its
+    passes over memory, assuming that the two overlap perfectly."""
     products = product_seconds(counts)
     bandwidth = bandwidths()
     memory = memory_seconds(counts, bandwidth)

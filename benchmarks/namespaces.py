@@ -1,4 +1,4 @@
-"""Hosts that are network namespaces of this machine, for benchmarks/hosts.py (Linux, root)."""
+"""Hosts emulated by network namespaces, for benchmarks/hosts.py (Linux, root)."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOW_LINK = ("tbf", "rate", "1mbit", "burst", "32kbit", "latency", "400ms")
-RUNNING, STOPPED = 0.05, 0.2  # seconds of a slow host's processes, in turn
+RUNNING, STOPPED = 0.05, 0.2  # seconds that a slow host's processes run and pause, in turn
 
 
 def sh(*command: str) -> None:
-    """Run, or fail with what it said."""
+    """Run a command; on failure, exit with its error output."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
 class Host:
-    """A network namespace with one address, and its own /tmp and /dev/shm."""
+    """A network namespace with one address and its own /tmp and /dev/shm."""
 
     def __init__(self, number: int, shared: Path) -> None:
-        """`shared` is a folder that all hosts see."""
+        """`shared` is a folder shared by all hosts."""
         self.name, self.address = f"host{number}", f"10.77.0.{number}"
         self._shared, self._link = shared, f"veth{number}"
         sh("ip", "netns", "add", self.name)
@@ -53,8 +53,8 @@ class Host:
         return name.exists() and name.read_text().strip() == "sleep"
 
     def start(self, *command: str, log: str) -> subprocess.Popen[bytes]:
-        """A command on this host; what it prints goes to the shared folder."""
-        # Ray asks for a token where it finds one in the home of who starts it
+        """Start a command on this host, with its output in the shared folder."""
+        # Ray requires a token if the user's home holds one
         ray = {
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": "/mnt/token",
@@ -66,67 +66,67 @@ class Host:
             return subprocess.Popen([*enter, *command], stdout=file, stderr=file, env=environment)
 
     def run(self, *command: str, log: str) -> None:
-        """As `start`, until it ends."""
+        """Run a command to its end and check its status."""
         status = self.start(*command, log=log).wait(timeout=300)
         assert status == 0, (self._shared / log).read_text()[-2000:]
 
-    def cut_off(self, now: bool = True) -> None:
-        """Take its link down, or up again."""
-        sh("ip", "link", "set", self._link, "down" if now else "up")
+    def cut_off(self, down: bool = True) -> None:
+        """Take the host's link down, or up again."""
+        sh("ip", "link", "set", self._link, "down" if down else "up")
 
     def slow_link(self) -> None:
-        """1 Mbit/s each way."""
+        """Limit the host's link to 1 Mbit/s in each direction."""
         sh("tc", "qdisc", "add", "dev", self._link, "root", *SLOW_LINK)
         sh("ip", "netns", "exec", self.name, "tc", "qdisc", "add", "dev", "eth0", "root",
            *SLOW_LINK)  # fmt: skip
 
     def processes(self) -> dict[int, bytes]:
-        """Those that run on this host, and their command lines."""
-        own, found = Path(f"/proc/{self._holder.pid}/ns/net").readlink(), {}
+        """Return the processes on this host with their command lines."""
+        namespace, command_lines = Path(f"/proc/{self._holder.pid}/ns/net").readlink(), {}
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                if entry.name.isdigit() and (entry / "ns/net").readlink() == own:
-                    found[int(entry.name)] = (entry / "cmdline").read_bytes()
-        del found[self._holder.pid]
-        return found
+                if entry.name.isdigit() and (entry / "ns/net").readlink() == namespace:
+                    command_lines[int(entry.name)] = (entry / "cmdline").read_bytes()
+        del command_lines[self._holder.pid]
+        return command_lines
 
     def kill(self) -> None:
-        """End all that runs on it."""
+        """Kill all processes on the host."""
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
     @contextlib.contextmanager
     def slow(self) -> Iterator[None]:
-        """Its processes are stopped four fifths of the time."""
-        over = threading.Event()
+        """Pause the host's processes four fifths of the time."""
+        stopped = threading.Event()
         names = (b"ray::Worker", b"meta-train")
         pids = [p for p, line in self.processes().items() if any(n in line for n in names)]
 
-        def turns() -> None:
-            while not over.is_set():
+        def alternate() -> None:
+            while not stopped.is_set():
                 for number, seconds in ((signal.SIGSTOP, STOPPED), (signal.SIGCONT, RUNNING)):
                     for pid in pids:
                         with contextlib.suppress(ProcessLookupError):
                             os.kill(pid, number)
                     time.sleep(seconds)
 
-        thread = threading.Thread(target=turns)
+        thread = threading.Thread(target=alternate)
         thread.start()
         try:
             yield
         finally:
-            over.set()
+            stopped.set()
             thread.join()
 
     def listens_on(self) -> list[str]:
-        """The IPv4 addresses that processes of this host listen on."""
+        """Return the IPv4 addresses that processes of this host listen on."""
         table = Path(f"/proc/{self._holder.pid}/net/tcp").read_text().splitlines()[1:]
         words = {line.split()[1].split(":")[0] for line in table if line.split()[3] == "0A"}
         return sorted(".".join(str(b) for b in reversed(bytes.fromhex(w))) for w in words)
 
     def close(self) -> None:
-        """End what runs on it."""
+        """Kill all processes and delete the namespace."""
         self.kill()
         self._holder.kill()
         self._holder.wait()

@@ -1,4 +1,4 @@
-"""A run on engine `ray` one worker of which sends NaN, for benchmarks/faults.py."""
+"""A run on engine `ray` with a worker that sends NaN, for benchmarks/faults.py."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from metaplastic.meta.run.trainer import Trainer
 CONFIG = {**SMALL, "rule": {"name": "hebbian"}}
 
 
-class SpoiltWorker(Worker):
-    """The third gradient of the first worker is NaN, though it says that all is well."""
+class FaultyWorker(Worker):
+    """A worker whose third gradient, if it is the first worker, is NaN without an error flag."""
 
     def gradient(self, theta: Any, request: Request) -> Answer:
         answer = super().gradient(theta, request)
         if request[:2] != (0, 2):
             return answer
-        spoilt = jax.tree.map(lambda a: np.full_like(a, np.nan), answer.gathered.gradient)
-        return answer._replace(gathered=dataclasses.replace(answer.gathered, gradient=spoilt))
+        nan_gradient = jax.tree.map(lambda a: np.full_like(a, np.nan), answer.gathered.gradient)
+        return answer._replace(gathered=dataclasses.replace(answer.gathered, gradient=nan_gradient))
 
 
-class _Heard(logging.Handler):
+class _WarningRecorder(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.warnings: list[str] = []
@@ -44,21 +44,21 @@ class _Heard(logging.Handler):
 
 
 def run(path: Path, updates: int = 30) -> dict[str, Any]:
-    """What was told, and whether θ and all losses stayed finite."""
-    table = {**CONFIG, "engine": "ray", "optimizer": {"meta_steps": updates}}
-    directory, heard = RunDir.create(path, parse_config(table)), _Heard()
-    with mock.patch.object(RayEngine, "worker", SpoiltWorker):
-        logging.getLogger("metaplastic").addHandler(heard)
-        trainer = Trainer(directory, options=EngineOptions(workers=2))
+    """Run, check that θ stays finite, and return counts and warnings."""
+    config = {**CONFIG, "engine": "ray", "optimizer": {"meta_steps": updates}}
+    run_dir, recorder = RunDir.create(path, parse_config(config)), _WarningRecorder()
+    with mock.patch.object(RayEngine, "worker", FaultyWorker):
+        logging.getLogger("metaplastic").addHandler(recorder)
+        trainer = Trainer(run_dir, options=EngineOptions(workers=2))
         trainer.train()
         trainer.close()
-    directory.close()
+    run_dir.close()
     metrics = read_metrics(path)
-    assert sum("not finite" in text for text in heard.warnings) == 1, heard.warnings
-    assert sum(m["dropped"] for m in metrics) == table["tasks_per_group"]
+    assert sum("not finite" in text for text in recorder.warnings) == 1, recorder.warnings
+    assert sum(m["dropped"] for m in metrics) == config["tasks_per_group"]
     assert all(np.isfinite(a).all() for a in jax.tree.leaves(jax.device_get(trainer.rule)))
     return {
         "meta_steps": len(metrics),
         "dropped": sum(m["dropped"] for m in metrics),
-        "told": heard.warnings,
+        "told": recorder.warnings,
     }

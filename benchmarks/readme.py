@@ -1,6 +1,6 @@
-"""The README's tables, from results/*.json: `python -m benchmarks.readme`.
+"""`python -m benchmarks.readme`: the tables of README.md, from results/*.json.
 
-The numbers are those of `metaplastic study datasets` and `domains`; nothing is measured here.
+The numbers come from studies such as `metaplastic study datasets`; nothing is measured here.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ NAMES = {
 
 
 def table(content: dict[str, Any]) -> str:
-    """Markdown, a row a method; the best of each column is bold, whoever it is.
+    """Return a Markdown table with a row per method; the best method of each column is bold.
 
-    A method that beats the rule on a data set is marked ▲ there, one that the rule beats is marked
-    ▽: by a paired t-test over seeds at 5 %, Holm's correction over the whole table. † marks a data
-    set another part of which the rule was meta-trained on.
+    ▲ marks a method that beats the rule on a data set, ▽ one that the rule beats: by a paired
+    t-test over seeds at 5 %, with Holm's correction over the whole table. † marks a data set of
+    which another part was used in meta-training.
     """
     trained = {source.partition("@")[0] for source in content["rule"]["training_data"]}
     shown = {a: content["datasets"][a]["methods"] for a in NAMES if a in content["datasets"]}
@@ -53,19 +53,19 @@ def _heading(address: str, trained: set[str]) -> str:
     return NAMES[address] + (" †" if address.partition("@")[0] in trained else "")
 
 
-def _cell(methods: dict[str, Any], name: str, found: Comparison | None) -> str:
+def _cell(methods: dict[str, Any], name: str, comparison: Comparison | None) -> str:
     if name not in methods:
         return "-"
     entry = methods[name]
     best = max(m["mean"] for m in methods.values())
     bold = "**" if entry["mean"] == best else ""
-    mark = f" {found.mark}" if found is not None and found.mark else ""
+    mark = f" {comparison.mark}" if comparison is not None and comparison.mark else ""
     return f"{bold}{entry['mean']:.3f} ± {entry['standard_error']:.3f}{bold}{mark}"
 
 
 def domains(content: dict[str, Any], labels: int = 10) -> str:
-    """Markdown, a table a role and a group of methods: mean rank, mean accuracy, and on how many
-    sets the reference wins, ties and loses against each; best rank first, whoever it is."""
+    """Return Markdown tables, one per role and group of methods: mean rank, mean accuracy, and on
+    how many sets the reference wins, ties and loses against each method; best rank first."""
     parts = []
     for standing in content["standings"]:
         if standing["labels"] != labels or standing["readout"] == "logistic":
@@ -73,8 +73,8 @@ def domains(content: dict[str, Any], labels: int = 10) -> str:
         parts += [_standing(content, standing), ""]
     missing = content["missing"]
     total = len(content["sets"]) + len(missing)
-    said = f"{len(content['sets'])} of {total} sets measured"
-    parts.append(said + (f"; left out: {', '.join(missing)}." if missing else "."))
+    summary = f"{len(content['sets'])} of {total} sets measured"
+    parts.append(summary + (f"; left out: {', '.join(missing)}." if missing else "."))
     return "\n".join(parts)
 
 
@@ -85,8 +85,8 @@ def _standing(content: dict[str, Any], standing: dict[str, Any]) -> str:
         f"**{ROLES[standing['role']]}** ({len(standing['data_sets'])}), "
         f"{standing['labels']} labels per class"
         + ("" if standing["readout"] == "classifiers" else f", {standing['readout']} readout")
-        + ("" if difference is None else f"; ranks differ from {difference:.1f} on")
-        + f". Won, tied, lost: by {_plain(ours['title'])}, by a paired t-test, Holm's correction.",
+        + ("" if difference is None else f"; critical difference of ranks {difference:.1f}")
+        + f". Won, tied, lost: by {_plain(ours['title'])}, in a paired t-test (Holm's correction).",
         "",
         "| method | mean rank | mean accuracy | won | tied | lost | more than 0.03 above / below | "
         "processor seconds to fit |",
@@ -116,24 +116,24 @@ SHORT = {
     "fashion_mnist@14": "Fashion-14",
     "imdb": "IMDB",
 }
-COSTLIEST = 7  # parts of the rule that the README names
+COSTLIEST = 7  # ablated parts that the README lists
 GROUPS = {"switched off": "without: ", "given": ""}
 
 
 def learned(content: dict[str, Any]) -> str:
-    """Markdown of study `learned`: what meta-training did, and the parts that cost most to switch
-    off on the first data set; the picture has all."""
-    found = content["datasets"]
-    first = next(iter(found.values()))["methods"]
+    """Return Markdown of study `learned`: the effect of meta-training, and the parts that cost most
+    to switch off on the first data set; the figure shows all parts."""
+    datasets = content["datasets"]
+    first = next(iter(datasets.values()))["methods"]
 
     def order(name: str) -> tuple[bool, float]:
-        off = first[name]["kind"] != "meta-training"
-        return off, first[name]["mean"] if off else 0.0
+        ablated = first[name]["kind"] != "meta-training"
+        return ablated, first[name]["mean"] if ablated else 0.0
 
-    columns = [str(SHORT.get(address, address)) for address in found]
+    columns = [str(SHORT.get(address, address)) for address in datasets]
     lines = [
         f"| features | {' | '.join(columns)} |",
-        "|---|" + "---:|" * len(found),
+        "|---|" + "---:|" * len(datasets),
     ]
     ordered = sorted(first, key=order)
     shown = [name for name in ordered if name in ("random", "meta-step-0", "rule")]
@@ -141,19 +141,17 @@ def learned(content: dict[str, Any]) -> str:
     for name in shown:
         cells = [
             f"{e['methods'][name]['mean']:.3f} ± {e['methods'][name]['standard_error']:.3f}"
-            for e in found.values()
+            for e in datasets.values()
         ]
         title = GROUPS.get(first[name]["kind"], "") + first[name]["title"]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     seeds, steps = len(content["seeds"]), content["inner_steps"]
-    said = (
+    caption = (
         f"Accuracy with {content['settings']['labels_per_class']} labels per class after {steps} "
         f"inner steps, mean ± standard error over {seeds} seeds (`metaplastic study learned`):"
     )
-    picture = (
-        "![Accuracy along meta-training, and with each part switched off](results/learned.png)"
-    )
-    return "\n".join([said, "", *lines, "", picture])
+    figure = "![Accuracy along meta-training, and with each part switched off](results/learned.png)"
+    return "\n".join([caption, "", *lines, "", figure])
 
 
 def _plain(title: str) -> str:
@@ -161,17 +159,17 @@ def _plain(title: str) -> str:
 
 
 def fill(text: str, name: str, content: str) -> str:
-    """`text` with `content` between the marks of that name; as it was where it has none."""
+    """Return `text` with `content` between the markers of that name; unchanged without markers."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     if begin not in text:
         return text
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
+    before, _, remainder = text.partition(begin)
+    _, _, after = remainder.partition(end)
     return f"{before}{begin}\n{content}\n{end}{after}"
 
 
 def main() -> None:
-    """Put the tables between their marks in README.md."""
+    """Write the tables between their markers in README.md."""
     readme = ROOT / "README.md"
     text = readme.read_text()
     for name, file, make in (

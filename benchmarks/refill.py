@@ -1,9 +1,9 @@
-"""`python -m benchmarks.refill`: baselines' numbers, from committed results back into the cells.
+"""`python -m benchmarks.refill`: restore baselines' numbers from committed results to the cells.
 
-Cells are what studies keep between runs; they are not committed, so that in a fresh checkout
-`metaplastic study` measures every baseline again, for an hour or two. A baseline's number does not
-depend on the rule and stands in `results/*.json` with its settings and its search; put back, a
-study of another rule measures that rule alone. `metaplastic study NAME --fresh` measures all.
+Cells cache the numbers of studies between runs. They are not committed, so in a fresh checkout
+`metaplastic study` measures every baseline again, for an hour or two. But a baseline's number does
+not depend on the rule and is in `results/*.json` with its settings and search; once restored, a
+study of another rule measures only that rule. `metaplastic study NAME --fresh` measures all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STUDIES = ("datasets", "text", "labels", "mismatch")  # those that measure basel
 
 
 def refill(study: Study, content: Mapping[str, Any]) -> None:
-    """The numbers of baselines in `content`, a results file of that study and those settings."""
+    """Restore the baselines' numbers in `content`, the results of that study and settings."""
     seeds = content["seeds"]
     if isinstance(study, Mismatch):
         for address, entry in content["datasets"].items():
@@ -42,7 +42,7 @@ def refill(study: Study, content: Mapping[str, Any]) -> None:
             if name in ("rule", "rule-all"):
                 continue
             record = entry["search"]
-            # settings searched for; where there was no search, those of the baseline
+            # the settings that the search chose, or the baseline's own without a search
             baseline = make_baseline(name, **record["settings"])
             key = study.baseline_key(baseline, config)
             if "labels" in content:
@@ -52,9 +52,10 @@ def refill(study: Study, content: Mapping[str, Any]) -> None:
 
 
 def _methods(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """By data set, the entries of its methods."""
+    """Return the entries of the methods by data set."""
     if "datasets" in content:
         return {address: entry["methods"] for address, entry in content["datasets"].items()}
+    # study `text` has its baselines under "rivals"
     return {content["data"]["address"]: content.get("rivals", content.get("methods"))}
 
 
@@ -71,26 +72,26 @@ def _put(store: Store, key: Mapping[str, Any], seeds: Sequence[int], values: Seq
 
 
 def refill_all(rule: NamedRule, results: Path) -> list[str]:
-    """Every study whose results are there; their names."""
-    found = []
+    """Refill every study that has results, and return their names."""
+    refilled = []
     for name in STUDIES:
         path = results / f"{name}.json"
         if path.is_file():
             content = read_json(path)
             study = make_study(name, Context(rule, results), **content["settings"])
             refill(study, content)
-            found.append(name)
-    return found
+            refilled.append(name)
+    return refilled
 
 
 def main() -> None:
-    """Put back what there is, and say so."""
+    """Refill the cells of all studies with results, and print their names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"))
     args = parser.parse_args()
     (args.results / "cells").mkdir(parents=True, exist_ok=True)
-    found = refill_all(named_rule("default"), args.results)
-    print(f"cells of {', '.join(found) or 'no study'} in {args.results / 'cells'}")
+    refilled = refill_all(named_rule("default"), args.results)
+    print(f"refilled in {args.results / 'cells'}: {', '.join(refilled) or 'no study'}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""The tables of docs/performance.md, drawn from results/bench-*.json and nothing else.
-
-python -m benchmarks.report
-"""
+"""`python -m benchmarks.report`: the tables of docs/performance.md, from results/bench-*.json."""
 
 from __future__ import annotations
 
@@ -14,11 +11,11 @@ from benchmarks.child import ROOT
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 OURS = "metaplastic"
-LEAST_COSINE = 0.999  # of a precision's gradient to float32's
+LEAST_COSINE = 0.999  # of the gradient at a precision with that at float32
 
 
 def rounded(value: Any) -> Any:
-    """Floats to five significant digits, so that the file can be read."""
+    """Round floats to five significant digits, for legible files."""
     if isinstance(value, dict):
         return {key: rounded(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
@@ -27,19 +24,19 @@ def rounded(value: Any) -> Any:
 
 
 def write() -> None:
-    """Put every machine's tables into the page, between its marks."""
+    """Write every machine's tables to the page, between its markers."""
     files = sorted((ROOT / "results").glob("bench-*.json"))
     text = "\n\n".join(tables(json.loads(path.read_text())) for path in files)
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
+    before, _, remainder = PAGE.read_text().partition(BEGIN)
+    _, _, after = remainder.partition(END)
     PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
 def tables(results: dict[str, Any]) -> str:
-    """All tables of one machine as Markdown."""
+    """Return all tables of one machine as Markdown."""
     sections = (_targets, _contest, _limits, _compiling, _growth, _precision, _breakdown)
-    found = [section(results) for section in sections]
-    return "\n\n".join([_heading(results), *(text for text in found if text)])
+    texts = [section(results) for section in sections]
+    return "\n\n".join([_heading(results), *(text for text in texts if text)])
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -53,81 +50,83 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _heading(results: dict[str, Any]) -> str:
     machine = results["machine"]
-    what = ", ".join(machine["accelerators"]) or f"{machine['cores']} cores {machine['processor']}"
+    hardware = (
+        ", ".join(machine["accelerators"]) or f"{machine['cores']} cores {machine['processor']}"
+    )
     versions = ", ".join(f"{n} {v}" for n, v in machine["versions"].items() if v)
     lines = [
-        f"### {what}",
+        f"### {hardware}",
         "",
         f"Measured {results['date']}: {machine['system']}, Python {machine['python']}, {versions}. "
         f"Took {results['seconds'] / 60:.1f} minutes; load before it "
         f"{results['load_before'] or 0:.1f}.",
     ]
     if results["quick"]:
-        lines.append("**A quick try, not a measurement.**")
+        lines.append("**A quick test, not a measurement.**")
     return "\n".join(lines)
 
 
-def _places(results: dict[str, Any]) -> Iterable[tuple[str, str, dict[str, Any]]]:
+def _placements(results: dict[str, Any]) -> Iterable[tuple[str, str, dict[str, Any]]]:
     for name, contest in results.get("contest", {}).items():
-        for place, found in contest["placements"].items():
-            if "failed" not in found:
-                yield name, place, found
+        for placement, measured in contest["placements"].items():
+            if "failed" not in measured:
+                yield name, placement, measured
 
 
-def fastest(found: dict[str, Any], word: str) -> tuple[str, dict[str, Any]] | None:
-    """The fastest contender whose name begins with `word` and whose gradient agrees."""
-    of_kind = {
+def fastest(measured: dict[str, Any], word: str) -> tuple[str, dict[str, Any]] | None:
+    """Return the fastest contender whose name starts with `word` and whose gradient agrees."""
+    candidates = {
         name: c
-        for name, c in found["contenders"].items()
-        if name.startswith(word) and name not in found["disagreeing"]
+        for name, c in measured["contenders"].items()
+        if name.startswith(word) and name not in measured["disagreeing"]
     }
-    if not of_kind:
+    if not candidates:
         return None
-    best = min(of_kind, key=lambda n: of_kind[n]["ms_per_task_step"])
-    return best, of_kind[best]
+    best = min(candidates, key=lambda n: candidates[n]["ms_per_task_step"])
+    return best, candidates[best]
 
 
 def _targets(results: dict[str, Any]) -> str:
-    """What was aimed at, and what this run gave. A rival in one process on all cores is also
-    compared with ours on all cores; a rival pinned to a core, with ours pinned to it."""
+    """Compare this run with the targets. A baseline in one process on all cores is also compared
+    with ours on all cores; a baseline pinned to a core, with ours pinned to that core."""
     rows: list[tuple[str, str, float, bool]] = []
-    for name, place, found in _places(results):
-        ours = found["contenders"][OURS]["seconds"]
-        if rival := fastest(found, "PyTorch"):
-            ratio = rival[1]["seconds"] / ours
-            what = f"`{name}`, {place}: times faster than {rival[0]}"
-            rows.append((what, "5", ratio, ratio >= 5))
-        if "limit" in found:
-            share = found["limit"]["seconds"] / ours
-            rows.append((f"`{name}`, {place}: of the roofline", "0.5", share, share >= 0.5))
+    for name, placement, measured in _placements(results):
+        ours = measured["contenders"][OURS]["seconds"]
+        if baseline := fastest(measured, "PyTorch"):
+            ratio = baseline[1]["seconds"] / ours
+            label = f"`{name}`, {placement}: times faster than {baseline[0]}"
+            rows.append((label, "5", ratio, ratio >= 5))
+        if "limit" in measured:
+            share = measured["limit"]["seconds"] / ours
+            rows.append((f"`{name}`, {placement}: of the roofline", "0.5", share, share >= 0.5))
     for name, both in results.get("together", {}).items():
-        rivals = [
-            rival[1]["ms_per_task_step"]
-            for place, _, found in _places(results)
-            if place == name and (rival := fastest(found, "PyTorch"))
+        baselines = [
+            baseline[1]["ms_per_task_step"]
+            for placement, _, measured in _placements(results)
+            if placement == name and (baseline := fastest(measured, "PyTorch"))
         ]
-        if rivals and "failed" not in both:
-            ratio = min(rivals) * both["task_steps_per_second"] / 1e3
-            what = f"`{name}`, a process a core: times faster than one PyTorch process"
-            rows.append((what, "5", ratio, ratio >= 5))
+        if baselines and "failed" not in both:
+            ratio = min(baselines) * both["task_steps_per_second"] / 1e3
+            label = f"`{name}`, one process per core: times faster than one PyTorch process"
+            rows.append((label, "5", ratio, ratio >= 5))
     for name, both in results.get("compiling", {}).items():
         for state, most in (("cold", 15), ("warm", 5)):
             if "failed" not in both[state]:
                 seconds = both[state]["trace_seconds"] + both[state]["compile_seconds"]
-                what = f"`{name}`: seconds to a compiled program, {state}"
-                rows.append((what, f"at most {most}", seconds, seconds <= most))
-    kept = {
-        label: c["truncations_per_second"]
-        for label, c in results.get("precision", {}).items()
+                label = f"`{name}`: seconds to a compiled program, {state}"
+                rows.append((label, f"at most {most}", seconds, seconds <= most))
+    precise = {
+        precision: c["truncations_per_second"]
+        for precision, c in results.get("precision", {}).items()
         if isinstance(c, dict) and c.get("cosine", 0.0) >= LEAST_COSINE
     }
-    if kept:
-        label = max(kept, key=lambda name: kept[name])
-        what = f"`paper`, products in {label}: truncations/s"
-        rows.append((what, "370", kept[label], kept[label] >= 370))
+    if precise:
+        precision = max(precise, key=lambda name: precise[name])
+        label = f"`paper`, products in {precision}: truncations/s"
+        rows.append((label, "370", precise[precision], precise[precision] >= 370))
     shown = [
-        [what, aim, f"{value:.2f}", "met" if met else "**not met**"]
-        for what, aim, value, met in rows
+        [label, aim, f"{value:.2f}", "met" if is_met else "**not met**"]
+        for label, aim, value, is_met in rows
     ]
     return "#### Targets\n\n" + _table(["", "target", "measured", ""], shown) if shown else ""
 
@@ -135,43 +134,43 @@ def _targets(results: dict[str, Any]) -> str:
 def _contest(results: dict[str, Any]) -> str:
     rows = []
     lines = []
-    for name, place, found in _places(results):
-        ours = found["contenders"][OURS]["ms_per_task_step"]
-        for label, c in found["contenders"].items():
+    for name, placement, measured in _placements(results):
+        ours = measured["contenders"][OURS]["ms_per_task_step"]
+        for label, c in measured["contenders"].items():
             agreement = "" if label == OURS else f"{c['cosine']:.6f}, {c['relative_error']:.1e}"
             ratio = f"{c['ms_per_task_step'] / ours:.2f} ×"
             rows.append(
-                [f"`{name}`, {place}", label, f"{c['ms_per_task_step']:.2f}", ratio, agreement]
+                [f"`{name}`, {placement}", label, f"{c['ms_per_task_step']:.2f}", ratio, agreement]
             )
-        lines += [f"- `{name}`, {place}: {why}" for why in _skipped(found)]
+        lines += [f"- `{name}`, {placement}: {reason}" for reason in _skipped(measured)]
     for name, both in results.get("together", {}).items():
         if "failed" not in both:
             each = 1e3 / both["task_steps_per_second"]
-            where = f"`{name}`, {len(both['rates'])} pinned processes at once"
-            rows.append([where, f"{OURS}, sum of rates", f"{each:.2f}", "", ""])
+            workload = f"`{name}`, {len(both['rates'])} pinned processes at once"
+            rows.append([workload, f"{OURS}, sum of rates", f"{each:.2f}", "", ""])
     head = ["workload and placement", "contender", "ms per task and inner step"]
     head += ["time against ours", "gradient: cosine, relative error"]
     return "\n\n".join(["#### Meta-gradient", _table(head, rows), "\n".join(lines)]).strip()
 
 
-def _skipped(found: dict[str, Any]) -> list[str]:
-    return [f"{label}: {why}" for label, why in found["skipped"].items()] + [
-        f"{label}: its gradient differs from ours" for label in found["disagreeing"]
+def _skipped(measured: dict[str, Any]) -> list[str]:
+    return [f"{label}: {reason}" for label, reason in measured["skipped"].items()] + [
+        f"{label}: its gradient differs from ours" for label in measured["disagreeing"]
     ]
 
 
 def _limits(results: dict[str, Any]) -> str:
     rows = []
-    for name, place, found in _places(results):
-        if "limit" not in found:
+    for name, placement, measured in _placements(results):
+        if "limit" not in measured:
             continue
-        limit, counted = found["limit"], found["counted"]
+        limit, counted = measured["limit"], measured["counted"]
         workload = results["contest"][name]["workload"]
         scale = 1e3 / (workload["tasks"] * workload["steps"])
-        seconds = found["contenders"][OURS]["seconds"]
+        seconds = measured["contenders"][OURS]["seconds"]
         rows.append(
             [
-                f"`{name}`, {place}",
+                f"`{name}`, {placement}",
                 f"{counted['flops_of_products'] * scale / 1e9:.1f}",
                 f"{counted['bytes'] * scale / 1e9:.1f}",
                 f"{limit['products']['rate'] / 1e9:.0f}",
@@ -179,11 +178,11 @@ def _limits(results: dict[str, Any]) -> str:
                 f"{limit['memory_seconds'] * scale:.2f}",
                 limit["binds"],
                 f"{100 * limit['seconds'] / seconds:.0f} %",
-                f"{found['inner_steps_per_second']:.0f}",
+                f"{measured['inner_steps_per_second']:.0f}",
             ]
         )
     head = ["workload and placement", "Mflop of products", "MB moved", "products, Gflop/s"]
-    head += ["products, ms", "memory, ms", "what binds", "of the roofline"]
+    head += ["products, ms", "memory, ms", "bottleneck", "of the roofline"]
     head += ["rule alone, inner steps/s"]
     return "#### The limit\n\nPer task and inner step.\n\n" + _table(head, rows) if rows else ""
 
@@ -223,7 +222,7 @@ def _growth(results: dict[str, Any]) -> str:
         ]
         for label, c in results.get("growth", {}).items()
     ]
-    head = ["what is changed", "ms per task and inner step", "compile, s", "temporary, MB"]
+    head = ["variant", "ms per task and inner step", "compile, s", "temporary, MB"]
     head += ["predicted, MB"]
     return "#### Growth\n\n" + _table(head, rows) if rows else ""
 
@@ -247,9 +246,9 @@ def _precision(results: dict[str, Any]) -> str:
 
 def _breakdown(results: dict[str, Any]) -> str:
     columns = {
-        f"`{name}`, {place}": found["breakdown"]
-        for name, place, found in _places(results)
-        if found.get("breakdown")
+        f"`{name}`, {placement}": measured["breakdown"]
+        for name, placement, measured in _placements(results)
+        if measured.get("breakdown")
     }
     if not columns:
         return ""

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.scaling`: how far engine `ray` goes, measured and simulated.
+"""`python -m benchmarks.scaling`: scaling of engine `ray`, measured and simulated.
 
-Measures bytes, the trainer's costs and real runs on 1, 2 and 4 workers, some that compute and some
-that only sleep (results/scaling-measured.json); simulates 1 to 10,000 workers with those costs
-(results/scaling-simulated.json, results/scaling.png). With --no-measure the measurements at hand
-are used.
+Measures message sizes, the trainer's costs and real runs on 1, 2 and 4 workers that compute or only
+sleep (results/scaling-measured.json); simulates 1 to 10,000 workers with these costs
+(results/scaling-simulated.json, results/scaling.png). With --no-measure, existing measurements are
+used.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ MEASURED = ROOT / "results" / "scaling-measured.json"
 SIMULATED = ROOT / "results" / "scaling-simulated.json"
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 10_000)
 SEEDS = (0, 1, 2)
-WORKERS = (1, 2, 4)  # real ones
-# one truncation of the long paper's workers: 512 of them gave 74 a second
+WORKERS = (1, 2, 4)  # of real runs
+# seconds per truncation of the paper's workers: 512 of them processed 74 a second
 PAPER_SECONDS = 512 / 74
 SLEEPING = {"per_update": 8, "updates": 25, "spreads": (0.3, 0.2)}
 SLEEP_SECONDS = 0.25
 
 
 def measure(address: str | None, updates: int, computing: bool) -> None:
-    """Everything that is measured, as found on this machine, written as it is found."""
+    """Measure costs and runs on this machine, and write the results on the way."""
     import jax
     import ray
 
     from benchmarks import scaling_measure as measuring
 
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "command": "python -m benchmarks.scaling",
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "versions": {"jax": jax.__version__, "ray": ray.__version__},
@@ -60,58 +60,62 @@ def measure(address: str | None, updates: int, computing: bool) -> None:
         "bytes": measuring.bytes_of_messages(),
         "trainer": measuring.trainer_costs(address, updates=updates),
     }
-    MEASURED.write_text(json.dumps(found, indent=1) + "\n")
-    found["sleeping_workers"] = {"seconds": SLEEP_SECONDS, **SLEEPING, "runs": []}
+    MEASURED.write_text(json.dumps(results, indent=1) + "\n")
+    results["sleeping_workers"] = {"seconds": SLEEP_SECONDS, **SLEEPING, "runs": []}
     for count in WORKERS:
         run = measuring.sleeping_run(count, SLEEP_SECONDS, **SLEEPING, address=address)
-        found["sleeping_workers"]["runs"].append(run)
-        MEASURED.write_text(json.dumps(found, indent=1) + "\n")
+        results["sleeping_workers"]["runs"].append(run)
+        MEASURED.write_text(json.dumps(results, indent=1) + "\n")
     if computing:
         config = parse_config(CONFIG)
-        found["computing_workers"] = {"config": CONFIG, "runs": []}
+        results["computing_workers"] = {"config": CONFIG, "runs": []}
         for count in WORKERS:
             run = measuring.computing_run(count, config, updates=60, address=address)
-            found["computing_workers"]["runs"].append(run)
-            MEASURED.write_text(json.dumps(found, indent=1) + "\n")
+            results["computing_workers"]["runs"].append(run)
+            MEASURED.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def costs(measured: dict[str, Any], preset: str, gradient: float) -> Costs:
-    """The simulation's costs from the measurements."""
+    """Return the costs of the simulation, from the measurements."""
     trainer = measured["trainer"]
-    own = trainer[preset]
+    of_preset = trainer[preset]
     return Costs(
         gradient=gradient,
-        receive=own["receive_seconds"],
-        update=own["update_seconds"],
+        receive=of_preset["receive_seconds"],
+        update=of_preset["update_seconds"],
         look=trainer["look_seconds_per_pending"],
     )
 
 
 def run_simulations(measured: dict[str, Any]) -> dict[str, Any]:
-    """The sweeps, and the predictions beside what real workers did."""
-    paper = costs(measured, "paper", PAPER_SECONDS)
-    four = costs(measured, "paper", 4 * PAPER_SECONDS)
+    """Simulate the sweeps, and compare predictions with the runs on real workers."""
+    paper_costs = costs(measured, "paper", PAPER_SECONDS)
+    four_truncations = costs(measured, "paper", 4 * PAPER_SECONDS)
     sweeps = {
-        "256 gradients a step": sweep(COUNTS, paper, seeds=SEEDS, per_update=256),
-        "1024 gradients a step": sweep(COUNTS, paper, seeds=SEEDS, per_update=1024),
-        "256 a step, each of 4 truncations": sweep(COUNTS, four, seeds=SEEDS, per_update=256),
-        "no bound on staleness": sweep(
-            COUNTS, paper, seeds=SEEDS, per_update=256, max_staleness=10**9
+        "256 gradients a step": sweep(COUNTS, paper_costs, seeds=SEEDS, per_update=256),
+        "1024 gradients a step": sweep(COUNTS, paper_costs, seeds=SEEDS, per_update=1024),
+        "256 a step, each of 4 truncations": sweep(
+            COUNTS, four_truncations, seeds=SEEDS, per_update=256
         ),
-        "half as many as workers": sweep(COUNTS, paper, seeds=SEEDS, per_update=None),
+        "no bound on staleness": sweep(
+            COUNTS, paper_costs, seeds=SEEDS, per_update=256, max_staleness=10**9
+        ),
+        "half as many as workers": sweep(COUNTS, paper_costs, seeds=SEEDS, per_update=None),
         "half as many, helpers of 100 workers": sweep(
-            COUNTS, paper, seeds=SEEDS, per_update=None, fan_in=100
+            COUNTS, paper_costs, seeds=SEEDS, per_update=None, fan_in=100
         ),
     }
     checks = []
     sleeping = measured["sleeping_workers"]
     of_workers, of_gradients = sleeping["spreads"]
-    quick = replace(costs(measured, "quick", sleeping["seconds"]), spread_of_gradients=of_gradients)
+    sleeping_costs = replace(
+        costs(measured, "quick", sleeping["seconds"]), spread_of_gradients=of_gradients
+    )
     for run in sleeping["runs"]:
         predicted = [
             simulate(
                 run["workers"],
-                quick,
+                sleeping_costs,
                 per_update=sleeping["per_update"],
                 updates=2 * sleeping["updates"],
                 seed=seed,
@@ -133,16 +137,16 @@ def run_simulations(measured: dict[str, Any]) -> dict[str, Any]:
 
 
 def draw(simulated: dict[str, Any]) -> None:
-    """Throughput, staleness and dropped gradients over the number of workers."""
+    """Draw throughput, staleness and dropped gradients against the number of workers."""
     with styled():
         figure = new_figure(9.0, 3.0)
         parts = figure.subplots(1, 3)
         colours = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
-        for (name, found), colour in zip(simulated["sweeps"].items(), colours, strict=True):
-            rows = found["rows"]
+        for (name, simulation), colour in zip(simulated["sweeps"].items(), colours, strict=True):
+            rows = simulation["rows"]
             x = [row["workers"] for row in rows]
-            each = 4 if "each of 4" in name else 1
-            rate = [each * row["gradients_per_second"] for row in rows]
+            truncations = 4 if "each of 4" in name else 1
+            rate = [truncations * row["gradients_per_second"] for row in rows]
             parts[0].plot(x, rate, "o-", color=colour, label=name, markersize=3)
             parts[1].plot(x, [row["staleness"] for row in rows], "o-", color=colour, markersize=3)
             dropped = [100 * row["dropped_fraction"] for row in rows]
@@ -158,11 +162,13 @@ def draw(simulated: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Measure, simulate, draw."""
+    """Measure, simulate and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-measure", action="store_true")
-    parser.add_argument("--no-computing", action="store_true", help="without runs that compute")
-    parser.add_argument("--updates", type=int, default=20, help="of the trainer's costs")
+    parser.add_argument("--no-computing", action="store_true", help="skip runs that compute")
+    parser.add_argument(
+        "--updates", type=int, default=20, help="updates for measuring the trainer's costs"
+    )
     parser.add_argument("--address", help="a Ray cluster to use instead of starting one")
     arguments = parser.parse_args()
     if not arguments.no_measure:

@@ -1,7 +1,7 @@
-"""A discrete-event simulation of engine `ray`: the engine's own policy on made-up workers.
+"""A discrete-event simulation of engine `ray`: the engine's real policy on simulated workers.
 
-Only the workers, the network and the clock are made up; which gradients count, how old they are and
-what is asked of whom is decided by `metaplastic.meta.engines.asynchronous.Collector` itself.
+Only the workers, the network and the clock are simulated. Which gradients count, how stale they are
+and what each worker is asked for is decided by `metaplastic.meta.engines.asynchronous.Collector`.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ NOTHING = Gathered(np.ones(()), 0.0, 0.0, 1, 1, 0, 0, 0.0)
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of the trainer's time, as measured, and of a worker's."""
+    """Costs in seconds of the trainer's time, as measured, and of a worker's time."""
 
-    gradient: float  # a worker's median time for one
+    gradient: float  # a worker's median time for one gradient
     spread_of_workers: float = 0.3  # of the logarithm of a worker's mean time
-    spread_of_gradients: float = 0.2  # of the logarithm of one gradient about it
-    message: float = 0.001  # on the way, both ways together
-    receive: float = 0.0  # take in one gradient, and ask for the next
+    spread_of_gradients: float = 0.2  # of the logarithm of one gradient's time around that mean
+    message: float = 0.001  # network latency, both ways together
+    receive: float = 0.0  # receive one gradient and request the next
     update: float = 0.0  # average, apply, broadcast
-    look: float = 0.0  # each pending answer, each time the trainer looks
+    look: float = 0.0  # per pending answer, each time the trainer polls
 
 
 class SimulatedBackend:
-    """Workers with times of their own; the trainer's work moves the clock too."""
+    """Simulated workers, each with its own speed; the trainer's work advances the clock as well."""
 
     def __init__(
         self, workers: int, costs: Costs, seed: int, means: Sequence[float] | None, first: int = 0
@@ -92,35 +92,35 @@ class SimulatedBackend:
         pass
 
     def rate_without_waiting(self) -> float:
-        """Gradients a second, were no worker to wait for anything."""
+        """Return the gradients per second if no worker had to wait."""
         noise = np.exp(self._costs.spread_of_gradients**2 / 2)
         return float(np.sum(1.0 / (np.asarray(self._means) * noise)))
 
 
 class SimulatedHelpers(SimulatedBackend):
-    """The engine's own helpers, each on a clock of its own, with made-up workers.
+    """The engine's real helpers, each with its own clock, on simulated workers.
 
-    Between a request and its answer nothing reaches a helper, so that each of its messages is
-    simulated as soon as it is asked for.
+    Nothing reaches a helper between a request and its answer, so each answer is simulated as soon
+    as it is requested.
     """
 
     def __init__(
         self, shares: Sequence[Share], costs: Costs, seed: int, make: Callable[..., Helper]
     ) -> None:
-        """`make` gives the helper of a backend, an incarnation and a clock."""
+        """`make` builds a helper from a backend, an incarnation and a clock."""
         super().__init__(len(shares), costs, seed, None)
         self._shares, self._seed, self._make = shares, seed, make
         self._held: list[tuple[SimulatedBackend, Helper]] = []
         self._answers: list[Answer] = []
 
     def begin(self, incarnation: int) -> int:
-        place = len(self._held)
-        seed = self._seed * len(self._shares) + place
-        share = self._shares[place]
+        index = len(self._held)
+        seed = self._seed * len(self._shares) + index
+        share = self._shares[index]
         workers = SimulatedBackend(share.workers, self._costs, seed, None, incarnation)
         helper = self._make(workers, incarnation, lambda: workers.now)
         self._held.append((workers, helper))
-        return place
+        return index
 
     def ask(self, handle: int, theta: Any, request: Request) -> Hashable:
         workers, helper = self._held[handle]
@@ -140,7 +140,7 @@ class SimulatedHelpers(SimulatedBackend):
         return sum(workers.rate_without_waiting() for workers, _ in self._held)
 
     def busiest(self) -> float:
-        """The largest part of its time that a helper was at work."""
+        """Return the largest fraction of time that a helper was busy."""
         return max(1.0 - workers.idle / workers.now for workers, _ in self._held)
 
 
@@ -157,10 +157,10 @@ def simulate(
     means: Sequence[float] | None = None,
     fan_in: int | None = None,
 ) -> dict[str, float]:
-    """One run: rates over the second half, staleness, and how busy the trainer was.
+    """Simulate one run: rates over the second half, staleness, and how busy the trainer was.
 
-    `means` are the workers' own median times, where they are known; `per_update` None is half as
-    many gradients as workers, and 256 at least; `fan_in` workers have a helper, none without it.
+    `means` are the workers' median times, if known. `per_update` None stands for half as many
+    gradients as workers, but at least 256. Every `fan_in` workers share a helper; None: no helpers.
     """
     per_update = per_update or max(256, workers // 2)
     policy: dict[str, Any] = {
@@ -179,12 +179,14 @@ def simulate(
         )
     else:
         helpers = math.ceil(workers / fan_in)
-        shares = [share_of(place, helpers, workers, per_update) for place in range(helpers)]
+        shares = [share_of(index, helpers, workers, per_update) for index in range(helpers)]
         backend = SimulatedHelpers(
             shares,
             costs,
             seed,
-            lambda own, first, clock: Helper(own, groups, first, clock=clock, **policy),
+            lambda helper_backend, first, clock: Helper(
+                helper_backend, groups, first, clock=clock, **policy
+            ),
         )
         collector = collector_of_helpers(
             backend,
@@ -192,7 +194,7 @@ def simulate(
             worker_timeout=np.inf,
             clock=lambda: backend.now,
         )
-    # long enough for every worker to send some, short enough to be simulated in seconds
+    # long enough for every worker to send gradients, short enough for seconds of simulation
     updates = updates or int(np.clip(6 * workers / per_update, 30, 300))
     staleness: list[int] = []
     stale = half = began = idle = 0
@@ -200,14 +202,16 @@ def simulate(
         if version == updates // 2:
             half, began, idle = len(staleness), backend.now, backend.idle
             stale = 0
-        found = collector.collect(None, version, per_update)
-        staleness += found.staleness
-        stale += found.stale
-        stale += sum(a.report.stale for a in found.answers + found.late if a.report is not None)
+        collected = collector.collect(None, version, per_update)
+        staleness += collected.staleness
+        stale += collected.stale
+        stale += sum(
+            a.report.stale for a in collected.answers + collected.late if a.report is not None
+        )
     span = backend.now - began
     late = np.array(staleness[half:])
     rate = len(late) / span
-    more = {"busiest_helper": backend.busiest()} if isinstance(backend, SimulatedHelpers) else {}
+    extra = {"busiest_helper": backend.busiest()} if isinstance(backend, SimulatedHelpers) else {}
     return {
         "updates_per_second": (updates - updates // 2) / span,
         "gradients_per_second": rate,
@@ -216,14 +220,14 @@ def simulate(
         "staleness_95": float(np.quantile(late, 0.95)),
         "dropped_fraction": stale / (stale + len(late)),
         "trainer_busy": 1.0 - (backend.idle - idle) / span,
-        **more,
+        **extra,
     }
 
 
 def sweep(
     counts: Sequence[int], costs: Costs, *, seeds: Sequence[int], **settings: Any
 ) -> dict[str, Any]:
-    """`simulate` for each number of workers; means over seeds."""
+    """Simulate each number of workers, and return means over seeds."""
     rows = []
     for count in counts:
         runs = [simulate(count, costs, seed=seed, **settings) for seed in seeds]

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.shipped_card`: the card of the shipped rule, from its run and its studies.
+"""`python -m benchmarks.shipped_card`: complete the card of the shipped rule from its studies.
 
-A run writes a card before the studies of its rule are made. This puts what they measured into the
-card, and the seconds of all stages. θ, settings and their fingerprint stay what they are.
+A run writes the card before its rule is studied. This script adds the measured accuracies and the
+seconds of all stages to the card. θ, settings and fingerprint do not change.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ MEASURED = ("digits", "mnist@14", "mnist", "fashion_mnist@14", "fashion_mnist")
 
 
 def files() -> list[Path]:
-    """Every copy of the shipped rule: in the package, of its run, and of the run's last stage."""
+    """Return all copies of the shipped rule: in the package, in its run and in the last stage."""
     return [SHIPPED, RESULTS / "default" / "rule.safetensors", stages()[-1]]
 
 
 def stages() -> list[Path]:
-    """The rules at the end of the stages, in their order."""
-    found = (RESULTS / "default").glob("stage-*/rule.safetensors")
-    return sorted(found, key=lambda path: int(path.parent.name.removeprefix("stage-")))
+    """Return the rules at the end of the stages, in order."""
+    rules = (RESULTS / "default").glob("stage-*/rule.safetensors")
+    return sorted(rules, key=lambda path: int(path.parent.name.removeprefix("stage-")))
 
 
 def completed(card: RuleCard) -> RuleCard:
-    """The card with a title, accuracies of study `datasets`, and the seconds before its stage."""
+    """Return the card with title, accuracies of study `datasets`, and seconds of earlier stages."""
     datasets = json.loads((RESULTS / "datasets.json").read_text())["datasets"]
     before = [load_card(path).wall_clock_seconds or 0.0 for path in stages()[:-1]]
     return card.model_copy(
@@ -48,7 +48,7 @@ def completed(card: RuleCard) -> RuleCard:
 
 
 def main() -> None:
-    """Write the card into every copy."""
+    """Write the card to all copies."""
     first, *copies = files()
     save_rule(load_rule(first), first, completed(load_card(first)))
     for path in copies:

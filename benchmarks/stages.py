@@ -1,4 +1,4 @@
-"""The stages of `make bench`, each a child process or two."""
+"""The stages of `make bench`, each run in child processes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from benchmarks.workloads import PAPER, SMALL, WORKLOADS, Workload, to_json
 from metaplastic.tasks import Architecture
 
 ACCELERATOR_TASKS = 64
-COMPILE_PATIENCE = 90.0  # seconds given to the rivals' compilers
-TIMING_PATIENCE = 40.0  # seconds given to PyTorch's to find what it compiled, and be timed
+COMPILE_PATIENCE = 90.0  # seconds for the baselines' compilers
+TIMING_PATIENCE = 40.0  # seconds for PyTorch to load compiled code and be timed
 _DEVICES = (
     "import jax; print('\\n'.join(d.device_kind for d in jax.devices() if d.platform!='cpu'))"
 )
 
 
 class Bench:
-    """What the stages share: the machine, a cache of compiled programs, the amount of work."""
+    """State shared by the stages: the machine, a cache of compiled programs, the amount of work."""
 
     def __init__(self, *, quick: bool = False) -> None:
         self.quick = quick
@@ -46,12 +46,12 @@ class Bench:
 
     @cached_property
     def one_core(self) -> Placement:
-        """The last core, pinned; all of the machine where there is an accelerator."""
+        """Return the last core, pinned; the whole machine if there is an accelerator."""
         return Placement("device") if self.accelerators else Placement("one core", self._cores[-1:])
 
     @cached_property
     def as_shipped(self) -> Placement:
-        """All cores, as the command line runs; whatever there is beside an accelerator."""
+        """Return all cores, as the command line uses them; unpinned with an accelerator."""
         if self.accelerators:
             return self.one_core
         return Placement(f"{len(self._cores)} cores, one process", self._cores)
@@ -62,13 +62,14 @@ class Bench:
 
     @property
     def single_cores(self) -> list[Placement]:
-        """Each core, pinned."""
+        """Return each core, pinned."""
         return [Placement(f"core {i}", (core,)) for i, core in enumerate(self._cores)]
 
     @cached_property
     def workloads(self) -> dict[str, Workload]:
-        """As fixed; on an accelerator with as many tasks as keep it busy and fit its memory, and at
-        float32 as the rivals are (left alone, XLA would take TF32; stage `precision` tries it)."""
+        """Return the fixed workloads; on an accelerator, with as many tasks as keep it busy and fit
+        its memory, and at float32 like the baselines (XLA would default to TF32; see stage
+        `precision`)."""
         if not self.accelerators:
             return WORKLOADS
         fit = child.run("capacity", {"workload": to_json(PAPER)}, self.one_core)["tasks"]
@@ -79,7 +80,7 @@ class Bench:
         }
 
     def header(self, seconds: float) -> dict[str, Any]:
-        """Machine, versions, date, and how long all took."""
+        """Return machine, versions, date and total duration."""
         return {
             "kind": "bench",
             "format": 1,
@@ -92,7 +93,7 @@ class Bench:
         }
 
 
-def _tried(
+def _attempt(
     job: str,
     arguments: dict[str, Any],
     placement: Placement,
@@ -107,83 +108,88 @@ def _tried(
 
 
 def preparing(bench: Bench) -> dict[str, Any]:
-    """Compile the rivals side by side, before anything is timed."""
-    given = [to_json(w) for w in bench.workloads.values()]
-    wanted = [("plain", given)] + ([] if bench.quick else [("compile", given[:1])])
+    """Compile the baselines in parallel, before anything is timed."""
+    workloads = [to_json(w) for w in bench.workloads.values()]
+    jobs = [("plain", workloads)] + ([] if bench.quick else [("compile", workloads[:1])])
     children = [
-        child.start("prepare", {"rival": r, "workloads": w}, bench.as_shipped, bench.cache)
-        for r, w in wanted
+        child.start("prepare", {"baseline": r, "workloads": w}, bench.as_shipped, bench.cache)
+        for r, w in jobs
     ]
-    until = time.monotonic() + COMPILE_PATIENCE
-    for one, (rival, _) in zip(children, wanted, strict=True):
+    deadline = time.monotonic() + COMPILE_PATIENCE
+    for process, (baseline, _) in zip(children, jobs, strict=True):
         try:
-            child.finish(one, max(1.0, until - time.monotonic()))
-        except ChildError as error:  # the contest says so, or compiles it itself
-            print(f"   preparing {rival}: {error}", flush=True)
+            child.finish(process, max(1.0, deadline - time.monotonic()))
+        except ChildError as error:  # the contest reports it or compiles again
+            print(f"   preparing {baseline}: {error}", flush=True)
     return {}
 
 
 def compiling(bench: Bench) -> dict[str, Any]:
-    """Cold, then in a second process by the cache."""
-    found: dict[str, Any] = {}
+    """Time compilation without a cache, then in a second process with it."""
+    times: dict[str, Any] = {}
     for name, workload in bench.workloads.items():
-        given = {"workload": to_json(workload)}
-        cold, warm = (_tried("compiling", given, bench.as_shipped, bench) for _ in range(2))
-        found[name] = {"cold": cold, "warm": warm}
-    return {"compiling": found}
+        arguments = {"workload": to_json(workload)}
+        cold, warm = (_attempt("compiling", arguments, bench.as_shipped, bench) for _ in range(2))
+        times[name] = {"cold": cold, "warm": warm}
+    return {"compiling": times}
 
 
 def contest(bench: Bench) -> dict[str, Any]:
-    """Product and rivals: pinned to one core, then with the whole machine."""
+    """Time the product and its baselines, pinned to one core and on the whole machine."""
     seconds = 2.0 if bench.quick else 6.0
     shipped, several = bench.as_shipped, bench.as_shipped.threads > 1
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name, workload in bench.workloads.items():
-        given = {"workload": to_json(workload), "plain": True, "seconds": seconds, "analyse": True}
-        given["torch"] = [(way, 1) for way in ("loop", "vmap")]
-        places = {bench.one_core.name: _tried("contest", given, bench.one_core, bench)}
-        given |= {"analyse": False, "plain": False}
+        arguments = {
+            "workload": to_json(workload),
+            "plain": True,
+            "seconds": seconds,
+            "analyse": True,
+        }
+        arguments["torch"] = [(variant, 1) for variant in ("loop", "vmap")]
+        placements = {bench.one_core.name: _attempt("contest", arguments, bench.one_core, bench)}
+        arguments |= {"analyse": False, "plain": False}
         if several:
-            given["torch"] = [(w, n) for w in ("loop", "vmap") for n in (1, shipped.threads)]
-            places[shipped.name] = _tried("contest", given, shipped, bench)
+            arguments["torch"] = [(w, n) for w in ("loop", "vmap") for n in (1, shipped.threads)]
+            placements[shipped.name] = _attempt("contest", arguments, shipped, bench)
         if name == "small" and not bench.quick:
-            # by itself: it may not have been compiled in time
-            given |= {"torch": [("compile", 1)]}
+            # on its own, as it may not have been compiled in time
+            arguments |= {"torch": [("compile", 1)]}
             label = f"{shipped.name}, torch.compile"
-            places[label] = _tried("contest", given, shipped, bench, TIMING_PATIENCE)
-        found[name] = {"workload": to_json(workload), "placements": places}
-    return {"contest": found}
+            placements[label] = _attempt("contest", arguments, shipped, bench, TIMING_PATIENCE)
+        results[name] = {"workload": to_json(workload), "placements": placements}
+    return {"contest": results}
 
 
 def together(bench: Bench) -> dict[str, Any]:
-    """One pinned process a core, all at once: what engine `mesh` on this machine's cores gives."""
+    """Time one pinned process per core, all at once, as engine `mesh` uses this machine's cores."""
     if bench.accelerators or bench.as_shipped.threads < 2:
         return {"together": {}}
-    found = {}
+    results = {}
     for name, workload in bench.workloads.items():
-        given = {"workload": to_json(workload), "seconds": 2.0 if bench.quick else 5.0}
-        children = [child.start("rate", given, p, bench.cache) for p in bench.single_cores]
+        arguments = {"workload": to_json(workload), "seconds": 2.0 if bench.quick else 5.0}
+        children = [child.start("rate", arguments, p, bench.cache) for p in bench.single_cores]
         try:
-            for one in children:
-                assert one.stdout is not None
-                while (line := one.stdout.readline()) and line.strip() != "ready":
+            for process in children:
+                assert process.stdout is not None
+                while (line := process.stdout.readline()) and line.strip() != "ready":
                     pass
-            for one in children:
-                assert one.stdin is not None
-                one.stdin.write("go\n")
-                one.stdin.flush()
-            rates = [child.finish(one, 120.0)["task_steps_per_second"] for one in children]
-            found[name] = {"rates": rates, "task_steps_per_second": sum(rates)}
+            for process in children:
+                assert process.stdin is not None
+                process.stdin.write("go\n")
+                process.stdin.flush()
+            rates = [child.finish(process, 120.0)["task_steps_per_second"] for process in children]
+            results[name] = {"rates": rates, "task_steps_per_second": sum(rates)}
         except (ChildError, OSError) as error:
-            found[name] = {"failed": str(error)}
+            results[name] = {"failed": str(error)}
         finally:
-            for one in children:
-                child.stop(one)
-    return {"together": found}
+            for process in children:
+                child.stop(process)
+    return {"together": results}
 
 
 def growth(bench: Bench) -> dict[str, Any]:
-    """One dimension at a time; the rows are shared out over the cores."""
+    """Vary one dimension of the workload at a time; rows are distributed over the cores."""
 
     def deep(*hidden: int) -> Architecture:
         return Architecture(14, 1, hidden, 32)
@@ -203,27 +209,27 @@ def growth(bench: Bench) -> dict[str, Any]:
         rows = dict(list(rows.items())[:2])
     if bench.accelerators:
         rows = {n: replace(w, at_once=None) for n, w in rows.items()}
-    places = [bench.one_core] if bench.accelerators else bench.single_cores[-2:]
+    placements = [bench.one_core] if bench.accelerators else bench.single_cores[-2:]
     names = list(rows)
     children = []
-    for i, place in enumerate(places):
-        mine = {n: to_json(rows[n]) for n in names[i :: len(places)]}
-        children.append(child.start("growth", {"workloads": mine}, place, bench.cache))
-    found: dict[str, Any] = {}
-    for one in children:
+    for i, placement in enumerate(placements):
+        share = {n: to_json(rows[n]) for n in names[i :: len(placements)]}
+        children.append(child.start("growth", {"workloads": share}, placement, bench.cache))
+    results: dict[str, Any] = {}
+    for process in children:
         try:
-            found |= child.finish(one, 300.0)
+            results |= child.finish(process, 300.0)
         except ChildError as error:
             print(f"   growth: {error}", flush=True)
-    return {"growth": {name: found[name] for name in names if name in found}}
+    return {"growth": {name: results[name] for name in names if name in results}}
 
 
 def precision(bench: Bench) -> dict[str, Any]:
-    """Precisions of matrix products, where there is an accelerator to try them on."""
+    """Time precisions of matrix products, if there is an accelerator."""
     if not bench.accelerators:
         return {"precision": {}}
-    given = {"workload": to_json(bench.workloads["paper"])}
-    return {"precision": _tried("precision", given, bench.one_core, bench)}
+    arguments = {"workload": to_json(bench.workloads["paper"])}
+    return {"precision": _attempt("precision", arguments, bench.one_core, bench)}
 
 
 STAGES: dict[str, Callable[[Bench], dict[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""The fixed workloads, on inputs drawn from a seed, and the product's own program for them."""
+"""The fixed workloads with inputs drawn from a seed, and the product's program for them."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from metaplastic.rules import Rule, make_rule
 from metaplastic.tasks import Architecture
 from metaplastic.tasks.task import TaskConfig, n_targets
 
-NO_CLIP = 1e9  # so that rivals need not compute per-task norms
+NO_CLIP = 1e9  # no clipping, so that baselines need not compute per-task norms
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A meta-gradient of rule `local` at its shipped size, through the whole of `steps`."""
+    """A meta-gradient of rule `local` at its shipped size, through all of `steps`."""
 
     architecture: Architecture
     batch: int
     steps: int
     tasks: int
-    at_once: int | None = 1  # as the trainer sets it on a processor; None on an accelerator
+    at_once: int | None = 1  # as the trainer sets it on a CPU; None on an accelerator
     rematerialise: bool = True
     precision: str | None = None  # of matrix products; the ridge solve stays at float32
 
     @property
     def task_steps(self) -> int:
-        """Tasks times inner steps: what a gradient's time is divided by."""
+        """Return tasks times inner steps, the unit of the reported times."""
         return self.tasks * self.steps
 
     @cached_property
@@ -58,12 +58,12 @@ class Workload:
 
 
 def to_json(workload: Workload) -> dict[str, Any]:
-    """The workload as plain values."""
+    """Convert a workload to JSON values."""
     return asdict(workload)
 
 
 def from_json(given: Mapping[str, Any]) -> Workload:
-    """The workload again."""
+    """Convert JSON values back to a workload."""
     architecture = {**given["architecture"], "hidden": tuple(given["architecture"]["hidden"])}
     return Workload(**{**given, "architecture": Architecture(**architecture)})
 
@@ -74,8 +74,9 @@ WORKLOADS = {"small": SMALL, "paper": PAPER}
 
 
 def benchmark_rule(seed: int = 0) -> Rule:
-    """Rule `local` at its shipped size, θ moved off its special start so that every term counts.
-    Without resting biases, which cost next to nothing: figures go on from those before them."""
+    """Make rule `local` at its shipped size, with θ perturbed from its initialisation so that every
+    term matters. Without resting biases, which cost almost nothing, for comparability with older
+    results."""
     settings = load_rule("default").settings | {"resting_bias": False}
     rule = make_rule("local", jax.random.key(seed), **settings)
     theta, static = eqx.partition(rule, eqx.is_inexact_array)
@@ -85,7 +86,7 @@ def benchmark_rule(seed: int = 0) -> Rule:
 
 
 def draw_group(workload: Workload, rule: Rule, seed: int = 0) -> GroupState:
-    """Tasks whose classes are clouds around different points."""
+    """Draw tasks whose classes are Gaussian clouds around different points."""
     tasks = TaskConfig()
     rng = np.random.default_rng(seed)
     shape = (workload.tasks, tasks.n_classes, tasks.examples_per_class)
@@ -109,7 +110,7 @@ def draw_group(workload: Workload, rule: Rule, seed: int = 0) -> GroupState:
 
 
 class Batches(NamedTuple):
-    """What the product draws inside its program, drawn beforehand for the rivals.
+    """The batches that the product draws in its program, drawn in advance for the baselines.
 
     `x` (tasks, steps, batch, inputs); `fit` and `test` inputs (tasks, steps, labelled, inputs) and
     targets (tasks, steps, labelled, targets).
@@ -123,7 +124,7 @@ class Batches(NamedTuple):
 
 
 def draw_batches(workload: Workload, group: GroupState) -> Batches:
-    """The very minibatches and labelled batches that the product's unroll draws."""
+    """Draw the same minibatches and labelled batches as the product's unroll."""
 
     def of_step(pool: Pool, key: Any, t: Any) -> Batches:
         batch_key, label_key = jax.random.split(jax.random.fold_in(key, t + 1))
@@ -137,7 +138,7 @@ def draw_batches(workload: Workload, group: GroupState) -> Batches:
 
 
 def lower(workload: Workload, rule: Rule, group: GroupState) -> tuple[Any, tuple[Any, ...]]:
-    """The product's meta-gradient, lowered but not compiled, and its arguments."""
+    """Return the product's meta-gradient, lowered but not compiled, and its arguments."""
     theta, static = eqx.partition(rule, eqx.is_array)
 
     def estimate(theta: Any, group: GroupState, n_steps: Any) -> Estimate:
@@ -150,14 +151,14 @@ def lower(workload: Workload, rule: Rule, group: GroupState) -> tuple[Any, tuple
 
 
 def predicted_bytes(workload: Workload, rule: Rule) -> int:
-    """What meta-training prints before it compiles this workload."""
+    """Return the memory that meta-training predicts for this workload."""
     return predict_unroll_bytes(
         rule, workload.estimator, workload.architecture, TaskConfig(), workload.tasks
     )
 
 
 def theta_arrays(tree: Any) -> dict[str, np.ndarray]:
-    """θ, or a gradient of it, as named arrays."""
+    """Return θ, or a gradient of it, as named arrays."""
     return {
         name: np.asarray(leaf, np.float32)
         for name, leaf in vars(tree).items()

@@ -1,12 +1,12 @@
-"""`python -m research.by_readout RULE...`: validation tasks judged as evaluation judges.
+"""`python -m research.by_readout RULE...`: accuracy on validation tasks with evaluation's readout.
 
-Where `research.by_source` has the meta-objective's readout and warped images, this has the
-readout of evaluation (its penalty chosen on the labels), images as they are, and beside the rules
-the inputs themselves and their principal components: what a rule still loses shows on data that it
-may be chosen by, and with `--layers` in which of its layers. Characters alone are warped a little
-and none is among those labelled twice, or a readout would only have to know the drawing again.
-Classes, alphabets and fonts that are not meta-trained on. Writes JSON; differences are paired, to
-the inputs themselves.
+Unlike `research.by_source`, which uses the meta-objective's readout and warped images, this uses
+the readout of evaluation (its penalty chosen on the labels) and unwarped images, and compares the
+rules with the raw inputs and their principal components. It thus shows the weaknesses of a rule on
+data that may be used for choosing rules, and with `--layers` in which layers they arise. Only
+characters are warped slightly, and none occurs twice among the labelled examples, as a readout
+could otherwise recognise the drawing. Classes, alphabets and fonts are not those of meta-training.
+Writes JSON; differences are paired with the raw inputs.
 """
 
 from __future__ import annotations
@@ -32,30 +32,28 @@ from research.by_source import SEED, SOURCES
 
 
 def _tasks(apart: int, share: float) -> TaskConfig:
-    """`share` of the shifts and rotations of meta-training, no noise."""
-    whole = Augmentation(noise=0.0)
-    return TaskConfig(
-        examples_per_class=300, labelled_apart=apart, augmentation=whole.scaled(share)
-    )
+    """Return tasks with `share` of the shifts and rotations of meta-training and without noise."""
+    full = Augmentation(noise=0.0)
+    return TaskConfig(examples_per_class=300, labelled_apart=apart, augmentation=full.scaled(share))
 
 
 PLAIN = _tasks(40, 0.0)
 CHARACTERS = {"glyphs": _tasks(40, 1.0), "omniglot@28": _tasks(20, 0.5)}  # Omniglot has 20 drawings
-SPLITS = 8  # ways to choose which of the examples kept apart are labelled
+SPLITS = 8  # random choices of the labelled examples among those set apart
 Features = NDArray[np.floating]
 
 
 def accuracy(apart: Features) -> float:
-    """Mean over splits: ten of every class fit the readout, the others are predicted.
-    `apart` is (classes, examples, features)."""
+    """Compute the mean accuracy over splits: ten examples per class fit the readout, the others are
+    predicted. `apart` has shape (classes, examples, features)."""
     classes, examples, width = apart.shape
     rng = np.random.default_rng(SEED)
-    found = []
+    accuracies = []
     for _ in range(SPLITS):
         order = np.argsort(rng.random((classes, examples)), axis=1)
         shuffled = np.take_along_axis(apart, order[..., None], axis=1)
         few = PLAIN.labels_per_class
-        found.append(
+        accuracies.append(
             readout_accuracy(
                 shuffled[:, :few].reshape(-1, width),
                 np.repeat(np.arange(classes), few),
@@ -64,14 +62,14 @@ def accuracy(apart: Features) -> float:
                 classes,
             )
         )
-    return float(np.mean(found))
+    return float(np.mean(accuracies))
 
 
 def task_accuracies(
     inputs: Features, seen: int, rules: dict[str, Any], args: argparse.Namespace, task: int
 ) -> dict[str, float]:
-    """Of the inputs (classes, examples, side²), of PCA, and of every rule; of every class the
-    first `seen` examples are unlabelled, the others kept apart."""
+    """Compute accuracies of the inputs (classes, examples, side²), of PCA, and of every rule. The
+    first `seen` examples of a class are unlabelled, the others are set apart."""
     classes, _, width = inputs.shape
     pool, apart = inputs[:, :seen].reshape(-1, width), inputs[:, seen:]
     rows = apart.reshape(-1, width)
@@ -93,15 +91,15 @@ def task_accuracies(
 
 
 def main() -> None:
-    """Measure, print, and write the file."""
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rules", nargs="+", help="rule files, or names of shipped rules")
     parser.add_argument("--sources", nargs="+", default=list(SOURCES))
     parser.add_argument("--hidden", nargs="*", type=int, default=[128, 64])
     parser.add_argument("--features", type=int, default=32)
-    parser.add_argument("--steps", type=int, help="left out: the rule's own")
-    parser.add_argument("--batch", type=int, help="left out: the rule's own")
-    parser.add_argument("--layers", action="store_true", help="read hidden layers out as well")
+    parser.add_argument("--steps", type=int, help="default: the rule's own")
+    parser.add_argument("--batch", type=int, help="default: the rule's own")
+    parser.add_argument("--layers", action="store_true", help="also read out hidden layers")
     parser.add_argument("--tasks", type=int, default=16, help="per source")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, required=True)
@@ -110,13 +108,13 @@ def main() -> None:
     use_compilation_cache()
     rules = {name: named_rule(name) for name in args.rules}
     architecture = Architecture(14, 1, tuple(args.hidden), args.features)
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for source in args.sources:
         loaded = load_sources(
             [source], "meta-validation", n_classes=PLAIN.n_classes, data_dir=args.data_dir
         )
         tasks = CHARACTERS.get(source, PLAIN)
-        each = [
+        by_task = [
             task_accuracies(
                 sample_task(loaded, tasks, architecture, [SEED, task]).inputs,
                 tasks.examples_per_class,
@@ -126,23 +124,27 @@ def main() -> None:
             )
             for task in range(args.tasks)
         ]
-        found[source] = {}
-        for name in each[0]:
-            own, raw = ([one[key] for one in each] for key in (name, "raw"))
-            found[source][name] = {
-                "accuracy": own,
-                **mean_and_error(own),
-                "paired": paired_difference(own, raw),
+        results[source] = {}
+        for name in by_task[0]:
+            accuracies, raw = (
+                [task_result[key] for task_result in by_task] for key in (name, "raw")
+            )
+            results[source][name] = {
+                "accuracy": accuracies,
+                **mean_and_error(accuracies),
+                "paired": paired_difference(accuracies, raw),
             }
-        line = "  ".join(f"{name} {entry['mean']:.3f}" for name, entry in found[source].items())
+        line = "  ".join(f"{name} {entry['mean']:.3f}" for name, entry in results[source].items())
         print(f"{source}: {line}", flush=True)
     settings = {
         key: value for key, value in vars(args).items() if key not in ("out", "data_dir", "rules")
     }
-    prints = {name: rule.fingerprint for name, rule in rules.items()}
+    fingerprints = {name: rule.fingerprint for name, rule in rules.items()}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(
-        json.dumps({"settings": settings, "fingerprints": prints, "sources": found}, indent=1)
+        json.dumps(
+            {"settings": settings, "fingerprints": fingerprints, "sources": results}, indent=1
+        )
         + "\n"
     )
 

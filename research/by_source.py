@@ -1,8 +1,8 @@
 """`python -m research.by_source RULE...`: accuracy on validation tasks, source by source.
 
-What rules are chosen by: classes, alphabets and fonts that are not meta-trained on, large pools,
-labelled examples apart from them, the same tasks for every rule. Writes JSON; differences are
-paired, to the first rule named.
+Rules are chosen by this measure: classes, alphabets and fonts that are not used in meta-training,
+large pools, separate labelled examples, the same tasks for every rule. Writes JSON; differences are
+paired with the first rule given.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from metaplastic.meta.validation import Validator
 from metaplastic.objectives import Ridge
 from metaplastic.tasks import Architecture, TaskConfig, load_sources
 
-# without CIFAR-10: its classes are too few to split, and choosing by its test batch would be tuning
+# without CIFAR-10, whose classes are too few to split; its test batch must not be used for tuning
 SOURCES = ("glyphs", "omniglot@28", "shapes", "topics", "reviews", "imagenet@32")
 TASKS = TaskConfig(examples_per_class=300, labelled_apart=40)
 SEED = 99
 
 
 def scores(rule: Any, source: str, args: argparse.Namespace) -> dict[int, list[float]]:
-    """Accuracy of every task at each of the ages."""
+    """Return the accuracy of every task at each age."""
     loaded = load_sources(
         [source], "meta-validation", n_classes=TASKS.n_classes, data_dir=args.data_dir
     )
@@ -54,7 +54,7 @@ def scores(rule: Any, source: str, args: argparse.Namespace) -> dict[int, list[f
 
 
 def main() -> None:
-    """Measure, print, and write the file."""
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rules", nargs="+", help="rule files, or names of shipped rules")
     parser.add_argument("--sources", nargs="+", default=list(SOURCES))
@@ -67,28 +67,28 @@ def main() -> None:
     args = parser.parse_args()
     one_thread_per_operation()
     use_compilation_cache()
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name in args.rules:
         rule = named_rule(name)
-        mine: dict[str, Any] = {}
+        by_source: dict[str, Any] = {}
         for source in args.sources:
             by_age = scores(rule.rule, source, args)
-            mine[source] = {"accuracy": by_age, "summary": {}}
-            for age, own in by_age.items():
-                first = (found or {name: mine})[args.rules[0]][source]["accuracy"][age]
-                mine[source]["summary"][age] = {
-                    **mean_and_error(own),
-                    "paired": paired_difference(own, first),
+            by_source[source] = {"accuracy": by_age, "summary": {}}
+            for age, accuracies in by_age.items():
+                first = (results or {name: by_source})[args.rules[0]][source]["accuracy"][age]
+                by_source[source]["summary"][age] = {
+                    **mean_and_error(accuracies),
+                    "paired": paired_difference(accuracies, first),
                 }
-            last = mine[source]["summary"][max(by_age)]["paired"]
-            line = " / ".join(f"{np.mean(own):.3f}" for own in by_age.values())
+            last = by_source[source]["summary"][max(by_age)]["paired"]
+            line = " / ".join(f"{np.mean(accuracies):.3f}" for accuracies in by_age.values())
             print(f"{name} {source}: {line}, against the first {last}", flush=True)
-        found[name] = {**mine, "fingerprint": rule.fingerprint}
+        results[name] = {**by_source, "fingerprint": rule.fingerprint}
     settings = {
         key: value for key, value in vars(args).items() if key not in ("out", "data_dir", "rules")
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps({"settings": settings, "rules": found}, indent=1) + "\n")
+    args.out.write_text(json.dumps({"settings": settings, "rules": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

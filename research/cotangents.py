@@ -1,7 +1,8 @@
 """`python -m research.cotangents RULE...`: how the meta-gradient grows along an unroll.
 
-For some tasks of each source: the norm of the loss's gradient in φ, carried back from the end of
-an unroll of 50 inner steps to its beginning. Where it grows without bound the unroll is chaotic.
+For some tasks of each source, computes the norm of the loss's gradient in φ, propagated back from
+the end of an unroll of 50 inner steps to its start. If it grows without bound, the unroll is
+chaotic.
 """
 
 from __future__ import annotations
@@ -36,21 +37,21 @@ SEED = 7
 
 @eqx.filter_jit
 def norms(rule: Any, phi: Any, state: Any, pool: Any, key: Any) -> jax.Array:
-    """|dL/dφ_t| after each step t, of the loss weighted as in meta-training."""
+    """Compute |dL/dφ_t| after each step t, for the loss weighted as in meta-training."""
     batch_keys = jax.random.split(key, STEPS)
     xs = jax.vmap(lambda k: draw_minibatch(pool, BATCH, k))(batch_keys)
     fit, test = draw_labelled(pool, TASKS.labels_per_class, key)
     weight = (jnp.arange(1, STEPS + 1) / STEPS) ** LATE_WEIGHT
     weight = weight / jnp.sum(weight)
     ts = jnp.arange(STEPS)
-    _, states = jax.lax.scan(lambda c, at: (step(rule, *c, *at), c), (phi, state), (xs, ts))
+    _, states = jax.lax.scan(lambda c, inputs: (step(rule, *c, *inputs), c), (phi, state), (xs, ts))
 
-    def back(later: Any, at: Any) -> tuple[Any, jax.Array]:
-        (before, state), x, t, share = at
-        after, pull = jax.vjp(lambda p: step(rule, p, state, x, t)[0], before)
-        own = jax.grad(lambda p: read_objective(p, fit, test, Ridge()))(after)
-        whole = jax.tree.map(lambda a, b: a + share * b, later, own)
-        return pull(whole)[0], optax.tree.norm(whole)
+    def back(later: Any, inputs: Any) -> tuple[Any, jax.Array]:
+        (before, state), x, t, share = inputs
+        after, pullback = jax.vjp(lambda p: step(rule, p, state, x, t)[0], before)
+        local = jax.grad(lambda p: read_objective(p, fit, test, Ridge()))(after)
+        total = jax.tree.map(lambda a, b: a + share * b, later, local)
+        return pullback(total)[0], optax.tree.norm(total)
 
     return jax.lax.scan(
         back, jax.tree.map(jnp.zeros_like, phi), (states, xs, ts, weight), reverse=True
@@ -58,7 +59,7 @@ def norms(rule: Any, phi: Any, state: Any, pool: Any, key: Any) -> jax.Array:
 
 
 def main() -> None:
-    """Measure, print, and write the file."""
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rules", nargs="+", help="rule files, or names of shipped rules")
     parser.add_argument("--tasks", type=int, default=3, help="per source")
@@ -67,10 +68,10 @@ def main() -> None:
     args = parser.parse_args()
     one_thread_per_operation()
     use_compilation_cache()
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name in args.rules:
         rule = named_rule(name).rule
-        found[name] = {}
+        results[name] = {}
         for source in SOURCES:
             loaded = load_sources(
                 [source], "meta-train", n_classes=TASKS.n_classes, data_dir=args.data_dir
@@ -86,14 +87,14 @@ def main() -> None:
             rows = []
             for serial in range(args.tasks):
                 key = stream.key(0, serial)
-                begun = begin_task(rule, key, stream.architecture)
-                rows.append(np.asarray(norms(rule, *begun, stream.pool(0, serial), key)).tolist())
-            found[name][source] = rows
-            at = (49, 40, 30, 20, 10, 5, 0)
+                state = begin_task(rule, key, stream.architecture)
+                rows.append(np.asarray(norms(rule, *state, stream.pool(0, serial), key)).tolist())
+            results[name][source] = rows
+            steps = (49, 40, 30, 20, 10, 5, 0)
             for row in rows:
-                print(name, source, " ".join(f"{row[t]:.2g}" for t in at), flush=True)
+                print(name, source, " ".join(f"{row[t]:.2g}" for t in steps), flush=True)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(found) + "\n")
+    args.out.write_text(json.dumps(results) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Short runs of meta-training that differ in one thing: `python -m research.short_runs GROUP`.
+"""`python -m research.short_runs GROUP`: short runs of meta-training that differ in one respect.
 
-Every run is `recipes/short.toml`, about 25 minutes of one core, in a directory of its own:
+Every run uses `recipes/short.toml`, takes about 25 minutes of one core, and has its own directory:
 
 - `seeds`: three meta-seeds;
 - `parts`: each part of the rule left out before meta-training, or its step kept constant;
 - `distances`: cosine distance and squared error in the meta-objective, three meta-seeds each.
 
-A run that is done is left alone, one that was cut off goes on. What the runs wrote down is gathered
-in `OUT/GROUP.json`: dropped tasks, norms of gradients, final losses and validation accuracies, and
-the command of study `learned` that measures their rules on held-out data. `--dry-run` only prints
-the commands.
+Finished runs are skipped, interrupted runs resumed. The metrics of the runs are summarised in
+`OUT/GROUP.json`: dropped tasks, gradient norms, final losses and validation accuracies, and the
+command of study `learned` that measures the rules on held-out data. `--dry-run` only prints the
+commands.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from metaplastic.meta.run.metrics import read_metrics
 RECIPE = Path(__file__).parent / "recipes" / "short.toml"
 META_SEEDS = (1, 2, 3)
 PARTS = ("error", "lateral", "decorrelation", "subspace", "statistics", "weights")
-LAST = 50  # meta-steps that a final loss is the mean of
+LAST = 50  # meta-steps that the final loss is averaged over
 
 
 class ShortRun(NamedTuple):
-    """Runs of one `name` differ in their seed alone."""
+    """A run; runs of the same `name` differ only in their seed."""
 
     name: str
     seed: int
@@ -46,7 +46,7 @@ class ShortRun(NamedTuple):
 
 
 def runs_of(group: str) -> list[ShortRun]:
-    """The runs of a group. Parts have the first meta-seed, so that they stand beside its run."""
+    """Return the runs of a group. `parts` uses the first meta-seed, for comparison with its run."""
     if group == "seeds":
         return [ShortRun("whole", seed) for seed in META_SEEDS]
     if group == "parts":
@@ -69,7 +69,7 @@ GROUPS = ("seeds", "parts", "distances")
 
 
 def command(run: ShortRun, out: Path, data_dir: Path | None) -> list[str]:
-    """What makes the run, or goes on with it."""
+    """Return the command that starts the run or resumes it."""
     folder = out / run.folder
     start = [sys.executable, "-m", "metaplastic", "meta-train", f"--out={folder}"]
     data = [f"--data-dir={data_dir}"] if data_dir else []
@@ -80,26 +80,26 @@ def command(run: ShortRun, out: Path, data_dir: Path | None) -> list[str]:
 
 
 def summary(group: str, out: Path) -> dict[str, Any]:
-    """What the runs of a group wrote down; those without a record yet are left out and named."""
-    found: dict[str, Any] = {}
+    """Summarise the metrics of a group's runs; runs without metrics are listed as missing."""
+    runs: dict[str, Any] = {}
     missing = []
     for run in runs_of(group):
         lines = read_metrics(out / run.folder)
         if not lines:
             missing.append(run.folder)
             continue
-        found.setdefault(run.name, {})[str(run.seed)] = _of(lines)
+        runs.setdefault(run.name, {})[str(run.seed)] = _summarise(lines)
     return {
         "kind": "short-runs",
         "group": group,
         "recipe": RECIPE.name,
         "missing": missing,
-        "runs": found,
+        "runs": runs,
         "study": shlex.join(study(group, out)),
     }
 
 
-def _of(lines: list[dict[str, Any]]) -> dict[str, Any]:
+def _summarise(lines: list[dict[str, Any]]) -> dict[str, Any]:
     norms = np.array([line["task_gradient_norm"] for line in lines], float)
     losses = np.array([line["loss"] for line in lines], float)
     validated = [line for line in lines if "validation_accuracy" in line]
@@ -117,18 +117,18 @@ def _of(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def study(group: str, out: Path) -> list[str]:
-    """The command that measures the group's rules on held-out data, meta-seeds side by side."""
+    """Return the command that measures the group's rules on held-out data, by meta-seed."""
     rules = ",".join(f"{run.name}={out / run.folder}" for run in runs_of(group))
     return ["metaplastic", "study", "learned", "--set", f"rules={rules}"]
 
 
 def main() -> None:
-    """Make the runs one after another, and gather what they wrote down."""
+    """Make the runs one after another, and write a summary of their metrics."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("group", choices=GROUPS)
     parser.add_argument("--out", type=Path, default=Path("runs/short"))
     parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--dry-run", action="store_true", help="print the commands")
+    parser.add_argument("--dry-run", action="store_true", help="only print the commands")
     args = parser.parse_args()
     for line in _commands(args.group, args.out, args.data_dir):
         print(shlex.join(line), flush=True)

@@ -1,12 +1,11 @@
-"""Generated tasks beside real tables of the role meta-train:
+"""`python -m research.task_statistics --data-dir DATA`: generated tasks against real tables.
 
-    python -m research.task_statistics --data-dir DATA
-
-A generator whose tasks are nothing like real ones teaches nothing. Of tasks as meta-training draws
-them: the effective rank of the covariance, (Σ λ)² / Σ λ², and its share of the columns; the
-leave-one-out accuracy of the nearest neighbour, and the accuracy of ridge regression on the raw
-inputs from ten labels a class, both from 0 at chance to 1; the kurtosis of the columns, and the
-share of them that hold two values. Tables of the role report are never looked at. Written to
+Tasks of a generator are useful only if they resemble real ones. For tasks as drawn in
+meta-training, and tables of the role meta-train, this measures: the effective rank of the
+covariance, (Σ λ)² / Σ λ², and its ratio to the number of columns; the leave-one-out accuracy of
+the nearest neighbour, and the accuracy of ridge regression on the raw inputs from ten labels per
+class, both scaled from 0 at chance to 1; the kurtosis of the columns, and the fraction of
+two-valued columns. Tables of the role report are never read. Writes
 research/results/tasks/statistics.json.
 """
 
@@ -28,12 +27,12 @@ OUT = Path("research/results/tasks/statistics.json")
 GENERATED = ("tables", "signals", "topics", "reviews")
 WIDTHS = (16, 64, 256)
 PER_CLASS, LABELS = 60, 10
-ROWS = 600  # of a task that are measured
+ROWS = 600  # rows of a task that are measured
 MEASURES = ("rank", "rank_share", "neighbour", "ridge", "kurtosis", "two_valued")
 
 
 def measure(inputs: NDArray[np.float32], n_classes: int, rng: np.random.Generator) -> list[float]:
-    """The measures of one task, its rows class after class."""
+    """Compute the measures of one task, whose rows are ordered by class."""
     per_class = len(inputs) // n_classes
     labels = np.repeat(np.arange(n_classes), per_class)
     x = inputs[:, np.ptp(inputs, axis=0) > 1e-4].astype(np.float64)
@@ -42,11 +41,11 @@ def measure(inputs: NDArray[np.float32], n_classes: int, rng: np.random.Generato
     distance = np.sum(x**2, axis=1)[:, None] + np.sum(x**2, axis=1) - 2 * x @ x.T
     np.fill_diagonal(distance, np.inf)
     neighbour = np.mean(labels[distance.argmin(axis=1)] == labels)
-    found = []
+    accuracies = []
     for _ in range(4):
         order = np.stack([c * per_class + rng.permutation(per_class) for c in range(n_classes)])
         fit, test = order[:, :LABELS].ravel(), order[:, LABELS:].ravel()
-        found.append(ridge_accuracy(x[fit], labels[fit], x[test], labels[test], n_classes))
+        accuracies.append(ridge_accuracy(x[fit], labels[fit], x[test], labels[test], n_classes))
     chance = 1 / n_classes
     standard = (x - x.mean(axis=0)) / x.std(axis=0)
     two = np.mean([len(np.unique(column)) == 2 for column in x.T])
@@ -54,14 +53,14 @@ def measure(inputs: NDArray[np.float32], n_classes: int, rng: np.random.Generato
         float(rank),
         float(rank / x.shape[1]),
         float((neighbour - chance) / (1 - chance)),
-        float((np.mean(found) - chance) / (1 - chance)),
+        float((np.mean(accuracies) - chance) / (1 - chance)),
         float(np.median(np.mean(standard**4, axis=0))),
         float(two),
     ]
 
 
 def ridge_accuracy(x, y, x_test, y_test, n_classes: int) -> float:
-    """By the best of the penalties that evaluation chooses from."""
+    """Compute the accuracy with the best of the penalties that evaluation chooses from."""
     mean = x.mean(axis=0)
     size = np.sum((x - mean) ** 2)
     gram = (x - mean) @ (x - mean).T
@@ -75,8 +74,8 @@ def ridge_accuracy(x, y, x_test, y_test, n_classes: int) -> float:
 
 
 def tasks_of(source: Source, seeds: int, classes: tuple[int, ...]) -> list[list[float]]:
-    """The measures of `seeds` tasks at every width that fits; classes in turn."""
-    found = []
+    """Measure `seeds` tasks at every feasible width, with the numbers of classes in turn."""
+    measures = []
     for width in WIDTHS:
         architecture = Architecture(0, 0, (), 1, columns=width)
         for seed in range(seeds):
@@ -86,18 +85,18 @@ def tasks_of(source: Source, seeds: int, classes: tuple[int, ...]) -> list[list[
             if not source.fits(architecture, n_classes, 2 * LABELS):
                 continue
             drawn = source.draw(rng, n_classes, per_class, architecture, Augmentation(), 2 * LABELS)
-            found.append(measure(drawn.inputs, n_classes, rng))
-    return found
+            measures.append(measure(drawn.inputs, n_classes, rng))
+    return measures
 
 
-def summary(found: list[list[float]]) -> dict[str, list[float]]:
-    """5, 25, 50, 75 and 95 % of each measure."""
-    quantiles = np.quantile(np.array(found), [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
+def summary(measures: list[list[float]]) -> dict[str, list[float]]:
+    """Return the 5, 25, 50, 75 and 95 % quantiles of each measure."""
+    quantiles = np.quantile(np.array(measures), [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
     return {name: [round(float(v), 4) for v in quantiles[:, i]] for i, name in enumerate(MEASURES)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="generated tasks beside real tables")
+    parser = argparse.ArgumentParser(description="generated tasks against real tables")
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=40)
     args = parser.parse_args()
@@ -106,8 +105,8 @@ def main() -> None:
         (source,) = load_sources([name], "meta-train", n_classes=2)
         generated[name] = tasks_of(source, args.seeds, (2, 2, 3, 4, 6, 8, 12, 26))
     real = {}
-    for name, each in known_sets().items():
-        if each.role != "meta-train" or each.is_address:
+    for name, dataset in known_sets().items():
+        if dataset.role != "meta-train" or dataset.is_address:
             continue
         try:
             (source,) = load_sources(
@@ -117,28 +116,34 @@ def main() -> None:
             print(f"{name} left out: {error}")
             continue
         narrow = Architecture(0, 0, (), 1, columns=8)
-        most = max((c for c in range(2, 31) if source.fits(narrow, c, 2 * LABELS)), default=0)
-        if most < 2:
+        most_classes = max(
+            (c for c in range(2, 31) if source.fits(narrow, c, 2 * LABELS)), default=0
+        )
+        if most_classes < 2:
             print(f"{name} left out: too few rows in a class")
             continue
-        real[name] = tasks_of(source, max(4, args.seeds // 8), (most, max(2, most // 2)))
-    every = np.concatenate([np.array(found) for found in real.values()])
+        real[name] = tasks_of(
+            source, max(4, args.seeds // 8), (most_classes, max(2, most_classes // 2))
+        )
+    all_real = np.concatenate([np.array(measures) for measures in real.values()])
     table = np.array(generated["tables"] + generated["signals"])
     ends = np.quantile(table, [0.05, 0.95], axis=0)
-    inside = np.mean((every >= ends[0]) & (every <= ends[1]), axis=0)
+    inside = np.mean((all_real >= ends[0]) & (all_real <= ends[1]), axis=0)
     content = {
         "measures": MEASURES,
         "quantiles": [0.05, 0.25, 0.5, 0.75, 0.95],
-        "generated": {name: summary(found) for name, found in generated.items()},
-        "real": {name: summary(found) for name, found in real.items()},
-        "all_real": summary([row for found in real.values() for row in found]),
+        "generated": {name: summary(measures) for name, measures in generated.items()},
+        "real": {name: summary(measures) for name, measures in real.items()},
+        "all_real": summary([row for measures in real.values() for row in measures]),
         "real_within_generated": dict(zip(MEASURES, map(float, inside.round(3)), strict=True)),
     }
     OUT.parent.mkdir(parents=True, exist_ok=True)
     files.write(OUT, (json.dumps(content, indent=1) + "\n").encode(), DataError)
     shown = {**content["generated"], "all real": content["all_real"], **content["real"]}
-    for name, found in shown.items():
-        print(f"{name:16s}", *(f"{k} {v[0]:.2f} {v[2]:.2f} {v[4]:.2f} |" for k, v in found.items()))
+    for name, measures in shown.items():
+        print(
+            f"{name:16s}", *(f"{k} {v[0]:.2f} {v[2]:.2f} {v[4]:.2f} |" for k, v in measures.items())
+        )
     print("real within 5 to 95 % of generated:", content["real_within_generated"])
 
 

@@ -91,7 +91,7 @@ LONGEST = (
     "rules/test_grow.py",
     "rules/test_local.py",
     "cli/test_study.py",
-    "benchmarks/test_rivals.py",
+    "benchmarks/test_contest_baselines.py",
     "encoder/test_estimator.py",
 )
 

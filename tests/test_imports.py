@@ -150,7 +150,7 @@ HEAVY = {"matplotlib", "fontTools", "ray", "torch", "umap", "onnx"}
         "data list",
         "data info digits",
         "settings",
-        "evaluate hebbian --seeds=1 --inner-steps=1 --hidden=4 --features=4 --rivals=raw",
+        "evaluate hebbian --seeds=1 --inner-steps=1 --hidden=4 --features=4 --baselines=raw",
         "fit digits --quiet --max-iter=1 --hidden=4 --components=2 --out=m.safetensors",
     ],
 )

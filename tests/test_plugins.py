@@ -132,7 +132,7 @@ def test_a_rule_file_says_where_its_rule_is_from_and_imports_nothing(
 
     forget()
     monkeypatch.setattr(sys, "path", [str(my_rule.parent), *sys.path])  # it could be imported
-    with pytest.raises(RuleFileError, match=r"'mine', of module 'my_rule': .* by --import"):
+    with pytest.raises(RuleFileError, match=r"'mine', of module 'my_rule': .* with --import"):
         load_rule(path)
     assert cli(monkeypatch, "info", str(path)) == 0
     page = capsys.readouterr().out
@@ -234,7 +234,7 @@ def test_without_the_package_its_name_is_said(tmp_path: Path, forget: Callable[[
     RULES._offered = None
     with pytest.raises(
         RuleFileError,
-        match=r"of module 'scratch_rules' in package 'scratch-rules 1.2': install that, if you",
+        match=r"of module 'scratch_rules' in package 'scratch-rules 1.2': if you trust it, install",
     ):
         load_rule(tmp_path / "a.safetensors")
 
@@ -268,7 +268,7 @@ def test_a_rule_read_as_anothers_of_its_name_warns(my_rule: Path, tmp_path: Path
     contents = container.read(tmp_path / "a.safetensors", 10**8, RuleFileError)
     metadata = {**contents.metadata, "home": json.dumps({"module": "their_rule"})}
     container.write(tmp_path / "b.safetensors", contents.arrays, metadata, RuleFileError)
-    with pytest.warns(UserWarning, match="of module 'their_rule', and is read as the rule"):
+    with pytest.warns(UserWarning, match="in module 'their_rule', but is read as the rule"):
         load_rule(tmp_path / "b.safetensors")
 
 

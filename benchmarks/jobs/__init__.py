@@ -1,1 +1,1 @@
-"""What child processes measure, one job a file: each has `run(arguments) -> results`, JSON both."""
+"""Jobs of child processes, one per file, each with `run(arguments) -> results`, both JSON."""

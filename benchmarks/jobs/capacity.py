@@ -1,4 +1,4 @@
-"""How many tasks of a workload fit the device at once, by the prediction of memory."""
+"""The number of tasks of a workload that fit on the device at once, by predicted memory."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import jax
 
 from benchmarks.workloads import benchmark_rule, from_json, predicted_bytes
 
-SHARE = 0.6  # of the device's memory; the prediction was fitted to processors
+SHARE = 0.6  # of the device's memory, as the prediction was fitted to CPUs
 
 
 def run(arguments: dict[str, Any]) -> dict[str, Any]:
     workload = replace(from_json(arguments["workload"]), tasks=1)
     statistics = jax.devices()[0].memory_stats() or {}
-    room = statistics.get("bytes_limit", 8 * 2**30)
-    return {"tasks": int(SHARE * room / predicted_bytes(workload, benchmark_rule()))}
+    limit = statistics.get("bytes_limit", 8 * 2**30)
+    return {"tasks": int(SHARE * limit / predicted_bytes(workload, benchmark_rule()))}

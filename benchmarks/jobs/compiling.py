@@ -1,4 +1,4 @@
-"""From nothing to the first meta-gradient in a fresh process: seconds, and memory."""
+"""Seconds and memory up to the first meta-gradient in a fresh process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.workloads import benchmark_rule, draw_group, from_json, lower, p
 
 
 def _resident(field: str) -> int | None:
-    """A figure of this process's memory in bytes, where the system tells it."""
+    """Return a memory figure of this process in bytes; None if the system does not report it."""
     status = Path("/proc/self/status")
     if not status.exists():
         return None
@@ -22,14 +22,14 @@ def _resident(field: str) -> int | None:
     return None
 
 
-def _forget_peak() -> None:
+def _reset_peak() -> None:
     reset = Path("/proc/self/clear_refs")
     if reset.exists():
         reset.write_text("5")
 
 
 def run(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Seconds to trace and to compile, or to load from the cache; bytes told and counted."""
+    """Measure seconds to trace and to compile (or load from the cache), and memory in bytes."""
     workload = from_json(arguments["workload"])
     rule = benchmark_rule()
     group = draw_group(workload, rule)
@@ -38,7 +38,7 @@ def run(arguments: dict[str, Any]) -> dict[str, Any]:
     traced = time.perf_counter()
     program = lowered.compile()
     compiled = time.perf_counter()
-    _forget_peak()
+    _reset_peak()
     before = _resident("VmRSS")
     jax.block_until_ready(program(*inputs))
     peak = _resident("VmHWM")

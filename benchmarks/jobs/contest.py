@@ -1,4 +1,4 @@
-"""The product and its rivals on one workload, in turns in one process, on the same inputs."""
+"""Time the product and its baselines on one workload, in turns in one process, on equal inputs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.agreement import agreement
+from benchmarks.baselines import plain_jax
 from benchmarks.breakdown import breakdown
 from benchmarks.counting import count
 from benchmarks.limits import best_seconds, roofline
-from benchmarks.rivals import plain_jax
 from benchmarks.workloads import (
     Workload,
     benchmark_rule,
@@ -28,18 +28,18 @@ from benchmarks.workloads import (
 from metaplastic.base_model import perceptron
 from metaplastic.encoder import inner_loop
 
-AGREES = 0.9999  # least cosine
+AGREES = 0.9999  # minimum cosine
 FEWEST_ROUNDS = 3
-MISSING = "torch is not installed: PyTorch rivals left out (`pip install torch`)"
+MISSING = "torch is not installed: PyTorch baselines left out (`pip install torch`)"
 
 Run = Callable[[], Any]
 
 
 def run(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Times, agreement of gradients, and where asked the limits and the breakdown.
+    """Measure times and agreement of gradients, and on request the limits and the breakdown.
 
-    Arguments: `workload`; `plain` (whether the plain JAX rival runs); `torch`, pairs of a way and
-    a number of threads; `seconds` of timing; `analyse`.
+    Arguments: `workload`; `plain` (whether to run the plain JAX baseline); `torch`, pairs of a
+    variant and a number of threads; `seconds` of timing; `analyse`.
     """
     workload = from_json(arguments["workload"])
     with jax.default_matmul_precision(workload.precision or "default"):
@@ -55,7 +55,7 @@ def _run(workload: Workload, arguments: dict[str, Any]) -> dict[str, Any]:
     gradient = theta_arrays(contenders["metaplastic"]().gradient)
 
     theta = theta_arrays(rule)
-    given = (group.phi.weights, group.phi.biases, draw_batches(workload, group))
+    arrays = (group.phi.weights, group.phi.biases, draw_batches(workload, group))
     late = workload.config.late_weight
     notes: dict[str, dict[str, Any]] = {"metaplastic": {}}
     skipped: dict[str, str] = {}
@@ -64,12 +64,12 @@ def _run(workload: Workload, arguments: dict[str, Any]) -> dict[str, Any]:
     if arguments["plain"]:
         steps["plain JAX"] = short = min(plain_jax.STEPS, workload.steps)
         on_device = {name: jnp.asarray(a) for name, a in theta.items()}
-        batches = plain_jax.shortened(given[2])
+        batches = plain_jax.shortened(arrays[2])
         job, seconds = plain_jax.meta_gradient(
-            on_device, rule.settings, given[0], given[1], batches, late
+            on_device, rule.settings, arrays[0], arrays[1], batches, late
         )
         contenders["plain JAX"] = job
-        # the same program of ours, told to stop as early
+        # our same program, stopped after as many steps
         ours = theta_arrays(program(*inputs[:-1], jnp.array(short, jnp.int32)).gradient)
         notes["plain JAX"] = {
             "inner_steps": short,
@@ -82,22 +82,22 @@ def _run(workload: Workload, arguments: dict[str, Any]) -> dict[str, Any]:
         skipped,
         arguments["torch"],
         gradient,
-        (theta, rule.settings, given, late),
+        (theta, rule.settings, arrays, late),
     )
 
     times = _in_turns(contenders, arguments["seconds"])
     results: dict[str, Any] = {
         "contenders": {
             name: {
-                "seconds": min(found),
-                "median_seconds": statistics.median(found),
-                "ms_per_task_step": min(found)
+                "seconds": min(seconds_by_round),
+                "median_seconds": statistics.median(seconds_by_round),
+                "ms_per_task_step": min(seconds_by_round)
                 / (workload.tasks * steps.get(name, workload.steps))
                 * 1e3,
-                "rounds": len(found),
+                "rounds": len(seconds_by_round),
                 **notes[name],
             }
-            for name, found in times.items()
+            for name, seconds_by_round in times.items()
         },
         "skipped": skipped,
         "disagreeing": [n for n, note in notes.items() if note.get("cosine", 1.0) < AGREES],
@@ -123,35 +123,35 @@ def _add_torch(
     contenders: dict[str, Run],
     notes: dict[str, dict[str, Any]],
     skipped: dict[str, str],
-    wanted: list[tuple[str, int]],
+    variants: list[tuple[str, int]],
     gradient: dict[str, Any],
-    given: tuple[Any, ...],
+    inputs: tuple[Any, ...],
 ) -> None:
-    if not wanted:
+    if not variants:
         return
     try:
         import torch  # pyright: ignore[reportMissingImports]
 
-        from benchmarks.rivals import pytorch
+        from benchmarks.baselines import pytorch
     except ImportError:
         skipped["PyTorch"] = MISSING
         return
-    theta, settings, arrays, late = given
+    theta, settings, arrays, late = inputs
     weights, biases, batches = jax.tree.map(np.asarray, arrays)
-    for way, threads in wanted:
-        label = f"PyTorch {way}, {threads} thread{'s' if threads > 1 else ''}"
+    for variant, threads in variants:
+        label = f"PyTorch {variant}, {threads} thread{'s' if threads > 1 else ''}"
         torch.set_num_threads(threads)
-        job = pytorch.meta_gradient(way, theta, settings, weights, biases, batches, late)
+        job = pytorch.meta_gradient(variant, theta, settings, weights, biases, batches, late)
         began = time.perf_counter()
         try:
-            found = job()
+            gradients = job()
         except Exception as error:  # a compiler's or an operator's refusal, of whatever type
             skipped[label] = (str(error).strip().splitlines() or [repr(error)])[0][:200]
             continue
         first = time.perf_counter() - began
         notes[label] = {
             "first_call_seconds": first,
-            **agreement(gradient, {name: g.cpu().numpy() for name, g in found.items()}),
+            **agreement(gradient, {name: g.cpu().numpy() for name, g in gradients.items()}),
         }
 
         def job_with_threads(job: Run = job, threads: int = threads) -> Any:
@@ -162,7 +162,7 @@ def _add_torch(
 
 
 def _in_turns(contenders: dict[str, Run], seconds: float) -> dict[str, list[float]]:
-    """Every contender once a round, until time is up: other work on the machine meets all alike."""
+    """Run every contender once per round until time is up, so that other load affects all alike."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     began = time.perf_counter()
     rounds = 0

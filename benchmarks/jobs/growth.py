@@ -12,7 +12,7 @@ from benchmarks.workloads import benchmark_rule, draw_group, from_json, lower, p
 
 
 def run(arguments: dict[str, Any]) -> dict[str, Any]:
-    """One row for each workload given, under its label."""
+    """Return one row for each workload, by label."""
     rows = {}
     rule = benchmark_rule()
     for label, given in arguments["workloads"].items():

@@ -1,6 +1,6 @@
 """Precisions of matrix products on an accelerator: speed, and the gradient's cosine to float32's.
 
-The ridge solve asks for full float32 itself, whatever the setting.
+The ridge solve always requests full float32.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PRECISIONS = {"float32": "float32", "TF32": "tensorfloat32", "bfloat16": "bfloat
 
 
 def run(arguments: dict[str, Any]) -> dict[str, Any]:
-    """One row a precision; those the backend refuses say why."""
+    """Return one row per precision; those that the backend refuses hold the reason."""
     rule = benchmark_rule()
     base = from_json(arguments["workload"])
     group = draw_group(base, rule)
@@ -30,7 +30,7 @@ def run(arguments: dict[str, Any]) -> dict[str, Any]:
             lowered, inputs = lower(workload, rule, group)
             program = lowered.compile()
             gradient = theta_arrays(jax.block_until_ready(program(*inputs)).gradient)
-        except Exception as error:  # a backend's own refusal, of whatever type
+        except Exception as error:  # a backend may refuse with any exception type
             rows[label] = {"refused": str(error).splitlines()[0][:200]}
             continue
         reference = reference or gradient

@@ -1,4 +1,4 @@
-"""Compiles what rivals need into their caches, so that timed processes find it there."""
+"""Compile the baselines into their caches, before timed processes use them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.rivals import plain_jax
+from benchmarks.baselines import plain_jax
 from benchmarks.workloads import benchmark_rule, draw_batches, draw_group, from_json, theta_arrays
 
 
 def run(arguments: dict[str, Any]) -> dict[str, Any]:
-    """`rival` is `plain` or a way of PyTorch's, for each of `workloads`."""
+    """Compile `baseline`, which is `plain` or a PyTorch variant, for each of `workloads`."""
     rule = benchmark_rule()
     theta = theta_arrays(rule)
     for given in arguments["workloads"]:
@@ -23,7 +23,7 @@ def run(arguments: dict[str, Any]) -> dict[str, Any]:
             phi = (group.phi.weights, group.phi.biases)
             batches = draw_batches(workload, group)
             late = workload.config.late_weight
-            if arguments["rival"] == "plain":
+            if arguments["baseline"] == "plain":
                 on_device = {name: jnp.asarray(a) for name, a in theta.items()}
                 plain_jax.meta_gradient(
                     on_device, rule.settings, *phi, plain_jax.shortened(batches), late
@@ -31,11 +31,11 @@ def run(arguments: dict[str, Any]) -> dict[str, Any]:
                 continue
         import torch  # pyright: ignore[reportMissingImports]
 
-        from benchmarks.rivals import pytorch
+        from benchmarks.baselines import pytorch
 
         torch.set_num_threads(1)
         weights, biases, data = jax.tree.map(np.asarray, (*phi, batches))
         pytorch.meta_gradient(
-            arguments["rival"], theta, rule.settings, weights, biases, data, late
+            arguments["baseline"], theta, rule.settings, weights, biases, data, late
         )()
     return {}

@@ -1,4 +1,4 @@
-"""The rate of meta-gradients over some seconds, begun when told to: several at once, say."""
+"""The rate of meta-gradients over some seconds, started on a signal so that several run at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.workloads import benchmark_rule, draw_group, from_json, lower
 
 
 def run(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Compiles, says so, waits for a line on stdin, and counts."""
+    """Compile, print `ready`, wait for a line on stdin, and count gradients."""
     workload = from_json(arguments["workload"])
     rule = benchmark_rule()
     lowered, inputs = lower(workload, rule, draw_group(workload, rule))

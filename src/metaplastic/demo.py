@@ -21,7 +21,7 @@ from metaplastic.evaluation.problem import Problem, load_problem
 from metaplastic.evaluation.trials import make_trials
 from metaplastic.progress import Progress, silent
 
-RIVALS = ("random", "raw", "pca", "kmeans")
+BASELINES = ("random", "raw", "pca", "kmeans")
 DATASET = "digits@14"
 FILTERS = 24
 
@@ -53,7 +53,7 @@ def run_demo(
         }
     )
     problem = load_problem(DATASET)
-    evaluation = evaluate(rule, config, rivals=RIVALS, problem=problem, progress=progress)
+    evaluation = evaluate(rule, config, baselines=BASELINES, problem=problem, progress=progress)
     content = evaluation.to_json()
     content["dataset"] = describe_problem(problem)
     progress("features and their picture")

@@ -22,7 +22,7 @@ def _contender(seconds: float, cosine: float = 1.0) -> dict[str, Any]:
 
 
 def _results(ours: float = 1.0, torch: float = 6.0) -> dict[str, Any]:
-    found = {
+    measured = {
         "contenders": {
             "metaplastic": _contender(ours),
             "plain JAX": _contender(2.0),
@@ -56,7 +56,7 @@ def _results(ours: float = 1.0, torch: float = 6.0) -> dict[str, Any]:
         "quick": False,
         "seconds": 300.0,
         "contest": {
-            "small": {"workload": {"tasks": 4, "steps": 8}, "placements": {"one core": found}}
+            "small": {"workload": {"tasks": 4, "steps": 8}, "placements": {"one core": measured}}
         },
     }
 
@@ -69,17 +69,17 @@ def test_ratios_by_hand() -> None:
     }
 
 
-def test_a_rival_whose_gradient_differs_is_no_rival() -> None:
+def test_a_baseline_whose_gradient_differs_does_not_count() -> None:
     name, _ = report.fastest(_results()["contest"]["small"]["placements"]["one core"], "PyTorch")
     assert name == "PyTorch loop, 1 thread"
     assert AGREES > 0.999
 
 
-def test_falls_beyond_a_quarter_are_told_and_lesser_ones_are_not() -> None:
+def test_only_falls_beyond_a_quarter_are_reported() -> None:
     assert guard.fallen(_results(ours=1.3), _results()) == []
-    told = guard.fallen(_results(ours=1.4), _results())
-    assert len(told) == 3
-    assert "fell from 6.00 to 4.29" in told[0]
+    lines = guard.fallen(_results(ours=1.4), _results())
+    assert len(lines) == 3
+    assert "fell from 6.00 to 4.29" in lines[0]
     assert guard.fallen(_results(torch=4.0), _results()) == [
         "small, one core: times faster than PyTorch fell from 6.00 to 4.00, by more than 25%"
     ]
@@ -87,11 +87,11 @@ def test_falls_beyond_a_quarter_are_told_and_lesser_ones_are_not() -> None:
 
 def test_a_machine_twice_as_slow_is_no_regression() -> None:
     slow = _results()
-    found = slow["contest"]["small"]["placements"]["one core"]
-    for one in found["contenders"].values():
+    measured = slow["contest"]["small"]["placements"]["one core"]
+    for one in measured["contenders"].values():
         one["seconds"] *= 2
         one["ms_per_task_step"] *= 2
-    found["limit"]["products"]["seconds"] *= 2
+    measured["limit"]["products"]["seconds"] *= 2
     assert guard.fallen(slow, _results()) == []
 
 
@@ -113,21 +113,21 @@ def test_failed_placements_are_left_out() -> None:
     assert "2 cores" not in report.tables(broken).partition("#### Meta-gradient")[2]
 
 
-def test_a_placement_that_gave_numbers_before_and_fails_now_is_told() -> None:
+def test_a_placement_that_newly_fails_is_reported() -> None:
     broken = _results()
     broken["contest"]["small"]["placements"]["one core"] = {"failed": "AttributeError: activation"}
-    told = ["small, one core: AttributeError: activation, where there was a result before"]
-    assert guard.fallen(broken, _results()) == told
+    lines = ["small, one core: AttributeError: activation, where there was a result before"]
+    assert guard.fallen(broken, _results()) == lines
     assert guard.fallen(broken, broken) == []
     assert guard.fallen(_results(), broken) == []
 
 
-def test_a_rival_that_agreed_before_and_differs_now_is_told() -> None:
+def test_a_baseline_that_newly_disagrees_is_reported() -> None:
     before, now = _results(), _results()
-    rival = "PyTorch loop, 1 thread"
-    now["contest"]["small"]["placements"]["one core"]["disagreeing"].append(rival)
+    baseline = "PyTorch loop, 1 thread"
+    now["contest"]["small"]["placements"]["one core"]["disagreeing"].append(baseline)
     (line,) = guard.fallen(now, before)
-    assert rival in line
+    assert baseline in line
     assert "agreed before" in line
     assert guard.fallen(before, now) == []
 

@@ -1,4 +1,4 @@
-"""The README's tables are made from results files alone, losses as plainly as wins."""
+"""The README's tables are made from results files only, and show losses as well as wins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rivals' numbers put back from results: a study after it measures its rule alone."""
+"""Baselines' numbers restored from results, after which a study measures only its rule."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from metaplastic.evaluation.studies import Context, make_study
 
 COMMON = {"seeds": 2, "hidden": (8,), "n_features": 6, "inner_steps": 2}
 SMALL = {
-    "datasets": {"datasets": ("digits",), "rivals": ("random", "kmeans")},
-    "text": {"dataset": "digits", "rivals": ("raw",), "rungs": 1},
-    "labels": {"dataset": "digits", "labels": (1, 3), "rivals": ("raw",)},
+    "datasets": {"datasets": ("digits",), "baselines": ("random", "kmeans")},
+    "text": {"dataset": "digits", "baselines": ("raw",), "rungs": 1},
+    "labels": {"dataset": "digits", "labels": (1, 3), "baselines": ("raw",)},
     "mismatch": {"datasets": ("digits",), "points": (0, 5)},
 }
 
 
-def test_a_study_measures_its_rule_alone_after(tmp_path, monkeypatch) -> None:
+def test_a_study_then_measures_only_its_rule(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(search, "SEARCH_SETS", ("glyphs@14",))
     assert set(SMALL) == set(STUDIES)
     rule = named_rule("hebbian")
@@ -34,7 +34,7 @@ def test_a_study_measures_its_rule_alone_after(tmp_path, monkeypatch) -> None:
     assert refill_all(rule, tmp_path) == list(STUDIES)
 
     def refuse(*_, **__):
-        raise AssertionError("a rival was measured again")
+        raise AssertionError("a baseline was measured again")
 
     for module in ("search", "studies.study", "few_shot"):
         monkeypatch.setattr(f"metaplastic.evaluation.{module}.baseline_accuracies", refuse)

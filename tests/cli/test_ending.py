@@ -87,7 +87,7 @@ def test_a_code_page_that_lacks_characters_is_no_error(encoding: str, tmp_path: 
     ]
     if encoding == "cp1252":
         commands.append(
-            ["evaluate", "hebbian", "--seeds=2", "--inner-steps=1", "--hidden=8", "--rivals=raw"]
+            ["evaluate", "hebbian", "--seeds=2", "--inner-steps=1", "--hidden=8", "--baselines=raw"]
         )
     done = subprocess.run(
         [sys.executable, "-c", EVERY_COMMAND, json.dumps(commands)],

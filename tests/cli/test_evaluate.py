@@ -46,7 +46,7 @@ def test_notes_on_the_data_are_printed(tmp_path):
     ("arguments", "part"),
     [
         (["nothing-like-it"], "nothing-like-it"),
-        (["hebbian", "--rivals", "kmeens"], "kmeens"),
+        (["hebbian", "--baselines", "kmeens"], "kmeens"),
         (["hebbian", "--hidden", "12,x"], "--hidden"),
         (["hebbian", "--activation", "rleu"], "relu"),
         (["hebbian", "--dataset", "digitz"], "digits"),

@@ -84,7 +84,7 @@ def test_mistakes_end_in_one_line_and_status_2(arguments, part, tmp_path, mistak
     [
         (None, "study all"),
         ("{nope", "not a results file"),
-        ("[1]", "no object"),
+        ("[1]", "not hold a JSON object"),
         ('{"study": "text"}', "study 'text'"),
         ('{"study": "labels", "title": "x", "rule": {}}', "study labels"),
     ],
@@ -126,4 +126,4 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
     assert 0 < kept < 20
     again = run(*arguments)
     assert again.returncode == 0, again.stderr
-    assert f"{kept} numbers kept" in " ".join(again.stdout.split())
+    assert f"{kept} numbers reused" in " ".join(again.stdout.split())

@@ -24,7 +24,7 @@ from tests.docs.numbers import (
     sampling,
     term_weights,
     text,
-    text_rival,
+    text_baseline,
     value,
 )
 
@@ -47,7 +47,7 @@ README = (
     Claim(
         "README.md",
         "On text it reaches {}, a random network {}, PCA {} (`results/text.png`)",
-        (text(80)[0], text(0)[0], text_rival("pca")),
+        (text(80)[0], text(0)[0], text_baseline("pca")),
     ),
     Claim(
         "README.md",

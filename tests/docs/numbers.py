@@ -82,7 +82,7 @@ def labels(method: str, count: int) -> tuple[Number, Number]:
     return at("mean"), at("standard_error")
 
 
-def best_of_rivals(count: int) -> Number:
+def best_of_baselines(count: int) -> Number:
     def found() -> float:
         methods = results("labels")["methods"]
         return max(labels(name, count)[0]() for name in methods if name != "rule")
@@ -103,7 +103,7 @@ def text(step: int, name: str = "text") -> tuple[Number, Number]:
     return at("mean"), at("standard_error")
 
 
-def text_rival(method: str) -> Number:
+def text_baseline(method: str) -> Number:
     return value("text", "rivals", method, "mean")
 
 

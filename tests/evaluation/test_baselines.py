@@ -1,4 +1,4 @@
-"""Baselines of our own against independent transcriptions; what those that can win do."""
+"""Our own baselines against independent implementations, and against the random network."""
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ def test_a_baseline_without_its_package_names_the_extra(monkeypatch):
         make_baseline("umap")
 
 
-def test_rivals_that_can_win_do_win_over_the_random_network(digits):
+def test_strong_baselines_beat_the_random_network(digits):
     random = baseline_accuracies(make_baseline("random"), digits, CONFIG).mean()
     for name, chosen in (
         ("kmeans", {}),
@@ -45,8 +45,8 @@ def test_rivals_that_can_win_do_win_over_the_random_network(digits):
         ("label-spreading", {}),
         ("random-forest", {"trees": 50}),
     ):
-        found = baseline_accuracies(make_baseline(name, **chosen), digits, CONFIG).mean()
-        assert found > random + 0.1, name
+        result = baseline_accuracies(make_baseline(name, **chosen), digits, CONFIG).mean()
+        assert result > random + 0.1, name
 
 
 def test_an_unknown_baseline_is_named():
@@ -136,11 +136,11 @@ def test_logistic_regression_in_the_rows_span_is_the_plain_one(classes):
 
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((40, 90)), np.arange(40) % classes
-    found = logistic._path(x, y, (3.0,), classes)[0]
+    result = logistic._path(x, y, (3.0,), classes)[0]
     centred = x - x.mean(axis=0)
     scaled = centred / np.sqrt((centred**2).sum(axis=1).mean())
     plain = LogisticRegression(C=3.0, max_iter=5000, tol=1e-8).fit(scaled, y)
-    scores = found(x)
+    scores = result(x)
     chance = np.exp(scores - scores.max(axis=1, keepdims=True))
     chance /= chance.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(chance, plain.predict_proba(scaled), atol=5e-3)

@@ -1,4 +1,4 @@
-"""Study `domains` on two small tables, end to end: numbers, standings, resumption, what is said."""
+"""Study `domains` on two small tables, end to end: numbers, standings, resumption, messages."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from metaplastic.evaluation.studies.domain_sets import SEARCHED_ON, known_sets
 from metaplastic.figures import draw
 from metaplastic.figures.domains import tables
 
-RIVALS = ("raw", "pca", "random-forest")
+BASELINES = ("raw", "pca", "random-forest")
 CHOSEN = {
     "seeds": 2,
     "hidden": (8,),
@@ -24,7 +24,7 @@ CHOSEN = {
     "inner_steps": 2,
     "batch_size": 16,
     "datasets": ("segment", "blobs", "ge_khan", "nowhere"),
-    "rivals": RIVALS,
+    "baselines": BASELINES,
     "labels": (2, 10, 50),
 }
 
@@ -37,7 +37,7 @@ class _Stumps(RandomForest):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Tables: blobs that are easy, one with too few rows, one that another is searched on."""
+    """Tables: easy blobs, one with too few rows, and one for the search."""
     data = tmp_path_factory.mktemp("data")
     (data / "tables").mkdir()
     rng = np.random.default_rng(0)
@@ -68,7 +68,7 @@ def test_every_method_has_a_number_for_every_seed_and_number_of_labels(run):
     assert content["sets"]["segment"]["labels"] == [2, 10]
     assert content["sets"]["blobs"]["labels"] == [2, 10, 50]
     for entry in content["sets"].values():
-        assert set(entry["methods"]) == {"rule", "rule-all", *RIVALS}
+        assert set(entry["methods"]) == {"rule", "rule-all", *BASELINES}
         for name, method in entry["methods"].items():
             readouts = {"own"} if name == "random-forest" else {"ridge", "logistic"}
             assert set(method["accuracy"]) == readouts
@@ -79,14 +79,14 @@ def test_every_method_has_a_number_for_every_seed_and_number_of_labels(run):
     assert np.mean(accuracy[2]) > 0.85  # two blobs, 2.8 standard deviations apart
 
 
-def test_what_is_left_out_is_said_and_counted(run):
+def test_left_out_sets_are_named_and_counted(run):
     _, content = run
     assert set(content["missing"]) == {"ge_khan", "nowhere"}
     notes = " | ".join(content["notes"])
     assert "ge_khan left out: ge_khan: 0 of 4 classes" in notes
     assert "nowhere left out" in notes
     assert "2 of 4 data sets left out" in notes
-    assert "not with 50 labels per class" in content["sets"]["segment"]["data"]["notes"][0]
+    assert "without 50 labels per class" in content["sets"]["segment"]["data"]["notes"][0]
 
 
 def test_standings_by_role_readout_and_labels(run):
@@ -112,7 +112,7 @@ def test_standings_by_role_readout_and_labels(run):
     }
 
 
-def test_resumed_it_computes_nothing_and_finds_the_same(run, folder, monkeypatch):
+def test_a_resumed_study_computes_nothing_and_gives_the_same_results(run, folder, monkeypatch):
     context, content = run
     for baseline in search.BASELINES.values():
         monkeypatch.setattr(baseline, "grid", baseline.grid[:1])
@@ -129,7 +129,7 @@ def test_resumed_it_computes_nothing_and_finds_the_same(run, folder, monkeypatch
     assert study.store.fresh == 0
 
 
-def test_computed_again_it_finds_the_same_to_the_bit(run, folder, tmp_path, monkeypatch):
+def test_a_repeated_study_gives_identical_results(run, folder, tmp_path, monkeypatch):
     for baseline in search.BASELINES.values():
         monkeypatch.setattr(baseline, "grid", baseline.grid[:1])
     monkeypatch.setitem(search.BASELINES, "random-forest", _Stumps)
@@ -146,7 +146,7 @@ def test_the_figure_and_the_tables_need_the_file_alone(run):
     figure = draw(content)
     figure.canvas.draw()
     labels = [axes.get_xlabel() for axes in figure.get_axes()]
-    assert any("less the method" in label for label in labels)
+    assert any("minus the method" in label for label in labels)
     page = tables(content)
     assert page.count("<table>") == len(content["standings"])
     assert "random forest" in page
@@ -190,7 +190,7 @@ def test_a_set_on_which_a_method_gave_no_number_is_not_ranked():
 
 
 class _Constant(LabelledBaseline):
-    """A classifier of a floor above: always the first class."""
+    """A classifier built on the rule that always predicts the first class."""
 
     name = "constant"
     title = "always the first class"
@@ -201,7 +201,7 @@ class _Constant(LabelledBaseline):
 
 def test_a_classifier_built_on_the_rule_takes_part(folder, tmp_path):
     context = Context(named_rule("hebbian"), tmp_path, data_dir=folder, classifiers=(_Constant(),))
-    chosen = CHOSEN | {"datasets": ("segment",), "rivals": ("raw",), "readouts": ("ridge",)}
+    chosen = CHOSEN | {"datasets": ("segment",), "baselines": ("raw",), "readouts": ("ridge",)}
     content = make_study("domains", context, **chosen).run()
     table = next(t for t in content["standings"] if t["readout"] == "classifiers")
     assert table["reference"] == {"method": "constant", "readout": "own"}
@@ -210,13 +210,13 @@ def test_a_classifier_built_on_the_rule_takes_part(folder, tmp_path):
     ] == pytest.approx(1 / 3, abs=0.03)
 
 
-def test_the_cost_is_told_before_the_run(folder, tmp_path):
+def test_the_cost_is_forecast_before_the_run(folder, tmp_path):
     context = Context(named_rule("hebbian"), tmp_path, data_dir=folder)
-    told = [
+    forecasts = [
         make_study("domains", context, **CHOSEN | {"seeds": seeds}).forecast() for seeds in (1, 10)
     ]
-    assert "data sets: 4, seeds: 10;" in told[1]
-    minutes = [int(text.partition("roughly ")[2].partition(" minutes")[0]) for text in told]
+    assert "data sets: 4, seeds: 10;" in forecasts[1]
+    minutes = [int(text.partition("roughly ")[2].partition(" minutes")[0]) for text in forecasts]
     assert minutes[1] > minutes[0]
 
 

@@ -24,23 +24,23 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def found(digits):
+def evaluation(digits):
     return evaluate("hebbian", CONFIG, problem=digits)
 
 
-def test_a_hand_designed_rule_beats_the_random_network(found):
-    content = found.to_json()
+def test_a_hand_designed_rule_beats_the_random_network(evaluation):
+    content = evaluation.to_json()
     paired = content["methods"]["random"]["paired"]
     assert paired["mean"] > 0.1
     assert paired["mean"] > 4 * paired["standard_error"]
 
 
-def test_the_random_network_is_the_rule_before_its_first_step(found):
-    np.testing.assert_array_equal(found.rivals["random"], found.curve[:, 0])
+def test_the_random_network_is_the_rule_before_its_first_step(evaluation):
+    np.testing.assert_array_equal(evaluation.baselines["random"], evaluation.curve[:, 0])
 
 
-def test_results_hold_every_number_and_survive_a_file(found, tmp_path):
-    content = found.to_json()
+def test_results_hold_every_number_and_survive_a_file(evaluation, tmp_path):
+    content = evaluation.to_json()
     path = write_json(tmp_path / "deep" / "x.json", content)
     assert read_json(path) == json.loads(json.dumps(content))
     assert [p.name for p in path.parent.iterdir()] == ["x.json"]
@@ -49,8 +49,8 @@ def test_results_hold_every_number_and_survive_a_file(found, tmp_path):
     assert {"jax", "numpy", "scikit-learn", "metaplastic"} <= set(content["versions"])
 
 
-def test_neither_test_images_nor_labels_reach_the_features(digits, found):
-    """Other test rows and other labels leave the features, and so a chosen row's place, alone."""
+def test_neither_test_images_nor_labels_reach_the_features(digits, evaluation):
+    """Other test rows and labels do not change the features."""
     rng = np.random.default_rng(0)
     changed = dataclasses.replace(digits, test_labels=rng.permutation(digits.test_labels))
     accuracy = rule_accuracies(named_rule("hebbian").rule, changed, CONFIG)
@@ -60,7 +60,7 @@ def test_neither_test_images_nor_labels_reach_the_features(digits, found):
         for part in (slice(0, 180), slice(180, 360))
     ]
     both = [rule_accuracies(named_rule("hebbian").rule, half, CONFIG) for half in halves]
-    np.testing.assert_allclose(np.mean(both, axis=0), found.curve, atol=1e-6)
+    np.testing.assert_allclose(np.mean(both, axis=0), evaluation.curve, atol=1e-6)
 
 
 def test_trials_vary_everything(digits):
@@ -95,7 +95,7 @@ def test_points_default_to_eighths():
         ({"batch_size": 1}, "batch_size"),
     ],
 )
-def test_settings_that_are_not_allowed(given, part):
+def test_invalid_settings_are_refused(given, part):
     with pytest.raises(ConfigError, match=part):
         settings(FewShotConfig, **given)
 
@@ -106,6 +106,6 @@ def test_more_labels_than_there_are(digits):
         evaluate("hebbian", config, problem=digits)
 
 
-def test_an_unknown_rule_says_what_there_is():
+def test_an_unknown_rule_lists_the_known_ones():
     with pytest.raises(RuleFileError, match="hebbian"):
         evaluate("no-such-rule")

@@ -18,14 +18,14 @@ LOWEST = {("umap", "min_dist", 0.0)}  # nothing is below
 
 def _records() -> dict[tuple[str, str, float], dict[str, Any]]:
     """Every search in the committed results that chose something, by baseline and setting."""
-    found = {}
+    searches = {}
     for path in RESULTS.glob("**/datasets.json"):
         for entry in json.loads(path.read_text())["datasets"].values():
             for name, method in entry["methods"].items():
                 record = method.get("search", {})
                 for key in record.get("settings", {}):
-                    found[name, key, record["settings"][key]] = record
-    return found
+                    searches[name, key, record["settings"][key]] = record
+    return searches
 
 
 @pytest.mark.parametrize(("name", "key", "won"), sorted(_records()))

@@ -40,7 +40,7 @@ def _run(inputs, seeds, steps):
 
 
 def test_agrees_with_a_plain_loop(inputs):
-    found = _run(inputs, (3, 5), (0, 4))
+    actual = _run(inputs, (3, 5), (0, 4))
     rule = make_rule("hebbian", jax.random.key(0))
     for trial in make_trials((3, 5), 6):
         permuted = jnp.asarray(inputs[:, trial.permutation])
@@ -50,7 +50,7 @@ def test_agrees_with_a_plain_loop(inputs):
             if step in (0, 4):
                 statistics = population_statistics(phi, permuted)
                 expected = features(phi, permuted, statistics)
-                np.testing.assert_allclose(found[trial.seed, step], expected, rtol=2e-4, atol=2e-5)
+                np.testing.assert_allclose(actual[trial.seed, step], expected, rtol=2e-4, atol=2e-5)
             key = jax.random.fold_in(trial.batch_key, step)
             rows = jax.random.randint(key, (BATCH,), 0, len(inputs))
             phi, state = rule.update(phi, state, permuted[rows], jnp.array(step))
@@ -68,8 +68,8 @@ def test_neither_points_blocks_nor_chunks_change_the_features(inputs, monkeypatc
 
 
 def test_seeds_differ(inputs):
-    found = _run(inputs, (0, 1), (0,))
-    assert np.abs(found[0, 0] - found[1, 0]).max() > 0.1
+    actual = _run(inputs, (0, 1), (0,))
+    assert np.abs(actual[0, 0] - actual[1, 0]).max() > 0.1
 
 
 def test_one_row_has_the_features_it_has_among_others(inputs):
@@ -99,8 +99,8 @@ def test_every_layer_is_read_beside_the_inputs_on_one_footing():
         batch_size=16,
     )
     network = next(networks[0] for _, networks, _ in loop)
-    found = read_all_layers(network, inputs)(inputs[:7])
-    assert found.shape == (7, 6 + 5 + 4)
+    actual = read_all_layers(network, inputs)(inputs[:7])
+    assert actual.shape == (7, 6 + 5 + 4)
 
     def layers(x):
         x = x[:, trial.permutation].astype(np.float64)
@@ -119,7 +119,7 @@ def test_every_layer_is_read_beside_the_inputs_on_one_footing():
         spread = np.sqrt(np.mean(np.var(every, axis=0, dtype=np.float64)))
         gain = np.sqrt((6 + 5 + 4) / 3) / (spread * np.sqrt(width))
         expected = (some - every.mean(axis=0)) * gain
-        np.testing.assert_allclose(found[:, start : start + width], expected, atol=1e-5)
+        np.testing.assert_allclose(actual[:, start : start + width], expected, atol=1e-5)
         start += width
     np.testing.assert_allclose(network(inputs[:7]), network.layers(inputs[:7])[-1], rtol=1e-5)
 
@@ -128,5 +128,5 @@ def test_a_model_of_other_inputs_is_refused(inputs):
     rule = make_rule("hebbian", jax.random.key(0))
     trials = make_trials([0], inputs.shape[1])
     model = perceptron((inputs.shape[1] + 1, 4))
-    with pytest.raises(ConfigError, match="inputs; rows have"):
+    with pytest.raises(ConfigError, match="inputs, but rows have"):
         next(run_inner_loop(rule, inputs, trials, (0,), model=model))

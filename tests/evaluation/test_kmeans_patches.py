@@ -1,4 +1,4 @@
-"""Baseline `kmeans-patches`: what it reads where."""
+"""Baseline `kmeans-patches`: pooling over quadrants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from metaplastic.evaluation.trials import make_trials
 
 
 def test_a_patch_is_read_in_its_own_quadrant() -> None:
-    """Images with one bright square: its place, and nothing else, tells the quadrants apart."""
+    """Images with one bright square, whose position alone distinguishes the quadrants."""
     rng = np.random.default_rng(0)
     corners = np.array([[0, 0], [0, 8], [8, 0], [8, 8]])[np.arange(200) % 4]
     images = 0.05 * rng.standard_normal((200, 12, 12)).astype(np.float32)
@@ -28,7 +28,7 @@ def test_a_patch_is_read_in_its_own_quadrant() -> None:
     np.testing.assert_allclose(encoder(rows[:3]), encoder(rows)[:3], rtol=1e-5)
 
 
-def test_what_is_no_image_is_refused() -> None:
+def test_data_other_than_images_are_refused() -> None:
     data = Unlabelled(np.zeros((9, 20), np.float32), (), 8, "relu", shape=(20,))
-    with pytest.raises(DataError, match="examples of shape"):
+    with pytest.raises(DataError, match="examples have shape"):
         make_baseline("kmeans-patches").fit(data, make_trials([0], 20))

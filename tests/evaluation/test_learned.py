@@ -63,12 +63,12 @@ def test_what_is_switched_off_by_value_leaves_the_rest_of_theta(shipped: Local) 
 
 def test_theta_of_the_shipped_rule_correlates_and_steps_near_its_bound(shipped: Local) -> None:
     """What the documentation says of it."""
-    found = theta_as_numbers(shipped)
-    assert all(row["decorrelation"] < 0 for row in found["term_weights"].values())
-    assert found["step_factor"]["weights"] == pytest.approx(2.57, abs=0.005)
-    assert found["step_factor"]["most"] == pytest.approx(2.72, abs=0.005)
+    result = theta_as_numbers(shipped)
+    assert all(row["decorrelation"] < 0 for row in result["term_weights"].values())
+    assert result["step_factor"]["weights"] == pytest.approx(2.57, abs=0.005)
+    assert result["step_factor"]["most"] == pytest.approx(2.72, abs=0.005)
     np.testing.assert_allclose(
-        list(found["term_weights"]["top"].values()), shipped.term_weights[2], rtol=1e-6
+        list(result["term_weights"]["top"].values()), shipped.term_weights[2], rtol=1e-6
     )
     fresh = theta_as_numbers(drawn(shipped, jax.random.key(0)))
     assert fresh["term_weights"]["first"]["decorrelation"] == pytest.approx(0.03)
@@ -118,7 +118,7 @@ def test_mistakes_are_named_before_anything_is_measured(
     chosen: dict, error: type[Exception], named: str, tmp_path: Path
 ) -> None:
     study = make_study("learned", Context(named_rule("default"), tmp_path), **(SMALL | chosen))
-    with pytest.raises(error, match=named) as found:
+    with pytest.raises(error, match=named) as result:
         study.run()
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(result.value)
     assert study.store.fresh == 0

@@ -20,23 +20,23 @@ def _rows(n=60, d=3, seed=0):
 
 def test_neighbours_by_hand():
     rows, new = _rows(), _rows(5, seed=1)
-    places, distances = Neighbours(rows).query(new, 4)
+    indices, distances = Neighbours(rows).query(new, 4)
     for i in range(5):
         far = [float(np.sum((rows[j] - new[i]) ** 2)) ** 0.5 for j in range(60)]
-        assert places[i].tolist() == np.argsort(far)[:4].tolist()
+        assert indices[i].tolist() == np.argsort(far)[:4].tolist()
         np.testing.assert_allclose(distances[i], np.sort(far)[:4], rtol=1e-5)
 
 
 def test_a_row_is_not_its_own_neighbour():
     rows = _rows()
-    found = Neighbours(rows)
-    places, _ = found.others(rows, 3)
-    assert not (places == np.arange(60)[:, None]).any()
+    result = Neighbours(rows)
+    indices, _ = result.others(rows, 3)
+    assert not (indices == np.arange(60)[:, None]).any()
     new = np.concatenate([rows[:1], _rows(1, seed=1)])
-    places, _ = found.others(new, 3)
-    assert 0 not in places[0]
-    np.testing.assert_array_equal(places[1], found.query(new[1:], 3)[0][0])
-    assert found.others(rows, 500)[0].shape == (60, 59)
+    indices, _ = result.others(new, 3)
+    assert 0 not in indices[0]
+    np.testing.assert_array_equal(indices[1], result.query(new[1:], 3)[0][0])
+    assert result.others(rows, 500)[0].shape == (60, 59)
 
 
 class _Index:
@@ -51,8 +51,8 @@ class _Index:
 
     def query(self, rows, k):
         far = np.sum((rows[:, None] - self.rows[None]) ** 2, axis=2)
-        places = np.argsort(far, axis=1)[:, :k].astype(np.int32)
-        return places, np.sqrt(np.take_along_axis(far, places, 1))
+        indices = np.argsort(far, axis=1)[:, :k].astype(np.int32)
+        return indices, np.sqrt(np.take_along_axis(far, indices, 1))
 
 
 def test_many_rows_are_searched_approximately_where_that_is_installed(monkeypatch):
@@ -61,13 +61,13 @@ def test_many_rows_are_searched_approximately_where_that_is_installed(monkeypatc
     monkeypatch.setattr(module, "EXACT_ROWS", 100)
     monkeypatch.setattr(module, "find_spec", lambda name: name == "pynndescent")
     monkeypatch.setitem(sys.modules, "pynndescent", SimpleNamespace(NNDescent=_Index))
-    found = Neighbours(rows, seed=3)
-    places, distances = found.query(rows[:20], 10)
-    np.testing.assert_array_equal(places, exact[0])
+    result = Neighbours(rows, seed=3)
+    indices, distances = result.query(rows[:20], 10)
+    np.testing.assert_array_equal(indices, exact[0])
     np.testing.assert_allclose(distances, exact[1], atol=1e-3)
     # one job and a seed: the same neighbours every time
-    assert found._index.asked["random_state"] == 3
-    assert found._index.asked["n_jobs"] == 1
+    assert result._index.asked["random_state"] == 3
+    assert result._index.asked["n_jobs"] == 1
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     np.testing.assert_array_equal(Neighbours(rows).query(rows[:20], 10)[0], exact[0])
 
@@ -76,7 +76,7 @@ def test_lazy_averaging_by_hand():
     rows, new = _rows(20), _rows(4, seed=1)
     baseline = make_baseline("neighbour-mean", neighbours=3, rounds=2, kept=0.25)
     data = Unlabelled(rows, (4,), 4, "relu")
-    found = baseline.fit(data, make_trials((0,), 3))[0](np.concatenate([new, rows[:2]]))
+    result = baseline.fit(data, make_trials((0,), 3))[0](np.concatenate([new, rows[:2]]))
 
     def nearest(x, skip):
         far = np.sum((rows - x) ** 2, axis=1)
@@ -91,24 +91,24 @@ def test_lazy_averaging_by_hand():
         near = nearest(x, skip)
         first = 0.25 * x + 0.75 * rows[near].mean(axis=0)
         second = 0.25 * first + 0.75 * once[near].mean(axis=0)
-        np.testing.assert_allclose(found[i], second, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(result[i], second, rtol=1e-4, atol=1e-6)
 
 
 def test_the_diffusion_map_has_the_walks_eigenvectors():
     """Against a dense eigendecomposition of P = D^-1 W."""
     rows = _rows(80, 2)
-    places, distances = Neighbours(rows).others(rows, 8)
-    widths, psi = diffusion_map(places, distances, 5, time=3)
+    indices, distances = Neighbours(rows).others(rows, 8)
+    widths, psi = diffusion_map(indices, distances, 5, time=3)
     weights = np.zeros((80, 80))
     for i in range(80):
-        for j, d in zip(places[i], distances[i], strict=True):
+        for j, d in zip(indices[i], distances[i], strict=True):
             weights[i, j] = np.exp(-(d**2) / (widths[i] * widths[j]))
     weights = (weights + weights.T) / 2
     walk = weights / weights.sum(axis=1, keepdims=True)
     values, vectors = np.linalg.eig(walk)
     order = np.argsort(-values.real)[1:6]  # all but the constant one
-    for column, place in enumerate(order):
-        value, vector = values[place].real, vectors[:, place].real
+    for column, index in enumerate(order):
+        value, vector = values[index].real, vectors[:, index].real
         cosine = vector @ psi[:, column] / np.linalg.norm(vector) / np.linalg.norm(psi[:, column])
         assert abs(cosine) == pytest.approx(1, abs=1e-3)
         again = walk @ psi[:, column]

@@ -20,14 +20,14 @@ from metaplastic.evaluation.named_rule import named_rule
 from metaplastic.evaluation.studies import STUDIES, Context, make_study
 from metaplastic.evaluation.studies.amounts import Amounts
 from metaplastic.evaluation.studies.text import Text
-from metaplastic.evaluation.trained_on import kind_of, saw_images_alone
+from metaplastic.evaluation.trained_on import kind_of, trained_on_images_only
 from metaplastic.figures import draw
 from metaplastic.hub import RuleCard, save_rule
 from metaplastic.rules import make_rule
 from metaplastic.tasks import GENERATORS
 
 SMALL: dict[str, Any] = {"seeds": 2, "hidden": (8,), "n_features": 6, "inner_steps": 4}
-ON_DIGITS = {**SMALL, "dataset": "digits", "rivals": ("random", "raw")}
+ON_DIGITS = {**SMALL, "dataset": "digits", "baselines": ("random", "raw")}
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,10 @@ def test_every_source_of_tasks_has_a_kind(name: str) -> None:
         ((), False),
     ],
 )
-def test_what_a_card_names_tells_whether_a_rule_saw_images_alone(
+def test_what_a_card_names_tells_whether_a_rule_trained_on_images_only(
     data: tuple[str, ...], alone: bool
 ) -> None:
-    assert saw_images_alone(named_rule("hebbian")._replace(training_data=data)) == alone
+    assert trained_on_images_only(named_rule("hebbian")._replace(training_data=data)) == alone
 
 
 def test_text_is_drawn_from_meta_step_0_with_the_last_rule_of_images(
@@ -91,8 +91,8 @@ def test_gains_are_on_the_random_network_seed_by_seed(a_run: Path, tmp_path: Pat
     content = text_of(a_run, tmp_path, rungs=2).run()
     assert [curve["images_alone"] for curve in content["curves"]] == [False, True, True, False]
     for curve in content["curves"]:
-        found = np.array(curve["curve"])
-        expected = (found - found[:, :1]).mean(axis=0)
+        accuracies = np.array(curve["curve"])
+        expected = (accuracies - accuracies[:, :1]).mean(axis=0)
         assert [gain["mean"] for gain in curve["gain"]] == pytest.approx(expected)
     assert "topics" in content["notes"][0]
     assert "meta-step 3" in content["notes"][0]
@@ -101,16 +101,16 @@ def test_gains_are_on_the_random_network_seed_by_seed(a_run: Path, tmp_path: Pat
     legend = [text.get_text() for text in axes.figure.legends[0].get_texts()]
     assert legend == [
         "0 meta-steps",
-        "1 meta-step, images alone",
-        "3 meta-steps, images alone",
-        "5 meta-steps, not images alone",
+        "1 meta-step, images only",
+        "3 meta-steps, images only",
+        "5 meta-steps, not only images",
     ]
     assert styles == ["-", "-", "-", "--"]
 
 
 def test_a_run_without_a_rule_of_images_alone_is_refused(tmp_path: Path) -> None:
     context = Context(named_rule("hebbian"), tmp_path)
-    with pytest.raises(ConfigError, match=r"hebbian.*images alone.*--preset seed"):
+    with pytest.raises(ConfigError, match=r"hebbian.*images only.*--preset seed"):
         make_study("text", context, images_only=True, **ON_DIGITS).run()
 
 

@@ -1,4 +1,4 @@
-"""Data sets made ready: standardised by the training split, a test split where none is there."""
+"""Prepared data sets: standardised by the training split, with a test split where needed."""
 
 import numpy as np
 import pytest
@@ -56,20 +56,20 @@ def test_words_are_standardised_one_by_one(loaded):
     np.testing.assert_allclose(problem.test[:, 1], expected, rtol=1e-4)
 
 
-def test_classes_kept_out_of_meta_training_alone_are_evaluated(real_data):
+def test_only_classes_held_out_from_meta_training_are_evaluated(real_data):
     problem = load_problem("imagenet@16", real_data)
     assert problem.n_classes == 40
     assert problem.train.shape[1] == 16 * 16 * 3
     assert set(np.unique(problem.test_labels)) == set(range(40))
-    assert any("kept out" in note for note in problem.notes)
+    assert any("held out" in note for note in problem.notes)
 
 
 def test_raw_pixels_of_mnist_under_the_protocol(real_data):
-    """A number found here before: a change of protocol shows."""
+    """A known accuracy, which detects changes of the protocol."""
     from metaplastic.evaluation import FewShotConfig
     from metaplastic.evaluation.baselines import make_baseline
     from metaplastic.evaluation.few_shot import baseline_accuracies
 
     problem = load_problem("mnist@14", real_data)
-    found = baseline_accuracies(make_baseline("raw"), problem, FewShotConfig(dataset="mnist@14"))
-    assert found.mean() == pytest.approx(0.742, abs=0.005)
+    result = baseline_accuracies(make_baseline("raw"), problem, FewShotConfig(dataset="mnist@14"))
+    assert result.mean() == pytest.approx(0.742, abs=0.005)

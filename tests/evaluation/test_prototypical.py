@@ -55,14 +55,14 @@ def test_the_loss_is_that_of_the_paper(sources: tuple[Any, ...]) -> None:
     phi = initialise(jax.random.key(0), perceptron((SIDE * SIDE, 6)))
     rows = np.concatenate([part.reshape(-1, SIDE * SIDE) for part in drawn])
     u = np.asarray(features(phi, jnp.asarray(rows)), np.float64)
-    own, others = u[:20].reshape(5, 4, -1), u[20:].reshape(5, 4, -1)
+    support, others = u[:20].reshape(5, 4, -1), u[20:].reshape(5, 4, -1)
     losses = []
     for c in range(5):
         for query in others[c]:
-            scores = [-np.sum((query - own[k].mean(axis=0)) ** 2) for k in range(5)]
+            scores = [-np.sum((query - support[k].mean(axis=0)) ** 2) for k in range(5)]
             losses.append(np.log(np.sum(np.exp(scores))) - scores[c])
-    found = episode_loss(phi, *map(jnp.asarray, drawn))
-    assert float(found) == pytest.approx(np.mean(losses), rel=1e-4)
+    result = episode_loss(phi, *map(jnp.asarray, drawn))
+    assert float(result) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
 def test_the_nearest_class_is_that_of_the_nearest_mean() -> None:
@@ -81,12 +81,12 @@ def trained(sources: tuple[Any, ...]) -> Any:
 
 def loss(of: Any, sources: tuple[Any, ...], *, permuted: bool = False) -> float:
     """The mean over ten new episodes."""
-    found = []
+    result = []
     for seed in range(1000, 1010):
         rng = np.random.default_rng(seed)
         drawn = draw_episode(rng, sources, SHAPE, EPISODES, permuted=permuted)
-        found.append(float(LOSS(of, *map(jnp.asarray, drawn))))
-    return float(np.mean(found))
+        result.append(float(LOSS(of, *map(jnp.asarray, drawn))))
+    return float(np.mean(result))
 
 
 def test_meta_training_lowers_the_loss_where_pixels_are_in_place(

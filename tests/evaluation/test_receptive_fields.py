@@ -23,7 +23,7 @@ def problem() -> Problem:
 
 
 def means(fields: np.ndarray, problem: Problem) -> dict[str, float]:
-    return {name: float(found["mean"]) for name, found in locality(fields, problem).items()}
+    return {name: float(result["mean"]) for name, result in locality(fields, problem).items()}
 
 
 def test_a_smooth_field_a_noisy_one_and_a_chequered_one(problem: Problem) -> None:
@@ -49,8 +49,8 @@ def test_a_field_along_principal_components_is_made_of_so_many(problem: Problem)
 
     axes = np.asarray(PCA().fit(problem.train[:2000]).components_)
     fields = np.stack([axes[3], axes[0] + axes[5]], axis=1)
-    found = locality(fields, problem)["components"]
-    assert found["mean"] == pytest.approx((1 + 2) / 2, rel=1e-3)
+    result = locality(fields, problem)["components"]
+    assert result["mean"] == pytest.approx((1 + 2) / 2, rel=1e-3)
 
 
 def test_pixels_that_hardly_vary_are_left_out(problem: Problem) -> None:
@@ -69,14 +69,14 @@ def test_pairs_touch_within_their_channel(shape: tuple[int, ...]) -> None:
     channels = (*shape, 1)[2]
     first, second = touching(shape)
     assert len(first) == channels * (2 * 4 + 3 * 3)
-    places = np.array(np.unravel_index([first, second], (3, 4, channels)))
-    apart = np.abs(places[:, 0] - places[:, 1])
+    positions = np.array(np.unravel_index([first, second], (3, 4, channels)))
+    apart = np.abs(positions[:, 0] - positions[:, 1])
     assert (apart[:2].sum(axis=0) == 1).all()
     assert (apart[2] == 0).all()
 
 
 def test_what_is_no_image_has_no_locality_and_a_flat_field_no_correlation(problem: Problem) -> None:
     assert locality(np.ones((2, 1)), load_problem("two_moons")) == {}
-    found = locality(np.zeros((SIDE * SIDE, 2)), problem)
-    assert set(found) == set(MEASURES)
-    assert all(entry["failed"] == 2 for entry in found.values())
+    result = locality(np.zeros((SIDE * SIDE, 2)), problem)
+    assert set(result) == set(MEASURES)
+    assert all(entry["failed"] == 2 for entry in result.values())

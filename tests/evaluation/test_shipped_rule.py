@@ -49,8 +49,8 @@ def test_a_wide_layer_does_not_collapse() -> None:
         )
         u = encoder.fit_transform(x)
         labelled = np.concatenate([np.flatnonzero(y == c)[:20] for c in range(10)])
-        rest = np.setdiff1d(np.arange(len(y)), labelled)
-        accuracy[steps] = readout_accuracy(u[labelled], y[labelled], u[rest], y[rest], 10)
+        remaining = np.setdiff1d(np.arange(len(y)), labelled)
+        accuracy[steps] = readout_accuracy(u[labelled], y[labelled], u[remaining], y[remaining], 10)
     assert accuracy[40] > accuracy[0] + 0.15
 
 

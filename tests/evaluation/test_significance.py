@@ -18,13 +18,13 @@ from metaplastic.evaluation.significance import (
 
 def test_holm_by_hand():
     """0.01 · 4, 0.03 · 3, 0.04 · 2 raised to the one before it, 0.6."""
-    found = holm({"d": 0.6, "a": 0.01, "c": 0.04, "b": 0.03, "none": math.nan})
-    assert found["a"] == pytest.approx(0.04)
-    assert found["b"] == pytest.approx(0.09)
-    assert found["c"] == pytest.approx(0.09)
-    assert found["d"] == pytest.approx(0.6)
-    assert math.isnan(found["none"])
-    assert list(found) == ["d", "a", "c", "b", "none"]
+    result = holm({"d": 0.6, "a": 0.01, "c": 0.04, "b": 0.03, "none": math.nan})
+    assert result["a"] == pytest.approx(0.04)
+    assert result["b"] == pytest.approx(0.09)
+    assert result["c"] == pytest.approx(0.09)
+    assert result["d"] == pytest.approx(0.6)
+    assert math.isnan(result["none"])
+    assert list(result) == ["d", "a", "c", "b", "none"]
     assert holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}
 
 
@@ -58,20 +58,20 @@ def test_marks_hold_for_the_whole_table():
         "lost": ([0.5, 0.52, 0.51, 0.51] * 2, [0.9, 0.91, 0.92, 0.9] * 2),
         "equal": ([0.5] * 8, [0.5] * 8),
     }
-    found = compare(pairs)
-    assert (found["won"].verdict, found["won"].mark) == ("win", "▽")
-    assert (found["lost"].verdict, found["lost"].mark) == ("loss", "▲")
-    assert (found["equal"].verdict, found["equal"].mark) == ("tie", "")
-    assert found["won"].difference == pytest.approx(0.3975)
+    result = compare(pairs)
+    assert (result["won"].verdict, result["won"].mark) == ("win", "▽")
+    assert (result["lost"].verdict, result["lost"].mark) == ("loss", "▲")
+    assert (result["equal"].verdict, result["equal"].mark) == ("tie", "")
+    assert result["won"].difference == pytest.approx(0.3975)
 
 
 def test_ranks_and_friedmans_test_by_hand():
     """Two data sets, three methods: ranks (1, 2, 3) and (1.5, 1.5, 3)."""
-    found = rank([[0.9, 0.8, 0.1], [0.7, 0.7, 0.2]])
-    np.testing.assert_allclose(found.mean_ranks, [1.25, 1.75, 3.0])
+    result = rank([[0.9, 0.8, 0.1], [0.7, 0.7, 0.2]])
+    np.testing.assert_allclose(result.mean_ranks, [1.25, 1.75, 3.0])
     expected = 12 * 2 / (3 * 4) * (1.25**2 + 1.75**2 + 3**2 - 3 * 16 / 4)
-    assert found.friedman == pytest.approx(expected)
-    assert found.f == pytest.approx(expected / (2 * 2 - expected))
+    assert result.friedman == pytest.approx(expected)
+    assert result.f == pytest.approx(expected / (2 * 2 - expected))
 
 
 def test_demsars_own_example():
@@ -107,10 +107,10 @@ def test_his_table_6_gives_his_ranks_and_statistics():
         .775 .838 .866 .875  1 1 1 1              .940 .962 .965 .962  .619 .666 .614 .669
         .972 .981 .9751 .975 .957 .978 .946 .970
     """
-    found = rank(np.array(table.split(), float).reshape(14, 4))
-    np.testing.assert_allclose(found.mean_ranks, [3.143, 2.000, 2.893, 1.964], atol=5e-4)
-    assert found.friedman == pytest.approx(9.28, abs=0.01)
-    assert found.f == pytest.approx(3.69, abs=0.01)
+    result = rank(np.array(table.split(), float).reshape(14, 4))
+    np.testing.assert_allclose(result.mean_ranks, [3.143, 2.000, 2.893, 1.964], atol=5e-4)
+    assert result.friedman == pytest.approx(9.28, abs=0.01)
+    assert result.f == pytest.approx(3.69, abs=0.01)
 
 
 def test_friedmans_statistic_is_scipys_where_nothing_ties():

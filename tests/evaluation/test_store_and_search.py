@@ -1,4 +1,4 @@
-"""What is computed is kept, seed by seed; baselines are searched on other data sets."""
+"""Results are cached seed by seed; baselines are searched on other data sets."""
 
 import numpy as np
 import pytest
@@ -22,9 +22,9 @@ def test_only_missing_seeds_are_computed(tmp_path):
     assert again.numbers({"a": 1}, (0, 1, 2), compute) == [0.0, 10.0, 20.0]
     assert again.numbers({"a": 2}, (0,), compute) == [0.0]
     assert asked == [0, 2, 1, 0]
-    assert (again.fresh, again.kept) == (2, 2)
+    assert (again.fresh, again.reused) == (2, 2)
     assert again.numbers({"a": 1}, (0, 1, 2), compute) == [0.0, 10.0, 20.0]
-    assert (again.fresh, again.kept) == (2, 2)  # each once, however often it is asked for
+    assert (again.fresh, again.reused) == (2, 2)  # each once, however often it is asked for
 
 
 def test_an_interruption_keeps_the_seeds_that_are_done(tmp_path):
@@ -76,7 +76,7 @@ def test_the_best_setting_wins_and_every_trial_is_recorded(tmp_path, only_digits
     assert np.shape(record["tried"][0]["accuracy"]["digits"]) == (3,)
     done = len(calls)
     Search(Store(tmp_path / "s.json"), only_digits).make("hebbian", "cifar10")
-    assert len(calls) == done  # kept from before
+    assert len(calls) == done  # all cached
 
 
 def test_a_setting_that_gives_no_number_does_not_win(tmp_path, only_digits, monkeypatch):

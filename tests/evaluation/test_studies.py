@@ -32,8 +32,8 @@ def run_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "small"
     (folder / "rules").mkdir(parents=True)
     (folder / "config.json").write_text("{}")
-    more = {"seconds": 1.0, "dropped": 0}
-    lines = [{"meta_step": i, "loss": 1 / i, **more} for i in range(1, 11)]
+    extra = {"seconds": 1.0, "dropped": 0}
+    lines = [{"meta_step": i, "loss": 1 / i, **extra} for i in range(1, 11)]
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (folder / "metrics.jsonl").write_text(text + '{"meta_step": 11, "lo')
     start = make_rule("hebbian", jax.random.key(0))
@@ -48,7 +48,7 @@ def run_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(run_folder, tmp_path_factory):
-    """Those studies' results that are looked into here, from one context."""
+    """Results of the studies that are tested here, from one context."""
     folder = tmp_path_factory.mktemp("results")
     grids = {name: baseline.grid for name, baseline in search.BASELINES.items()}
     for baseline in search.BASELINES.values():
@@ -85,19 +85,24 @@ def test_a_second_run_computes_nothing(results, run_folder, monkeypatch):
     assert (results / "architectures.json").read_text() == before
 
 
-def test_rivals_left_out_are_named(results, run_folder):
+def test_baselines_left_out_are_named(results, run_folder):
     context = Context(named_rule(run_folder), results)
     chosen = {**COMMON, **STUDIES["datasets"].example, "left_out": ("digits:pca", "mnist:raw")}
     study = make_study("datasets", context, **chosen)
     content = study.measure()
-    found = set(content["datasets"]["digits"]["methods"])
-    assert found == {"rule", "rule-all", "random", "raw"}
+    result = set(content["datasets"]["digits"]["methods"])
+    assert result == {"rule", "rule-all", "random", "raw"}
     assert "digits: pca not measured" in context.notes[0]
     assert study.store.fresh == 0
 
 
-def test_rivals_numbers_do_not_depend_on_the_rule(results, run_folder, tmp_path, monkeypatch):
-    """A rule with another batch size and horizon finds those of all its rivals in the store."""
+def test_the_former_name_of_the_baselines_is_read(results, run_folder):
+    study = make_study("datasets", Context(named_rule(run_folder), results), rivals=("raw",))
+    assert study.settings == make_study("datasets", study.context, baselines=("raw",)).settings
+
+
+def test_baselines_numbers_do_not_depend_on_the_rule(results, run_folder, tmp_path, monkeypatch):
+    """For a rule with another batch size and horizon, all baselines are found in the store."""
     (tmp_path / "cells").mkdir()
     cells = (results / "cells" / "labels.json").read_text()
     (tmp_path / "cells" / "labels.json").write_text(cells)
@@ -107,8 +112,8 @@ def test_rivals_numbers_do_not_depend_on_the_rule(results, run_folder, tmp_path,
     chosen = {**COMMON, **STUDIES["labels"].example, "inner_steps": None}
     study = make_study("labels", Context(rule, tmp_path), **chosen)
     study.run()
-    assert study.store.fresh == 4  # the rule's own, one a seed and reading
-    assert study.store.kept == 4
+    assert study.store.fresh == 4  # only the rule's, one per seed and reading
+    assert study.store.reused == 4
 
 
 def test_filters_stand_in_the_order_of_the_inputs(results):
@@ -128,8 +133,8 @@ def test_filters_stand_in_the_order_of_the_inputs(results):
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 40.0])
 def test_filters_survive_their_coding(scale):
     field = np.random.default_rng(0).standard_normal(50) * scale
-    found = decoded(json.loads(json.dumps(coded(field))))
-    assert np.abs(found - field).max() <= np.abs(field).max() / 127
+    result = decoded(json.loads(json.dumps(coded(field))))
+    assert np.abs(result - field).max() <= np.abs(field).max() / 127
     assert (decoded(coded(np.zeros(3))) == 0).all()
 
 
@@ -169,7 +174,7 @@ def test_stages_before_a_run_count_along(run_folder, tmp_path):
     assert read_loss(*stages_of(run)[:2], warn=print)["meta_step"] == list(range(1, 21))
 
 
-def test_losses_of_different_objectives_are_kept_apart(run_folder, tmp_path):
+def test_losses_of_different_objectives_are_separate(run_folder, tmp_path):
     for stage, objective in (("stage-1", "ridge"), ("stage-2", "tuned-ridge")):
         shutil.copytree(run_folder, tmp_path / stage)
         (tmp_path / stage / "config.json").write_text(json.dumps({"objective": objective}))
@@ -222,26 +227,26 @@ def test_mistakes_are_named(tmp_path):
     with pytest.raises(ConfigError, match="widths"):
         make_study("architectures", context, widths=("x",))
     with pytest.raises(ConfigError, match="kmeans"):
-        make_study("datasets", context, rivals=("kmeens",)).run()
+        make_study("datasets", context, baselines=("kmeens",)).run()
     with pytest.raises(RunError, match="run directory"):
         make_study("meta-training", context).run()
 
 
 def test_each_cell_of_a_study_is_shown_as_a_part_of_all(tmp_path):
     """Of every study with a known number of cells; none is counted twice, and none beyond it."""
-    told = []
+    reports = []
 
-    def progress(what, done=0, total=None, unit="", *, job=False):
+    def progress(label, done=0, total=None, unit="", *, job=False):
         if job:
-            told.append((what, done, total, unit))
+            reports.append((label, done, total, unit))
 
     context = Context(named_rule("hebbian"), tmp_path, progress=progress)
-    changes = COMMON | {"dataset": "digits", "labels": (2,), "rivals": ("raw", "random")}
+    changes = COMMON | {"dataset": "digits", "labels": (2,), "baselines": ("raw", "random")}
     study = make_study("labels", context, **changes)
     study.run()
-    assert told == [("study labels", done, 4, "cells") for done in range(4)]
-    told.clear()
+    assert reports == [("study labels", done, 4, "cells") for done in range(4)]
+    reports.clear()
     make_study(
         "labels", Context(named_rule("hebbian"), tmp_path, progress=progress), **changes
     ).run()
-    assert told == []  # all were kept
+    assert reports == []  # all cached

@@ -71,7 +71,7 @@ def test_groups_stay_whole(folder):
     problem = load_table("some", folder(X=x, y=y, groups=groups))
     seen = [set(np.round(rows[:, 1], 4).tolist()) for rows in (problem.train, problem.test)]
     assert not seen[0] & seen[1]
-    assert any("kept whole" in note for note in problem.notes)
+    assert any("wholly in one half" in note for note in problem.notes)
 
 
 def test_groups_are_split_where_a_class_would_miss(folder):
@@ -138,6 +138,6 @@ def test_the_published_tables(real_data):
         pytest.skip(f"no tables in {real_data}")
     problem = load_table("mice_protein", real_data)
     assert problem.n_classes == 8
-    assert any("kept whole" in note for note in problem.notes)
+    assert any("wholly in one half" in note for note in problem.notes)
     with pytest.raises(DataError, match="0 of 4 classes"):
         load_table("ge_khan", real_data)

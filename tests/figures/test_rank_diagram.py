@@ -17,15 +17,15 @@ from metaplastic.figures.style import GREY
 
 
 def _standing(table: np.ndarray, titles: list[str] | None = None) -> dict[str, Any]:
-    found = rank(table)
+    ranking = rank(table)
     rows = [
         {"method": f"m{i}", "title": titles[i] if titles else f"m{i}", "mean_rank": float(r)}
-        for i, r in enumerate(found.mean_ranks)
+        for i, r in enumerate(ranking.mean_ranks)
     ]
     return {
         "rows": sorted(rows, key=lambda row: row["mean_rank"]),
-        "critical_difference": found.critical_difference,
-        "friedman_p": found.p,
+        "critical_difference": ranking.critical_difference,
+        "friedman_p": ranking.p,
         "data_sets": [*range(len(table))],
         "role": "report",
     }

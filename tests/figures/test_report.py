@@ -15,9 +15,9 @@ from metaplastic.figures.summary import summarise
 EVIL = "<script>alert('x')</script>\" onload=\"&{{ 7 * 7 }}"
 
 
-def method(title: str, accuracy: list[float], **more: Any) -> dict[str, Any]:
+def method(title: str, accuracy: list[float], **extra: Any) -> dict[str, Any]:
     mean = sum(accuracy) / len(accuracy)
-    return {"title": title, "accuracy": accuracy, "mean": mean, "standard_error": 0.01, **more}
+    return {"title": title, "accuracy": accuracy, "mean": mean, "standard_error": 0.01, **extra}
 
 
 def results(address: str = "digits") -> dict[str, Any]:
@@ -93,18 +93,21 @@ def test_the_summary_and_one_figure_come_first(written: str) -> None:
 
 
 def test_the_summary_counts_as_the_tests_do() -> None:
-    found = summarise({"datasets": results()})
-    assert found.lines[0] == "Studies: 1; rule: digits; seeds of a study: 4."
-    assert "Of 2 differences, 1 are wins of the rule and 0 are losses" in found.lines[1]
-    assert "PCA: 0.910 ± 0.010" in found.table
-    assert "1 / 1 / 0" in found.table
-    assert found.figure is not None
-    assert [label.get_text() for label in found.figure.get_axes()[0].get_yticklabels()] == [
+    summary = summarise({"datasets": results()})
+    assert summary.lines[0] == "Studies: 1; rule: digits; seeds of a study: 4."
+    assert (
+        "Of 2 differences, 1 are significant wins of the rule and 0 are significant losses"
+        in summary.lines[1]
+    )
+    assert "PCA: 0.910 ± 0.010" in summary.table
+    assert "1 / 1 / 0" in summary.table
+    assert summary.figure is not None
+    assert [label.get_text() for label in summary.figure.get_axes()[0].get_yticklabels()] == [
         "digits"
     ]
 
 
 def test_without_the_study_of_data_sets_the_summary_is_a_line() -> None:
-    found = summarise({"labels": {"rule": {"label": "mine"}, "seeds": [0, 1]}})
-    assert found.lines == ["Studies: 1; rule: mine; seeds of a study: 2."]
-    assert found.figure is None
+    summary = summarise({"labels": {"rule": {"label": "mine"}, "seeds": [0, 1]}})
+    assert summary.lines == ["Studies: 1; rule: mine; seeds of a study: 2."]
+    assert summary.figure is None

@@ -79,7 +79,7 @@ def test_the_commands_push_and_pull(
 def test_what_is_not_there_is_one_line(server: StandIn, path: Path) -> None:
     server.repositories["someone/empty"] = {}
     for address in ("hf://no/body", "hf://someone/empty", "hf://someone/empty@v9"):
-        with pytest.raises(RuleFileError, match="cannot be fetched") as caught:
+        with pytest.raises(RuleFileError, match="cannot be downloaded") as caught:
             load_rule(address)
         assert "\n" not in str(caught.value)
 

@@ -202,8 +202,8 @@ def test_no_damage_passes_unseen(payload: bytes, tmp_path_factory, data: st.Data
     elif kind == "append":
         damaged += data.draw(st.binary(min_size=1, max_size=40))
     elif kind == "flip":
-        for place in data.draw(st.lists(st.integers(0, 8 * len(payload) - 1), min_size=1)):
-            damaged[place // 8] ^= 1 << place % 8
+        for bit in data.draw(st.lists(st.integers(0, 8 * len(payload) - 1), min_size=1)):
+            damaged[bit // 8] ^= 1 << bit % 8
     else:
         piece = data.draw(st.binary(min_size=1, max_size=40))
         start = data.draw(st.integers(0, len(payload) - 1))

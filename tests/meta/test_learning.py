@@ -49,7 +49,7 @@ def test_a_small_meta_training_teaches(tmp_path: Path) -> None:
     config = FewShotConfig.model_validate(
         {"dataset": "digits@8", "hidden": (32,), "n_features": 16, "seeds": 6, "inner_steps": 40}
     )
-    found = evaluate(trainer.rule, config, rivals=("random",))
-    gain = found.final - found.rivals["random"]
+    found = evaluate(trainer.rule, config, baselines=("random",))
+    gain = found.final - found.baselines["random"]
     assert np.mean(gain) > 0.1  # on real digits, never seen
     assert jax.devices()[0].platform == "cpu"

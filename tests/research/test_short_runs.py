@@ -71,9 +71,9 @@ def test_what_runs_wrote_down_is_gathered_and_what_is_missing_named(tmp_path: Pa
         ]  # fmt: skip
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (tmp_path / run.folder / "metrics.jsonl").write_text(text)
-    found = summary("seeds", tmp_path)
-    assert found["missing"] == [third.folder]
-    assert found["runs"]["whole"]["1"]["dropped"] == 3
-    assert found["runs"]["whole"]["1"]["gradient_norm_median"] == 1.5
-    assert found["runs"]["whole"]["2"]["final_loss"] == pytest.approx(0.6)
-    assert f"whole={tmp_path / first.folder}" in found["study"]
+    content = summary("seeds", tmp_path)
+    assert content["missing"] == [third.folder]
+    assert content["runs"]["whole"]["1"]["dropped"] == 3
+    assert content["runs"]["whole"]["1"]["gradient_norm_median"] == 1.5
+    assert content["runs"]["whole"]["2"]["final_loss"] == pytest.approx(0.6)
+    assert f"whole={tmp_path / first.folder}" in content["study"]

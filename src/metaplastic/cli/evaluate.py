@@ -46,7 +46,7 @@ def evaluate(
     layers: Annotated[
         str, typer.Option(help="Layers read: last, or all (every layer and the inputs).")
     ] = "last",
-    rivals: Annotated[
+    baselines: Annotated[
         str,
         typer.Option("--baselines", "--rivals", help="Baselines, as random,raw; or all, or none."),
     ] = "random,raw",
@@ -82,10 +82,10 @@ def evaluate(
         unlabelled=unlabelled,
         layers=layers,
     )
-    chosen = baseline_names(rivals)
+    chosen = baseline_names(baselines)
     if out is not None:
         check_writable(out, DataError, parents=True)
-    found = run(given, config, rivals=chosen, data_dir=data_dir, progress=progress())
+    found = run(given, config, baselines=chosen, data_dir=data_dir, progress=progress())
     content = found.to_json()
     say(table(content))
     if given.caution:

@@ -31,7 +31,7 @@ def study(
         str, typer.Option(help="Data sets, as mnist@14,digits; left out: the study's own.")
     ] = "",
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds.")] = None,
-    rivals: Annotated[
+    baselines: Annotated[
         str,
         typer.Option("--baselines", "--rivals", help="Baselines, as random,raw; left out: all."),
     ] = "",
@@ -67,7 +67,7 @@ def study(
     names = list(STUDIES) if name == "all" else [name]
     asked: dict[str, Any] = parse_changes(change or [])
     asked |= {"seeds": seeds} if seeds is not None else {}
-    asked |= {"rivals": baseline_names(rivals)} if rivals else {}
+    asked |= {"baselines": baseline_names(baselines)} if baselines else {}
     asked |= {"datasets": _words(datasets)} if datasets else {}
     given = named_rule(rule)
     _check_results(results, names)
@@ -126,8 +126,9 @@ def _run(study: Study) -> None:
     content = study.run()
     progress()(f"{study.name}: drawing the figure")
     path = save_figure(content, study.path.with_suffix(".png"))
-    kept = f", {study.store.kept} numbers kept from before" if study.store.kept else ""
-    say(f"{study.name}: {duration(time.monotonic() - start)}{kept}; {study.path} and {path}")
+    reused = study.store.reused
+    cached = f", {reused} numbers reused from an earlier run" if reused else ""
+    say(f"{study.name}: {duration(time.monotonic() - start)}{cached}; {study.path} and {path}")
     for note in content["notes"]:
         say(f"  {note}")
 
@@ -192,6 +193,7 @@ def _field(name: str, key: str) -> str | None:
     """The field of a study's settings that `key` means: `datasets` is `dataset` where the study
     takes one."""
     fields = STUDIES[name].Settings.model_fields
+    key = "baselines" if key == "rivals" else key  # the former name
     if key in fields:
         return key
     return "dataset" if key == "datasets" and "dataset" in fields else None

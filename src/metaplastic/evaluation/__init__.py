@@ -1,4 +1,4 @@
-"""The few-shot protocol, baselines (one a file) and studies (one a file); each writes JSON."""
+"""The few-shot protocol, baselines and studies (one per file); results are written as JSON."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What rule `local` is made of: each part switched off in a given rule, and θ read as numbers.
+"""Ablations of rule `local`: each part switched off in a given rule, and θ read as numbers.
 
-A part is a sense, a term of the weight change, a part of the update network, or a choice of the
-step. Switching one off leaves the rest of θ as it is, so that it shows what the rule relies on, not
+A part is a sense, a term of the weight change, a part of the update network, or a choice about the
+step. Switching a part off leaves the rest of θ unchanged: it shows what the rule relies on, not
 what a rule meta-trained without the part could do.
 """
 
@@ -49,56 +49,58 @@ TITLES = {
 
 
 class Part(NamedTuple):
-    """A part that a rule has: `without()` is the rule with it switched off."""
+    """A part of a rule: `without()` returns the rule with the part switched off."""
 
     title: str
     without: Callable[[], Local]
 
 
 def parts_of(rule: Rule) -> dict[str, Part]:
-    """The parts of a rule by name; none for a rule of another kind than `local`."""
+    """Return the parts of a rule by name; none if the rule is not of kind `local`."""
     if not isinstance(rule, Local):
         return {}
     local, settings = rule, rule.config
     senses = [sense.name for sense in settings.senses if sense.name != "activity"]
     terms = [term.name for term in settings.terms]
     network = [name for name in NETWORK_PARTS if settings.has(name)]
-    found: dict[str, Callable[[], Local]] = {
+    ablated: dict[str, Callable[[], Local]] = {
         name: lambda name=name: local.ablated(name) for name in (*senses, *network)
     }
     if len(terms) > 1:
-        found |= {name: lambda name=name: local.ablated(name) for name in terms}
+        ablated |= {name: lambda name=name: local.ablated(name) for name in terms}
     for alone in ("low_rank", "subspace"):
         others = [name for name in terms if name != alone]
         if alone in terms and len(others) > 1:
             name = f"all-but-{alone.replace('_', '-')}"
-            found[name] = lambda others=others: local.ablated(*others)
-    found["network"] = lambda: dataclasses.replace(local, w_readout=jnp.zeros_like(local.w_readout))
+            ablated[name] = lambda others=others: local.ablated(*others)
+    ablated["network"] = lambda: dataclasses.replace(
+        local, w_readout=jnp.zeros_like(local.w_readout)
+    )
     if local.resting_bias is not None:
         resting = local.resting_bias
-        found["resting-bias"] = lambda: dataclasses.replace(
+        ablated["resting-bias"] = lambda: dataclasses.replace(
             local, resting_bias=jnp.zeros_like(resting)
         )
-    found["step-factor"] = lambda: dataclasses.replace(
+    ablated["step-factor"] = lambda: dataclasses.replace(
         local, log_rate=jnp.zeros_like(local.log_rate)
     )
     if settings.decay_power > 0:
-        found["annealing"] = lambda: _with_settings(local, decay_power=0.0)
+        ablated["annealing"] = lambda: _with_settings(local, decay_power=0.0)
     if settings.learns == "all":
-        found["upper-layers"] = lambda: _with_settings(local, learns="first")
-    return {name: Part(TITLES.get(name, name), without) for name, without in found.items()}
+        ablated["upper-layers"] = lambda: _with_settings(local, learns="first")
+    return {name: Part(TITLES.get(name, name), without) for name, without in ablated.items()}
 
 
 def drawn(rule: Rule, key: Any) -> Rule:
-    """A rule of the same kind and settings at meta-step 0: θ as it is drawn."""
+    """Return a rule of the same kind and settings at meta-step 0: θ as initialised."""
     return type(rule).create(key, **rule.settings)
 
 
 def theta_as_numbers(rule: Rule) -> dict[str, Any]:
-    """What θ of rule `local` does with its terms, its step and its biases; empty for other kinds.
+    """Return θ of rule `local` as numbers for its terms, step and biases; empty for other kinds.
 
-    `term_weights` by the layer that a weight matrix belongs to (`all` where they do not differ);
-    `step_factor`, what weights' and biases' steps are multiplied by, at most `most`.
+    `term_weights` are given by the layer of the weight matrix (`all` if layers share them);
+    `step_factor` multiplies the steps of weights and biases and is at most `most`.
     """
     if not isinstance(rule, Local):
         return {}
@@ -106,7 +108,7 @@ def theta_as_numbers(rule: Rule) -> dict[str, Any]:
     mixture = np.asarray(rule.term_weights, float)
     rows = dict(zip(LAYERS, mixture, strict=True)) if mixture.ndim == 2 else {"all": mixture}
     factor = np.exp(RATE_RANGE * np.tanh(np.asarray(rule.log_rate, float)))
-    found: dict[str, Any] = {
+    numbers: dict[str, Any] = {
         "term_weights": {
             layer: dict(zip(terms, row.tolist(), strict=True)) for layer, row in rows.items()
         },
@@ -119,8 +121,8 @@ def theta_as_numbers(rule: Rule) -> dict[str, Any]:
     }
     if rule.resting_bias is not None:
         resting = np.asarray(rule.resting_bias, float).tolist()
-        found["resting_bias"] = dict(zip(LAYERS, resting, strict=True))
-    return found
+        numbers["resting_bias"] = dict(zip(LAYERS, resting, strict=True))
+    return numbers
 
 
 def _with_settings(rule: Local, **changes: Any) -> Local:

@@ -1,4 +1,4 @@
-"""Accuracies of one problem at several numbers of labels per class, features encoded once."""
+"""Accuracies on one problem for several numbers of labels per class, with features encoded once."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def read(
     counts: Sequence[int],
     readouts: Sequence[str],
 ) -> dict[str, list[float]]:
-    """By readout (`ridge`, `logistic`), an accuracy for each of `counts`."""
+    """Return, for each readout (`ridge`, `logistic`), an accuracy for each of `counts`."""
     drawn = [draw_labelled(problem, trial.seed, count) for count in counts]
     union = np.unique(np.concatenate(drawn))
     labelled, test = encoder(problem.train[union]), encoder(problem.test)
-    found: dict[str, list[float]] = {readout: [] for readout in readouts}
+    by_readout: dict[str, list[float]] = {readout: [] for readout in readouts}
     for rows in drawn:
         features, labels = labelled[np.searchsorted(union, rows)], problem.train_labels[rows]
-        for readout, accuracies in found.items():
+        for readout, accuracies in by_readout.items():
             fit = readout_accuracy if readout == "ridge" else logistic_accuracy
             accuracies.append(fit(features, labels, test, problem.test_labels, problem.n_classes))
-    return found
+    return by_readout
 
 
 def classified(
@@ -46,18 +46,18 @@ def classified(
     trials: Sequence[Trial],
     counts: Sequence[int],
 ) -> list[dict[str, Any]]:
-    """For each trial, the accuracies of classifiers fitted for each of `counts`, and the mean
-    processor seconds of a fit."""
-    found: list[dict[str, Any]] = [{"seconds": 0.0, "accuracy": {OWN: []}} for _ in trials]
+    """Return, for each trial, the accuracies of classifiers fitted with each of `counts`, and the
+    mean processor seconds of a fit."""
+    cells: list[dict[str, Any]] = [{"seconds": 0.0, "accuracy": {OWN: []}} for _ in trials]
     for count in counts:
         rows = [draw_labelled(problem, trial.seed, count) for trial in trials]
         start = time.process_time()
         classifiers = fit_classifiers(baseline, problem, unlabelled, trials, rows)
         seconds = (time.process_time() - start) / len(trials) / len(counts)
-        for cell, classifier in zip(found, classifiers, strict=True):
+        for cell, classifier in zip(cells, classifiers, strict=True):
             cell["seconds"] += seconds
             cell["accuracy"][OWN].append(classifier_accuracy(classifier, problem))
-    return found
+    return cells
 
 
 def logistic_accuracy(
@@ -67,9 +67,9 @@ def logistic_accuracy(
     test_labels: NDArray[np.integer],
     n_classes: int,
 ) -> float:
-    """As `readout_accuracy`, by logistic regression."""
+    """Compute the accuracy as `readout_accuracy` does, but by logistic regression."""
     if not (np.all(np.isfinite(labelled)) and np.all(np.isfinite(test))):
         return float("nan")
-    with one_thread_per_product():  # tiny products: other threads cost more than they gain
+    with one_thread_per_product():  # for tiny products, more threads only add overhead
         scores = logistic.fit(labelled, labels, n_classes)(test)
     return float(np.mean(np.argmax(scores, axis=1) == test_labels))

@@ -1,7 +1,7 @@
-"""The few-shot protocol: fit features without labels, a readout on few labels, score the test.
+"""The few-shot protocol: fit features without labels, fit a readout on a few labels, test.
 
-Every seed varies the labelled examples, the initial φ and the permutation of the inputs. Rivals get
-the same unlabelled rows, the same labelled examples and the same readout.
+Every seed varies the labelled examples, the initial φ and the permutation of the inputs. Baselines
+get the same unlabelled rows, the same labelled examples and the same readout.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from metaplastic.progress import Progress, silent
 from metaplastic.readout.ridge import readout_accuracy
 from metaplastic.rules import Rule
 
-DEFAULT_RIVALS = ("random", "raw")
+DEFAULT_BASELINES = ("random", "raw")
 
 
 class Evaluation(NamedTuple):
     """Accuracies on the test split.
 
-    curve: (seeds, points), after each of `points` inner steps. rivals: accuracies of baselines
-    (seeds,) by name.
+    curve: (seeds, points), after each of `points` inner steps. baselines: accuracies (seeds,) of
+    each baseline, by name.
     """
 
     config: FewShotConfig
@@ -45,16 +45,16 @@ class Evaluation(NamedTuple):
     dataset: dict[str, Any]
     points: tuple[int, ...]
     curve: NDArray[np.float64]
-    rivals: dict[str, NDArray[np.float64]]
+    baselines: dict[str, NDArray[np.float64]]
     titles: dict[str, str]
 
     @property
     def final(self) -> NDArray[np.float64]:
-        """(seeds,): accuracies after the last inner step."""
+        """Return the accuracies (seeds,) after the last inner step."""
         return self.curve[:, -1]
 
     def to_json(self) -> dict[str, Any]:
-        """Settings, versions, every seed's number, means, standard errors, paired differences."""
+        """Return settings, versions, per-seed accuracies, means, errors and paired differences."""
         methods = {
             "rule": {
                 "title": self.rule["label"],
@@ -65,7 +65,7 @@ class Evaluation(NamedTuple):
                 **results.mean_and_error(list(self.final)),
             }
         }
-        for name, accuracy in self.rivals.items():
+        for name, accuracy in self.baselines.items():
             methods[name] = {
                 "title": self.titles[name],
                 "accuracy": accuracy.tolist(),
@@ -88,39 +88,39 @@ def evaluate(
     rule: Rule | NamedRule | str | Path,
     config: FewShotConfig | None = None,
     *,
-    rivals: Sequence[str | Baseline] = DEFAULT_RIVALS,
+    baselines: Sequence[str | Baseline] = DEFAULT_BASELINES,
     problem: Problem | None = None,
     data_dir: Path | str | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Evaluate a rule (an object, a file or a name) beside baselines.
+    """Evaluate a rule (an object, a file or a name) and baselines.
 
-    problem: the data set of `config`, where it is loaded already. Raises `ConfigError`,
-    `DataError` and `RuleFileError` for what a user can get wrong.
+    problem: the data set of `config`, if it is already loaded. Raises `ConfigError`, `DataError`
+    or `RuleFileError` for invalid arguments.
     """
     config = config or FewShotConfig()  # pyright: ignore[reportCallIssue]
     if isinstance(rule, Rule):
         rule = NamedRule(rule, rule.name, "", None, None, (), None)
     elif not isinstance(rule, NamedRule):
         rule = named_rule(rule)
-    chosen = [make_baseline(r) if isinstance(r, str) else r for r in rivals]
+    instances = [make_baseline(b) if isinstance(b, str) else b for b in baselines]
     progress(f"reading {config.dataset}")
     problem = problem or load_problem(config.dataset, data_dir)
     curve = rule_accuracies(rule.rule, problem, config, progress)
-    scores = {b.name: baseline_accuracies(b, problem, config, progress) for b in chosen}
+    scores = {b.name: baseline_accuracies(b, problem, config, progress) for b in instances}
     return Evaluation(
         config=config,
         rule=rule.describe(),
         dataset=describe_problem(problem),
         points=config.steps,
         curve=curve,
-        rivals=scores,
-        titles={b.name: b.title for b in chosen},
+        baselines=scores,
+        titles={b.name: b.title for b in instances},
     )
 
 
 def describe_problem(problem: Problem) -> dict[str, Any]:
-    """For results files."""
+    """Describe a problem for results files."""
     return {
         "address": problem.address,
         "title": problem.title,
@@ -141,12 +141,12 @@ def rule_accuracies(
     *,
     seeds: Sequence[int] | None = None,
 ) -> NDArray[np.float64]:
-    """(seeds, points): the test accuracy of a rule's features along the inner loop.
+    """Measure the test accuracy (seeds, points) of a rule's features along the inner loop.
 
-    seeds: those to run, where not all of the config's.
+    seeds: the seeds to run; by default all of the config's.
     """
     trials = _trials(problem, config, seeds)
-    place = {trial.seed: i for i, trial in enumerate(trials)}
+    index = {trial.seed: i for i, trial in enumerate(trials)}
     steps = config.steps
     curve = np.full((len(trials), len(steps)), np.nan)
     unlabelled = draw_unlabelled(problem, config.unlabelled)
@@ -163,16 +163,16 @@ def rule_accuracies(
         batch_size=config.batch_size,
         progress=progress,
     )
-    for point, networks, now in loop:
-        for network, trial in zip(networks, now, strict=True):
-            rows = labelled[place[trial.seed]]
+    for point, networks, current in loop:
+        for network, trial in zip(networks, current, strict=True):
+            rows = labelled[index[trial.seed]]
             encoder = read(network, unlabelled, config)
-            curve[place[trial.seed], steps.index(point)] = accuracy(encoder, problem, rows)
+            curve[index[trial.seed], steps.index(point)] = accuracy(encoder, problem, rows)
     return curve
 
 
 def read(network: Network, unlabelled: NDArray[np.float32], config: FewShotConfig) -> Encoder:
-    """The features of a fitted network, from the layers that the protocol names."""
+    """Return the encoder of a fitted network, reading the layers that the protocol names."""
     return read_all_layers(network, unlabelled) if config.layers == "all" else network
 
 
@@ -184,9 +184,9 @@ def baseline_accuracies(
     *,
     seeds: Sequence[int] | None = None,
 ) -> NDArray[np.float64]:
-    """(seeds,): the test accuracy of a baseline.
+    """Measure the test accuracy (seeds,) of a baseline.
 
-    seeds: those to run, where not all of the config's.
+    seeds: the seeds to run; by default all of the config's.
     """
     progress(baseline.title)
     trials = _trials(problem, config, seeds)
@@ -202,7 +202,7 @@ def baseline_accuracies(
 
 
 def as_unlabelled(problem: Problem, config: FewShotConfig) -> Unlabelled:
-    """What baselines may see of a problem."""
+    """Return the part of a problem that baselines may see."""
     return Unlabelled(
         draw_unlabelled(problem, config.unlabelled),
         config.hidden,
@@ -221,14 +221,14 @@ def fit_classifiers(
     labelled: Sequence[NDArray[np.int64]],
     progress: Progress = silent,
 ) -> list[Encoder]:
-    """A classifier for every trial, from its labelled rows."""
+    """Fit a classifier for every trial on its labelled rows."""
     rows = np.stack([problem.train[chosen] for chosen in labelled])
     labels = np.stack([problem.train_labels[chosen] for chosen in labelled])
     return baseline.fit_labelled(unlabelled, rows, labels, problem.n_classes, trials, progress)
 
 
 def accuracy(encoder: Encoder, problem: Problem, rows: NDArray[np.int64]) -> float:
-    """Test accuracy of the readout on an encoder's features; `rows` are the labelled examples."""
+    """Compute the readout's test accuracy on an encoder's features; `rows`: labelled examples."""
     return readout_accuracy(
         encoder(problem.train[rows]),
         problem.train_labels[rows],
@@ -239,7 +239,7 @@ def accuracy(encoder: Encoder, problem: Problem, rows: NDArray[np.int64]) -> flo
 
 
 def classifier_accuracy(classifier: Encoder, problem: Problem) -> float:
-    """Test accuracy of class scores."""
+    """Compute the test accuracy of a classifier; NaN if its scores are not all finite."""
     scores = classifier(problem.test)
     if not np.all(np.isfinite(scores)):
         return float("nan")

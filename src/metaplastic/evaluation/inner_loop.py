@@ -1,4 +1,4 @@
-"""The inner loop for many seeds at once, compiled once whatever the number of inner steps."""
+"""The inner loop for many seeds at once, compiled once for any number of inner steps."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from metaplastic.inner_loop import statistics_rows
 from metaplastic.progress import Progress, silent
 from metaplastic.rules import Rule, RuleState
 
-BLOCK = 25  # inner steps between two reports of progress
-ROWS = 2048  # rows transformed at once
-ROOM = 3e8  # bytes of one array of the update network, all seeds of a chunk together
+BLOCK = 25  # inner steps between two progress reports
+ROWS = 2048  # rows per forward pass
+MEMORY_BUDGET = 3e8  # bytes of one array of the update network, for all seeds of a chunk
 
 
 class Seeds(NamedTuple):
-    """A chunk of seeds in mid-unroll; every array leads with the seeds."""
+    """A chunk of seeds in the middle of an unroll; seeds are the leading axis of every array."""
 
     phi: Phi
     state: RuleState
@@ -45,20 +45,20 @@ class Seeds(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A fitted base model: what maps rows to features."""
+    """A fitted base model, which maps rows to features."""
 
     phi: Phi
     statistics: tuple[Statistics, ...]
     permutation: Int[Array, " inputs"]
 
     def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features (n, F) of rows (n, d), by the population's batch-norm statistics."""
+        """Return features (n, F) of rows (n, d), with the population batch-norm statistics."""
         blocks = _padded_blocks(inputs, self.phi.spec)
         parts = [np.asarray(_transform(self, block)) for block in blocks]
         return np.concatenate(parts)[: len(inputs)]
 
     def layers(self, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """x^1 to x^L of rows (n, d): (n, N_1) to (n, N_L)."""
+        """Return x^1 to x^L of rows (n, d), with shapes (n, N_1) to (n, N_L)."""
         blocks = _padded_blocks(inputs, self.phi.spec)
         parts = [_every_layer(self, block) for block in blocks]
         return [
@@ -68,30 +68,30 @@ class Network(NamedTuple):
 
 
 class AllLayers(NamedTuple):
-    """A fitted base model read at every layer: the inputs' block and each layer's, side by side.
+    """A fitted base model read at every layer: the inputs and all layers, concatenated.
 
-    `blocks` scales them, by the unlabelled rows; see `metaplastic.blocks`.
+    `blocks` scales each block by statistics of the unlabelled rows; see `metaplastic.blocks`.
     """
 
     network: Network
     blocks: Blocks
 
     def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.floating]:
-        """Features (n, d + N_1 + … + N_L) of rows (n, d)."""
+        """Return features (n, d + N_1 + … + N_L) of rows (n, d)."""
         return self.blocks.apply([inputs, *self.network.layers(inputs)])
 
 
 def read_all_layers(network: Network, inputs: NDArray[np.float32]) -> AllLayers:
-    """Read every layer, blocks scaled by unlabelled `inputs` (n, d), or 4,096 rows of them."""
+    """Read every layer, with blocks scaled by at most 4,096 rows of unlabelled `inputs` (n, d)."""
     rows = statistics_rows(inputs)
     return AllLayers(network, Blocks.fit([rows, *network.layers(rows)]))
 
 
 def _padded_blocks(inputs: NDArray[np.float32], model: ModelSpec) -> Iterator[Array]:
-    """Blocks of one size, the last filled up, so that each shape of network compiles once."""
-    # a convolution lays its patches side by side
+    """Yield blocks of equal size, the last one padded, so that each network shape compiles once."""
+    # a convolution unfolds its input into patches
     largest = max(layer.fan_in(b) * math.prod(layer.above(b)[:-1]) for b, layer in model.wired)
-    size = max(64, min(ROWS, int(ROOM / (4 * largest))))
+    size = max(64, min(ROWS, int(MEMORY_BUDGET / (4 * largest))))
     for start in range(0, len(inputs), size):
         rows = inputs[start : start + size]
         yield jnp.asarray(np.pad(rows, ((0, size - len(rows)), (0, 0))))
@@ -106,7 +106,7 @@ def _transform(network: Network, rows: Float[Array, "rows inputs"]) -> Float[Arr
 def _every_layer(
     network: Network, rows: Float[Array, "rows inputs"]
 ) -> tuple[Float[Array, "rows units"], ...]:
-    """x^1 to x^L."""
+    """Return x^1 to x^L."""
     return layer_features(network.phi, rows[:, network.permutation], network.statistics)[1:]
 
 
@@ -131,7 +131,7 @@ def _advance(
     stop: Int[Array, ""],
     batch_size: int,
 ) -> Seeds:
-    """Inner steps `start` to `stop`."""
+    """Run inner steps `start` to `stop`."""
 
     def one(
         phi: Phi, state: RuleState, key: PRNGKeyArray, permutation: Array
@@ -160,17 +160,17 @@ def _networks(seeds: Seeds, inputs: Array, count: int) -> list[Network]:
 
 
 def seeds_at_once(model: ModelSpec, batch_size: int, wanted: int) -> int:
-    """How many seeds advance together, so that an update network's arrays fit in memory."""
+    """Return how many seeds can advance together with the update network's arrays in memory."""
     numbers = sum(math.prod(shape) for shape in model.shapes)
     weights = sum(layer.fan_in(b) * layer.units for b, layer in model.wired)
     per_seed = 4.0 * 32 * batch_size * numbers + 4.0 * weights
-    return max(1, min(wanted, int(ROOM / per_seed)))
+    return max(1, min(wanted, int(MEMORY_BUDGET / per_seed)))
 
 
 def memory_of(model: ModelSpec, batch_size: int) -> float:
-    """Bytes, roughly, that the inner loop of rule `local` takes for one seed: φ and the terms of
-    its change, and an update network's arrays for the widest layer. Within a third of what the
-    compiler counts for 256 to 10,000 units in 2 to 11 layers."""
+    """Estimate the bytes that the inner loop of rule `local` needs for one seed: φ, the terms of
+    its change, and the update network's arrays for the widest layer. Within a third of the
+    compiler's figure for 256 to 10,000 units in 2 to 11 layers."""
     weights = sum(layer.fan_in(b) * layer.units for b, layer in model.wired)
     widest = max(math.prod(shape) for shape in model.shapes)
     return 4.0 * (8 * weights + 3 * 32 * batch_size * widest)
@@ -189,18 +189,19 @@ def run_inner_loop(
     batch_size: int = 64,
     progress: Progress = silent,
 ) -> Iterator[tuple[int, list[Network], Sequence[Trial]]]:
-    """Apply the rule to unlabelled `inputs` (n, d), standardised, for every trial: to `model`, or
-    to the perceptron that `hidden`, `n_features` and `activation` describe.
+    """Apply the rule to standardised, unlabelled `inputs` (n, d) for every trial. The base model is
+    `model`, or the perceptron given by `hidden`, `n_features` and `activation`.
 
-    Yields (inner steps taken, the fitted networks, their trials) at each of the rising `steps`,
-    chunk of trials by chunk. `rule` is a traced argument: rules of one shape share one program.
-    Raises `ConfigError` where `model` reads another number of inputs.
+    Yields (inner steps taken, fitted networks, their trials) at each of the increasing `steps`,
+    one chunk of trials after another. `rule` is a traced argument, so rules of the same shape
+    share one compiled program. Raises `ConfigError` if `model` expects another number of inputs.
     """
     if model is None:
         model = perceptron((inputs.shape[1], *hidden, n_features), activation)
     if model.widths[0] != inputs.shape[1]:
         raise ConfigError(
-            f"the base model {model} reads {model.widths[0]} inputs; rows have {inputs.shape[1]}"
+            f"the base model {model} expects {model.widths[0]} inputs, but rows have "
+            f"{inputs.shape[1]}"
         )
     chunk = seeds_at_once(model, batch_size, len(trials))
     pool = jnp.asarray(inputs)
@@ -209,14 +210,14 @@ def run_inner_loop(
     done = 0
     progress("compiling the inner loop")
     for first in range(0, len(trials), chunk):
-        now = list(trials[first : first + chunk])
-        # the last chunk is filled up with repeats, so that its program is the same
-        filled = [*now, *[now[-1]] * (chunk - len(now))]
+        current = list(trials[first : first + chunk])
+        # the last chunk is padded with repeats, so that it runs the same program
+        padded = [*current, *[current[-1]] * (chunk - len(current))]
         seeds = _begin(
             rule,
-            jnp.stack([trial.init_key for trial in filled]),
-            jnp.stack([trial.batch_key for trial in filled]),
-            jnp.asarray(np.stack([trial.permutation for trial in filled])),
+            jnp.stack([trial.init_key for trial in padded]),
+            jnp.stack([trial.batch_key for trial in padded]),
+            jnp.asarray(np.stack([trial.permutation for trial in padded])),
             model,
         )
         t = 0
@@ -225,7 +226,7 @@ def run_inner_loop(
                 stop = min(point, t + BLOCK)
                 seeds = _advance(rule, seeds, pool, jnp.asarray(t), jnp.asarray(stop), batch_size)
                 jax.block_until_ready(seeds.phi)
-                done += (stop - t) * len(now)
+                done += (stop - t) * len(current)
                 t = stop
                 progress("inner loop", done, total, "inner steps")
-            yield point, _networks(seeds, reference, len(now)), now
+            yield point, _networks(seeds, reference, len(current)), current

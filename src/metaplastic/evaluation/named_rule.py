@@ -1,4 +1,4 @@
-"""The rule a command is given: a rule file, a shipped rule's name, or a rule of the registry."""
+"""The rule given to a command: a rule file, the name of a shipped rule, or a registered rule."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ DEFAULT_BATCH_SIZE = 64
 
 
 class NamedRule(NamedTuple):
-    """A rule, what it was called, and what its card says.
+    """A rule with the name it was given by and the facts of its card.
 
-    `meta_steps` counts those of the rules that it began from, as far as the card knows, and is None
-    where θ was not meta-trained (or the card does not say); `horizon` is the
-    number of inner steps it was meta-trained to, where the card gives it. `wall_clock_seconds` too
-    are of the rules that it began from as well.
+    `meta_steps` and `wall_clock_seconds` include those of the rules that it was started from, as
+    far as the card records them. `meta_steps` is None if θ was not meta-trained or the card does
+    not say; `horizon` is the number of inner steps of meta-training, if the card gives it.
     """
 
     rule: Rule
@@ -41,30 +40,30 @@ class NamedRule(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """Names θ and the rule's settings: rules with one fingerprint give the same numbers."""
-        found = hashlib.sha256(f"{self.rule.name} {sorted(self.rule.settings.items())}".encode())
+        """Return a hash of θ and the settings: equal fingerprints mean equal results."""
+        digest = hashlib.sha256(f"{self.rule.name} {sorted(self.rule.settings.items())}".encode())
         for leaf in jax.tree.leaves(eqx.filter(self.rule, eqx.is_array)):
-            found.update(np.ascontiguousarray(leaf).tobytes())
-        return found.hexdigest()[:16]
+            digest.update(np.ascontiguousarray(leaf).tobytes())
+        return digest.hexdigest()[:16]
 
     @property
     def label(self) -> str:
-        """A short name for tables and figures."""
+        """Return a short name for tables and figures."""
         path = Path(self.name)
         if path.suffix != ".safetensors":
             return self.name
-        # the newest rule of a run is called after the run
+        # a run's newest rule is named after the run
         return path.parent.name if path.stem == "rule" and path.parent.name else path.stem
 
     @property
     def plain(self) -> str:
-        """What it is, for a reader of a table."""
+        """Describe the kind of rule for a reader of a table."""
         if self.meta_steps is not None:
             return "learned rule"
         return "rule by hand" if self.rule.name == "hebbian" else "rule, not meta-trained"
 
     def describe(self) -> dict[str, Any]:
-        """For results files."""
+        """Describe the rule for results files."""
         return {
             "name": self.name,
             "label": self.label,
@@ -81,7 +80,7 @@ class NamedRule(NamedTuple):
 
     @property
     def caution(self) -> str:
-        """What a reader of its numbers has to know; empty where there is nothing to say."""
+        """Return a caution for readers of its results, or an empty string."""
         if self.rule.name == "hebbian" and self.meta_steps is None:
             return "designed by hand, not meta-trained"
         if self.meta_steps is None:
@@ -91,17 +90,17 @@ class NamedRule(NamedTuple):
         return ""
 
 
-FEW = 1000  # meta-steps below which a rule is a beginning
+FEW = 1000  # meta-steps below which a rule is hardly trained
 
 
 def named_rule(name: str | Path) -> NamedRule:
-    """The rule of a file or a name. A name of the registry gives one that was never meta-trained.
+    """Load the rule of a file or a name. A registered name gives a rule without meta-training.
 
-    Raises `RuleFileError` naming what there is.
+    Raises `RuleFileError`, which lists the known names, if there is no such rule.
     """
     name = str(name)
     if Path(name).is_dir() and (Path(name) / RULE).is_file():
-        name = str(Path(name) / RULE)  # a run directory: its newest rule
+        name = str(Path(name) / RULE)  # a run directory stands for its newest rule
     if name in RULES and not Path(name).is_file():
         rule = make_rule(name, jax.random.key(0))
         title = (rule.__doc__ or name).strip().splitlines()[0]
@@ -126,8 +125,8 @@ def named_rule(name: str | Path) -> NamedRule:
 
 
 def run_of(name: str | Path) -> Path | None:
-    """The run directory that a rule file is in, or that is given itself, of one run or of
-    stages; None for none."""
+    """Return the run directory (of a single run or of stages) that contains a rule file or is
+    given itself; None if there is none."""
     path = Path(name)
     for folder in (path, path.parent, path.parent.parent):
         single = (folder / "config.json").is_file() and (folder / "rules").is_dir()
@@ -137,54 +136,54 @@ def run_of(name: str | Path) -> Path | None:
 
 
 def stages_of(run: Path) -> list[Path]:
-    """The directories of a run's stages that have a rule, in their order; a single run is its own
-    only one."""
+    """Return the directories of a run's stages that have a rule, in order; a single run is its
+    own only stage."""
     if not (run / RECORD).is_file():
         return [run]
-    found = {
+    stages = {
         int(match.group(1)): path
         for path in run.glob("stage-*")
         if (match := re.fullmatch(r"stage-(\d+)", path.name)) and (path / RULE).is_file()
     }
-    return [found[number] for number in sorted(found)]
+    return [stages[number] for number in sorted(stages)]
 
 
 def ladder_of(run: Path, most: int = 6) -> list[NamedRule]:
-    """Rules that a run kept on its way, by rising meta-step: the last of every stage, of the last
-    stage all; `most` of them, spread evenly, the last and, where there are two, the first among
-    them."""
+    """Return rules saved along a run by increasing meta-step: the last rule of each earlier stage
+    and all of the last stage. At most `most`, evenly spaced, including the last and, if there are
+    two, the first."""
     rules: list[NamedRule] = []
     done = 0
     *earlier, last = stages_of(run) or [run]
     for stage in earlier:
-        own = load_card(stage / RULE).meta_steps or 0
-        done += own
+        steps = load_card(stage / RULE).meta_steps or 0
+        done += steps
         rules.append(named_rule(stage / RULE)._replace(meta_steps=done))
-    found = {
+    paths = {
         int(match.group(1)): path
         for path in (last / "rules").glob("step-*.safetensors")
         if (match := re.fullmatch(r"step-(\d+)", path.stem))
     }
-    newest = last / RULE  # a run that was stopped ends between two rungs
-    if newest.is_file() and (at := load_card(newest).meta_steps or 0) > max(found, default=0):
-        found[at] = newest
-    for step in sorted(found):
-        rule = named_rule(found[step])
+    newest = last / RULE  # a stopped run ends between two rungs
+    if newest.is_file() and (at := load_card(newest).meta_steps or 0) > max(paths, default=0):
+        paths[at] = newest
+    for step in sorted(paths):
+        rule = named_rule(paths[step])
         rules.append(rule._replace(meta_steps=done + step) if done else rule)
     return spread(rules, most)
 
 
 def spread(rules: list[NamedRule], most: int) -> list[NamedRule]:
-    """`most` of them, spread evenly, the last and, where there are two, the first among them."""
+    """Return at most `most` rules, evenly spaced, including the last and, if two, the first."""
     if len(rules) <= most:
         return rules
-    places = np.linspace(len(rules) - 1, 0, most).round().astype(int)[::-1]
-    return [rules[place] for place in places]
+    indices = np.linspace(len(rules) - 1, 0, most).round().astype(int)[::-1]
+    return [rules[index] for index in indices]
 
 
 def start_of(run: Path) -> NamedRule | None:
-    """The rule that a run began from, θ as the run drew it; None where it began from another rule,
-    or its settings are not recorded."""
+    """Return the rule at the start of a run, with θ as initialised; None if the run was started
+    from another rule or its settings are not recorded."""
     first = stages_of(run)[0]
     try:
         config = read_config(first)
@@ -196,6 +195,6 @@ def start_of(run: Path) -> NamedRule | None:
     return NamedRule(rule, "meta-step 0", "", 0, config.unroll.horizon[1], (), None)
 
 
-def inner_steps_of(given: NamedRule) -> int:
-    """The horizon a rule was meta-trained to, or 200 where it has none."""
-    return given.horizon or DEFAULT_INNER_STEPS
+def inner_steps_of(rule: NamedRule) -> int:
+    """Return the horizon of the rule's meta-training, or 200 if it has none."""
+    return rule.horizon or DEFAULT_INNER_STEPS

@@ -1,4 +1,4 @@
-"""A data set made ready for evaluation: standardised matrices of its two splits."""
+"""A data set prepared for evaluation: standardised matrices of its two splits."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SPLIT_SEED = 20180
 
 @dataclass(frozen=True)
 class Problem:
-    """Rows of `train` are fitted on, `test` is only ever transformed and scored.
+    """Methods are fitted on `train`; `test` is only transformed and scored.
 
-    train: (n, d) float32, standardised by one mean and one standard deviation (text: by those of
-    every word); test: (m, d).
-    Labels are 0 to `n_classes` - 1, int32. `shape` is that of one example. `notes` says what is
-    particular about the files, the test split or the classes.
+    train: (n, d) float32, standardised by a single mean and standard deviation (for text: those of
+    each word); test: (m, d).
+    Labels are 0 to `n_classes` - 1, int32. `shape` is the shape of one example. `notes`
+    records anything unusual about the files, the test split or the classes.
     """
 
     address: str
@@ -39,11 +39,11 @@ class Problem:
 
 
 def load_problem(address: str, data_dir: Path | str | None = None) -> Problem:
-    """The published splits of a data set, standardised by the training split.
+    """Load the published splits of a data set, standardised by the training split.
 
-    Of a data set that keeps classes out of meta-training only those classes are used. One without
-    a test split gets one: a fifth of its rows, drawn with a fixed seed, which `notes` says.
-    Raises `DataError` for a data set with fewer than two classes.
+    If the data set holds classes out of meta-training, only those classes are used. A data set
+    without a test split gets one: a fifth of its rows, drawn with a fixed seed and recorded in
+    `notes`. Raises `DataError` for a data set with fewer than two classes.
     """
     dataset = data.load(address, data_dir=data_dir)
     notes = list(dataset.notes)
@@ -51,15 +51,17 @@ def load_problem(address: str, data_dir: Path | str | None = None) -> Problem:
     dataset = _with_test(dataset, notes)
     dataset = _standardised(dataset, notes)
     if len(dataset.class_names) < 2:
-        raise DataError(f"{address} has {len(dataset.class_names)} class; evaluation needs two")
+        raise DataError(
+            f"{address} has {len(dataset.class_names)} class; evaluation needs at least two"
+        )
     return _problem(address, dataset, notes)
 
 
 def load_search_problem(address: str, data_dir: Path | str | None = None) -> Problem:
-    """The training split alone, cut in two by a fixed seed.
+    """Load only the training split, divided in two with a fixed seed.
 
-    Hyperparameters of baselines are searched here: the test split, which is what gets reported for
-    this data set, plays no part in it.
+    The baselines' hyperparameters are searched on it, so the test split that is reported for this
+    data set plays no part in the search.
     """
     dataset = data.load(address, data_dir=data_dir)
     notes = list(dataset.notes)
@@ -83,15 +85,15 @@ def _problem(address: str, dataset: Dataset, notes: list[str]) -> Problem:
 
 
 def _held_out_classes(dataset: Dataset, notes: list[str]) -> Dataset:
-    """Only the classes that the data set keeps out of meta-training, where it keeps any.
+    """Restrict the data set to the classes held out from meta-training, if it holds any out.
 
-    Where all are in one split, that split is the whole data set.
+    If all of them are in one split, that split becomes the whole data set.
     """
     if "held-out" not in dataset.portions or dataset.card.role == "held-out":
         return dataset
-    found = np.unique(dataset.portion("held-out").labels)
-    names = [dataset.class_names[i] for i in found]
-    notes.append(f"the {len(names)} classes kept out of meta-training")
+    labels = np.unique(dataset.portion("held-out").labels)
+    names = [dataset.class_names[i] for i in labels]
+    notes.append(f"the {len(names)} classes held out from meta-training")
     dataset = data.with_classes(dataset, names)
     splits = {
         name: split
@@ -105,24 +107,24 @@ def _held_out_classes(dataset: Dataset, notes: list[str]) -> Dataset:
 
 
 def _standardised(dataset: Dataset, notes: list[str]) -> Dataset:
-    """One mean and one standard deviation for all inputs; for text, those of every word's
-    log(1 + count), because the commonest words would hide all others."""
+    """Standardise by one mean and standard deviation for all inputs; for text, by those of each
+    word's log(1 + count), because the commonest words would otherwise dominate."""
     if dataset.card.kind != "text":
         return data.standardise(dataset)
     notes.append("text: log(1 + count), every word standardised over the training split")
     logs = {name: np.log1p(data.to_matrix(split.inputs)) for name, split in dataset.splits.items()}
     mean = logs["train"].mean(axis=0)
-    spread = logs["train"].std(axis=0)
-    spread[spread < 1e-6] = 1.0
+    scale = logs["train"].std(axis=0)
+    scale[scale < 1e-6] = 1.0
     splits = {
-        name: Split((rows - mean) / spread, dataset.splits[name].labels)
+        name: Split((rows - mean) / scale, dataset.splits[name].labels)
         for name, rows in logs.items()
     }
     return dataset.with_splits(splits, dataset.shape)
 
 
 def _with_test(dataset: Dataset, notes: list[str]) -> Dataset:
-    """A fifth of every class as the test split, where the data set has none."""
+    """Add a test split of a fifth of each class if the data set has none."""
     if "test" in dataset.splits:
         return dataset
     whole = dataset.split(next(iter(dataset.splits)))

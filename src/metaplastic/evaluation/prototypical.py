@@ -1,12 +1,13 @@
 """Prototypical networks (Snell et al., 2017): features meta-trained for few-shot classification.
 
-An episode draws classes, some labelled examples of each, and others to classify. With m_c the mean
-of the features of class c's labelled examples, an example u is of class c with probability
+An episode draws classes, some labelled examples of each, and queries to classify. With m_c the mean
+of the features of class c's labelled examples, an example with features u has class c with
+probability
 
     softmax_c(-|u - m_c|²),
 
-and Adam lowers the cross entropy. What is meta-trained are the weights of a network, which then
-stay as they are; a learned rule trains new ones on every data set.
+and Adam minimises the cross-entropy. Meta-training yields the weights of a network, which then stay
+fixed; a learned rule trains new weights on every data set.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from metaplastic.objectives.classes import squared_distances
 from metaplastic.progress import Progress, silent
 from metaplastic.tasks import Architecture, Augmentation, Source
 
-BLOCK = 25  # episodes between two reports of progress
+BLOCK = 25  # episodes between two progress reports
 
 
 class Episodes(NamedTuple):
-    """How a network is meta-trained: `number` episodes of `ways` classes, with `shots` labelled
-    examples of each and `queries` to classify; the learning rate, of Adam, falls along a cosine."""
+    """Settings of meta-training: `number` episodes of `ways` classes, each class with `shots`
+    labelled examples and `queries` to classify; Adam's learning rate follows a cosine decay."""
 
     number: int
     ways: int
@@ -42,7 +43,7 @@ class Episodes(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """Labelled examples and those to classify, (classes, examples, N_0) each."""
+    """Labelled examples and queries, (classes, examples, N_0) each."""
 
     labelled: NDArray[np.float32]
     queries: NDArray[np.float32]
@@ -56,9 +57,9 @@ def draw_episode(
     *,
     permuted: bool,
 ) -> Episode:
-    """Classes of one source, augmented as tasks of meta-training are; `shape` is the images' side
-    and channels. `permuted`: the pixels of all its examples are reordered alike, by an order of
-    this episode's own."""
+    """Draw classes of one source, augmented as in meta-training tasks; `shape` is (side, channels)
+    of the images. `permuted`: the pixels of all examples are reordered by one random permutation
+    per episode."""
     source = sources[int(rng.integers(len(sources)))]
     side, channels = shape
     images = Architecture(side=side, channels=channels, hidden=(), n_features=1)
@@ -71,11 +72,11 @@ def draw_episode(
 
 
 def class_means(
-    own: Float[Array, "examples features"], labels: Int[Array, " examples"], n_classes: int
+    labelled: Float[Array, "examples features"], labels: Int[Array, " examples"], n_classes: int
 ) -> Float[Array, "classes features"]:
-    """The prototypes: means of each class's features."""
-    one_hot = jax.nn.one_hot(labels, n_classes, dtype=own.dtype)
-    return (one_hot.T @ own) / jnp.maximum(jnp.sum(one_hot, axis=0), 1.0)[:, None]
+    """Return the prototypes: the mean features of each class."""
+    one_hot = jax.nn.one_hot(labels, n_classes, dtype=labelled.dtype)
+    return (one_hot.T @ labelled) / jnp.maximum(jnp.sum(one_hot, axis=0), 1.0)[:, None]
 
 
 def nearest_class(
@@ -84,7 +85,7 @@ def nearest_class(
     rows: NDArray[np.floating],
     n_classes: int,
 ) -> NDArray[np.int64]:
-    """(n,): the class whose mean of labelled features (k, F) is nearest to each row (n, F)."""
+    """Return the class (n,) whose mean labelled features (k, F) are nearest to each row (n, F)."""
     means = class_means(jnp.asarray(labelled), jnp.asarray(labels), n_classes)
     return np.asarray(jnp.argmin(squared_distances(jnp.asarray(rows), means), axis=1), np.int64)
 
@@ -94,14 +95,14 @@ def episode_loss(
     labelled: Float[Array, "classes k inputs"],
     queries: Float[Array, "classes q inputs"],
 ) -> Float[Array, ""]:
-    """Cross entropy in nats, batch norm over all examples of the episode."""
+    """Compute the cross-entropy in nats, with batch norm over all examples of the episode."""
     n_classes, k, n_inputs = labelled.shape
-    both = jnp.concatenate([labelled.reshape(-1, n_inputs), queries.reshape(-1, n_inputs)])
-    u = features(phi, both)
+    inputs = jnp.concatenate([labelled.reshape(-1, n_inputs), queries.reshape(-1, n_inputs)])
+    u = features(phi, inputs)
     means = jnp.mean(u[: n_classes * k].reshape(n_classes, k, -1), axis=1)
     scores = -squared_distances(u[n_classes * k :], means)
-    of = jnp.repeat(jnp.arange(n_classes), queries.shape[1])
-    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(scores, of))
+    classes = jnp.repeat(jnp.arange(n_classes), queries.shape[1])
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(scores, classes))
 
 
 @eqx.filter_jit
@@ -128,8 +129,8 @@ def meta_train(
     permuted: bool,
     progress: Progress = silent,
 ) -> Phi:
-    """Weights of `model` after all episodes, of images of that side and so many channels. `seed`
-    draws the first weights and the episodes, which are of the same images, permuted or not."""
+    """Meta-train `model` on images of `shape` (side, channels) and return its weights. `seed` sets
+    the initial weights and the episodes, whose images are the same whether permuted or not."""
     phi = initialise(jax.random.key(seed), model)
     moments = optax.scale_by_adam().init(phi)  # pyright: ignore[reportArgumentType]
     for i in range(episodes.number):

@@ -1,4 +1,4 @@
-"""Numbers of a study as a file: means, standard errors, paired differences, versions, JSON."""
+"""Results of a study: means, standard errors, paired differences, versions and JSON files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from metaplastic.errors import DataError
 
 
 def mean_and_error(values: Sequence[float]) -> dict[str, float | int]:
-    """Mean over seeds and its standard error (sample standard deviation / √n; 0 for one seed).
+    """Compute mean and standard error over seeds (sample standard deviation / √n; 0 for one seed).
 
-    Seeds that gave no number (NaN) are left out and counted in `failed`.
+    Seeds without a number (NaN) are left out and counted in `failed`.
     """
     from scipy.stats import sem
 
@@ -37,12 +37,12 @@ def mean_and_error(values: Sequence[float]) -> dict[str, float | int]:
 
 
 def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float | int]:
-    """Mean and standard error of the difference, seed by seed; positive where `ours` is better."""
+    """Compute mean and standard error of the per-seed difference; positive if `ours` is better."""
     return mean_and_error([a - b for a, b in zip(ours, theirs, strict=True)])
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
+    """Return the versions of the packages that the numbers depend on."""
     import equinox
     import jax
     import optax
@@ -63,7 +63,7 @@ def versions() -> dict[str, str]:
 
 
 def plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become null."""
+    """Convert a value for JSON, which has no NaN and no infinity: they become null."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -78,7 +78,7 @@ def plain(value: Any) -> Any:
 
 
 def write_json(path: Path | str, content: Mapping[str, Any]) -> Path:
-    """Write all or nothing, making folders that are missing. Raises `DataError` where it cannot."""
+    """Write atomically, creating missing folders. Raises `DataError` if that fails."""
     path = Path(path)
     text = json.dumps(plain(content), indent=1) + "\n"
     files.write(path, text.encode(), DataError, parents=True)
@@ -86,25 +86,25 @@ def write_json(path: Path | str, content: Mapping[str, Any]) -> Path:
 
 
 def read_json(path: Path | str) -> dict[str, Any]:
-    """Read a results file. Raises `DataError` where it is missing or not JSON."""
+    """Read a results file. Raises `DataError` if it is missing or not JSON."""
     path = Path(path)
     if not path.is_file():
         raise DataError(f"no results file {path}; run the study that writes it first")
     try:
-        found = files.read_json(path, DataError)
+        content = files.read_json(path, DataError)
     except DataError as error:
         raise DataError(f"not a results file: {error}; delete it and run again") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise DataError(
-            f"{path} is not a results file: it holds no object; delete it and run again"
+            f"{path} is not a results file: it does not hold a JSON object; delete it and run again"
         )
-    return found
+    return content
 
 
 def as_numbers(values: Sequence[float | None], count: int | None = None) -> list[float]:
-    """Numbers read from a results file, null as NaN; `count` of them, where given.
+    """Convert numbers of a results file, with null as NaN.
 
-    Raises `DataError` where they are not.
+    Raises `DataError` if they are not numbers, or not `count` of them when that is given.
     """
     try:
         if count is not None and len(values) != count:
@@ -112,5 +112,5 @@ def as_numbers(values: Sequence[float | None], count: int | None = None) -> list
         return [math.nan if value is None else float(value) for value in values]
     except (TypeError, ValueError):
         raise DataError(
-            "the numbers kept of an earlier run are damaged: --fresh computes them again"
+            "the cached numbers of an earlier run are damaged; compute them again with --fresh"
         ) from None

@@ -1,4 +1,4 @@
-"""A fair search over a baseline's hyperparameters, on data sets other than the one reported."""
+"""Hyperparameter search for baselines, on data sets other than the one reported."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SEEDS = (1000, 1001, 1002)
 
 
 class Choice(NamedTuple):
-    """The settings chosen, and for every setting tried its accuracies by data set and seed."""
+    """The chosen settings, and a record of all settings tried with accuracies by set and seed."""
 
     settings: dict[str, Any]
     record: dict[str, Any]
 
 
 class Search:
-    """Searches for one architecture and number of labels; every trial is kept in `store`."""
+    """A search for one architecture and number of labels; every trial is cached in `store`."""
 
     def __init__(
         self,
@@ -49,32 +49,32 @@ class Search:
         self.best = cache(self._best)
 
     def sets_for(self, address: str) -> list[str]:
-        """The first two search sets that are there and are not the data set reported."""
+        """Return the first two available search sets that are not the data set reported."""
         reported = parse_address(address).name
-        found = []
+        chosen = []
         for candidate in SEARCH_SETS:
             if parse_address(candidate).name != reported and self._problem(candidate) is not None:
-                found.append(candidate)
-            if len(found) == SETS_USED:
+                chosen.append(candidate)
+            if len(chosen) == SETS_USED:
                 break
-        return found
+        return chosen
 
     def _problem(self, address: str) -> Problem | None:
         if address not in self._problems:
             try:
                 self._problems[address] = load_search_problem(address, self._data_dir)
-            except DataError:  # its files are not here
+            except DataError:  # its files are missing
                 self._problems[address] = None
         return self._problems[address]
 
     def make(self, name: str, address: str) -> tuple[Baseline, dict[str, Any]]:
-        """The baseline with the settings to use on the data set `address`, and the search."""
+        """Return the baseline with the settings for data set `address`, and the search record."""
         choice = self.best(name, tuple(self.sets_for(address)))
         return make_baseline(name, **choice.settings), choice.record
 
     def _best(self, name: str, sets: tuple[str, ...]) -> Choice:
         grid = BASELINES[name].grid
-        if len(grid) == 1 or not sets:  # nothing to choose, or nothing to choose by
+        if len(grid) == 1 or not sets:  # a single choice, or no data to choose by
             return Choice(grid[0], {"settings": grid[0], "tried": []})
         tried = []
         for index, chosen in enumerate(grid):
@@ -83,7 +83,7 @@ class Search:
             levels = [mean_and_error(as_numbers(a))["mean"] for a in accuracy.values()]
             mean = float(np.mean(levels))
             tried.append({"settings": chosen, "mean": mean, "accuracy": accuracy})
-        # a setting that gave no number anywhere must not win
+        # settings without any number must not win
         best = max(tried, key=lambda entry: np.nan_to_num(entry["mean"], nan=-1.0))
         return Choice(
             best["settings"],
@@ -107,7 +107,7 @@ class Search:
         )
 
     def trial_key(self, baseline: Baseline, address: str) -> dict[str, Any]:
-        """The name of the cell of one setting tried on one data set."""
+        """Return the key of the cell for one setting tried on one data set."""
         config = self._config
         return {
             "search": baseline.name,

@@ -1,16 +1,16 @@
-"""Which differences between methods are more than chance: paired t-tests, Holm, ranks.
+"""Significance of differences between methods: paired t-tests, Holm's correction, ranks.
 
 Two kinds of comparison, after Demšar, *Statistical comparisons of classifiers over multiple data
 sets*, JMLR 7 (2006):
 
-- on one data set, method against method, over seeds: a two-sided paired t-test, which with few
-  seeds has the heavy tails that "two standard errors" forgets, p-values corrected by Holm (1979)
-  over the whole table;
+- on one data set, method against method, over seeds: a two-sided paired t-test, whose heavy tails
+  for few seeds "two standard errors" would ignore, with p-values corrected by Holm (1979) over the
+  whole table;
 - over many data sets, all methods at once: mean ranks, Friedman's test in the form of Iman and
   Davenport (1980), and Nemenyi's critical difference.
 
-Seeds draw labels, initial networks and permutations; the test rows are the same in all of them.
-So these tests say nothing about other test rows: `sampling_error` does.
+Seeds determine labels, initial networks and permutations, while the test rows are the same for all.
+These tests therefore say nothing about other test rows; `sampling_error` does.
 """
 
 from __future__ import annotations
@@ -28,42 +28,42 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def paired_t_test(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The two-sided p-value that the mean difference, seed by seed, is 0.
+    """Compute the two-sided p-value of the hypothesis that the mean per-seed difference is 0.
 
-    Seeds without a number are left out. NaN with fewer than two seeds; 1 where no seed differs, 0
-    where all differ by the same amount.
+    Seeds without a number are left out. NaN with fewer than two seeds; 1 if no seed differs, 0 if
+    all differ by the same amount.
     """
     from scipy.stats import ttest_rel
 
     first, second = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    gap = first - second
-    known = np.isfinite(gap)
-    gap = gap[known]
-    if len(gap) < 2:
+    difference = first - second
+    known = np.isfinite(difference)
+    difference = difference[known]
+    if len(difference) < 2:
         return math.nan
-    if np.ptp(gap) < 1e-12:  # no spread but rounding: t is infinite, or 0 / 0
-        return 1.0 if abs(gap[0]) < 1e-12 else 0.0
+    if np.ptp(difference) < 1e-12:  # no spread beyond rounding: t is infinite, or 0 / 0
+        return 1.0 if abs(difference[0]) < 1e-12 else 0.0
     return float(ttest_rel(first[known], second[known]).pvalue)  # pyright: ignore
 
 
 def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
-    """p-values corrected for testing them all: reject where the result is below α.
+    """Correct p-values for multiple tests: reject if the result is below α.
 
-    The i-th smallest of m is multiplied by m - i + 1, then raised to those before it (Holm, 1979).
-    NaN, where nothing could be tested, stays NaN and is not counted.
+    The i-th smallest of m is multiplied by m - i + 1 and made non-decreasing (Holm, 1979). NaN,
+    which means that nothing could be tested, stays NaN and is not counted.
     """
-    tested = sorted((p, place) for place, p in enumerate(p_values.values()) if not math.isnan(p))
+    tested = sorted((p, index) for index, p in enumerate(p_values.values()) if not math.isnan(p))
     keys = list(p_values)
     corrected = dict.fromkeys(keys, math.nan)
     largest = 0.0
-    for rank, (p, place) in enumerate(tested):
+    for rank, (p, index) in enumerate(tested):
         largest = max(largest, min(1.0, p * (len(tested) - rank)))
-        corrected[keys[place]] = largest
+        corrected[keys[index]] = largest
     return corrected
 
 
 class Comparison(NamedTuple):
-    """Ours against one other method on one data set; `difference` is ours less theirs."""
+    """Ours against one other method on one data set; `difference` is ours minus theirs."""
 
     difference: float
     p: float
@@ -71,38 +71,38 @@ class Comparison(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """`win`, `loss` or `tie`, of ours, at the level of 5 % over the whole table."""
+        """Return `win`, `loss` or `tie` for ours, at the level of 5 % over the whole table."""
         if not self.p_holm < ALPHA or self.difference == 0:
             return "tie"
         return "win" if self.difference > 0 else "loss"
 
     @property
     def mark(self) -> str:
-        """▽ beside a method that ours beats, ▲ beside one that beats ours."""
+        """Return ▽ for a method that ours beats, ▲ for one that beats ours."""
         return {"win": "▽", "loss": "▲", "tie": ""}[self.verdict]
 
     def to_json(self) -> dict[str, Any]:
-        """For results files."""
+        """Return the comparison for results files."""
         return {**self._asdict(), "verdict": self.verdict}
 
 
 def compare(
     pairs: Mapping[Key, tuple[Sequence[float], Sequence[float]]],
 ) -> dict[Key, Comparison]:
-    """Compare (ours, theirs), seed by seed, for every cell of a table, with Holm over all cells."""
+    """Compare (ours, theirs) over seeds for every cell of a table, with Holm over all cells."""
     p = {key: paired_t_test(*pair) for key, pair in pairs.items()}
     corrected = holm(p)
-    found = {}
+    comparisons = {}
     for key, (ours, theirs) in pairs.items():
-        gap = np.asarray(ours, np.float64) - np.asarray(theirs, np.float64)
-        gap = gap[np.isfinite(gap)]
-        mean = float(np.mean(gap)) if len(gap) else math.nan
-        found[key] = Comparison(mean, p[key], corrected[key])
-    return found
+        difference = np.asarray(ours, np.float64) - np.asarray(theirs, np.float64)
+        difference = difference[np.isfinite(difference)]
+        mean = float(np.mean(difference)) if len(difference) else math.nan
+        comparisons[key] = Comparison(mean, p[key], corrected[key])
+    return comparisons
 
 
 def sampling_error(accuracy: float, rows: int) -> float:
-    """The standard error of an accuracy from the choice of test rows: √(a (1 - a) / rows)."""
+    """Compute the standard error of an accuracy from sampling test rows: √(a (1 - a) / rows)."""
     return math.sqrt(max(0.0, accuracy * (1 - accuracy)) / rows)
 
 
@@ -110,8 +110,8 @@ class Ranking(NamedTuple):
     """Ranks of k methods over N data sets; 1 is best.
 
     mean_ranks: (k,). friedman: the statistic χ²_F, `f` that of Iman and Davenport, with its
-    p-value. critical_difference: of two methods' mean ranks, Nemenyi's at 5 %; None where there
-    are fewer than two methods or no data set.
+    p-value. critical_difference: Nemenyi's for two methods' mean ranks at 5 %; None with fewer
+    than two methods or no data set.
     """
 
     mean_ranks: NDArray[np.float64]
@@ -136,14 +136,15 @@ def rank(accuracies: ArrayLike) -> Ranking:
         return Ranking(np.ones(k), n, math.nan, math.nan, math.nan, None)
     means = rankdata(-table, axis=1).mean(axis=0)
     friedman = 12 * n / (k * (k + 1)) * (float(np.sum(means**2)) - k * (k + 1) ** 2 / 4)
-    room = n * (k - 1) - friedman
-    f = (n - 1) * friedman / room if room > 0 else math.inf
+    denominator = n * (k - 1) - friedman
+    f = (n - 1) * friedman / denominator if denominator > 0 else math.inf
     p = float(f_distribution.sf(f, k - 1, (k - 1) * (n - 1))) if n > 1 else math.nan
     return Ranking(means, n, friedman, f, p, critical_difference(k, n))
 
 
 def critical_difference(methods: int, data_sets: int, alpha: float = ALPHA) -> float:
-    """Nemenyi's: q_α √(k (k + 1) / 6N), q_α the studentised range over √2 (Demšar, table 5)."""
+    """Compute Nemenyi's critical difference q_α √(k (k + 1) / 6N), with q_α the studentised range
+    divided by √2 (Demšar, table 5)."""
     from scipy.stats import studentized_range
 
     q = float(studentized_range.ppf(1 - alpha, methods, np.inf)) / math.sqrt(2)
@@ -151,18 +152,18 @@ def critical_difference(methods: int, data_sets: int, alpha: float = ALPHA) -> f
 
 
 def cliques(mean_ranks: Sequence[float], difference: float) -> list[tuple[int, ...]]:
-    """Groups of methods, by place in `mean_ranks`, that the critical difference does not separate
-    apart: the bars of the diagram. Each as long as it can be, of two methods or more."""
+    """Return the maximal groups of two or more methods, as indices into `mean_ranks`, whose mean
+    ranks differ by at most `difference`: the bars of the diagram."""
     order = [int(i) for i in np.argsort(mean_ranks, kind="stable")]
-    found: list[tuple[int, ...]] = []
-    reached = 0
+    groups: list[tuple[int, ...]] = []
+    covered = 0
     for first in range(len(order)):
         last = max(
             i
             for i in range(first, len(order))
             if mean_ranks[order[i]] - mean_ranks[order[first]] <= difference
         )
-        if last > first and last + 1 > reached:
-            found.append(tuple(order[first : last + 1]))
-            reached = last + 1
-    return found
+        if last > first and last + 1 > covered:
+            groups.append(tuple(order[first : last + 1]))
+            covered = last + 1
+    return groups

@@ -11,9 +11,9 @@ from metaplastic.evaluation.results import as_numbers
 from metaplastic.evaluation.significance import compare, rank
 
 READOUTS = ("ridge", "logistic")
-OWN = "own"  # of a method that is a classifier itself
+OWN = "own"  # readout of a method that is a classifier itself
 CLASSIFIERS = "classifiers"
-MARGIN = 0.03  # a gap of accuracy that users would notice
+MARGIN = 0.03  # difference in accuracy that users would notice
 # methods whose readouts are ranked with the classifiers
 AMONG_CLASSIFIERS = ("rule-all", "raw")
 
@@ -21,10 +21,10 @@ Entrant = tuple[str, str]  # method, readout
 
 
 def standings(content: Mapping[str, Any], reference: str) -> list[dict[str, Any]]:
-    """A table for every role, readout and number of labels; `content` is a results file's.
+    """Build a table for every role, readout and number of labels of a results file's `content`.
 
-    The readout `classifiers` sets classifiers beside the readouts of the rule's features and of the
-    inputs. `reference` is the method that wins, ties and losses are counted for.
+    The readout `classifiers` compares classifiers with the readouts of the rule's features and of
+    the inputs. `reference` is the method whose wins, ties and losses are counted.
     """
     sets = content["sets"]
     roles = list(dict.fromkeys(entry["role"] for entry in sets.values()))
@@ -38,7 +38,7 @@ def standings(content: Mapping[str, Any], reference: str) -> list[dict[str, Any]
             if readout != OWN
         )
     )
-    found = []
+    tables = []
     for role in roles:
         for group in (*readouts, CLASSIFIERS):
             entrants = _entrants(content["methods"], group, readouts)
@@ -53,24 +53,24 @@ def standings(content: Mapping[str, Any], reference: str) -> list[dict[str, Any]
                 }
                 if cells:
                     table = _table(cells, entrants, ours, content["methods"])
-                    found.append({"role": role, "readout": group, "labels": count, **table})
-    return found
+                    tables.append({"role": role, "readout": group, "labels": count, **table})
+    return tables
 
 
 def _entrants(methods: Mapping[str, Any], group: str, readouts: Sequence[str]) -> list[Entrant]:
     if group != CLASSIFIERS:
         return [(name, group) for name, entry in methods.items() if not entry["classifier"]]
-    own = [(name, OWN) for name, entry in methods.items() if entry["classifier"]]
-    read = [(n, readout) for n in AMONG_CLASSIFIERS if n in methods for readout in readouts]
-    return read + own if own else []
+    classifiers = [(name, OWN) for name, entry in methods.items() if entry["classifier"]]
+    readers = [(n, readout) for n in AMONG_CLASSIFIERS if n in methods for readout in readouts]
+    return readers + classifiers if classifiers else []
 
 
 def _ours(
     methods: Mapping[str, Any], entrants: Sequence[Entrant], reference: str
 ) -> Entrant | None:
-    """The reference, or among classifiers the one that uses the rule, where there is one."""
-    own = [e for e in entrants if e[1] == OWN and methods[e[0]].get("uses_rule")]
-    matching = own or [e for e in entrants if e[0] == reference]
+    """Return the reference, or the classifier that uses the rule if there is one."""
+    using_rule = [e for e in entrants if e[1] == OWN and methods[e[0]].get("uses_rule")]
+    matching = using_rule or [e for e in entrants if e[0] == reference]
     return matching[0] if matching else None
 
 
@@ -89,7 +89,7 @@ def _table(
         name: {e: float(np.nanmean(a)) if np.isfinite(a).any() else np.nan for e, a in row.items()}
         for name, row in cells.items()
     }
-    # ranks need every method's number; a set without one is counted, not ranked
+    # ranking needs a number for every method; sets without one are only counted
     complete = [n for n, row in means.items() if all(np.isfinite(list(row.values())))]
     ranking = rank(
         [[means[name][e] for e in entrants] for name in complete] or np.empty((0, len(entrants)))
@@ -97,26 +97,26 @@ def _table(
     others = [e for e in entrants if e != ours]
     tests = compare({(name, e): (row[ours], row[e]) for name, row in cells.items() for e in others})
     rows = []
-    for place, entrant in enumerate(entrants):
+    for index, entrant in enumerate(entrants):
         level = [means[name][entrant] for name in complete]
         row: dict[str, Any] = {
             "method": entrant[0],
             "readout": entrant[1],
             "title": _title(entrant, methods),
-            "mean_rank": float(ranking.mean_ranks[place]),
+            "mean_rank": float(ranking.mean_ranks[index]),
             "mean_accuracy": float(np.mean(level)) if level else None,
         }
         if entrant != ours:
-            here = {name: tests[name, entrant] for name in cells}
-            verdicts = [c.verdict for c in here.values()]
-            gaps = [c.difference for c in here.values()]
+            comparisons = {name: tests[name, entrant] for name in cells}
+            verdicts = [c.verdict for c in comparisons.values()]
+            differences = [c.difference for c in comparisons.values()]
             row |= {
                 "wins": verdicts.count("win"),
                 "ties": verdicts.count("tie"),
                 "losses": verdicts.count("loss"),
-                "far_above": sum(gap > MARGIN for gap in gaps),
-                "far_below": sum(gap < -MARGIN for gap in gaps),
-                "paired": {name: c.to_json() for name, c in here.items()},
+                "far_above": sum(difference > MARGIN for difference in differences),
+                "far_below": sum(difference < -MARGIN for difference in differences),
+                "paired": {name: c.to_json() for name, c in comparisons.items()},
             }
         rows.append(row)
     return {

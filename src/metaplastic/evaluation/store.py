@@ -1,4 +1,4 @@
-"""A cache of results, kept from one run of a study to the next, seed by seed."""
+"""A cache of results that persists between runs of a study, seed by seed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 from metaplastic.errors import DataError
 from metaplastic.evaluation.results import plain, read_json, write_json
 
-SEEDS_AT_ONCE = 5  # seeds run together between two savings
+SEEDS_AT_ONCE = 5  # seeds computed together before the file is written
 
 Compute = Callable[[Sequence[int]], Sequence[Any]]
 
 
 class Store:
-    """A file of cells. A cell is named by everything that determines its numbers.
+    """A file of cells. The key of a cell is everything that determines its numbers.
 
     Numbers are written atomically as soon as they are computed, so that an interrupted study
-    resumes after the last finished seed. `fresh` counts the numbers computed here, `kept` those
-    read from the file, each once however often it is asked for.
+    resumes after the last finished seed. `fresh` counts the numbers computed here, `reused` those
+    read from the file; each number counts once, however often it is requested.
 
-    Raises `DataError` where the file is not one of cells.
+    Raises `DataError` if the file does not hold cells.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -37,24 +37,24 @@ class Store:
         return len(self._computed)
 
     @property
-    def kept(self) -> int:
+    def reused(self) -> int:
         return len(self._read_from_file)
 
     def numbers(self, key: Mapping[str, Any], seeds: Sequence[int], compute: Compute) -> list[Any]:
-        """The cell's number (or list, or whatever JSON holds) for every seed, in their order.
+        """Return the cell's number (or list, or other JSON value) for every seed, in order.
 
-        `compute` is called with the seeds that are missing, a few at a time.
+        `compute` is called with the missing seeds, a few at a time.
         """
         name = digest(key)
         cell = self._cells.setdefault(name, {"key": dict(key), "seeds": {}})
         missing = [seed for seed in seeds if str(seed) not in cell["seeds"]]
-        here = {(name, seed) for seed in seeds if seed not in missing}
-        self._read_from_file |= here - self._computed
+        cached = {(name, seed) for seed in seeds if seed not in missing}
+        self._read_from_file |= cached - self._computed
         for first in range(0, len(missing), SEEDS_AT_ONCE):
-            now = missing[first : first + SEEDS_AT_ONCE]
-            for seed, value in zip(now, compute(now), strict=True):
+            batch = missing[first : first + SEEDS_AT_ONCE]
+            for seed, value in zip(batch, compute(batch), strict=True):
                 cell["seeds"][str(seed)] = value
-            self._computed |= {(name, seed) for seed in now}
+            self._computed |= {(name, seed) for seed in batch}
             self._write()
         return [cell["seeds"][str(seed)] for seed in seeds]
 
@@ -67,14 +67,14 @@ class Store:
             isinstance(cell, dict) and isinstance(cell.get("seeds"), dict)
             for cell in cells.values()
         ):
-            raise DataError(f"{self.path} holds no cells of a study; delete it and run again")
-        # files of format 1 were written before there was a digest
+            raise DataError(f"{self.path} holds no study cells; delete it and run again")
+        # files of format 1 have no digest
         if content.get("format") != 1 and content.get("digest") != digest(cells):
             raise DataError(f"{self.path} is damaged; delete it and run again")
         return cells
 
     def _write(self) -> None:
-        """What another study has written meanwhile stays: the search is shared by all."""
+        """Write the file, merged with what another study has written: all share the search."""
         for name, theirs in self._read().items():
             ours = self._cells.setdefault(name, theirs)
             ours["seeds"] = theirs["seeds"] | ours["seeds"]
@@ -83,6 +83,6 @@ class Store:
 
 
 def digest(key: Mapping[str, Any]) -> str:
-    """A short name for what determines a number."""
+    """Return a short hash of the key of a cell."""
     text = json.dumps(key, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Whether a rule's transfer is that of the paper: from images alone to text."""
+"""Tests of whether a rule was meta-trained on images only, as for the paper's transfer to text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from metaplastic.tasks import GENERATORS
 
 
 def kind_of(source: str) -> Kind | None:
-    """What the examples of a source of tasks are; None for one that is not known here."""
+    """Return the kind of examples of a task source; None for an unknown source."""
     name = source.partition("@")[0]
     if name in GENERATORS:
         return GENERATORS[name].kind
@@ -19,14 +19,14 @@ def kind_of(source: str) -> Kind | None:
     return SOURCES[name].card.kind if name in SOURCES else None
 
 
-def saw_images_alone(rule: NamedRule) -> bool:
-    """Whether all that its card names is of images; false where it names nothing, as for a rule
-    that was not meta-trained."""
+def trained_on_images_only(rule: NamedRule) -> bool:
+    """Return whether the rule's card lists only image sources; false if it lists none, as for a
+    rule that was not meta-trained."""
     return bool(rule.training_data) and not _others(rule.training_data)
 
 
-def saw_beside_images(rule: NamedRule) -> tuple[str, ...]:
-    """The sources that its card names and that are not of images."""
+def non_image_sources(rule: NamedRule) -> tuple[str, ...]:
+    """Return the sources on the rule's card that are not images."""
     return tuple(_others(rule.training_data))
 
 

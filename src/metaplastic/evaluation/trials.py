@@ -1,4 +1,4 @@
-"""What varies between seeds: labelled examples, the initial φ, the inputs' permutation."""
+"""Trials: what varies between seeds (labelled examples, the initial φ, the input permutation)."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from metaplastic.evaluation.problem import Problem
 
 
 class Trial(NamedTuple):
-    """One seed. `permutation` (d,) reorders the inputs; `seed` determines everything else."""
+    """One trial. `permutation` (d,) reorders the inputs; `seed` determines everything else."""
 
     seed: int
     permutation: NDArray[np.int32]
 
     @property
     def init_key(self) -> PRNGKeyArray:
-        """For the initial φ."""
+        """Return the key of the initial φ."""
         return jax.random.fold_in(jax.random.key(self.seed), 0)
 
     @property
     def batch_key(self) -> PRNGKeyArray:
-        """For minibatches, and whatever else is drawn while fitting."""
+        """Return the key of minibatches and anything else drawn during fitting."""
         return jax.random.fold_in(jax.random.key(self.seed), 1)
 
 
@@ -36,7 +36,7 @@ def _generator(seed: int, purpose: int) -> np.random.Generator:
 
 
 def make_trials(seeds: Iterable[int], n_inputs: int, *, permuted: bool = True) -> list[Trial]:
-    """A trial for every seed, with a permutation of its own unless the inputs keep their order."""
+    """Make a trial for every seed, each with its own permutation if `permuted`."""
     trials = []
     for seed in seeds:
         order = np.arange(n_inputs, dtype=np.int32)
@@ -45,15 +45,15 @@ def make_trials(seeds: Iterable[int], n_inputs: int, *, permuted: bool = True) -
 
 
 def draw_labelled(problem: Problem, seed: int, per_class: int) -> NDArray[np.int64]:
-    """Rows of the training split that carry a label in this seed, class by class.
+    """Draw the rows of the training split that are labelled for this seed, class by class.
 
-    Raises `DataError` where a class has too few examples.
+    Raises `DataError` if a class has too few examples.
     """
     return data.sample_labelled(problem.train_labels, per_class, _generator(seed, 1))
 
 
 def draw_unlabelled(problem: Problem, limit: int | None) -> NDArray[np.float32]:
-    """The training inputs, or `limit` of them drawn with a fixed seed; the same for every trial."""
+    """Return the training inputs, or `limit` rows drawn with a fixed seed, equal for all trials."""
     if limit is None or limit >= len(problem.train):
         return problem.train
     rows = _generator(0, 2).choice(len(problem.train), size=limit, replace=False)

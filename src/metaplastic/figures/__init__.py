@@ -1,7 +1,7 @@
-"""Figures and tables: each is a function of a results file and nothing else.
+"""Figures and tables, each a function of a results file only.
 
-A study names the module of its figure (`Study.figure`): a function `draw(content)` and, where there
-is something to tabulate, `tables(content)`, which gives HTML.
+A study names the module of its figure (`Study.figure`), with a function `draw(content)` and
+optionally `tables(content)`, which returns HTML.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """The figure of a study's results. Raises `ConfigError` for results of an unknown study."""
+    """Draw the figure of a study's results. Raises `ConfigError` for an unknown study."""
     from metaplastic.figures.style import styled
 
     module = _module(content)
@@ -29,9 +29,9 @@ def draw(content: dict[str, Any]) -> Figure:
 
 
 def html_tables(content: dict[str, Any]) -> str:
-    """The tables of a study's results as HTML; empty for one whose figure says it all."""
-    make = getattr(_module(content), "tables", None)
-    return "" if make is None else make(content)
+    """Return the tables of a study's results as HTML; empty if the study has no tables."""
+    tables = getattr(_module(content), "tables", None)
+    return "" if tables is None else tables(content)
 
 
 def _module(content: dict[str, Any]) -> ModuleType:
@@ -39,13 +39,13 @@ def _module(content: dict[str, Any]) -> ModuleType:
 
 
 def save_figure(content: dict[str, Any], path: Path) -> Path:
-    """Draw a study's results into a PNG (or whatever the path's ending says)."""
+    """Draw a study's results into a file, in the format of the path's suffix."""
     write_figure(draw(content), path, dpi=150)
     return path
 
 
 def write_figure(figure: Figure, path: Path, *, dpi: int) -> None:
-    """Write a figure, all or nothing. Raises `DataError` where that cannot be done."""
+    """Write a figure atomically. Raises `DataError` if the file cannot be written."""
     kind = path.suffix.removeprefix(".") or "png"
     files.write(
         path, lambda file: figure.savefig(file, format=kind, dpi=dpi), DataError, parents=True

@@ -20,7 +20,7 @@ from metaplastic.figures.tables import OURS, shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """A panel a sweep, a line a method; dotted, what the other panels have."""
+    """Draw one panel per sweep and one line per method; dotted: the value in the other panels."""
     sweeps = content["sweeps"]
     labels = content["settings"]["labels_per_class"]
     title = (
@@ -54,7 +54,7 @@ def _panel(axes: Axes, sweep: dict[str, Any]) -> None:
 
 
 def tables(content: dict[str, Any]) -> str:
-    """A table a sweep: a row a method, a column a value."""
+    """Return one table per sweep, with a row per method and a column per value."""
     parts = []
     for sweep in content["sweeps"].values():
         rows = [

@@ -25,8 +25,8 @@ from metaplastic.figures.tables import shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """Depth and width together, as in the paper; then each alone along the inner loop, and the
-    activations."""
+    """Draw depth and width together, as in the paper; then each alone along the inner loop, and
+    the activations."""
     title = f"{content['title']}, {content['data']['address']}\n{seeds_note(content)}"
     figure = new_figure(11.0, 8.6, title)
     (together, depth), (width, activation) = figure.subplots(2, 2)
@@ -43,17 +43,17 @@ def draw(content: dict[str, Any]) -> Figure:
 
 
 def _together(axes: Axes, content: dict[str, Any]) -> None:
-    """A line a depth against the units of every hidden layer, after the last inner step; dashed,
-    before the first."""
+    """Draw one line per depth against the units of every hidden layer, after the last inner step;
+    dashed: before the first."""
     grid = content["grid"]
     depths = sorted({curve["value"] for curve in grid})
     for depth, colour, marker in zip(depths, shades(len(depths)), cycle(MARKERS), strict=False):
-        own = [curve for curve in grid if curve["value"] == depth]
-        for place, label, style in ((-1, f"{depth} layers", "-"), (0, "", "--")):
+        curves = [curve for curve in grid if curve["value"] == depth]
+        for index, label, style in ((-1, f"{depth} layers", "-"), (0, "", "--")):
             line(
                 axes,
-                [curve["width"] for curve in own],
-                [curve["summary"][place] for curve in own],
+                [curve["width"] for curve in curves],
+                [curve["summary"][index] for curve in curves],
                 label=label,
                 colour=colour,
                 marker=marker,
@@ -72,19 +72,19 @@ def _together(axes: Axes, content: dict[str, Any]) -> None:
         f"{seeds} seed{'s' if seeds != 1 else ''}"
     )
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high + 0.35 * (high - low))  # room for the legend
+    axes.set_ylim(low, high + 0.35 * (high - low))  # space for the legend
     axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= 1.0])
     axes.legend(fontsize=7.5, ncols=2, loc="upper center")
 
 
 def _raw(axes: Axes, mean: float | None, *, vertical: bool = False) -> None:
-    """The accuracy of the inputs themselves, with the same readout."""
+    """Draw the accuracy of the raw inputs with the same readout."""
     if mean is not None:
         draw_line = axes.axvline if vertical else axes.axhline
         draw_line(mean, color="black", linewidth=0.9, linestyle=":", label="raw inputs")
 
 
-def _curves(axes: Axes, curves: list[dict[str, Any]], what: str) -> None:
+def _curves(axes: Axes, curves: list[dict[str, Any]], title: str) -> None:
     for curve, colour, marker in zip(
         curves, shades(len(curves)), MARKERS * (1 + len(curves) // len(MARKERS)), strict=False
     ):
@@ -98,18 +98,18 @@ def _curves(axes: Axes, curves: list[dict[str, Any]], what: str) -> None:
         )
     axes.set_xlabel("inner steps (applications of the rule)")
     axes.set_ylabel(ACCURACY)
-    axes.legend(title=what, fontsize=7.5)
+    axes.legend(title=title, fontsize=7.5)
 
 
 def _ends(axes: Axes, curves: list[dict[str, Any]]) -> None:
-    at = np.arange(len(curves))[::-1]
+    positions = np.arange(len(curves))[::-1]
     for index, label, colour, marker in (
         (0, "random network", ORANGE, "v"),
         (-1, "after the last inner step", BLUE, "o"),
     ):
         axes.errorbar(
             numbers([curve["summary"][index]["mean"] for curve in curves]),
-            at,
+            positions,
             xerr=numbers([curve["summary"][index]["standard_error"] for curve in curves]),
             color=colour,
             marker=marker,
@@ -117,14 +117,14 @@ def _ends(axes: Axes, curves: list[dict[str, Any]]) -> None:
             capsize=2.5,
             label=label,
         )
-    axes.set_yticks(at, [curve["label"] for curve in curves])
-    axes.set_ylim(-1.7, len(curves) - 0.4)  # room for the legend
+    axes.set_yticks(positions, [curve["label"] for curve in curves])
+    axes.set_ylim(-1.7, len(curves) - 0.4)  # space for the legend
     axes.set_xlabel(ACCURACY)
     axes.legend(fontsize=7.5, loc="lower right")
 
 
 def tables(content: dict[str, Any]) -> str:
-    """A row a base model: accuracy before and after the inner loop."""
+    """Return a table of accuracy before and after the inner loop, with a row per base model."""
     rows = []
     for group in ("depths", "widths", "activations", "grid"):
         for curve in content[group]:

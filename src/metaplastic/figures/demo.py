@@ -1,4 +1,4 @@
-"""The demo's picture: first-layer filters and the embedding, before and after the inner loop."""
+"""The demo's figure: first-layer filters and an embedding, before and after the inner loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLUMNS = 8
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """Two columns, before and after; filters above, test digits in the plane below."""
+    """Draw two columns, before and after: filters at the top, embedded test digits below."""
     pictures = content["pictures"]
     labels = np.array(pictures["labels"])
     figure = new_figure(9.0, 7.4)
@@ -25,9 +25,9 @@ def draw(content: dict[str, Any]) -> Figure:
         parts.flat, pictures["moments"], (accuracy[0], accuracy[-1]), strict=True
     ):
         steps = moment["inner_steps"]
-        when = "before (random network)" if steps == 0 else f"after {steps} unlabelled minibatches"
+        stage = "before (random network)" if steps == 0 else f"after {steps} unlabelled minibatches"
         part.suptitle(
-            f"{when}\n10-shot accuracy {summary['mean']:.3f} ± {summary['standard_error']:.3f}",
+            f"{stage}\n10-shot accuracy {summary['mean']:.3f} ± {summary['standard_error']:.3f}",
             fontsize=11,
         )
         above, below = part.subfigures(2, 1, height_ratios=(1, 2.1))
@@ -42,11 +42,11 @@ def draw(content: dict[str, Any]) -> Figure:
         points = np.array(moment["embedding"])
         colours = mpl.colormaps["tab10"]
         for digit in np.unique(labels):
-            chosen = points[labels == digit]
-            axes.scatter(*chosen.T, s=7, color=colours(int(digit)), linewidths=0)
+            cluster = points[labels == digit]
+            axes.scatter(*cluster.T, s=7, color=colours(int(digit)), linewidths=0)
             axes.annotate(
                 str(digit),
-                np.median(chosen, axis=0),
+                np.median(cluster, axis=0),
                 fontsize=13,
                 fontweight="bold",
                 ha="center",
@@ -55,5 +55,5 @@ def draw(content: dict[str, Any]) -> Figure:
             )
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_xlabel("features of test digits, in the plane by t-SNE (no units)")
+        axes.set_xlabel("features of test digits, embedded by t-SNE (no units)")
     return figure

@@ -1,4 +1,4 @@
-"""Figure of study `domains`: critical-difference diagrams, and the differences set by set."""
+"""Figure of study `domains`: critical-difference diagrams, and differences on each set."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from metaplastic.figures.rank_diagram import draw_ranks
 from metaplastic.figures.style import METHODS, OTHERS, VERMILION, new_figure
 from metaplastic.figures.tables import OURS, table
 
-AGAINST = ("raw", "pca", "umap", "random-all")  # columns of the differences, where measured
+COMPARED = ("raw", "pca", "umap", "random-all")  # methods of the differences, if measured
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """Above, a diagram for each role; below, the reference less others on each set."""
+    """Draw a diagram for each role, and below the reference minus other methods on each set."""
     standings = shown_standings(content)
     first = standings[0]
     title = (
@@ -40,27 +40,28 @@ def draw(content: dict[str, Any]) -> Figure:
 
 
 def shown_standings(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those of the first readout at ten labels per class, or at the most there are below it: one
-    a role. Raises `KeyError` where there is none."""
+    """Return the standings that are drawn, one per role: those of the first readout at the study's
+    `labels_per_class`, or else the nearest smaller or larger count. Raises `KeyError` if there
+    are none."""
     features = [t for t in content["standings"] if t["readout"] != "classifiers"]
     if not features:
         raise KeyError("standings")
     readout = features[0]["readout"]
-    own = [t for t in features if t["readout"] == readout]
-    wanted = content["settings"]["labels_per_class"]
-    counts = sorted({t["labels"] for t in own}, key=lambda c: (c > wanted, abs(c - wanted)))
-    return [t for t in own if t["labels"] == counts[0]]
+    matching = [t for t in features if t["readout"] == readout]
+    target = content["settings"]["labels_per_class"]
+    counts = sorted({t["labels"] for t in matching}, key=lambda c: (c > target, abs(c - target)))
+    return [t for t in matching if t["labels"] == counts[0]]
 
 
 def _differences(axes: Axes, standings: list[dict[str, Any]]) -> None:
-    """A row a set, a mark a method; filled where the difference is significant."""
+    """Draw one row per set and one marker per method, filled if the difference is significant."""
     reference = next(
         row["title"].partition(";")[0]
         for row in standings[0]["rows"]
         if row["method"] == standings[0]["reference"]["method"]
     )
     methods = {row["method"]: row for row in standings[0]["rows"] if "paired" in row}
-    named = [name for name in AGAINST if name in methods] or list(methods)[:4]
+    named = [name for name in COMPARED if name in methods] or list(methods)[:4]
     names: list[str] = []
     for standing in standings:
         rows = {row["method"]: row for row in standing["rows"]}
@@ -69,29 +70,29 @@ def _differences(axes: Axes, standings: list[dict[str, Any]]) -> None:
         for index, method in enumerate(named):
             colour, marker = METHODS.get(method, (OTHERS[index % len(OTHERS)], "o"))
             label = rows[method]["title"].partition(";")[0] if standing is standings[0] else None
-            for place, name in enumerate(order):
-                found = rows[method]["paired"][name]
+            for row_index, name in enumerate(order):
+                comparison = rows[method]["paired"][name]
                 axes.plot(
-                    np.nan if found["difference"] is None else found["difference"],
-                    len(names) + place,
+                    np.nan if comparison["difference"] is None else comparison["difference"],
+                    len(names) + row_index,
                     marker=marker,
                     color=colour,
-                    markerfacecolor="none" if found["verdict"] == "tie" else colour,
+                    markerfacecolor="none" if comparison["verdict"] == "tie" else colour,
                     linestyle="",
                     markersize=5,
-                    label=label if place == 0 else None,
+                    label=label if row_index == 0 else None,
                 )
         names += [f"{name} ({standing['role']})" for name in order]
     axes.axvline(0, color="black", linewidth=0.8)
     axes.axvline(-0.03, color=VERMILION, linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_ylim(-0.7, len(names) - 0.3)
-    axes.set_xlabel(f"accuracy: {reference}, less the method (filled: p < 0.05 after Holm)")
+    axes.set_xlabel(f"accuracy: {reference}, minus the method (filled: p < 0.05 after Holm)")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(named), fontsize=7.5)
 
 
 def tables(content: dict[str, Any]) -> str:
-    """A table a standing: ranks, wins, ties and losses."""
+    """Return one table per standing, with ranks, wins, ties and losses."""
     parts = []
     for standing in content["standings"]:
         rows = [

@@ -15,36 +15,36 @@ from metaplastic.figures.tables import shown, table
 
 HEADINGS = {
     "neighbours": "correlation of neighbouring pixels",
-    "radius": "radius, that of the whole image being 1",
-    "components": "principal components that a field is made of",
+    "radius": "radius, relative to the whole image",
+    "components": "effective number of principal components",
 }
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """A row a rule of the ladder, a column a unit; each field is scaled by its largest weight.
-    At the right, how much the weights of neighbouring pixels correlate, over all units."""
-    found = content["datasets"]
-    rows = sum(len(entry["rows"]) for entry in found.values())
-    columns = max(len(row["filters"]) for entry in found.values() for row in entry["rows"])
-    figure = new_figure(3.4 + 0.62 * columns, 1.0 + 0.68 * rows + 0.35 * len(found))
+    """Draw one row per rule and one column per unit; each field is scaled by its largest weight. On
+    the right: the correlation of neighbouring pixels' weights over all units."""
+    datasets = content["datasets"]
+    rows = sum(len(entry["rows"]) for entry in datasets.values())
+    columns = max(len(row["filters"]) for entry in datasets.values() for row in entry["rows"])
+    figure = new_figure(3.4 + 0.62 * columns, 1.0 + 0.68 * rows + 0.35 * len(datasets))
     figure.suptitle(
-        f"{content['title']}, after {content['inner_steps']:,} inner steps, in the inputs' own "
-        "order\n(each weight over the largest of its field; mid-grey is 0; at the right, the "
+        f"{content['title']}, after {content['inner_steps']:,} inner steps, in the original "
+        "input order\n(weights relative to the largest of each field, mid-grey is 0; on the right: "
         "correlation of neighbouring pixels' weights, over all units)",
         fontsize=10,
     )
     parts = figure.subfigures(
-        len(found), 1, squeeze=False, height_ratios=[len(e["rows"]) for e in found.values()]
+        len(datasets), 1, squeeze=False, height_ratios=[len(e["rows"]) for e in datasets.values()]
     )
-    for part, (address, entry) in zip(np.ravel(parts), found.items(), strict=True):
+    for part, (address, entry) in zip(np.ravel(parts), datasets.items(), strict=True):
         part.suptitle(address, fontsize=9)
         axes = part.subplots(len(entry["rows"]), columns, squeeze=False)
         for line, row in zip(axes, entry["rows"], strict=True):
-            for place, panel in enumerate(line):
+            for index, panel in enumerate(line):
                 panel.set_xticks([])
                 panel.set_yticks([])
-                if place < len(row["filters"]):
-                    image = as_image(decoded(row["filters"][place]), entry["shape"])
+                if index < len(row["filters"]):
+                    image = as_image(decoded(row["filters"][index]), entry["shape"])
                     panel.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
                 else:
                     panel.set_axis_off()
@@ -62,20 +62,20 @@ def _label(row: dict[str, Any]) -> str:
 
 
 def _local(row: dict[str, Any]) -> str:
-    """The correlation of neighbouring pixels' weights; nothing for what is no image."""
+    """Return the correlation of neighbouring pixels' weights; empty if the data are not images."""
     last = row["measures"][-1]
     return shown(last["neighbours"]).replace(" ± ", "\n± ") if last else ""
 
 
 def tables(content: dict[str, Any]) -> str:
-    """A row a rule and number of inner steps: how local its fields are."""
+    """Return tables of how local the fields are, with a row per rule and number of inner steps."""
     parts = []
     for address, entry in content["datasets"].items():
         rows = []
         for row in entry["rows"]:
             name = _label(row).replace("\n", " ")
-            for point, found in zip(row["points"], row["measures"], strict=True):
-                rows.append(((name, f"{point:,}", *map(shown, found.values())), ""))
+            for point, measures in zip(row["points"], row["measures"], strict=True):
+                rows.append(((name, f"{point:,}", *map(shown, measures.values())), ""))
         data = entry["of_the_data"]
         if data:
             rows.append((("the images themselves", "", *map(shown, data.values())), ""))
@@ -85,7 +85,7 @@ def tables(content: dict[str, Any]) -> str:
 
 
 def decoded(field: dict[str, Any]) -> NDArray[np.float64]:
-    """Weights (d,) from the signed bytes that results files hold them in."""
+    """Decode weights (d,) from the signed bytes of a results file."""
     levels = np.frombuffer(base64.b64decode(field["int8"]), np.int8)
     return levels.astype(np.float64) * (float(field["largest"]) / 127)
 
@@ -93,7 +93,7 @@ def decoded(field: dict[str, Any]) -> NDArray[np.float64]:
 def as_image(
     weights: Sequence[float] | NDArray[np.floating], shape: list[int]
 ) -> NDArray[np.floating]:
-    """A receptive field as an image between 0 and 1, zero weights at 0.5; a vector as a strip."""
+    """Scale a receptive field to an image in 0..1, with zero at 0.5; a vector becomes a strip."""
     field = np.array(weights, float)
     field = field / max(float(np.abs(field).max()), 1e-12)
     return (0.5 + 0.5 * field).reshape(shape if len(shape) in (2, 3) else (1, -1))

@@ -11,9 +11,9 @@ from metaplastic.figures.tables import OURS, level, shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """One line a method, best at 10 labels (or at the last count) first in the legend."""
-    own = content["settings"]
-    layers = "-".join(map(str, (*own["hidden"], own["n_features"])))
+    """Draw one line per method, sorted in the legend by accuracy at 10 labels or the last count."""
+    settings = content["settings"]
+    layers = "-".join(map(str, (*settings["hidden"], settings["n_features"])))
     figure = new_figure(
         8.6,
         5.0,
@@ -22,8 +22,8 @@ def draw(content: dict[str, Any]) -> Figure:
     )
     axes = figure.subplots()
     counts, methods = content["labels"], content["methods"]
-    place = counts.index(10) if 10 in counts else len(counts) - 1
-    order = sorted(methods, key=lambda name: -(methods[name]["summary"][place]["mean"] or 0.0))
+    index = counts.index(10) if 10 in counts else len(counts) - 1
+    order = sorted(methods, key=lambda name: -(methods[name]["summary"][index]["mean"] or 0.0))
     for name in order:
         colour, marker = METHODS.get(name, ("#777777", "."))
         line(
@@ -40,12 +40,12 @@ def draw(content: dict[str, Any]) -> Figure:
     axes.minorticks_off()
     axes.set_xlabel("labelled examples per class")
     axes.set_ylabel(ACCURACY)
-    axes.legend(title=f"best at {counts[place]} first", loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.legend(title=f"best at {counts[index]} first", loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
 def tables(content: dict[str, Any]) -> str:
-    """A row a method, a column a number of labels."""
+    """Return a table with a row per method and a column per number of labels."""
     counts, methods = content["labels"], content["methods"]
     best = [max(level(m["summary"][i]) for m in methods.values()) for i in range(len(counts))]
     rows = []

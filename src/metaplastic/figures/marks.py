@@ -1,6 +1,6 @@
-"""Marks of a table: ▽ beside a method that the rule beats, ▲ beside one that beats the rule.
+"""Marks of a table: ▽ for a method that the rule beats, ▲ for one that beats the rule.
 
-By a paired t-test over seeds, with Holm's correction over all cells of the table.
+The test is a paired t-test over seeds, with Holm's correction over all cells of the table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from metaplastic.evaluation.significance import Comparison, compare
 def compared(
     datasets: dict[str, Any], reference: str = "rule"
 ) -> dict[tuple[str, str], Comparison]:
-    """By (data set, method): the reference against the method, from a results file's numbers."""
+    """Compare the reference with every method of a results file, by (data set, method)."""
     pairs = {}
     for address, entry in datasets.items():
         methods = entry["methods"]

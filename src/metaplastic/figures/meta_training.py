@@ -21,15 +21,15 @@ from metaplastic.figures.tables import shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """Both against the meta-step, on a logarithmic axis."""
+    """Draw loss and accuracies against the meta-step, on logarithmic axes."""
     title = f"{content['title']}: {content['run']}\n{protocol_note(content)}"
     figure = new_figure(10.5, 4.2, title)
     left, right = figure.subplots(1, 2)
     for (objective, step, loss), colour in zip(_losses(content["loss"]), OTHERS, strict=False):
         left.plot(step, loss, color=colour, linewidth=0.7, alpha=0.35)
-        near = [loss[(step > s / 1.3) & (step < s * 1.3)].mean() for s in step]
-        left.plot(step, near, color=colour, linewidth=1.6, label=objective or "meta-objective")
-    left.legend(fontsize=8, title="bold: mean within a factor of 1.3")
+        smoothed = [loss[(step > s / 1.3) & (step < s * 1.3)].mean() for s in step]
+        left.plot(step, smoothed, color=colour, linewidth=1.6, label=objective or "meta-objective")
+    left.legend(fontsize=8, title="bold: mean over meta-steps within a factor of 1.3")
     left.set_xlabel("meta-step (updates of θ)")
     left.set_ylabel(content.get("objective") or "meta-objective")
     left.set_xscale("log")
@@ -37,7 +37,7 @@ def draw(content: dict[str, Any]) -> Figure:
     for (address, entry), colour, marker in zip(
         content["datasets"].items(), OTHERS, MARKERS, strict=False
     ):
-        # meta-step 0 stands at the left end of the logarithmic axis
+        # meta-step 0 is at the left end of the logarithmic axis
         curves = [curve for curve in entry["curves"] if curve["meta_steps"] is not None]
         line(
             right,
@@ -53,19 +53,19 @@ def draw(content: dict[str, Any]) -> Figure:
     right.set_xlim(left=0)
     right.set_xlabel("meta-step (updates of θ)")
     right.set_ylabel(ACCURACY)
-    right.set_title(f"held out, after {content['inner_steps']} inner steps; dotted: before them")
+    right.set_title(f"held-out data after {content['inner_steps']} inner steps; dotted: before")
     right.legend(fontsize=8, frameon=True, edgecolor="none", framealpha=0.85)
     return figure
 
 
 def first_rung(content: dict[str, Any]) -> float:
-    """The least number of meta-steps, after 0, that a rule of the ladder has."""
+    """Return the smallest positive number of meta-steps of a rule along the run."""
     entry = next(iter(content["datasets"].values()))
     return float(min((c["meta_steps"] for c in entry["curves"] if c["meta_steps"]), default=1))
 
 
 def _losses(loss: dict[str, Any]) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Meta-steps and losses of each stretch of one meta-objective."""
+    """Split meta-steps and losses into consecutive segments with the same meta-objective."""
     names = loss.get("objective") or [""] * len(loss["loss"])
     step, value = (np.array(loss[key], float) for key in ("meta_step", "loss"))
     groups = [list(g) for _, g in itertools.groupby(range(len(names)), key=lambda i: names[i])]
@@ -73,7 +73,7 @@ def _losses(loss: dict[str, Any]) -> list[tuple[str, np.ndarray, np.ndarray]]:
 
 
 def tables(content: dict[str, Any]) -> str:
-    """Accuracy after the inner loop, a row a rule of the ladder."""
+    """Return a table of accuracy after the inner loop, with a row per rule along the run."""
     addresses = list(content["datasets"])
     first = content["datasets"][addresses[0]]["curves"]
     rows = [

@@ -11,12 +11,12 @@ from metaplastic.figures.tables import shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """A row a data set: the VAE's objective, its accuracy, the rule's along its inner loop."""
-    found = content["datasets"]
+    """Draw one row per data set: the VAE's objective and accuracy, and the rule's accuracy."""
+    datasets = content["datasets"]
     title = f"{content['title']}\n{protocol_note(content)}"
-    figure = new_figure(12.0, 0.8 + 2.9 * len(found), title)
-    rows = figure.subplots(len(found), 3, squeeze=False)
-    for (objective, accuracy, rule), (address, entry) in zip(rows, found.items(), strict=True):
+    figure = new_figure(12.0, 0.8 + 2.9 * len(datasets), title)
+    rows = figure.subplots(len(datasets), 3, squeeze=False)
+    for (objective, accuracy, rule), (address, entry) in zip(rows, datasets.items(), strict=True):
         vae, learned = entry["vae"], entry["rule_curve"]
         _objective(objective, vae, address)
         line(accuracy, vae["points"], vae["accuracy_summary"], label="", colour=ORANGE, marker="^")
@@ -31,7 +31,7 @@ def draw(content: dict[str, Any]) -> Figure:
             panel.set_xlabel("updates by Adam (below 100 linear, then logarithmic)")
         for panel in (accuracy, rule):
             panel.set_ylabel(ACCURACY)
-        # one scale for what is compared
+        # the accuracies share one scale
         low = min(accuracy.get_ylim()[0], rule.get_ylim()[0])
         high = max(accuracy.get_ylim()[1], rule.get_ylim()[1])
         accuracy.set_ylim(low, high)
@@ -44,13 +44,13 @@ def _objective(panel: Any, vae: dict[str, Any], address: str) -> None:
     line(panel, vae["points"], summary, label="", colour=ORANGE, marker="^")
     panel.set_title(f"{address}: objective of the VAE")
     panel.set_ylabel("ELBO on test inputs (nats per example)")
-    # the start is far below and would flatten the rest
+    # the first value is far below and would flatten the curve
     low, high = (f(entry["mean"] for entry in summary[1:]) for f in (min, max))
     panel.set_ylim(low - 0.15 * (high - low), high + 0.1 * (high - low))
 
 
 def tables(content: dict[str, Any]) -> str:
-    """Accuracy and objective of the VAE along its training."""
+    """Return tables of the VAE's accuracy and objective along its training."""
     parts = []
     for address, entry in content["datasets"].items():
         vae = entry["vae"]

@@ -1,4 +1,4 @@
-"""HTML from the templates beside this file; whatever a results file holds is escaped."""
+"""HTML from the templates in this folder; text from results files is escaped."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def _environment() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """The page or part of one that a template makes of `values`. Text is escaped, except for what
-    another template made, which is given as `markupsafe.Markup`."""
+    """Render a template with `values`. Text is escaped, except for the output of other templates,
+    which is passed as `markupsafe.Markup`."""
     return _environment().get_template(template).render(**values)

@@ -1,4 +1,4 @@
-"""Figure of study `permutation`: accuracy with pixels in place, and reordered."""
+"""Figure of study `permutation`: accuracy with intact and with permuted pixels."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from matplotlib.figure import Figure
 from metaplastic.figures.style import ACCURACY, BLUE, GREY, new_figure, numbers, protocol_note
 from metaplastic.figures.tables import OURS, shown, table
 
-ORDERS = {"intact": ("pixels in place", "o", None), "permuted": ("pixels reordered", "s", "white")}
+ORDERS = {"intact": ("intact pixels", "o", None), "permuted": ("permuted pixels", "s", "white")}
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """A panel a data set, a row a method, a line from the one accuracy to the other."""
-    found = content["datasets"]
-    first = next(iter(found.values()))["methods"]
+    """Draw one panel per data set and one row per method, with a line between both accuracies."""
+    datasets = content["datasets"]
+    first = next(iter(datasets.values()))["methods"]
     figure = new_figure(
-        4.6 + 2.5 * len(found),
+        4.6 + 2.5 * len(datasets),
         1.9 + 0.36 * len(first),
         f"{content['title']}\n{protocol_note(content)}",
     )
-    panels = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
-    for axes, (address, entry) in zip(panels, found.items(), strict=True):
+    panels = figure.subplots(1, len(datasets), sharey=True, squeeze=False)[0]
+    for axes, (address, entry) in zip(panels, datasets.items(), strict=True):
         _panel(axes, entry)
         axes.set_title(address)
         axes.set_xlabel(ACCURACY)
@@ -38,7 +38,7 @@ def draw(content: dict[str, Any]) -> Figure:
 
 def _panel(axes: Axes, entry: dict[str, Any]) -> None:
     methods = entry["methods"]
-    height = {name: len(methods) - 1 - place for place, name in enumerate(methods)}
+    height = {name: len(methods) - 1 - index for index, name in enumerate(methods)}
     for order, (label, marker, face) in ORDERS.items():
         for name, method in methods.items():
             colour = BLUE if name in OURS else GREY
@@ -58,15 +58,15 @@ def _panel(axes: Axes, entry: dict[str, Any]) -> None:
         ends = numbers([method[order]["mean"] for order in ORDERS])
         colour = BLUE if name in OURS else GREY
         axes.plot(ends, [height[name]] * 2, color=colour, linewidth=1.0, alpha=0.6)
-    axes.axvline(entry["chance"], color="black", linewidth=0.8, linestyle=":", label="guessing")
+    axes.axvline(entry["chance"], color="black", linewidth=0.8, linestyle=":", label="chance")
 
 
 def tables(content: dict[str, Any]) -> str:
-    """A row a method and data set: both accuracies, and what reordering takes."""
+    """Return a table with a row per data set and method: both accuracies and their difference."""
     rows = []
     for address, entry in content["datasets"].items():
         for name, method in entry["methods"].items():
             cells = (address, method["title"], shown(method["intact"]), shown(method["permuted"]))
             rows.append(((*cells, shown(method["lost"])), "rule" if name in OURS else ""))
-    head = ("data set", "method", "pixels in place", "reordered", "lost, seed by seed")
+    head = ("data set", "method", "intact pixels", "permuted pixels", "difference, paired by seed")
     return table(content["title"], head, rows)

@@ -1,6 +1,7 @@
-"""The figure of a study that has none of its own: its methods from best to worst.
+"""The default figure of a study: its methods from best to worst.
 
-Its results hold `methods`: by name, a `title` and the `mean` and `standard_error` of `accuracy`.
+The results hold `methods`: for each name a `title` and the `mean` and `standard_error` of the
+`accuracy`.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from metaplastic.figures.tables import OURS, ranked, shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """Means as points with standard errors, the learned rule in blue."""
+    """Draw means as points with standard errors, the learned rule in blue."""
     rows = ranked(content["methods"])[::-1]
     title = f"{content['title']}\n{protocol_note(content)}"
     figure = new_figure(6.5, 1.4 + 0.26 * len(rows), title)
     axes = figure.subplots()
-    for place, (name, method, _) in enumerate(rows):
+    for index, (name, method, _) in enumerate(rows):
         axes.errorbar(
             numbers([method["mean"]]),
-            [place],
+            [index],
             xerr=numbers([method["standard_error"]]),
             color=BLUE if name in OURS else GREY,
             marker="o",
@@ -34,7 +35,7 @@ def draw(content: dict[str, Any]) -> Figure:
 
 
 def tables(content: dict[str, Any]) -> str:
-    """A row a method, best first."""
+    """Return a table with a row per method, best first."""
     rows = [
         ((method["title"], shown(method)), row) for _, method, row in ranked(content["methods"])
     ]

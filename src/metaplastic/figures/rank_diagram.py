@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from metaplastic.evaluation.significance import ALPHA, cliques
 from metaplastic.figures.style import BLUE, GREY
 
-STEP = 0.9  # from one label to the next, in the units of the vertical axis
-BAR = 0.35  # from one bar to the next
+STEP = 0.9  # between labels, in units of the vertical axis
+BAR = 0.35  # between bars
 
 
 def draw_ranks(axes: Axes, standing: dict[str, Any]) -> None:
-    """Draw mean ranks on a line, 1 at the left being best; bars join methods whose mean ranks
-    differ by no more than Nemenyi's critical difference."""
+    """Draw mean ranks on a line, with the best rank, 1, on the left; bars connect methods whose
+    mean ranks differ by no more than Nemenyi's critical difference."""
     rows = standing["rows"]
     ranks = [row["mean_rank"] for row in rows]
     count, difference = len(rows), standing["critical_difference"]
@@ -28,9 +28,9 @@ def draw_ranks(axes: Axes, standing: dict[str, Any]) -> None:
     for rank in range(1, count + 1):
         axes.vlines(rank, 0, 0.2, color="black", linewidth=0.8)
         axes.text(rank, 0.3, str(rank), ha="center", va="bottom", fontsize=7)
-    for place, row in enumerate(rows):
-        left = place < half
-        depth = first - STEP * (place if left else count - 1 - place)
+    for index, row in enumerate(rows):
+        left = index < half
+        depth = first - STEP * (index if left else count - 1 - index)
         _label(axes, row, depth, 0.6 if left else count + 0.4, left)
     for level, members in enumerate(bars):
         y = -BAR * (1 + level)
@@ -43,7 +43,7 @@ def draw_ranks(axes: Axes, standing: dict[str, Any]) -> None:
 
 
 def _label(axes: Axes, row: dict[str, Any], depth: float, edge: float, left: bool) -> None:
-    """A method's name beside the line that leads to its mean rank."""
+    """Draw a method's name and the line that leads to its mean rank."""
     rank = row["mean_rank"]
     ours = row["method"].startswith("rule")
     colour = BLUE if ours else "black"
@@ -61,7 +61,7 @@ def _label(axes: Axes, row: dict[str, Any], depth: float, edge: float, left: boo
 
 
 def _draw_difference(axes: Axes, difference: float, count: int) -> None:
-    """The critical difference as a length on the scale of ranks, where it is no longer than it."""
+    """Draw the critical difference as a length on the scale of ranks; as text if it is longer."""
     y = 1.45
     if difference > count - 1:
         text = f"critical difference {difference:.2f}, more than any two ranks can differ"

@@ -1,4 +1,4 @@
-"""All results as one HTML page that needs nothing else: a summary, then figures and tables."""
+"""All results as one self-contained HTML page: a summary, then figures and tables."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from metaplastic.progress import Progress, silent
 def write_report(
     results: Path, out: Path, *, progress: Progress = silent
 ) -> tuple[Path, list[str]]:
-    """Gather every study's results file. Returns the page and the names of the studies in it.
+    """Write the report of all results files. Returns its path and the names of the studies in it.
 
-    Raises `DataError` where there are no results, or damaged ones.
+    Raises `DataError` if there are no results or a file is damaged.
     """
     from metaplastic.evaluation.results import read_json
 
@@ -46,16 +46,16 @@ def write_report(
 
 
 def _read_section(name: str, path: Path, content: dict[str, Any]) -> str:
-    """A study's part of the page. Raises `DataError` where its results file does not hold what
-    the study writes."""
+    """Return a study's section of the page. Raises `DataError` if its results file does not hold
+    what the study writes."""
     try:
         if content["study"] != name:
-            found = files.show(content["study"])
-            raise DataError(f"{path} holds the results of study {found!r}, not {name!r}")
+            study = files.show(content["study"])
+            raise DataError(f"{path} holds the results of study {study!r}, not {name!r}")
         return _section(name, content)
     except DataError:
         raise
-    except Exception:  # what drawing makes of damaged numbers cannot be listed
+    except Exception:  # drawing damaged numbers can fail in any way
         raise DataError(
             f"{path} is damaged or was written by another version; "
             f"run `metaplastic study {name}` again"
@@ -63,7 +63,7 @@ def _read_section(name: str, path: Path, content: dict[str, Any]) -> str:
 
 
 def page(contents: dict[str, dict[str, Any]], sections: dict[str, str]) -> str:
-    """The page of the studies' results and sections, by name."""
+    """Return the page made of the studies' results and sections, both by name."""
     with styled():
         summary = summarise(contents)
     return render(
@@ -95,6 +95,6 @@ def _section(name: str, content: dict[str, Any]) -> str:
 
 
 def _embedded(figure: Figure) -> str:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=130)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""Figure of study `representation`: principal components, and how much they explain."""
+"""Figure of study `representation`: principal components and the variance they explain."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from metaplastic.figures.tables import shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """A row a data set: inputs, features before, features after, variance explained."""
-    found = content["datasets"]
+    """Draw one row per data set: inputs, features before and after, variance explained."""
+    datasets = content["datasets"]
     labels = content["settings"]["labels_per_class"]
     title = (
-        f"{content['title']} ({content['inner_steps']} inner steps)\nclouds: first seed; "
-        f"accuracy with {labels} labels per class, and right: {seeds_note(content)}"
+        f"{content['title']} ({content['inner_steps']} inner steps)\nscatter plots: first seed; "
+        f"accuracy with {labels} labels per class, and right panels: {seeds_note(content)}"
     )
-    figure = new_figure(12.5, 0.9 + 3.2 * len(found), title)
-    axes = figure.subplots(len(found), 4, squeeze=False)
-    for panels, (address, entry) in zip(axes, found.items(), strict=True):
+    figure = new_figure(12.5, 0.9 + 3.2 * len(datasets), title)
+    axes = figure.subplots(len(datasets), 4, squeeze=False)
+    for panels, (address, entry) in zip(axes, datasets.items(), strict=True):
         before, after = entry["stages"]
         after_title = f"after {after['inner_steps']} inner steps"
-        for panel, points, what, summary, units in (
+        for panel, points, heading, summary, units in (
             (panels[0], entry["inputs"], f"{address}: inputs", entry["accuracy_of_inputs"],
              "standardised inputs"),
             (panels[1], before["points"], "random network", before["accuracy_summary"], "features"),
             (panels[2], after["points"], after_title, after["accuracy_summary"], "features"),
         ):  # fmt: skip
-            title = f"{what}\naccuracy {shown(summary)}"
-            _cloud(panel, points, entry["labels"], title, units)
+            title = f"{heading}\naccuracy {shown(summary)}"
+            _scatter(panel, points, entry["labels"], title, units)
         for stage, label, colour, marker in (
             (before, "random network", ORANGE, "v"),
             (after, after_title, BLUE, "o"),
@@ -54,7 +54,7 @@ def draw(content: dict[str, Any]) -> Figure:
 
 
 def tables(content: dict[str, Any]) -> str:
-    """Accuracy of the inputs, and of the features before and after."""
+    """Return a table of the accuracy of the inputs and of the features before and after."""
     rows = []
     for address, entry in content["datasets"].items():
         before, after = (shown(stage["accuracy_summary"]) for stage in entry["stages"])
@@ -63,16 +63,16 @@ def tables(content: dict[str, Any]) -> str:
     return table("Accuracy", head, rows)
 
 
-def _cloud(
+def _scatter(
     axes: Axes, points: list[list[float]], labels: list[int], title: str, units: str
 ) -> None:
-    """The class is the marker (its number) as well as the colour."""
-    place, classes = np.array(points, float), np.array(labels)
+    """Draw points whose marker (a number) and colour show the class."""
+    positions, classes = np.array(points, float), np.array(labels)
     for label in np.unique(classes):
-        chosen = place[classes == label]
+        members = positions[classes == label]
         axes.scatter(
-            chosen[:, 0],
-            chosen[:, 1],
+            members[:, 0],
+            members[:, 1],
             marker=f"${label}$",
             s=16,
             linewidths=0.3,

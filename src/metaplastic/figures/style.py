@@ -1,4 +1,4 @@
-"""One look for all figures: a palette safe for colour-blind readers, fonts, error bars."""
+"""The common style of figures: a palette safe for colour-blind readers, fonts, error bars."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ METHODS: dict[str, tuple[str, str]] = {  # colour and marker
     "rbm": (GREY, "*"),
     "hebbian": (ORANGE, "h"),
 }
-# drawn dashed: each has its colour from a relative
+# drawn dashed, as each shares its colour with another method
 DASHED = frozenset(
     {
         "random-all",
@@ -69,7 +69,7 @@ ACCURACY = "test accuracy (fraction)"
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """matplotlib's settings for a figure; the caller's own are put back."""
+    """Apply matplotlib's settings for a figure, and restore the caller's afterwards."""
     settings: dict[Any, Any] = {
         "font.size": 9,
         "axes.titlesize": 10,
@@ -86,10 +86,10 @@ def styled() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float, title: str = "") -> Figure:
-    """A figure of that size in inches, apart from pyplot's global state."""
+    """Make a figure of that size in inches, independent of pyplot's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    # padding in inches: bold labels come out a little wider than the layout takes them for
+    # padding in inches: bold labels are slightly wider than the layout assumes
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1))
     FigureCanvasAgg(figure)
     if title:
@@ -98,7 +98,7 @@ def new_figure(width: float, height: float, title: str = "") -> Figure:
 
 
 def numbers(values: Sequence[float | None]) -> np.ndarray:
-    """Numbers of a results file; null is not a number."""
+    """Convert numbers of a results file, with null as NaN."""
     return np.array([np.nan if value is None else value for value in values], float)
 
 
@@ -112,7 +112,7 @@ def line(
     marker: str = "o",
     style: str = "-",
 ) -> None:
-    """Means with standard errors as error bars."""
+    """Draw a line of means with standard errors as error bars."""
     mean = numbers([entry["mean"] for entry in summary])
     error = numbers([entry["standard_error"] for entry in summary])
     axes.errorbar(
@@ -131,30 +131,30 @@ def line(
 
 
 def shades(count: int) -> list[Any]:
-    """Colours from light to dark for what has an order; safe for colour-blind readers."""
+    """Return colours from light to dark for ordered items, safe for colour-blind readers."""
     return [mpl.colormaps["cividis_r"](value) for value in np.linspace(0.15, 1.0, max(count, 1))]
 
 
 def rung(curve: dict[str, Any]) -> str:
-    """How a rule of a ladder is called in a legend."""
+    """Return the name of a rule along a run for a legend."""
     steps = curve.get("meta_steps")
     return str(curve["label"]) if steps is None else meta_steps(steps)
 
 
 def meta_steps(count: int) -> str:
-    """A number of meta-steps in words."""
+    """Return a number of meta-steps in words."""
     return f"{count:,} meta-step{'s' if count != 1 else ''}"
 
 
 def seeds_note(content: dict[str, Any]) -> str:
-    """What error bars are."""
+    """Describe the error bars."""
     count = len(content["seeds"])
     return f"mean ± standard error over {count} seed{'s' if count != 1 else ''}"
 
 
 def protocol_note(content: dict[str, Any]) -> str:
-    """Labels, base model and seeds in one line; a study of several base models names none."""
-    own = content["settings"]
-    layers = "-".join(map(str, (*own["hidden"], own["n_features"])))
+    """Describe labels, base model and seeds in one line; `base_model` of the results overrides."""
+    settings = content["settings"]
+    layers = "-".join(map(str, (*settings["hidden"], settings["n_features"])))
     model = content.get("base_model", f"base model {layers}")
-    return f"{own['labels_per_class']} labels per class, {model}, {seeds_note(content)}"
+    return f"{settings['labels_per_class']} labels per class, {model}, {seeds_note(content)}"

@@ -1,4 +1,4 @@
-"""The beginning of the report: what was measured, and how the rule did, in a few lines."""
+"""The summary of the report: what was measured and how the rule did, in a few lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAD = ("data set", "learned rule", "random network", "best other method", "won 
 
 @dataclass(frozen=True)
 class Summary:
-    """Lines of text; a figure with its caption and a table as HTML, where there are any."""
+    """Lines of text, and optionally a figure with its caption and a table as HTML."""
 
     lines: list[str]
     figure: Figure | None = None
@@ -25,29 +25,29 @@ class Summary:
 
 
 def summarise(studies: dict[str, dict[str, Any]]) -> Summary:
-    """From the results of every study, by name."""
+    """Summarise the results of all studies, given by name."""
     rules = dict.fromkeys(str(content["rule"]["label"]) for content in studies.values())
     seeds = sorted({len(content["seeds"]) for content in studies.values()})
     span = " to ".join(dict.fromkeys((str(seeds[0]), str(seeds[-1]))))
     lines = [f"Studies: {len(studies)}; rule: {', '.join(rules)}; seeds of a study: {span}."]
-    found = studies.get("datasets")
-    if found is None:
+    datasets = studies.get("datasets")
+    if datasets is None:
         return Summary(lines)
-    rows = _rows(found)
+    rows = _rows(datasets)
     verdicts = [verdict for row in rows for verdict in row.verdicts]
     won, lost = verdicts.count("win"), verdicts.count("loss")
     others = {name for row in rows for name in row.others}
     lines.append(
         f"Data sets: {len(rows)}; other methods: {len(others)}. Of {len(verdicts)} differences, "
-        f"{won} are wins of the rule and {lost} are losses by more than chance: by a paired t-test "
-        "over seeds at 5 %, with Holm's correction."
+        f"{won} are significant wins of the rule and {lost} are significant losses, by a paired "
+        "t-test over seeds at 5 % with Holm's correction."
     )
     return Summary(lines, _draw(rows), CAPTION, _table(rows))
 
 
 CAPTION = (
-    "Accuracy with few labels: the learned rule (blue), the network that it started from (orange), "
-    "and every other method (grey)."
+    "Accuracy with few labels: the learned rule (blue), the random network it starts from "
+    "(orange), and all other methods (grey)."
 )
 
 
@@ -63,36 +63,36 @@ class _Row:
 def _rows(content: dict[str, Any]) -> list[_Row]:
     reference = content.get("reference", "rule")
     marks = compared(content["datasets"], reference)
-    found = []
+    rows = []
     for address, entry in content["datasets"].items():
         methods = entry["methods"]
         others = {n: m for n, m in methods.items() if not is_ours(n, m)}
         verdicts = [marks[address, n].verdict for n in others if (address, n) in marks]
         random = others.get("random")
-        found.append(_Row(address, methods.get(reference), random, others, verdicts))
-    return found
+        rows.append(_Row(address, methods.get(reference), random, others, verdicts))
+    return rows
 
 
 def _table(rows: list[_Row]) -> str:
     cells = []
     for row in rows:
         best = max(row.others.values(), key=level, default=None)
-        beside = "" if best is None else f"{best['title']}: {shown(best)}"
+        best_cell = "" if best is None else f"{best['title']}: {shown(best)}"
         counts = " / ".join(str(row.verdicts.count(v)) for v in ("win", "tie", "loss"))
-        cells.append(((row.address, shown(row.rule), shown(row.random), beside, counts), ""))
+        cells.append(((row.address, shown(row.rule), shown(row.random), best_cell, counts), ""))
     return table("The rule at a glance", HEAD, cells)
 
 
 def _draw(rows: list[_Row]) -> Figure:
-    """A line a data set; sized for a telephone."""
+    """Draw one row per data set, in a size that suits a phone."""
     figure = new_figure(4.6, 1.0 + 0.34 * len(rows))
     axes = figure.subplots()
-    for place, row in enumerate(reversed(rows)):
+    for index, row in enumerate(reversed(rows)):
         marks = [(m, GREY, "|", 9) for n, m in row.others.items() if n != "random"]
         marks += [(row.random, ORANGE, "v", 7), (row.rule, BLUE, "o", 8)]
         for method, colour, marker, size in marks:
             if method is not None:
-                axes.plot(numbers([method["mean"]]), [place], marker, color=colour, markersize=size)
+                axes.plot(numbers([method["mean"]]), [index], marker, color=colour, markersize=size)
     axes.set_yticks(range(len(rows)), [row.address for row in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlabel(ACCURACY)

@@ -1,4 +1,4 @@
-"""What tables of results share, as HTML: best method first, the rule marked where it loses too."""
+"""Shared code of HTML tables of results: best method first, the rule always marked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OURS = ("rule", "rule-all")
 
 
 def is_ours(name: str, method: dict[str, Any]) -> bool:
-    """Whether a method is the learned rule, of which a study may have several readings."""
+    """Return whether a method is the learned rule, in any of its readings."""
     return name in OURS or bool(method.get("ours"))
 
 
@@ -20,12 +20,12 @@ def table(
     head: Sequence[str],
     rows: Iterable[tuple[Sequence[str], str]],
 ) -> str:
-    """HTML. Rows are (cells, class name); all text is escaped."""
+    """Return a table as HTML. Rows are (cells, CSS class); all text is escaped."""
     return render("table.html.j2", caption=caption, head=head, rows=list(rows))
 
 
 def shown(summary: dict[str, Any] | None, sign: bool = False) -> str:
-    """A mean and its standard error."""
+    """Format a mean and its standard error."""
     if summary is None:
         return ""
     if summary["mean"] is None:
@@ -36,12 +36,12 @@ def shown(summary: dict[str, Any] | None, sign: bool = False) -> str:
 
 
 def level(summary: dict[str, Any]) -> float:
-    """A mean to rank by; one that is not a number comes last."""
+    """Return a mean to sort by; a missing mean comes last."""
     return -1.0 if summary["mean"] is None else float(summary["mean"])
 
 
 def ranked(methods: dict[str, Any]) -> list[tuple[str, dict[str, Any], str]]:
-    """Methods from best to worst, with the class of their row."""
+    """Sort methods from best to worst, with the CSS class of their row."""
     order = sorted(methods.items(), key=lambda item: -level(item[1]))
     return [
         (
@@ -54,6 +54,6 @@ def ranked(methods: dict[str, Any]) -> list[tuple[str, dict[str, Any], str]]:
 
 
 def chosen(method: dict[str, Any]) -> str:
-    """The settings that the search chose for a baseline."""
-    found = (method.get("search") or {}).get("settings") or {}
-    return ", ".join(f"{key} = {value}" for key, value in found.items()) or "none"
+    """Describe the settings that the search chose for a baseline."""
+    settings = (method.get("search") or {}).get("settings") or {}
+    return ", ".join(f"{key} = {value}" for key, value in settings.items()) or "none"

@@ -1,4 +1,4 @@
-"""Figure of study `text`: accuracy along the inner loop, a line a rung of the ladder."""
+"""Figure of study `text`: accuracy along the inner loop, one line per rule along the run."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from metaplastic.figures.tables import chosen, ranked, shown, table
 
 
 def draw(content: dict[str, Any]) -> Figure:
-    """Rules that saw images alone are solid lines, others dashed; rivals are horizontal lines,
-    with their names at the right."""
+    """Draw rules meta-trained on images only as solid lines, others dashed; baselines are
+    horizontal lines, with their names on the right."""
     figure = new_figure(9.0, 5.8, f"{content['title']}\n{protocol_note(content)}")
     axes = figure.subplots()
     curves = content["curves"]
@@ -35,10 +35,10 @@ def draw(content: dict[str, Any]) -> Figure:
             label=_label(curve),
             colour=colour,
             marker=MARKERS[index % len(MARKERS)],
-            style="--" if _saw_others(curve) else "-",
+            style="--" if _more_than_images(curve) else "-",
         )
-    far = max(max(curve["points"]) for curve in curves)
-    _baselines(axes, content["rivals"], far)
+    last_step = max(max(curve["points"]) for curve in curves)
+    _baselines(axes, content["rivals"], last_step)
     axes.axvline(content["horizon"], color="black", linewidth=0.8, linestyle=":")
     axes.annotate(
         "horizon of meta-training",
@@ -59,34 +59,36 @@ def draw(content: dict[str, Any]) -> Figure:
     return figure
 
 
-def _saw_others(curve: dict[str, Any]) -> bool:
-    """Whether the rule was meta-trained on more than images; files of before do not say."""
+def _more_than_images(curve: dict[str, Any]) -> bool:
+    """Return whether the rule was meta-trained on more than images; older files do not say."""
     return bool(curve.get("training_data")) and not curve["images_alone"]
 
 
 def _label(curve: dict[str, Any]) -> str:
     if not curve.get("training_data"):
         return rung(curve)
-    return f"{rung(curve)}, {'not images alone' if _saw_others(curve) else 'images alone'}"
+    return f"{rung(curve)}, {'not only images' if _more_than_images(curve) else 'images only'}"
 
 
-def _baselines(axes: Axes, methods: dict[str, Any], far: float) -> None:
-    """Names beside the lines, moved apart where lines lie close."""
+def _baselines(axes: Axes, methods: dict[str, Any], last_step: float) -> None:
+    """Draw the baselines' lines and names; names are moved apart if lines are close."""
     low, high = axes.get_ylim()
-    known = sorted((r["mean"], name) for name, r in methods.items() if r["mean"] is not None)
-    values = [mean for mean, _ in known]
+    measured = sorted(
+        (method["mean"], name) for name, method in methods.items() if method["mean"] is not None
+    )
+    values = [mean for mean, _ in measured]
     low, high = min([low, *values]) - 0.005, max([high, *values]) + 0.005
     axes.set_ylim(low, high)
-    gap, place = (high - low) * 0.042, low - 1
-    for mean, name in known:
+    gap, height = (high - low) * 0.042, low - 1
+    for mean, name in measured:
         colour, _ = METHODS.get(name, ("#777777", "o"))
         style = "--" if name in DASHED else "-"
         axes.axhline(mean, color=colour, linewidth=0.9, linestyle=style, alpha=0.8)
-        place = max(mean, place + gap)
+        height = max(mean, height + gap)
         axes.annotate(
             f"{methods[name]['title']} {mean:.3f} ± {methods[name]['standard_error']:.3f}",
-            xy=(far * 1.045, mean),
-            xytext=(far * 1.09, place),
+            xy=(last_step * 1.045, mean),
+            xytext=(last_step * 1.09, height),
             fontsize=7.5,
             va="center",
             annotation_clip=False,
@@ -101,19 +103,19 @@ def _baselines(axes: Axes, methods: dict[str, Any], far: float) -> None:
 
 
 def tables(content: dict[str, Any]) -> str:
-    """Accuracy along the inner loop for every rule of the ladder, and the baselines."""
+    """Return tables of accuracy along the inner loop for every rule, and of the baselines."""
     ladder = content["curves"]
     curves = _along(
         ladder,
         "summary",
-        "The learned rule: accuracy along the inner loop, by the length of its meta-training",
+        "The learned rule: accuracy along the inner loop, by the amount of meta-training",
     )
     if "gain" in ladder[0]:
         curves += _along(
-            ladder, "gain", "What it gains on the random network that it begins from, seed by seed"
+            ladder, "gain", "Gain over the random network that it starts from, paired by seed"
         )
     baselines = table(
-        "Rivals",
+        "Baselines",
         ("method", "accuracy", "chosen by the search (else defaults)"),
         [
             ((method["title"], shown(method), chosen(method)), row)
@@ -124,7 +126,7 @@ def tables(content: dict[str, Any]) -> str:
 
 
 def _along(ladder: list[dict[str, Any]], key: str, caption: str) -> str:
-    """A row a number of inner steps, a column a rule."""
+    """Return a table with a row per number of inner steps and a column per rule."""
     rows = [
         ((f"{point:,}", *(shown(c[key][i], sign=key == "gain") for c in ladder)), "rule")
         for i, point in enumerate(ladder[0]["points"])

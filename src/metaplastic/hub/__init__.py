@@ -1,4 +1,4 @@
-"""Rules as files: saved, loaded, described by a card, shared. No pickle is ever read."""
+"""Rule files: saving, loading, cards and sharing. No pickle is ever read."""
 
 from __future__ import annotations
 

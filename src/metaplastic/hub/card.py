@@ -1,4 +1,4 @@
-"""A rule's card: where its θ comes from, as data and as Markdown."""
+"""A rule's card: the origin of its θ, as data and as Markdown."""
 
 from __future__ import annotations
 
@@ -8,37 +8,47 @@ from metaplastic.durations import duration
 
 
 class RuleCard(BaseModel):
-    """How a rule was made. Every field may be left out."""
+    """How a rule was made. Every field is optional."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
-    title: str = Field(default="", description="one line")
-    training_data: tuple[str, ...] = Field(default=(), description="data sets meta-trained on")
-    held_out_data: tuple[str, ...] = Field(default=(), description="data sets never seen")
-    objective: str = Field(default="", description="meta-objective, what its loss is, its units")
-    metrics: dict[str, float] = Field(default_factory=dict, description="measured, by name")
-    command: str = Field(default="", description="the command that made it")
+    title: str = Field(default="", description="title of one line")
+    training_data: tuple[str, ...] = Field(default=(), description="data sets of meta-training")
+    held_out_data: tuple[str, ...] = Field(
+        default=(), description="data sets held out from meta-training"
+    )
+    objective: str = Field(default="", description="meta-objective, its loss and units")
+    metrics: dict[str, float] = Field(default_factory=dict, description="measured values, by name")
+    command: str = Field(default="", description="command that made the rule")
     seed: int | None = Field(default=None, description="seed of that command")
-    meta_steps: int | None = Field(default=None, description="updates of θ")
-    earlier_meta_steps: int = Field(default=0, description="of the rules that it began from")
-    horizon: int | None = Field(default=None, description="longest unroll meta-trained on, steps")
-    batch_size: int | None = Field(default=None, description="of the inner loop")
+    meta_steps: int | None = Field(default=None, description="number of updates of θ")
+    earlier_meta_steps: int = Field(
+        default=0, description="meta-steps of the rules that it was started from"
+    )
+    horizon: int | None = Field(
+        default=None, description="longest unroll of meta-training, in inner steps"
+    )
+    batch_size: int | None = Field(
+        default=None, description="examples in a minibatch of the inner loop"
+    )
     wall_clock_seconds: float | None = Field(
-        default=None, ge=0, allow_inf_nan=False, description="of meta-training, s"
+        default=None, ge=0, allow_inf_nan=False, description="duration of meta-training in seconds"
     )
     earlier_wall_clock_seconds: float = Field(
         default=0.0,
         ge=0,
         allow_inf_nan=False,
-        description="of meta-training the rules that it began from, s",
+        description="duration of meta-training the rules that it was started from, in seconds",
     )
-    hardware: str = Field(default="", description="that it was made on")
-    licence: str = Field(default="Apache-2.0", description="of the rule file, as SPDX says it")
-    notes: str = Field(default="", description="Markdown, at the end of the page")
+    hardware: str = Field(default="", description="hardware of meta-training")
+    licence: str = Field(
+        default="Apache-2.0", description="SPDX identifier of the rule file's licence"
+    )
+    notes: str = Field(default="", description="Markdown text for the end of the page")
 
     @property
     def seconds_in_all(self) -> float | None:
-        """Of meta-training this rule and those that it began from; None where it is not known."""
+        """Return the seconds of meta-training this rule and its predecessors; None if unknown."""
         if self.wall_clock_seconds is None:
             return None
         return self.earlier_wall_clock_seconds + self.wall_clock_seconds
@@ -51,9 +61,9 @@ def _cell(text: str) -> str:
 def card_markdown(
     card: RuleCard, *, name: str = "rule", facts: dict[str, str] | None = None
 ) -> str:
-    """The card as a Markdown page with the front matter that model hubs read.
+    """Format the card as a Markdown page with the front matter that model hubs read.
 
-    `facts` are further rows of the first table, such as the rule's kind and settings.
+    `facts` are additional rows of the first table, such as the rule's kind and settings.
     """
     rows = dict(facts or {})
     if card.training_data:

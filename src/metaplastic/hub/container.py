@@ -1,7 +1,7 @@
 """Arrays and strings in one safetensors file: written atomically, read with every byte checked.
 
-The digest covers names, dtypes, shapes and bytes of the arrays and all of the metadata, so that a
-changed byte anywhere is found.
+The digest covers names, dtypes, shapes and bytes of the arrays and all metadata, so that any
+changed byte is detected.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ _DTYPES = {
 
 
 class Contents(NamedTuple):
-    """What a file holds: arrays by name, and strings by name (without the digest)."""
+    """The contents of a file: arrays by name, and strings by name (without the digest)."""
 
     arrays: dict[str, NDArray[np.generic]]
     metadata: dict[str, str]
 
 
 def digest(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str]) -> str:
-    """SHA-256, in hexadecimal, over everything a file holds."""
-    found = hashlib.sha256()
+    """Compute the hexadecimal SHA-256 digest of the contents of a file."""
+    sha256 = hashlib.sha256()
     for key in sorted(metadata):
-        found.update(json.dumps([key, metadata[key]]).encode())
+        sha256.update(json.dumps([key, metadata[key]]).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
-        found.update(json.dumps([name, array.dtype.str, list(arrays[name].shape)]).encode())
-        found.update(array.data if array.size else b"")
-    return found.hexdigest()
+        sha256.update(json.dumps([name, array.dtype.str, list(arrays[name].shape)]).encode())
+        sha256.update(array.data if array.size else b"")
+    return sha256.hexdigest()
 
 
 def write(
@@ -58,9 +58,9 @@ def write(
     metadata: Mapping[str, str],
     error: type[MetaplasticError],
 ) -> None:
-    """Write all or nothing (see `files.write`).
+    """Write a file atomically (see `files.write`).
 
-    Raises `error` where the folder is missing or cannot be written.
+    Raises `error` if the folder is missing or not writable.
     """
     tensors = {name: np.require(array, requirements="C") for name, array in arrays.items()}
     payload = save(tensors, {**metadata, "sha256": digest(tensors, metadata)})
@@ -68,12 +68,12 @@ def write(
 
 
 def read(path: Path, limit: int, error: type[MetaplasticError]) -> Contents:
-    """Read a file of at most `limit` bytes. Raises `error`, in one line, on any damage."""
+    """Read a file of at most `limit` bytes. Raises `error` with one line if it is damaged."""
     return parse(files.read_bytes(path, error, limit=limit), str(path), error)
 
 
 def parse(payload: bytes, where: str, error: type[MetaplasticError]) -> Contents:
-    """The contents of a file's bytes. Raises `error`, naming `where`, on any damage."""
+    """Parse the bytes of a file. Raises `error`, prefixed with `where`, if they are damaged."""
     metadata = _metadata(payload, where, error)
     try:
         # checks that the offsets tile the file and agree with shapes and dtypes
@@ -84,22 +84,22 @@ def parse(payload: bytes, where: str, error: type[MetaplasticError]) -> Contents
     for name, entry in entries:
         if entry["dtype"] not in _DTYPES:
             raise error(
-                f"{where}: {shown(name)} has dtype {entry['dtype']}, which is not read here"
+                f"{where}: {shown(name)} has dtype {entry['dtype']}, which is not supported"
             )
         flat = np.frombuffer(entry["data"], _DTYPES[entry["dtype"]])
         arrays[name] = flat.reshape(entry["shape"])
     claimed = metadata.pop("sha256", None)
     if claimed is None:
-        raise error(f"{where}: carries no sha256, so it was not written by metaplastic")
+        raise error(f"{where}: holds no sha256, so it was not written by metaplastic")
     if claimed != digest(arrays, metadata):
-        raise error(f"{where}: damaged (its sha256 does not match); fetch or write it again")
+        raise error(f"{where}: damaged (its sha256 does not match); download or write it again")
     return Contents(arrays, metadata)
 
 
 def _metadata(payload: bytes, where: str, error: type[MetaplasticError]) -> dict[str, str]:
     length = int.from_bytes(payload[:8], "little") if len(payload) >= 8 else 0
     if not 2 <= length <= min(_HEADER_LIMIT, len(payload) - 8):
-        raise error(f"{where}: damaged, cut short or not a safetensors file")
+        raise error(f"{where}: damaged, truncated or not a safetensors file")
     try:
         header = json.loads(payload[8 : 8 + length])
         metadata = header.get("__metadata__", {})
@@ -111,9 +111,9 @@ def _metadata(payload: bytes, where: str, error: type[MetaplasticError]) -> dict
 
 
 def shown(text: object) -> str:
-    """A value of a file for a message: in the file it may have any length."""
-    whole = repr(text)
-    return whole if len(whole) <= 80 else whole[:79] + "…"
+    """Format a value of a file for a message, shortened because it may have any length."""
+    full = repr(text)
+    return full if len(full) <= 80 else full[:79] + "…"
 
 
 def _line(problem: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Rules put on the Hugging Face hub, with their cards, and fetched from it."""
+"""Uploading rules with their cards to the Hugging Face hub, and downloading them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def push_to_hub(
     token: str | None = None,
     message: str = "Upload rule",
 ) -> str:
-    """Put a rule file and its card into "owner/name", made where it does not exist, as one commit.
+    """Upload a rule file and its card to "owner/name", created if needed, as one commit.
 
     Returns the address to load it from. The file is read and checked first. Raises `RuleFileError`
-    on a damaged file or where the hub refuses, MissingExtraError without the client.
+    if the file is damaged or the upload fails, `MissingExtraError` without the client.
     """
     address = remote.SCHEME + repository.removeprefix(remote.SCHEME)
     repository, _ = remote.parse(address)
@@ -46,10 +46,10 @@ def push_to_hub(
 
 
 def pull_from_hub(address: str, path: str | PathLike[str]) -> None:
-    """Fetch the rule file at "owner/name", or "hf://owner/name@revision", into a file.
+    """Download the rule file at "owner/name", or "hf://owner/name@revision", to `path`.
 
-    It is checked byte by byte; the kind of rule that it holds need not be known here. Raises
-    `RuleFileError` where it cannot be had, is damaged or cannot be written.
+    Its checksum is verified; the kind of rule in it need not be known here. Raises `RuleFileError`
+    if it cannot be downloaded, is damaged or cannot be written.
     """
     address = remote.SCHEME + address.removeprefix(remote.SCHEME)
     load_card(address)

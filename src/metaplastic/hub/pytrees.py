@@ -1,4 +1,4 @@
-"""A pytree's arrays by the names of their fields, and back into a skeleton of the same shapes."""
+"""Convert a pytree to arrays by field name, and back, given a skeleton of the same shapes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 
 def on_device(array: NDArray[np.generic]) -> jax.Array:
-    """A copy of an array on JAX's device."""
+    """Copy an array to JAX's device."""
     refuse_after_fork()
-    return jax.device_put(np.array(array))  # unlike `jnp.array`, compiles nothing
+    return jax.device_put(np.array(array))  # unlike `jnp.array`, needs no compilation
 
 
 def arrays_of(tree: Any) -> dict[str, NDArray[np.generic]]:
-    """Every array by the dotted path of its field. float64 becomes float32, as files hold."""
+    """Return all arrays by the dotted path of their field. float64 becomes float32, as in files."""
     arrays = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(eqx.filter(tree, _is_array)):
         array = np.asarray(leaf)
@@ -38,24 +38,24 @@ def fill(
     error: type[MetaplasticError],
     copy: Callable[[NDArray[np.generic]], Any] = on_device,
 ) -> T:
-    """`skeleton` (from `eqx.filter_eval_shape`) with copies of its arrays filled in: `copy` is
-    `np.array` where they are to stay on the host and nothing is to be run by JAX.
+    """Return `skeleton` (from `eqx.filter_eval_shape`) with copies of `arrays` filled in. Pass
+    `np.array` as `copy` to keep the arrays on the host without running JAX.
 
-    Raises `error`, naming `where`, unless names, shapes and dtypes agree and all is finite.
+    Raises `error`, prefixed with `where`, unless names, shapes and dtypes agree and all numbers are
+    finite.
     """
-    shapes, rest = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    shapes, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
-    wanted = {_name(path): leaf for path, leaf in leaves}
-    if set(wanted) != set(arrays):
+    expected = {_name(path): leaf for path, leaf in leaves}
+    if set(expected) != set(arrays):
         missing, extra = (
             ", ".join(sorted(names))[:200] or "none"
-            for names in (set(wanted) - set(arrays), set(arrays) - set(wanted))
+            for names in (set(expected) - set(arrays), set(arrays) - set(expected))
         )
         raise error(
-            f"{where}: does not hold the arrays that it should "
-            f"(missing: {missing}; unknown: {extra})"
+            f"{where}: does not hold the expected arrays (missing: {missing}; unknown: {extra})"
         )
-    for name, leaf in wanted.items():
+    for name, leaf in expected.items():
         array = arrays[name]
         if array.shape != leaf.shape or array.dtype != leaf.dtype:
             raise error(
@@ -63,10 +63,10 @@ def fill(
                 f"expected {leaf.dtype} of shape {leaf.shape}"
             )
         if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
-            raise error(f"{where}: {name!r} holds numbers that are not finite")
+            raise error(f"{where}: {name!r} contains numbers that are not finite")
     # copied: the arrays may be views of a file's bytes
-    filled = [copy(arrays[name]) for name in wanted]
-    return eqx.combine(jax.tree_util.tree_unflatten(structure, filled), rest)
+    filled = [copy(arrays[name]) for name in expected]
+    return eqx.combine(jax.tree_util.tree_unflatten(structure, filled), static)
 
 
 def _is_array(leaf: Any) -> bool:

@@ -1,7 +1,7 @@
 """Rules on the Hugging Face hub, through the package huggingface_hub (the extra `hub`).
 
-A rule there is a model repository with two files: `rule.safetensors` and its card, `README.md`.
-Its client keeps what it fetched; HF_ENDPOINT and the token that the client knows are its own.
+A rule is a model repository with two files: `rule.safetensors` and its card, `README.md`. The
+client caches downloads and uses its own settings for HF_ENDPOINT and the token.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ADDRESS = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
 
 
 def client() -> Any:
-    """The package `huggingface_hub`. Raises `MissingExtraError` without it."""
+    """Import the package `huggingface_hub`. Raises `MissingExtraError` if it is missing."""
     try:
         import huggingface_hub
     except ImportError:
@@ -28,32 +28,32 @@ def client() -> Any:
 
 
 def parse(address: str) -> tuple[str, str | None]:
-    """The repository and the revision that an address names."""
+    """Split an address into repository and revision. Raises `RuleFileError` if it is malformed."""
     match = _ADDRESS.fullmatch(address)
     if match is None:
         raise RuleFileError(
-            f"{address!r}: give hf://owner/name, or hf://owner/name@revision for one version"
+            f"{address!r}: expected hf://owner/name, or hf://owner/name@revision for one version"
         )
     return match[1], match[2]
 
 
 def reason(problem: Exception) -> str:
-    """An error of the client in one line."""
+    """Format an error of the client in one line."""
     text = " ".join(str(problem).split())
     return f"{type(problem).__name__}: {text}"[:250]
 
 
 def fetch(address: str) -> Path:
-    """The local copy of the rule file at "hf://owner/name[@revision]", fetched where needed.
+    """Return the local copy of the rule file at "hf://owner/name[@revision]", downloaded if needed.
 
-    Raises `RuleFileError` where it cannot be had, MissingExtraError without the client.
+    Raises `RuleFileError` if it cannot be downloaded, `MissingExtraError` without the client.
     """
     repository, revision = parse(address)
     hub = client()
     try:
-        found = hub.hf_hub_download(
+        path = hub.hf_hub_download(
             repository, FILE_NAME, revision=revision, endpoint=os.environ.get("HF_ENDPOINT")
         )
     except Exception as problem:
-        raise RuleFileError(f"{address}: cannot be fetched ({reason(problem)})") from None
-    return Path(found)
+        raise RuleFileError(f"{address}: cannot be downloaded ({reason(problem)})") from None
+    return Path(path)

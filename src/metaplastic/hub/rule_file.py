@@ -2,9 +2,9 @@
 
 Arrays are named by the path of the rule's fields. Metadata, all strings: `format`,
 `format_version`, `rule` (its name in the registry), `settings` and `card` (JSON), `package_version`
-and `jax_version` of the writer, `sha256` over everything else; of a rule that is not metaplastic's
-own also `home` (JSON): the `module` of its class and, where it was installed, `package` and
-`version`. Reading a file imports nothing that it names.
+and `jax_version` of the writer, `sha256` over everything else. Files of rules defined outside
+metaplastic also hold `home` (JSON): the `module` of the class and, if it was installed, `package`
+and `version`. Reading a file never imports a module that it names.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SIZE_LIMIT = 64 * 2**20
 
 
 def rule_metadata(rule: Rule) -> dict[str, str]:
-    """What is needed, besides the arrays, to build a rule again; strings."""
+    """Return the metadata, as strings, that is needed besides the arrays to rebuild a rule."""
     home = plugins.home_of(type(rule))
     return {
         **({"home": json.dumps(home, sort_keys=True)} if home else {}),
@@ -57,17 +57,17 @@ def build_rule(
     where: str,
     copy: Callable[[NDArray[np.generic]], Any] = on_device,
 ) -> Rule:
-    """A rule from its arrays (each through `copy`) and `rule_metadata`.
+    """Build a rule from its arrays (each passed through `copy`) and `rule_metadata`.
 
-    Raises `RuleFileError` where they disagree.
+    Raises `RuleFileError` if they are inconsistent.
     """
     name = metadata.get("rule", "")
     if name not in RULES:
         raise RuleFileError(
-            f"{where}: holds a rule of kind {container.shown(name)}{_needs(metadata)}"
+            f"{where}: holds a rule of kind {container.shown(name)}{_import_hint(metadata)}"
         )
     _warn_of_namesake(RULES.get(name), metadata, where)
-    jax.devices()  # starts JAX: where it cannot, that is not the file's fault
+    jax.devices()  # start JAX outside the try: its failures are not the file's fault
     try:
         settings = decode_json(metadata.get("settings", ""))
         if not isinstance(settings, dict):
@@ -83,13 +83,13 @@ def build_rule(
 
 
 def _skeleton(name: str, settings: dict[str, Any]) -> Rule:
-    # shapes only, so that settings that ask for huge arrays cost nothing
+    # shapes only, so that settings of huge arrays cost nothing
     with jax.enable_x64(False):
         return eqx.filter_eval_shape(lambda: RULES[name].create(jax.random.key(0), **settings))
 
 
-def _home(metadata: dict[str, str]) -> dict[str, str]:
-    """Where a rule not of metaplastic's own was defined, as its file says; empty for others."""
+def _origin(metadata: dict[str, str]) -> dict[str, str]:
+    """Return where a rule from outside metaplastic was defined, as its file states; else empty."""
     try:
         home = decode_json(metadata["home"])
         return {key: str(home[key]) for key in ("module", "package", "version") if key in home}
@@ -97,32 +97,32 @@ def _home(metadata: dict[str, str]) -> dict[str, str]:
         return {}
 
 
-def _needs(metadata: dict[str, str]) -> str:
-    """What to import for a rule that is not known here. Whether to trust it is the reader's to
-    decide: what a file names is shown, never imported."""
-    home = _home(metadata)
+def _import_hint(metadata: dict[str, str]) -> str:
+    """Describe what to import for an unknown rule. Users decide whether to trust it: modules named
+    in a file are shown, never imported."""
+    home = _origin(metadata)
     if not home:
         return f"; this version knows: {', '.join(RULES)}"
     module = container.shown(home.get("module", "?"))
     if "package" not in home:
-        return f", of module {module}: give its file by --import, if you trust it"
+        return f", of module {module}: if you trust it, give its file with --import"
     package = container.shown(f"{home['package']} {home.get('version', '')}".strip())
-    return f", of module {module} in package {package}: install that, if you trust it"
+    return f", of module {module} in package {package}: if you trust it, install the package"
 
 
 def _warn_of_namesake(kind: type[Rule], metadata: dict[str, str], where: str) -> None:
-    home = _home(metadata)
+    home = _origin(metadata)
     tops = {module.partition(".")[0] for module in (kind.__module__, home.get("module", ""))}
     if home and len(tops) > 1:
         warnings.warn(
-            f"{where}: its rule is of module {container.shown(home.get('module'))}, and is read as "
-            f"the rule of that name of {kind.__module__}",
+            f"{where}: the rule was defined in module {container.shown(home.get('module'))}, but "
+            f"is read as the rule of that name in {kind.__module__}",
             stacklevel=3,
         )
 
 
 def save_rule(rule: Rule, path: str | PathLike[str], card: RuleCard | None = None) -> None:
-    """Write a rule file, all or nothing. Raises `RuleFileError` where it cannot be written."""
+    """Write a rule file atomically. Raises `RuleFileError` if it cannot be written."""
     metadata = {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
@@ -133,25 +133,25 @@ def save_rule(rule: Rule, path: str | PathLike[str], card: RuleCard | None = Non
 
 
 def load_rule(name_or_path: str | PathLike[str]) -> Rule:
-    """The rule of a file, of a name shipped with the package ("default"), or of "hf://owner/name".
+    """Load a rule by path, by the name of a shipped rule ("default"), or from "hf://owner/name".
 
-    Raises `RuleFileError` where there is none, or where the file is damaged, of another format,
-    of a newer version, or holds what this version cannot build.
+    Raises `RuleFileError` if there is no such rule, or if the file is damaged, has another format
+    or a newer version, or holds a rule that this version cannot build.
     """
     contents, where = _contents(name_or_path)
     return build_rule(contents.arrays, contents.metadata, where)
 
 
 def load_card(name_or_path: str | PathLike[str]) -> RuleCard:
-    """The card of a rule file; same addresses and errors as `load_rule`."""
+    """Load the card of a rule file, with the same addresses and errors as `load_rule`."""
     contents, where = _contents(name_or_path)
     return _card(contents, where)
 
 
 def rule_page(name_or_path: str | PathLike[str], title: str | None = None) -> str:
-    """The card of a rule file as Markdown, with the rule's kind, size, settings and versions.
+    """Format the card of a rule file as Markdown, with the rule's kind, size and settings.
 
-    `title` is what the page calls the rule and loads it by; the address given where there is none.
+    `title` is the name by which the page refers to the rule and loads it; by default the address.
     """
     contents, where = _contents(name_or_path)
     metadata = contents.metadata
@@ -159,11 +159,11 @@ def rule_page(name_or_path: str | PathLike[str], title: str | None = None) -> st
     if kind in RULES:
         rule = build_rule(contents.arrays, metadata, where)
         settings = ", ".join(f"{key} = {value}" for key, value in rule.settings.items())
-    else:  # it is shown all the same, as far as the file itself says
+    else:  # unknown rules are shown with the facts in the file
         settings = show(metadata.get("settings", ""))
-        kind = f"{show(kind)} (not known here{_needs(metadata)})"
+        kind = f"{show(kind)} (not known here{_import_hint(metadata)})"
     count = sum(array.size for array in contents.arrays.values())
-    home = " ".join(show(part) for part in _home(metadata).values())
+    home = " ".join(show(part) for part in _origin(metadata).values())
     facts = {
         "rule": kind,
         **({"defined in": home} if home else {}),
@@ -176,7 +176,7 @@ def rule_page(name_or_path: str | PathLike[str], title: str | None = None) -> st
 
 
 def shipped_rules() -> tuple[str, ...]:
-    """Names of the rules that come with the package."""
+    """Return the names of the rules that ship with the package."""
     folder = files("metaplastic") / "rules_shipped"
     if not folder.is_dir():
         return ()

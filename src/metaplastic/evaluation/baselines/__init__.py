@@ -1,5 +1,5 @@
-"""Baselines that the learned rule is compared with, one a file. To add one: a new file, and a line
-in `BASELINES`."""
+"""Baselines that the learned rule is compared with, one per file. To add one, write a new file and
+add a line to `BASELINES`."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
         Unlabelled,
     )
 
-_ROOM = "metaplastic.evaluation.baselines"
+_PACKAGE = "metaplastic.evaluation.baselines"
 
 BASELINES: Registry[type[Baseline]] = Registry(
     "baseline",
     {
-        "random": f"{_ROOM}.random_network:RandomNetwork",
-        "random-all": f"{_ROOM}.random_network_all:RandomNetworkAll",
-        "raw": f"{_ROOM}.raw:Raw",
-        "raw-logistic": f"{_ROOM}.raw_logistic:RawLogistic",
-        "random-forest": f"{_ROOM}.random_forest:RandomForest",
-        "supervised": f"{_ROOM}.supervised:Supervised",
-        "label-spreading": f"{_ROOM}.label_spreading:LabelSpreading",
-        "self-training": f"{_ROOM}.self_training:SelfTraining",
-        "neighbour-mean": f"{_ROOM}.neighbour_mean:NeighbourMean",
-        "vae": f"{_ROOM}.vae:Vae",
-        "dae": f"{_ROOM}.denoising:Denoising",
-        "pca": f"{_ROOM}.pca:Pca",
-        "pca-own": f"{_ROOM}.own_width:PcaOwn",
-        "pca-white": f"{_ROOM}.pca_whitened:PcaWhitened",
-        "spectral": f"{_ROOM}.spectral:Spectral",
-        "spectral-own": f"{_ROOM}.own_width:SpectralOwn",
-        "umap": f"{_ROOM}.umap:Umap",
-        "umap-own": f"{_ROOM}.own_width:UmapOwn",
-        "kmeans": f"{_ROOM}.kmeans:KMeans",
-        "kmeans-512": f"{_ROOM}.kmeans_512:KMeans512",
-        "kmeans-patches": f"{_ROOM}.kmeans_patches:KMeansPatches",
-        "rbm": f"{_ROOM}.rbm:Rbm",
-        "hebbian": f"{_ROOM}.hebbian:HebbianBaseline",
+        "random": f"{_PACKAGE}.random_network:RandomNetwork",
+        "random-all": f"{_PACKAGE}.random_network_all:RandomNetworkAll",
+        "raw": f"{_PACKAGE}.raw:Raw",
+        "raw-logistic": f"{_PACKAGE}.raw_logistic:RawLogistic",
+        "random-forest": f"{_PACKAGE}.random_forest:RandomForest",
+        "supervised": f"{_PACKAGE}.supervised:Supervised",
+        "label-spreading": f"{_PACKAGE}.label_spreading:LabelSpreading",
+        "self-training": f"{_PACKAGE}.self_training:SelfTraining",
+        "neighbour-mean": f"{_PACKAGE}.neighbour_mean:NeighbourMean",
+        "vae": f"{_PACKAGE}.vae:Vae",
+        "dae": f"{_PACKAGE}.denoising:Denoising",
+        "pca": f"{_PACKAGE}.pca:Pca",
+        "pca-own": f"{_PACKAGE}.own_width:PcaOwn",
+        "pca-white": f"{_PACKAGE}.pca_whitened:PcaWhitened",
+        "spectral": f"{_PACKAGE}.spectral:Spectral",
+        "spectral-own": f"{_PACKAGE}.own_width:SpectralOwn",
+        "umap": f"{_PACKAGE}.umap:Umap",
+        "umap-own": f"{_PACKAGE}.own_width:UmapOwn",
+        "kmeans": f"{_PACKAGE}.kmeans:KMeans",
+        "kmeans-512": f"{_PACKAGE}.kmeans_512:KMeans512",
+        "kmeans-patches": f"{_PACKAGE}.kmeans_patches:KMeansPatches",
+        "rbm": f"{_PACKAGE}.rbm:Rbm",
+        "hebbian": f"{_PACKAGE}.hebbian:HebbianBaseline",
     },
     group="baselines",
     base="metaplastic.evaluation.baselines.baseline:Baseline",
@@ -51,12 +51,14 @@ BASELINES: Registry[type[Baseline]] = Registry(
 
 __getattr__ = lazy.exports(
     __name__,
-    dict.fromkeys(("Baseline", "Encoder", "LabelledBaseline", "Unlabelled"), f"{_ROOM}.baseline"),
+    dict.fromkeys(
+        ("Baseline", "Encoder", "LabelledBaseline", "Unlabelled"), f"{_PACKAGE}.baseline"
+    ),
 )
 
 
 def make_baseline(name: str, **settings: Any) -> Baseline:
-    """The baseline of that name; raises `ConfigError` on an unknown one."""
+    """Make the baseline of that name. Raises `ConfigError` if the name is unknown."""
     return BASELINES.get(name)(**settings)
 
 

@@ -1,4 +1,4 @@
-"""The interface of every baseline: fit on unlabelled rows, features out."""
+"""The interface of baselines: fit on unlabelled rows, return encoders."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Encoder = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 
 @dataclass(frozen=True)
 class Unlabelled:
-    """All that a baseline sees of a data set: training rows (n, d), standardised, no label.
+    """What a baseline sees of a data set: standardised training rows (n, d) without labels.
 
-    `hidden`, `n_features` and `activation` are those of the base model; `shape` is that of one
-    example, (height, width, channels) of an image.
+    `hidden`, `n_features` and `activation` describe the base model; `shape` is the shape of one
+    example, (height, width, channels) for an image.
     """
 
     inputs: NDArray[np.float32]
@@ -38,12 +38,12 @@ class Unlabelled:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """(N_0, ..., N_L) of the base model."""
+        """Return the layer sizes (N_0, ..., N_L) of the base model."""
         return (self.inputs.shape[1], *self.hidden, self.n_features)
 
 
 class NoSettings(BaseModel):
-    """For a baseline that has nothing to choose."""
+    """Settings of a baseline without hyperparameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,11 +52,10 @@ class Baseline(abc.ABC):
     """A method that the learned rule is compared with.
 
     `grid` lists the settings that a hyperparameter search tries, as keywords; the first are the
-    defaults. Settings are fixed at construction. `requires` names an optional package: module,
-    distribution, and the extra that brings it; without it, construction raises
-    `MissingExtraError`. `row_by_row` is false where a row's features depend on those beside it;
-    `spatial` is true where a baseline sees where the pixels of an image lie, which the protocol of
-    permuted inputs hides from the rule.
+    defaults. Settings are fixed at construction. `requires` names an optional package as (module,
+    distribution, extra that installs it); without it, construction raises `MissingExtraError`.
+    `row_by_row` is false if a row's features depend on the other rows of the batch; `spatial` is
+    true if the baseline uses pixel positions, which permuted inputs hide from the rule.
     """
 
     name: ClassVar[str]
@@ -76,20 +75,20 @@ class Baseline(abc.ABC):
 
     @classmethod
     def installed(cls) -> bool:
-        """Whether the optional package that it needs is there."""
+        """Return whether the optional package that the baseline needs is installed."""
         return cls.requires is None or find_spec(cls.requires[0]) is not None
 
     @abc.abstractmethod
     def fit(
         self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
     ) -> list[Encoder]:
-        """One encoder a trial."""
+        """Fit one encoder per trial."""
 
 
 class LabelledBaseline(Baseline):
-    """A baseline that is trained on the labelled examples themselves and is its own classifier.
+    """A baseline that is trained on the labelled examples and is itself a classifier.
 
-    A semi-supervised one reads the unlabelled rows too, which it is given as `data.inputs`.
+    A semi-supervised baseline also uses the unlabelled rows, `data.inputs`.
     """
 
     uses_labels = True
@@ -97,7 +96,7 @@ class LabelledBaseline(Baseline):
     def fit(
         self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
     ) -> list[Encoder]:
-        raise TypeError(f"{self.name} needs labels: call fit_labelled")
+        raise TypeError(f"baseline {self.name} needs labels: call fit_labelled")
 
     @abc.abstractmethod
     def fit_labelled(
@@ -109,7 +108,7 @@ class LabelledBaseline(Baseline):
         trials: Sequence[Trial],
         progress: Progress = silent,
     ) -> list[Encoder]:
-        """One classifier a trial: rows (n, d) to scores of the classes (n, C).
+        """Fit one classifier per trial, which maps rows (n, d) to class scores (n, C).
 
-        `rows` is (trials, k, d), `labels` (trials, k).
+        `rows` has shape (trials, k, d), `labels` (trials, k).
         """

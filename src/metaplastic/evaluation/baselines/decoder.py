@@ -1,4 +1,4 @@
-"""The decoder of both autoencoders: the base model's hidden layers in reverse, and a linear top."""
+"""The decoder of the autoencoders: the base model's hidden layers in reverse and a linear layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metaplastic.base_model import Phi, features, initialise
 
 
 class Linear(eqx.Module):
-    """u @ weight + bias."""
+    """A linear layer, u @ weight + bias."""
 
     weight: Float[Array, "below above"]
     bias: Float[Array, " above"]
@@ -23,13 +23,13 @@ class Linear(eqx.Module):
 
 
 def make_linear(key: PRNGKeyArray, below: int, above: int, scale: float = 1.0) -> Linear:
-    """Gaussian weights of variance scale² / below, and no bias."""
+    """Make a layer with Gaussian weights of variance scale² / below and zero bias."""
     weight = jax.random.normal(key, (below, above)) * (scale / below**0.5)
     return Linear(weight, jnp.zeros(above))
 
 
 class Decoder(eqx.Module):
-    """Features (n, F) to reconstructed inputs (n, d); batch norm over the batch given."""
+    """Maps features (n, F) to reconstructed inputs (n, d), with batch norm over the given batch."""
 
     hidden: Phi | None
     top: Linear
@@ -41,7 +41,7 @@ class Decoder(eqx.Module):
 def make_decoder(
     key: PRNGKeyArray, n_features: int, hidden: Sequence[int], n_inputs: int, activation: str
 ) -> Decoder:
-    """The mirror image of an encoder with those hidden layers."""
+    """Make the mirror image of an encoder with the given hidden layers."""
     hidden_key, top_key = jax.random.split(key)
     sizes = (n_features, *reversed(hidden))
     phi = initialise(hidden_key, sizes, activation) if hidden else None

@@ -21,14 +21,16 @@ from metaplastic.progress import Progress, silent
 
 
 class DenoisingSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    masked: float = Field(0.3, ge=0, lt=1, description="share of inputs set to zero, their mean")
+    masked: float = Field(
+        0.3, ge=0, lt=1, description="fraction of inputs set to zero, which is their mean"
+    )
     noise: float = Field(0.3, ge=0, description="standard deviation of Gaussian noise")
-    learning_rate: float = Field(1e-3, gt=0, description="of Adam")
-    steps: int = Field(3000, ge=1, description="updates by Adam")
+    learning_rate: float = Field(1e-3, gt=0, description="learning rate of Adam")
+    steps: int = Field(3000, ge=1, description="number of updates by Adam")
     batch_size: int = Field(64, ge=2, description="examples in a minibatch")
 
 
@@ -40,15 +42,15 @@ class DenoisingParams(eqx.Module):
 
 
 def corrupt(x: Array, masked: Array, noise: Array, key: PRNGKeyArray) -> Array:
-    """Some inputs at zero, all with noise added."""
+    """Set some inputs to zero and add noise to all."""
     mask_key, noise_key = jax.random.split(key)
-    kept = jax.random.uniform(mask_key, x.shape) >= masked
-    return jnp.where(kept, x, 0.0) + noise * jax.random.normal(noise_key, x.shape)
+    unmasked = jax.random.uniform(mask_key, x.shape) >= masked
+    return jnp.where(unmasked, x, 0.0) + noise * jax.random.normal(noise_key, x.shape)
 
 
 def _loss(params: DenoisingParams, x: Array, hyper: Array, key: PRNGKeyArray) -> Array:
-    seen = corrupt(x, hyper[0], hyper[1], key)
-    return jnp.mean((x - params.decoder(features(params.encoder, seen))) ** 2)
+    corrupted = corrupt(x, hyper[0], hyper[1], key)
+    return jnp.mean((x - params.decoder(features(params.encoder, corrupted))) ** 2)
 
 
 def _initial(key: PRNGKeyArray, sizes: Sequence[int], activation: str) -> DenoisingParams:
@@ -57,7 +59,7 @@ def _initial(key: PRNGKeyArray, sizes: Sequence[int], activation: str) -> Denois
 
 
 class Denoising(Baseline):
-    """Reconstructs clean inputs from corrupted ones; features: the base model's own."""
+    """Reconstructs clean inputs from corrupted ones; the features are the base model's."""
 
     name = "dae"
     title = "denoising autoencoder"
@@ -94,8 +96,8 @@ class Denoising(Baseline):
         encoders: list[Encoder] = []
         for i, trial in enumerate(trials):
             phi = jax.tree.map(lambda a, i=i: a[i], params.encoder)
-            seen = jnp.asarray(rows[:, trial.permutation])
+            inputs = jnp.asarray(rows[:, trial.permutation])
             encoders.append(
-                Network(phi, population_statistics(phi, seen), jnp.asarray(trial.permutation))
+                Network(phi, population_statistics(phi, inputs), jnp.asarray(trial.permutation))
             )
         return encoders

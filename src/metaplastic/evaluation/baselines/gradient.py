@@ -1,4 +1,4 @@
-"""Training of many seeds' parameters at once by Adam on minibatches; shared by autoencoders."""
+"""Training by Adam on minibatches for many seeds at once, shared by the autoencoders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metaplastic.evaluation.trials import Trial
 from metaplastic.inner_loop import draw_rows
 from metaplastic.progress import Progress, silent
 
-BLOCK = 100  # steps between two reports of progress
+BLOCK = 100  # steps between two progress reports
 
 # (parameters, minibatch (B, d), hyperparameters, key) to a scalar
 Loss = Callable[[Any, Array, Any, PRNGKeyArray], Array]
@@ -68,10 +68,10 @@ def train(
     label: str,
     progress: Progress = silent,
 ) -> Iterator[tuple[int, Any]]:
-    """Yield (steps taken, parameters with a leading axis of trials) at each of the rising points.
+    """Yield (steps taken, parameters with a leading axis of trials) at each increasing point.
 
-    `loss` is one function for all settings (so that it compiles once); what changes between
-    settings is in `hyper`, a pytree of arrays.
+    `loss` is the same function for all settings, so that it compiles once; hyperparameters are
+    passed in `hyper`, a pytree of arrays.
     """
     params = jax.jit(jax.vmap(initial))(jnp.stack([trial.init_key for trial in trials]))
     moments = jax.vmap(optax.scale_by_adam().init)(params)

@@ -1,4 +1,4 @@
-"""Baseline `hebbian`: the rule designed by hand, on the same base model."""
+"""Baseline `hebbian`: the hand-designed rule on the same base model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metaplastic.rules import make_rule
 
 
 class HebbianSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -16,26 +16,28 @@ from metaplastic.progress import Progress, silent
 
 
 class KMeansSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     whiten: float | None = Field(
-        None, gt=0, description="regularisation of ZCA whitening, in input variances; none: no ZCA"
+        None,
+        gt=0,
+        description="regularisation of ZCA whitening, in mean input variances; none: no ZCA",
     )
     restarts: int = Field(3, ge=1, description="runs of Lloyd's algorithm; the best is kept")
-    rows: int = Field(10_000, ge=1, description="at most so many examples, drawn per seed")
+    rows: int = Field(10_000, ge=1, description="maximum number of examples, drawn per seed")
 
 
 class KMeans(Baseline):
-    """As many centroids as the base model has features, or `centroids` where that is set."""
+    """As many centroids as the base model has features, or `centroids` if that is set."""
 
     name = "kmeans"
     title = "k-means, triangle"
     Settings = KMeansSettings
     grid = ({}, {"whiten": 0.1}, {"whiten": 1.0}, {"whiten": 10.0})
     centroids: ClassVar[int | None] = None
-    iterations: ClassVar[int] = 300  # of each run at most; scikit-learn's default
+    iterations: ClassVar[int] = 300  # at most, in each run; scikit-learn's default
 
     def fit(
         self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent
@@ -58,14 +60,14 @@ class KMeans(Baseline):
                 max_iter=self.iterations,
                 random_state=trial.seed,
             )
-            with threads.limit(limits=1):  # on busy cores its own threads wait for each other
+            with threads.limit(limits=1):  # on busy cores, its threads would wait for each other
                 centroids = lloyd.fit(_apply(rows, mean, zca)).cluster_centers_
             encoders.append(_encoder(centroids, mean, zca))
         return encoders
 
 
 def triangle(rows: NDArray[np.floating], centroids: NDArray[np.floating]) -> NDArray[np.floating]:
-    """max(0, mean over centroids of the distances - distance), shape (n, centroids)."""
+    """Compute max(0, mean distance over centroids - distance), shape (n, centroids)."""
     squares = (
         np.sum(rows**2, axis=1)[:, None]
         - 2.0 * rows @ centroids.T
@@ -78,7 +80,7 @@ def triangle(rows: NDArray[np.floating], centroids: NDArray[np.floating]) -> NDA
 def whitening(
     inputs: NDArray[np.float32], amount: float | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """The mean (d,) and the ZCA matrix (d, d), or None for none."""
+    """Return the mean (d,) and the ZCA matrix (d, d), or None without whitening."""
     mean = inputs.mean(axis=0)
     if amount is None:
         return mean, None

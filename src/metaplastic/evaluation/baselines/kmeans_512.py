@@ -1,4 +1,4 @@
-"""Baseline `kmeans-512`: k-means with triangle features, 512 of them whatever the base model."""
+"""Baseline `kmeans-512`: k-means with triangle features, 512 of them for any base model."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from metaplastic.evaluation.baselines.kmeans import KMeans, KMeansSettings
 
 
 class KMeans512Settings(KMeansSettings):
-    """One run of Lloyd's algorithm: with so many centroids runs hardly differ."""
+    """A single run of Lloyd's algorithm: with so many centroids, runs hardly differ."""
 
     restarts: int = Field(1, ge=1, description="runs of Lloyd's algorithm; the best is kept")
 
 
 class KMeans512(KMeans):
-    """Sixteen times the features of the default base model: what a wide dictionary gives.
+    """A wide dictionary, with sixteen times the features of the default base model.
 
-    Twenty iterations: more change little (Coates and Ng stop after ten) and cost much.
+    Twenty iterations: more would cost much and change little (Coates and Ng stop after ten).
     """
 
     name = "kmeans-512"

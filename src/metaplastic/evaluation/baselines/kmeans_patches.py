@@ -18,28 +18,30 @@ from metaplastic.evaluation.baselines.kmeans import triangle, whitening
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
 
-QUADRANTS = 2  # a side
+QUADRANTS = 2  # per side
 ROWS = 256  # images whose patches are held at once
 
 
 class KMeansPatchesSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    side: int = Field(6, ge=2, description="side of a patch, pixels")
+    side: int = Field(6, ge=2, description="side of a patch in pixels")
     whiten: float | None = Field(
-        0.1, gt=0, description="regularisation of ZCA whitening, in input variances; none: no ZCA"
+        0.1,
+        gt=0,
+        description="regularisation of ZCA whitening, in mean input variances; none: no ZCA",
     )
-    contrast: bool = Field(True, description="each patch to zero mean and unit variance first")
+    contrast: bool = Field(True, description="normalise each patch to zero mean and unit variance")
     patches: int = Field(40_000, ge=100, description="patches that centroids are fitted on")
 
 
 class KMeansPatches(Baseline):
-    """A quarter as many centroids as the base model has features; each is read in four quadrants.
+    """A quarter as many centroids as the base model has features, each pooled over four quadrants.
 
-    Uses the positions of pixels: a baseline for base models that do, not for those whose inputs are
-    permuted.
+    Uses the positions of pixels: a baseline for base models that do so as well, not for permuted
+    inputs.
     """
 
     name = "kmeans-patches"
@@ -57,8 +59,8 @@ class KMeansPatches(Baseline):
         assert isinstance(settings, KMeansPatchesSettings)
         if len(data.shape) < 2 or min(data.shape[:2]) <= settings.side:
             raise DataError(
-                f"baseline {self.name} reads patches of {settings.side} pixels a side; examples of "
-                f"shape {data.shape} have none"
+                f"baseline {self.name} needs images larger than its patches of {settings.side} × "
+                f"{settings.side} pixels; examples have shape {data.shape}"
             )
         shape = (*data.shape[:2], data.shape[2] if len(data.shape) > 2 else 1)
         threads = ThreadpoolController()
@@ -66,15 +68,15 @@ class KMeansPatches(Baseline):
         for done, trial in enumerate(trials):
             progress("k-means of patches", done, len(trials), "seeds")
             rng = np.random.default_rng(trial.seed)
-            some = _some_patches(data.inputs, shape, settings, rng)
-            mean, zca = whitening(some, settings.whiten)
+            sample = _sample_patches(data.inputs, shape, settings, rng)
+            mean, zca = whitening(sample, settings.whiten)
             lloyd = KMeans(
                 max(1, data.n_features // QUADRANTS**2),
                 n_init=1,  # pyright: ignore[reportArgumentType]
                 random_state=trial.seed,
             )
             with threads.limit(limits=1):
-                centroids = lloyd.fit(_whitened(some, mean, zca)).cluster_centers_
+                centroids = lloyd.fit(_whitened(sample, mean, zca)).cluster_centers_
             centroids = centroids.astype(np.float32)
             encoders.append(partial(_encode, shape, settings, mean, zca, centroids))
         return encoders
@@ -83,7 +85,8 @@ class KMeansPatches(Baseline):
 def _patches(
     rows: NDArray[np.float32], shape: tuple[int, ...], settings: KMeansPatchesSettings
 ) -> NDArray[np.float32]:
-    """Every patch of every image: (n, positions down, positions across, side² channels)."""
+    """Return every patch of every image: (n, vertical positions, horizontal positions, side² ·
+    channels)."""
     images = rows.reshape(-1, *shape)
     windows = sliding_window_view(images, (settings.side, settings.side), (1, 2))  # pyright: ignore
     patches = windows.reshape(*windows.shape[:3], -1)
@@ -93,20 +96,20 @@ def _patches(
     return patches
 
 
-def _some_patches(
+def _sample_patches(
     rows: NDArray[np.float32],
     shape: tuple[int, ...],
     settings: KMeansPatchesSettings,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Patches drawn evenly over images and positions, (patches, side² channels)."""
-    each = 8
-    images = rows[rng.choice(len(rows), min(len(rows), -(-settings.patches // each)))]
+    """Draw patches uniformly over images and positions, (patches, side² · channels)."""
+    per_image = 8
+    images = rows[rng.choice(len(rows), min(len(rows), -(-settings.patches // per_image)))]
     parts = []
     for start in range(0, len(images), ROWS):
         patches = _patches(images[start : start + ROWS], shape, settings)
         flat = patches.reshape(len(patches), -1, patches.shape[-1])
-        chosen = rng.integers(0, flat.shape[1], (len(flat), each))
+        chosen = rng.integers(0, flat.shape[1], (len(flat), per_image))
         parts.append(np.take_along_axis(flat, chosen[..., None], axis=1).reshape(-1, flat.shape[2]))
     return np.concatenate(parts)
 
@@ -125,7 +128,7 @@ def _encode(
     centroids: NDArray[np.float32],
     rows: NDArray[np.float32],
 ) -> NDArray[np.floating]:
-    """Triangle features, averaged over each quadrant: (n, 4 centroids)."""
+    """Compute triangle features averaged over each quadrant, (n, 4 · centroids)."""
     parts = []
     for start in range(0, len(rows), ROWS):
         patches = _patches(rows[start : start + ROWS], shape, settings)

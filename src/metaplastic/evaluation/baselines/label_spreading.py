@@ -16,19 +16,21 @@ from metaplastic.progress import Progress, silent
 
 
 class LabelSpreadingSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    neighbours: int = Field(7, ge=1, description="nearest rows that a row is joined to")
-    alpha: float = Field(0.2, gt=0, lt=1, description="how much a row takes from its neighbours")
-    rows: int = Field(10_000, ge=1, description="at most so many unlabelled rows, drawn per seed")
+    neighbours: int = Field(7, ge=1, description="nearest neighbours that a row is connected to")
+    alpha: float = Field(
+        0.2, gt=0, lt=1, description="weight of the neighbours' labels against a row's own"
+    )
+    rows: int = Field(10_000, ge=1, description="maximum number of unlabelled rows, drawn per seed")
 
 
 class LabelSpreading(LabelledBaseline):
-    """scikit-learn's machine: labels spread over labelled and unlabelled rows alike.
+    """scikit-learn's label spreading over labelled and unlabelled rows.
 
-    A new row has the mean scores of its nearest neighbours among them.
+    A new row gets the mean scores of its nearest neighbours among them.
     """
 
     name = "label-spreading"
@@ -54,22 +56,22 @@ class LabelSpreading(LabelledBaseline):
         progress: Progress = silent,
     ) -> list[Encoder]:
         from sklearn.exceptions import ConvergenceWarning
-        from sklearn.semi_supervised import LabelSpreading as Machine
+        from sklearn.semi_supervised import LabelSpreading as SklearnLabelSpreading
 
         settings = self.settings
         assert isinstance(settings, LabelSpreadingSettings)
         fitted: list[Encoder] = []
-        for done, (trial, own, y) in enumerate(zip(trials, rows, labels, strict=True)):
+        for done, (trial, labelled, y) in enumerate(zip(trials, rows, labels, strict=True)):
             progress("label spreading", done, len(trials), "seeds")
-            mixed, known = mixed_rows(data.inputs, own, y, settings.rows, trial.seed)
-            machine = Machine(
+            mixed, known = mixed_rows(data.inputs, labelled, y, settings.rows, trial.seed)
+            spreading = SklearnLabelSpreading(
                 kernel="knn",
                 n_neighbors=min(settings.neighbours, len(mixed)),
                 alpha=settings.alpha,
                 max_iter=100,
                 tol=1e-3,
             )
-            with warnings.catch_warnings():  # what is left to change after 100 rounds is small
+            with warnings.catch_warnings():  # changes after 100 iterations are small
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                fitted.append(scores_of(machine.fit(mixed, known), n_classes))
+                fitted.append(scores_of(spreading.fit(mixed, known), n_classes))
         return fitted

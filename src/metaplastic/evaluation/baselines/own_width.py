@@ -1,6 +1,6 @@
-"""Baselines `pca-own`, `spectral-own`, `umap-own`: as wide as suits them, not as the base model.
+"""Baselines `pca-own`, `spectral-own`, `umap-own`: with a width of their own, not the base model's.
 
-Their number of features is searched along with the rest, on the search's data sets.
+Their number of features is searched with the other hyperparameters, on the search's data sets.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from metaplastic.evaluation.baselines.umap import Umap
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
 
-WIDTHS = (4, 8, 16, 64, 128)  # beside the base model's own, which the other grids have
+WIDTHS = (4, 8, 16, 64, 128)  # the base model's width is in the other grids
 
 
 def _grid(widths: Sequence[int], *others: dict[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -25,15 +25,15 @@ def _grid(widths: Sequence[int], *others: dict[str, Any]) -> tuple[dict[str, Any
 
 
 class PcaOwnSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    features: int = Field(64, ge=1, description="components kept")
+    features: int = Field(64, ge=1, description="number of components")
 
 
 class PcaOwn(Pca):
-    """Principal components, as many as did best elsewhere."""
+    """Principal components, as many as did best in the search."""
 
     name = "pca-own"
     title = "PCA, own width"
@@ -48,7 +48,7 @@ class PcaOwn(Pca):
 
 
 class SpectralOwn(Spectral):
-    """The diffusion map, as wide as did best elsewhere."""
+    """The diffusion map, with the width that did best in the search."""
 
     name = "spectral-own"
     title = "diffusion map, own width"
@@ -56,7 +56,7 @@ class SpectralOwn(Spectral):
 
 
 class UmapOwn(Umap):
-    """UMAP, as wide as did best elsewhere."""
+    """UMAP, with the width that did best in the search."""
 
     name = "umap-own"
     title = "UMAP, own width"

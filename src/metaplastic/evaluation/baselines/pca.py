@@ -13,7 +13,7 @@ from metaplastic.progress import Progress, silent
 class Pca(Baseline):
     """As many principal components as the base model has features; the same for every seed.
 
-    There is nothing to search: the number of components is the base model's.
+    It has no hyperparameters: the number of components is the base model's.
     """
 
     name = "pca"
@@ -26,7 +26,7 @@ class Pca(Baseline):
         return self.components(data, data.n_features, trials)
 
     def components(self, data: Unlabelled, count: int, trials: Sequence[Trial]) -> list[Encoder]:
-        """That many components, or as many as there are."""
+        """Fit `count` components, or as many as the data allow."""
         from sklearn.decomposition import PCA
 
         components = min(count, *data.inputs.shape)

@@ -6,7 +6,7 @@ from metaplastic.evaluation.baselines.pca import Pca
 
 
 class PcaWhitened(Pca):
-    """As `pca`, whitened: the readout's penalty then weighs all components alike."""
+    """Whitened `pca`, so that the readout's penalty weights all components equally."""
 
     name = "pca-white"
     title = "PCA, whitened"

@@ -1,4 +1,4 @@
-"""Baseline `random-forest`: trees on the labelled examples alone (Breiman, 2001)."""
+"""Baseline `random-forest`: trees on the labelled examples only (Breiman, 2001)."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from metaplastic.progress import Progress, silent
 
 
 class RandomForestSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    trees: int = Field(300, ge=1, description="trees in the forest")
+    trees: int = Field(300, ge=1, description="number of trees")
     inputs: float | None = Field(
-        None, gt=0, le=1, description="share of inputs tried at a split; none: their square root"
+        None,
+        gt=0,
+        le=1,
+        description="fraction of inputs tried at a split; none: the square root of their number",
     )
     leaf: int = Field(1, ge=1, description="fewest examples in a leaf")
 
 
 class RandomForest(LabelledBaseline):
-    """scikit-learn's machine on the inputs; it sees no unlabelled row."""
+    """scikit-learn's random forest on the inputs, without unlabelled rows."""
 
     name = "random-forest"
     title = "random forest, same labels"
@@ -48,13 +51,13 @@ class RandomForest(LabelledBaseline):
         settings = self.settings
         assert isinstance(settings, RandomForestSettings)
         fitted: list[Encoder] = []
-        for done, (trial, own, y) in enumerate(zip(trials, rows, labels, strict=True)):
+        for done, (trial, labelled, y) in enumerate(zip(trials, rows, labels, strict=True)):
             progress("random forest", done, len(trials), "seeds")
-            machine = RandomForestClassifier(
+            forest = RandomForestClassifier(
                 settings.trees,
                 max_features=settings.inputs or "sqrt",  # pyright: ignore[reportArgumentType]
                 min_samples_leaf=settings.leaf,
                 random_state=trial.seed,
             )
-            fitted.append(scores_of(machine.fit(own, y), n_classes))
+            fitted.append(scores_of(forest.fit(labelled, y), n_classes))
         return fitted

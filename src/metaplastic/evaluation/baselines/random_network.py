@@ -14,7 +14,7 @@ from metaplastic.rules import make_rule
 
 
 class RandomNetwork(Baseline):
-    """A random network of the same architecture: the very φ that the rule starts from."""
+    """A random network of the same architecture, with the same φ that the rule starts from."""
 
     name = "random"
     title = "random network"
@@ -25,7 +25,7 @@ class RandomNetwork(Baseline):
         return [*self.networks(data, trials)]
 
     def networks(self, data: Unlabelled, trials: Sequence[Trial]) -> list[Network]:
-        """The networks themselves, one a trial."""
+        """Return the networks, one per trial."""
         idle = make_rule("hebbian", jax.random.key(0))  # never applied
         loop = run_inner_loop(
             idle,

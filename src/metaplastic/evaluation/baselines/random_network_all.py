@@ -12,7 +12,7 @@ from metaplastic.progress import Progress, silent
 
 
 class RandomNetworkAll(RandomNetwork):
-    """The control of a rule that is read so: what of it the random layers and the inputs give."""
+    """The control for a rule read at every layer: what random layers and the inputs contribute."""
 
     name = "random-all"
     title = "random network, all layers and inputs"

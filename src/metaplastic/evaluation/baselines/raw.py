@@ -10,7 +10,7 @@ from metaplastic.progress import Progress, silent
 
 
 class Raw(Baseline):
-    """The identity: what the readout makes of the inputs alone."""
+    """The identity: the readout on the raw inputs."""
 
     name = "raw"
     title = "raw input"

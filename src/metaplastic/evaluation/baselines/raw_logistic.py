@@ -15,10 +15,10 @@ from metaplastic.readout import logistic
 
 
 class RawLogistic(LabelledBaseline):
-    """Multinomial, with an L2 penalty chosen by cross-validation on the labelled examples.
+    """Multinomial logistic regression with an L2 penalty.
 
-    Up to five stratified folds; ties of accuracy go to the smaller log loss. There is nothing
-    else to search.
+    The penalty is chosen by cross-validation on the labelled examples, in up to five stratified
+    folds; ties in accuracy go to the smaller log loss. There are no other hyperparameters.
     """
 
     name = "raw-logistic"

@@ -15,19 +15,21 @@ from metaplastic.progress import Progress, silent
 
 
 class RbmSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    learning_rate: float = Field(0.1, gt=0, description="of stochastic maximum likelihood")
+    learning_rate: float = Field(
+        0.1, gt=0, description="learning rate of stochastic maximum likelihood"
+    )
     epochs: int = Field(5, ge=1, description="passes over the rows")
-    rows: int = Field(10_000, ge=1, description="at most so many examples, drawn per seed")
+    rows: int = Field(10_000, ge=1, description="maximum number of examples, drawn per seed")
 
 
 class Rbm(Baseline):
     """Bernoulli units; as many hidden ones as the base model has features.
 
-    Inputs are brought to 0..1 by their smallest value and their 99.5 % quantile; the features are
+    Inputs are scaled to 0..1 by their minimum and their 99.5 % quantile; the features are
     the probabilities of the hidden units.
     """
 
@@ -63,14 +65,14 @@ class Rbm(Baseline):
             rng = np.random.default_rng(trial.seed)
             count = min(settings.rows, len(data.inputs))
             rows = data.inputs[rng.choice(len(data.inputs), count, replace=False)]
-            machine = BernoulliRBM(
+            rbm = BernoulliRBM(
                 data.n_features,
                 learning_rate=settings.learning_rate,
                 batch_size=data.batch_size,
                 n_iter=settings.epochs,
                 random_state=trial.seed,
             )
-            with threads.limit(limits=1):  # small products: other threads cost more than they gain
-                machine.fit(probabilities(rows))
-            encoders.append(lambda rows, machine=machine: machine.transform(probabilities(rows)))
+            with threads.limit(limits=1):  # for small products, more threads only add overhead
+                rbm.fit(probabilities(rows))
+            encoders.append(lambda rows, rbm=rbm: rbm.transform(probabilities(rows)))
         return encoders

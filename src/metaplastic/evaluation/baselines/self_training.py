@@ -1,4 +1,4 @@
-"""Baseline `self-training`: logistic regression that takes its own sure guesses for labels."""
+"""Baseline `self-training`: logistic regression that adds its confident predictions as labels."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from metaplastic.readout.logistic import choose_penalty, unit_scale
 
 
 class SelfTrainingSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    threshold: float = Field(0.75, gt=0, lt=1, description="probability that a guess needs")
-    rounds: int = Field(5, ge=1, description="how often guesses are added, at most")
-    rows: int = Field(2_000, ge=1, description="at most so many unlabelled rows, drawn per seed")
+    threshold: float = Field(
+        0.75, gt=0, lt=1, description="minimum probability of a prediction that is added"
+    )
+    rounds: int = Field(5, ge=1, description="maximum number of rounds of adding predictions")
+    rows: int = Field(2_000, ge=1, description="maximum number of unlabelled rows, drawn per seed")
 
 
 class SelfTraining(LabelledBaseline):
-    """scikit-learn's machine (Yarowsky, 1995) around the logistic regression of `raw-logistic`.
+    """scikit-learn's self-training (Yarowsky, 1995) of the logistic regression of `raw-logistic`.
 
-    Its penalty is chosen by cross-validation on the labelled rows alone.
+    Its penalty is chosen by cross-validation on the labelled rows only.
     """
 
     name = "self-training"
@@ -60,24 +62,24 @@ class SelfTraining(LabelledBaseline):
         settings = self.settings
         assert isinstance(settings, SelfTrainingSettings)
         fitted: list[Encoder] = []
-        for done, (trial, own, y) in enumerate(zip(trials, rows, labels, strict=True)):
+        for done, (trial, labelled, y) in enumerate(zip(trials, rows, labels, strict=True)):
             progress("self-training", done, len(trials), "seeds")
-            mean, size = unit_scale(own)
+            mean, scale = unit_scale(labelled)
             with one_thread_per_product():
-                strength = choose_penalty(own, y, n_classes)
-            mixed, known = mixed_rows(data.inputs, own, y, settings.rows, trial.seed)
-            machine = SelfTrainingClassifier(
+                strength = choose_penalty(labelled, y, n_classes)
+            mixed, known = mixed_rows(data.inputs, labelled, y, settings.rows, trial.seed)
+            classifier = SelfTrainingClassifier(
                 LogisticRegression(C=strength, max_iter=200),
                 threshold=settings.threshold,
                 max_iter=settings.rounds,
             )
             with warnings.catch_warnings(), one_thread_per_product():
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                machine.fit(((mixed - mean) / size).astype(np.float32), known)
-            fitted.append(_scaled(scores_of(machine, n_classes), mean, size))
+                classifier.fit(((mixed - mean) / scale).astype(np.float32), known)
+            fitted.append(_scaled(scores_of(classifier, n_classes), mean, scale))
         return fitted
 
 
-def _scaled(scores: Encoder, mean: NDArray[np.float64], size: float) -> Encoder:
-    """Scores of rows that were scaled as those fitted on."""
-    return lambda rows: scores(((rows - mean) / size).astype(np.float32))
+def _scaled(scores: Encoder, mean: NDArray[np.float64], scale: float) -> Encoder:
+    """Return scores of rows, scaled as the fitted ones."""
+    return lambda rows: scores(((rows - mean) / scale).astype(np.float32))

@@ -1,4 +1,4 @@
-"""What baselines share that see the labels and the unlabelled rows at once."""
+"""Code shared by baselines that use labelled and unlabelled rows together."""
 
 from __future__ import annotations
 
@@ -20,28 +20,30 @@ def mixed_rows(
     limit: int,
     seed: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The labelled rows, then at most `limit` of the unlabelled `inputs`, labelled -1.
+    """Return the labelled rows, then at most `limit` of the unlabelled `inputs`, labelled -1.
 
-    Unlabelled rows that are one of the labelled ones are left out: each example comes once.
+    Unlabelled rows that equal a labelled one are left out, so that each example occurs once.
     """
     known = {row.tobytes() for row in np.ascontiguousarray(labelled)}
-    fresh = np.array([row.tobytes() not in known for row in np.ascontiguousarray(inputs)], bool)
-    places = np.flatnonzero(fresh)
-    if len(places) > limit:
-        places = np.sort(np.random.default_rng(seed).choice(places, limit, replace=False))
-    both = np.concatenate([labelled, inputs[places]])
-    return both, np.concatenate([labels, np.full(len(places), UNKNOWN)]).astype(np.int64)
+    unlabelled = np.array(
+        [row.tobytes() not in known for row in np.ascontiguousarray(inputs)], bool
+    )
+    indices = np.flatnonzero(unlabelled)
+    if len(indices) > limit:
+        indices = np.sort(np.random.default_rng(seed).choice(indices, limit, replace=False))
+    both = np.concatenate([labelled, inputs[indices]])
+    return both, np.concatenate([labels, np.full(len(indices), UNKNOWN)]).astype(np.int64)
 
 
-def scores_of(machine: Any, n_classes: int) -> Encoder:
-    """A scikit-learn classifier's probabilities, a column for each of 0 to `n_classes` - 1."""
-    classes = np.asarray(machine.classes_)
+def scores_of(classifier: Any, n_classes: int) -> Encoder:
+    """Return an encoder of a scikit-learn classifier's probabilities (n, `n_classes`)."""
+    classes = np.asarray(classifier.classes_)
 
     def scores(rows: NDArray[np.floating]) -> NDArray[np.float64]:
         out = np.zeros((len(rows), n_classes))
-        with warnings.catch_warnings():  # rows that no label reached have no distribution: zeros
+        with warnings.catch_warnings():  # rows that no label reached get zeros
             warnings.simplefilter("ignore", RuntimeWarning)
-            out[:, classes] = np.nan_to_num(machine.predict_proba(rows))
+            out[:, classes] = np.nan_to_num(classifier.predict_proba(rows))
         return out
 
     return scores

@@ -21,18 +21,22 @@ Matrix = NDArray[np.float64]
 
 
 class SpectralSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    neighbours: int = Field(10, ge=2, description="nearest rows that a row is joined to")
-    time: int = Field(1, ge=1, description="steps of the diffusion")
-    features: int | None = Field(None, ge=1, description="none: as many as the base model has")
-    rows: int = Field(10_000, ge=3, description="at most so many examples, the same for each seed")
+    neighbours: int = Field(10, ge=2, description="nearest neighbours that a row is connected to")
+    time: int = Field(1, ge=1, description="number of diffusion steps")
+    features: int | None = Field(
+        None, ge=1, description="number of features; none: as many as the base model has"
+    )
+    rows: int = Field(
+        10_000, ge=3, description="maximum number of examples, the same for each seed"
+    )
 
 
 class Diffusion(NamedTuple):
-    """What Nyström's extension needs: λ^{t-1} ψ at the fitted rows, and their kernel's widths."""
+    """Nyström's extension: λ^{t-1} ψ at the fitted rows, and the kernel's widths."""
 
     neighbours: Neighbours
     widths: Distances
@@ -40,17 +44,18 @@ class Diffusion(NamedTuple):
     k: int
 
     def __call__(self, rows: NDArray[np.floating]) -> Matrix:
-        """λ^t ψ of any rows (n, d) to (n, F): the mean of λ^{t-1} ψ by the kernel's weights."""
-        places, distances = self.neighbours.others(rows, self.k)
-        weights = kernel(distances, distances[:, -1:], self.widths[places])
+        """Return λ^t ψ (n, F) of rows (n, d): the mean of λ^{t-1} ψ with the kernel's weights."""
+        indices, distances = self.neighbours.others(rows, self.k)
+        weights = kernel(distances, distances[:, -1:], self.widths[indices])
         weights /= weights.sum(axis=1, keepdims=True)
-        return np.einsum("nk,nkf->nf", weights, self.coordinates[places])
+        return np.einsum("nk,nkf->nf", weights, self.coordinates[indices])
 
 
 def kernel(distances: Distances, here: Distances, there: Distances) -> Matrix:
-    """exp(-d² / (s_x s_y)), s the distance to the last neighbour (Zelnik-Manor and Perona, 2004).
+    """Compute exp(-d² / (s_x s_y)), s the distance to the last neighbour (Zelnik-Manor and Perona,
+    2004).
 
-    Rows at distance 0 weigh 1, also where s is 0.
+    Rows at distance 0 have weight 1, even if s is 0.
     """
     scale = here * there
     exponent = np.divide(distances**2, scale, out=np.zeros_like(distances), where=scale > 0)
@@ -58,22 +63,23 @@ def kernel(distances: Distances, here: Distances, there: Distances) -> Matrix:
 
 
 def diffusion_map(
-    places: Indices, distances: Distances, features: int, time: int, seed: int = 0
+    indices: Indices, distances: Distances, features: int, time: int, seed: int = 0
 ) -> tuple[Distances, Matrix]:
-    """Kernel widths (n,) and λ^{t-1} ψ (n, F), ψ the leading eigenvectors of P = D^-1 W but the
-    constant one, with Σ D ψ² = n · mean D; W is the kernel on each row's neighbours, made
-    symmetric."""
-    n, k = places.shape
+    """Compute the kernel widths (n,) and λ^{t-1} ψ (n, F), where ψ are the leading eigenvectors of
+    P = D^-1 W except the constant one, with Σ D ψ² = n · mean D; W is the symmetrised kernel on
+    each row's neighbours."""
+    n, k = indices.shape
     widths = distances[:, -1]
-    weights = kernel(distances, widths[:, None], widths[places])
-    graph = sparse.csr_matrix((weights.ravel(), places.ravel(), np.arange(0, n * k + 1, k)), (n, n))
+    weights = kernel(distances, widths[:, None], widths[indices])
+    graph = sparse.csr_matrix(
+        (weights.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), (n, n)
+    )
     graph = (graph + graph.T) / 2
     root = np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
     normal = sparse.diags_array(1 / root) @ graph @ sparse.diags_array(1 / root)
-    constant = root / np.linalg.norm(
-        root
-    )  # the eigenvector of eigenvalue 1, which carries no information
-    deflated = LinearOperator(  # scipy's stubs take __init__ of a subclass for this one's
+    # the eigenvector of eigenvalue 1, which carries no information
+    constant = root / np.linalg.norm(root)
+    deflated = LinearOperator(  # the type stubs give the signature of a subclass
         (n, n),  # pyright: ignore
         matvec=lambda v: normal @ v - constant * (constant @ v),  # pyright: ignore
         dtype=np.float64,  # pyright: ignore
@@ -89,7 +95,7 @@ class Spectral(Baseline):
     """Diffusion map (Coifman and Lafon, 2006) with Nyström's extension to new rows: inductive.
 
     Features are λ_i^t ψ_i, the eigenvectors of the random walk on the graph of nearest neighbours.
-    All rows, those fitted on too, go through the extension, so that they are alike.
+    All rows, including the fitted ones, go through the extension, so that they are comparable.
     """
 
     name = "spectral"
@@ -111,12 +117,12 @@ class Spectral(Baseline):
         progress("diffusion map", 0, 1, "graphs")
         rows = data.inputs
         if len(rows) > settings.rows:
-            some = np.random.default_rng(0).choice(len(rows), settings.rows, replace=False)
-            rows = rows[np.sort(some)]
+            sample = np.random.default_rng(0).choice(len(rows), settings.rows, replace=False)
+            rows = rows[np.sort(sample)]
         neighbours = Neighbours(rows)
-        places, distances = neighbours.others(rows, settings.neighbours)
+        indices, distances = neighbours.others(rows, settings.neighbours)
         features = settings.features or data.n_features
         with one_thread_per_product():
-            widths, coordinates = diffusion_map(places, distances, features, settings.time)
+            widths, coordinates = diffusion_map(indices, distances, features, settings.time)
         fitted = Diffusion(neighbours, widths, coordinates, settings.neighbours)
         return [fitted for _ in trials]

@@ -1,4 +1,4 @@
-"""Baseline `supervised`: the base model trained on the labelled examples alone."""
+"""Baseline `supervised`: the base model trained on the labelled examples only."""
 
 from __future__ import annotations
 
@@ -23,20 +23,24 @@ from metaplastic.readout.ridge import FOLDS, fold_of
 
 
 class SupervisedSettings(BaseModel):
-    """The learning rate is searched elsewhere; decay and stopping are chosen on the labels."""
+    """The learning rate is searched on other sets; decay and stopping are chosen on the labels."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    learning_rate: float = Field(3e-3, gt=0, description="of AdamW")
+    learning_rate: float = Field(3e-3, gt=0, description="learning rate of AdamW")
     decays: tuple[float, ...] = Field(
         (0.0, 0.1, 1.0), min_length=1, description="weight decays of AdamW to choose from"
     )
-    checks: int = Field(15, ge=1, description="places to stop at")
-    every: int = Field(10, ge=1, description="steps between them; more with more examples")
-    batch_size: int = Field(128, ge=2, description="all examples at once where they are fewer")
+    checks: int = Field(15, ge=1, description="number of candidate stopping points")
+    every: int = Field(
+        10, ge=1, description="steps between stopping points; more for more examples"
+    )
+    batch_size: int = Field(
+        128, ge=2, description="examples in a minibatch; fewer examples are used at once"
+    )
 
     def spacing(self, examples: int) -> int:
-        """Steps between two places to stop at."""
+        """Return the steps between two candidate stopping points."""
         return self.every * max(1, round(examples / (2 * self.batch_size)))
 
 
@@ -55,7 +59,7 @@ class FittedClassifier(NamedTuple):
     permutation: NDArray[np.int32]
 
     def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores (n, classes)."""
+        """Return class scores (n, classes)."""
         return np.asarray(
             _scores(self.model, self.statistics, jnp.asarray(rows[:, self.permutation]))
         )
@@ -95,12 +99,12 @@ def _steps(
         t: Array, carry: tuple[Classifier, optax.OptState]
     ) -> tuple[Classifier, optax.OptState]:
         model, moments = carry
-        now, labels = x, y
+        batch, labels = x, y
         if x.shape[0] > batch_size:
             key = jax.random.fold_in(jax.random.key(0), t)
             rows = jax.random.choice(key, x.shape[0], (batch_size,), replace=False)
-            now, labels = x[rows], y[rows]
-        change, moments = adam.update(jax.grad(_loss)(model, now, labels), moments)
+            batch, labels = x[rows], y[rows]
+        change, moments = adam.update(jax.grad(_loss)(model, batch, labels), moments)
         model = jax.tree.map(lambda p, c: p - rate * (c + decay * p), model, change)
         return model, moments
 
@@ -113,33 +117,33 @@ def _validate(
     x: Float[Array, "k inputs"],
     y: Int[Array, " k"],
     train_rows: Int[Array, "folds t"],
-    held: Float[Array, "folds k"],
+    held_out: Float[Array, "folds k"],
     decays: Float[Array, " decays"],
     rate: Array,
     every: Array,
     checks: int,
     batch_size: int,
 ) -> tuple[Float[Array, "decays checks"], Float[Array, "decays checks"]]:
-    """Held-out examples got right, and their cross-entropy, summed over folds."""
+    """Count correctly classified held-out examples and sum their cross-entropy, over folds."""
 
     def one(rows: Array, weight: Array, decay: Array) -> tuple[Array, Array]:
-        inside, labels = x[rows], y[rows]
+        inputs, labels = x[rows], y[rows]
 
         def check(carry: tuple[Classifier, optax.OptState], index: Array) -> tuple:
-            at = (index * every, (index + 1) * every)
-            carry = _steps(*carry, inside, labels, decay, rate, *at, batch_size)
-            statistics = population_statistics(carry[0].phi, inside)
+            interval = (index * every, (index + 1) * every)
+            carry = _steps(*carry, inputs, labels, decay, rate, *interval, batch_size)
+            statistics = population_statistics(carry[0].phi, inputs)
             scores = carry[0].top(features(carry[0].phi, x, statistics))
-            right = jnp.sum(weight * (jnp.argmax(scores, axis=1) == y))
+            correct = jnp.sum(weight * (jnp.argmax(scores, axis=1) == y))
             entropy = optax.softmax_cross_entropy_with_integer_labels(scores, y)
-            return carry, (right, jnp.sum(weight * entropy))
+            return carry, (correct, jnp.sum(weight * entropy))
 
         moments = optax.scale_by_adam().init(start)  # pyright: ignore[reportArgumentType]
         return jax.lax.scan(check, (start, moments), jnp.arange(checks))[1]
 
     over_folds = jax.vmap(one, in_axes=(0, 0, None))
-    right, entropy = jax.vmap(over_folds, in_axes=(None, None, 0))(train_rows, held, decays)
-    return jnp.sum(right, axis=1), jnp.sum(entropy, axis=1)
+    correct, entropy = jax.vmap(over_folds, in_axes=(None, None, 0))(train_rows, held_out, decays)
+    return jnp.sum(correct, axis=1), jnp.sum(entropy, axis=1)
 
 
 @eqx.filter_jit
@@ -160,7 +164,7 @@ def _fit(
 class Supervised(LabelledBaseline):
     """The same architecture and a linear layer, by Adam on cross-entropy, from the same φ.
 
-    Weight decay and the step to stop at have the best cross-validated accuracy on the labelled
+    Weight decay and stopping point are those of the best cross-validated accuracy on the labelled
     examples; ties go to the smaller cross-entropy. Batch norm uses the labelled examples.
     """
 
@@ -189,9 +193,9 @@ class Supervised(LabelledBaseline):
         rate = jnp.asarray(settings.learning_rate)
         begin = eqx.filter_jit(_initial)
         fitted: list[Encoder] = []
-        for done, (trial, own, y) in enumerate(zip(trials, rows, labels, strict=True)):
+        for done, (trial, labelled, y) in enumerate(zip(trials, rows, labels, strict=True)):
             progress("supervised", done, len(trials), "seeds")
-            x = jnp.asarray(own[:, trial.permutation])
+            x = jnp.asarray(labelled[:, trial.permutation])
             start = begin(trial.init_key, data.sizes, data.activation, n_classes)
             decay, steps = _choose(settings, start, x, y, rate)
             model, statistics = _fit(
@@ -210,20 +214,20 @@ class Supervised(LabelledBaseline):
 def _choose(
     settings: SupervisedSettings, start: Classifier, x: Array, y: NDArray[np.int32], rate: Array
 ) -> tuple[float, int]:
-    """Weight decay and number of steps. With one label in a class: the middle ones."""
+    """Choose weight decay and number of steps; the middle ones if a class has a single label."""
     smallest = int(np.min(np.bincount(y)[np.unique(y)]))
     spacing = settings.spacing(len(y))
     if smallest < 2:
         middle = settings.decays[len(settings.decays) // 2]
         return middle, spacing * max(1, settings.checks // 2)
     fold = fold_of(y, min(FOLDS, smallest))
-    inside = [np.flatnonzero(fold != f) for f in range(fold.max() + 1)]
-    longest = max(map(len, inside))
-    right, entropy = _validate(
+    train_rows = [np.flatnonzero(fold != f) for f in range(fold.max() + 1)]
+    longest = max(map(len, train_rows))
+    correct, entropy = _validate(
         start,
         x,
         jnp.asarray(y),
-        jnp.asarray(np.stack([np.resize(rows, longest) for rows in inside])),
+        jnp.asarray(np.stack([np.resize(rows, longest) for rows in train_rows])),
         jnp.asarray(np.stack([(fold == f) for f in range(fold.max() + 1)]), jnp.float32),
         jnp.asarray(settings.decays),
         rate,
@@ -231,7 +235,7 @@ def _choose(
         settings.checks,
         settings.batch_size,
     )
-    right, entropy = np.asarray(right), np.asarray(entropy)
-    order = np.lexsort((entropy.ravel(), -right.ravel()))
-    decay, check = np.unravel_index(order[0], right.shape)
+    correct, entropy = np.asarray(correct), np.asarray(entropy)
+    order = np.lexsort((entropy.ravel(), -correct.ravel()))
+    decay, check = np.unravel_index(order[0], correct.shape)
     return settings.decays[decay], spacing * (int(check) + 1)

@@ -14,23 +14,26 @@ from metaplastic.progress import Progress, silent
 
 
 class UmapSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    neighbours: int = Field(15, ge=2, description="nearest rows that a row is joined to")
+    neighbours: int = Field(15, ge=2, description="nearest neighbours that a row is connected to")
     min_dist: float = Field(
-        0.1, ge=0, le=1, description="how close points may lie in the embedding"
+        0.1, ge=0, le=1, description="minimum distance between points in the embedding"
     )
-    features: int | None = Field(None, ge=1, description="none: as many as the base model has")
-    rows: int = Field(10_000, ge=4, description="at most so many examples, drawn per seed")
+    features: int | None = Field(
+        None, ge=1, description="number of features; none: as many as the base model has"
+    )
+    rows: int = Field(10_000, ge=4, description="maximum number of examples, drawn per seed")
 
 
 class Umap(Baseline):
-    """umap-learn's own machine (extra `umap`), on one thread, as a fixed seed demands.
+    """umap-learn (extra `umap`) on one thread, which a fixed seed requires.
 
-    All rows, those fitted on too, go through its `transform`, so that they are alike. It places the
-    rows given by stochastic gradient descent: a row's features depend a little on those beside it.
+    All rows, including the fitted ones, go through its `transform`, so that they are comparable. It
+    embeds a batch of rows by stochastic gradient descent, so a row's features depend slightly on
+    the rest of the batch.
     """
 
     name = "umap"
@@ -60,7 +63,7 @@ class Umap(Baseline):
             rng = np.random.default_rng(trial.seed)
             count = min(settings.rows, len(data.inputs))
             rows = data.inputs[rng.choice(len(data.inputs), count, replace=False)]
-            machine = umap.UMAP(
+            reducer = umap.UMAP(
                 n_components=max(1, min(settings.features or data.n_features, count - 2)),
                 n_neighbors=max(2, min(settings.neighbours, count - 1)),
                 min_dist=settings.min_dist,
@@ -68,5 +71,5 @@ class Umap(Baseline):
                 transform_seed=trial.seed,
                 n_jobs=1,
             )
-            encoders.append(machine.fit(rows).transform)
+            encoders.append(reducer.fit(rows).transform)
         return encoders

@@ -24,19 +24,19 @@ from metaplastic.progress import Progress, silent
 
 
 class VaeSettings(BaseModel):
-    """What the search chooses."""
+    """Hyperparameters of the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     beta: float = Field(1.0, gt=0, description="weight of the divergence; 1 is the ELBO")
-    learning_rate: float = Field(1e-3, gt=0, description="of Adam")
-    steps: int = Field(3000, ge=1, description="updates by Adam")
+    learning_rate: float = Field(1e-3, gt=0, description="learning rate of Adam")
+    steps: int = Field(3000, ge=1, description="number of updates by Adam")
     batch_size: int = Field(64, ge=2, description="examples in a minibatch")
 
 
 class VaeParams(eqx.Module):
     """Encoder: the base model's hidden layers, then linear means and log variances. `log_std` is
-    that of the Gaussian likelihood, one number for all inputs."""
+    the log standard deviation of the Gaussian likelihood, one number for all inputs."""
 
     hidden: Phi | None
     mean: Linear
@@ -46,7 +46,7 @@ class VaeParams(eqx.Module):
 
 
 class Elbo(NamedTuple):
-    """Nats per example: log likelihood (one sample) and the divergence from the prior."""
+    """Log likelihood (one sample) and divergence from the prior, in nats per example."""
 
     log_likelihood: Float[Array, " batch"]
     divergence: Float[Array, " batch"]
@@ -57,7 +57,7 @@ def posterior(
     x: Float[Array, "batch inputs"],
     statistics: tuple[Statistics, ...] | None = None,
 ) -> tuple[Float[Array, "batch latents"], Float[Array, "batch latents"]]:
-    """Mean and log variance of the Gaussian posterior."""
+    """Return mean and log variance of the Gaussian posterior."""
     u = x if params.hidden is None else features(params.hidden, x, statistics)
     return params.mean(u), params.log_variance(u)
 
@@ -65,7 +65,7 @@ def posterior(
 def elbo(
     params: VaeParams, x: Float[Array, "batch inputs"], noise: Float[Array, "batch latents"]
 ) -> Elbo:
-    """Both terms of log p(x | u) - KL(q(u | x) || N(0, 1)), with u = mean + std * noise."""
+    """Compute both terms of log p(x | u) - KL(q(u | x) || N(0, 1)), with u = mean + std * noise."""
     mean, log_variance = posterior(params, x)
     u = mean + jnp.exp(0.5 * log_variance) * noise
     standard = (x - params.decoder(u)) * jnp.exp(-params.log_std)
@@ -83,7 +83,7 @@ def _loss(params: VaeParams, x: Array, beta: Array, key: PRNGKeyArray) -> Array:
 
 
 def initial(key: PRNGKeyArray, sizes: Sequence[int], activation: str) -> VaeParams:
-    """Random parameters; `sizes` are the base model's, the last the number of latents."""
+    """Draw parameters; `sizes` are the base model's, of which the last is the number of latents."""
     keys = jax.random.split(key, 4)
     n_inputs, *hidden, latents = sizes
     below = sizes[-2]
@@ -104,18 +104,18 @@ class FittedVae(NamedTuple):
     permutation: NDArray[np.int32]
 
     def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The posterior means (n, latents)."""
+        """Return the posterior means (n, latents)."""
         return np.asarray(_means(self.params, self.statistics, rows[:, self.permutation]))
 
     def sample(self, count: int, seed: int = 0) -> NDArray[np.float32]:
-        """Means of the likelihood for latents drawn from the prior, inputs in their own order."""
+        """Return likelihood means for latents drawn from the prior, inputs in original order."""
         latents = jax.random.normal(jax.random.key(seed), (count, self.params.mean.bias.shape[0]))
         drawn = np.empty((count, len(self.permutation)), np.float32)
         drawn[:, self.permutation] = np.asarray(self.params.decoder(latents))
         return drawn
 
     def elbo(self, rows: NDArray[np.float32], seed: int = 0) -> float:
-        """Mean evidence lower bound, nats per example, batch norm over the rows given."""
+        """Compute the mean ELBO in nats per example, with batch norm over the given rows."""
         shape = (len(rows), self.params.mean.bias.shape[0])
         noise = jax.random.normal(jax.random.key(seed), shape)
         terms = _elbo(self.params, jnp.asarray(rows[:, self.permutation]), noise)
@@ -127,9 +127,9 @@ _elbo = eqx.filter_jit(elbo)
 
 
 class Vae(Baseline):
-    """Gaussian posterior, Gaussian likelihood of one learned variance; features: posterior means.
+    """Gaussian posterior, Gaussian likelihood with one learned variance; features: posterior means.
 
-    The hidden layers are the base model's; the top one is linear, as a posterior needs.
+    The hidden layers are the base model's; the top layer is linear, as the posterior requires.
     """
 
     name = "vae"
@@ -153,7 +153,7 @@ class Vae(Baseline):
         points: Sequence[int],
         progress: Progress = silent,
     ) -> Iterator[tuple[int, list[FittedVae]]]:
-        """The VAEs of all trials after each of the rising numbers of steps."""
+        """Yield the VAEs of all trials after each of the increasing numbers of steps."""
         settings = self.settings
         assert isinstance(settings, VaeSettings)
         rows = statistics_rows(data.inputs)
@@ -182,7 +182,9 @@ class Vae(Baseline):
 
 
 def _fitted(params: VaeParams, i: int, trial: Trial, rows: NDArray[np.float32]) -> FittedVae:
-    own: VaeParams = jax.tree.map(lambda a: a[i], params)
-    seen = jnp.asarray(rows[:, trial.permutation])
-    statistics = () if own.hidden is None else population_statistics(own.hidden, seen)
-    return FittedVae(own, statistics, trial.permutation)
+    trial_params: VaeParams = jax.tree.map(lambda a: a[i], params)
+    inputs = jnp.asarray(rows[:, trial.permutation])
+    statistics = (
+        () if trial_params.hidden is None else population_statistics(trial_params.hidden, inputs)
+    )
+    return FittedVae(trial_params, statistics, trial.permutation)

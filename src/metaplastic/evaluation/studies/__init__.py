@@ -1,6 +1,6 @@
-"""Studies, one a file. To add one: a new file, and a line in `STUDIES`.
+"""Studies, one per file. To add one, write a new file and add a line to `STUDIES`.
 
-A study names the module of its figure, or has the plain one; see `Study`.
+A study names the module of its figure, or uses the default one; see `Study`.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ if TYPE_CHECKING:
     from metaplastic.evaluation.studies.context import Context
     from metaplastic.evaluation.studies.study import Study
 
-_ROOM = "metaplastic.evaluation.studies"
+_PACKAGE = "metaplastic.evaluation.studies"
 
 STUDIES: Registry[type[Study]] = Registry(
     "study",
     {
-        "datasets": f"{_ROOM}.datasets:Datasets",
-        "domains": f"{_ROOM}.domains:Domains",
-        "text": f"{_ROOM}.text:Text",
-        "architectures": f"{_ROOM}.architectures:Architectures",
-        "topologies": f"{_ROOM}.topologies:Topologies",
-        "filters": f"{_ROOM}.filters:Filters",
-        "representation": f"{_ROOM}.representation:Representation",
-        "mismatch": f"{_ROOM}.mismatch:Mismatch",
-        "meta-training": f"{_ROOM}.meta_training:MetaTraining",
-        "labels": f"{_ROOM}.labels:Labels",
-        "learned": f"{_ROOM}.learned:Learned",
-        "permutation": f"{_ROOM}.permutation:Permutation",
-        "amounts": f"{_ROOM}.amounts:Amounts",
+        "datasets": f"{_PACKAGE}.datasets:Datasets",
+        "domains": f"{_PACKAGE}.domains:Domains",
+        "text": f"{_PACKAGE}.text:Text",
+        "architectures": f"{_PACKAGE}.architectures:Architectures",
+        "topologies": f"{_PACKAGE}.topologies:Topologies",
+        "filters": f"{_PACKAGE}.filters:Filters",
+        "representation": f"{_PACKAGE}.representation:Representation",
+        "mismatch": f"{_PACKAGE}.mismatch:Mismatch",
+        "meta-training": f"{_PACKAGE}.meta_training:MetaTraining",
+        "labels": f"{_PACKAGE}.labels:Labels",
+        "learned": f"{_PACKAGE}.learned:Learned",
+        "permutation": f"{_PACKAGE}.permutation:Permutation",
+        "amounts": f"{_PACKAGE}.amounts:Amounts",
     },
     group="studies",
     base="metaplastic.evaluation.studies.study:Study",
 )
 
-__getattr__ = lazy.exports(__name__, {"Context": f"{_ROOM}.study", "Study": f"{_ROOM}.study"})
+__getattr__ = lazy.exports(__name__, {"Context": f"{_PACKAGE}.study", "Study": f"{_PACKAGE}.study"})
 
 
 def make_study(name: str, context: Context, **settings: Any) -> Study:
-    """The study of that name; raises `ConfigError` on an unknown one or a setting not allowed."""
+    """Make the study of that name. Raises `ConfigError` if the name or a setting is invalid."""
     return STUDIES.get(name)(context, **settings)
 
 

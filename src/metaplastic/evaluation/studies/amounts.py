@@ -1,7 +1,7 @@
-"""Study `amounts`: accuracy against how much there is of what the inner loop is given.
+"""Study `amounts`: accuracy against the amounts that the inner loop is given.
 
-Three sweeps, one thing at a time: examples in an inner minibatch, unlabelled examples in all, units
-of the top layer. Baselines stand beside the rule where the thing is theirs too.
+Three sweeps, each over one quantity: examples in an inner minibatch, unlabelled examples in total,
+units of the top layer. Baselines are included where the quantity applies to them.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from metaplastic.evaluation import results
 from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.studies.study import Study, StudySettings, known_baselines
 
-SWEEPS = {  # by the field of the protocol that is varied
+SWEEPS = {  # titles by the protocol field that is varied
     "batch_size": "examples in an inner minibatch",
     "unlabelled": "unlabelled examples",
     "n_features": "features: units of the top layer",
 }
-OF_BASELINES = ("unlabelled", "n_features")  # minibatches are each baseline's own
+OF_BASELINES = ("unlabelled", "n_features")  # every baseline has its own minibatches
 
 
 class AmountsSettings(StudySettings):
-    """Baselines have the settings that were searched for at the study's usual amounts."""
+    """Baselines use the hyperparameters that the search chose at the study's default amounts."""
 
     dataset: str = Field("mnist@14", description="address of the data set")
     batch_sizes: tuple[int, ...] = Field(
@@ -32,19 +32,19 @@ class AmountsSettings(StudySettings):
     )
     amounts: tuple[int, ...] = Field(
         (100, 300, 1000, 3000, 10_000, 60_000),
-        description="unlabelled examples; those beyond what there are mean all",
+        description="numbers of unlabelled examples; larger than the data set: all",
     )
     features: tuple[int, ...] = Field(
         (4, 8, 16, 32, 64, 128), description="units of the top layer, which are the features"
     )
-    rivals: tuple[str, ...] = Field(
+    baselines: tuple[str, ...] = Field(
         ("raw", "pca", "kmeans"),
-        description="baselines by name, for the amounts and the features",
+        description="names of baselines, for the sweeps of amounts and features",
     )
 
 
 class Amounts(Study):
-    """Test accuracy of every method at every amount."""
+    """Measures the test accuracy of every method at every amount."""
 
     name = "amounts"
     title = "Accuracy against minibatches, unlabelled examples and features"
@@ -54,7 +54,7 @@ class Amounts(Study):
         "batch_sizes": (8,),
         "amounts": (50, 5000),
         "features": (6,),
-        "rivals": ("raw",),
+        "baselines": ("raw",),
     }
     Settings = AmountsSettings
 
@@ -64,66 +64,66 @@ class Amounts(Study):
         return sum(map(len, swept.values())) + baselines
 
     def swept(self) -> dict[str, list[int]]:
-        """The values of each sweep, rising, each once."""
-        own = self.settings
-        assert isinstance(own, AmountsSettings)
-        there = len(self.context.problem(own.dataset).train)
+        """Return the distinct values of each sweep in increasing order."""
+        settings = self.settings
+        assert isinstance(settings, AmountsSettings)
+        available = len(self.context.problem(settings.dataset).train)
         return {
-            "batch_size": sorted(set(own.batch_sizes)),
-            "unlabelled": sorted({min(amount, there) for amount in own.amounts}),
-            "n_features": sorted(set(own.features)),
+            "batch_size": sorted(set(settings.batch_sizes)),
+            "unlabelled": sorted({min(amount, available) for amount in settings.amounts}),
+            "n_features": sorted(set(settings.features)),
         }
 
     def _baselines(self) -> tuple[str, ...]:
         assert isinstance(self.settings, AmountsSettings)
-        return known_baselines(self.settings.rivals)
+        return known_baselines(self.settings.baselines)
 
     def measure(self) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, AmountsSettings)
-        usual = self.config(own.dataset)
+        settings = self.settings
+        assert isinstance(settings, AmountsSettings)
+        default = self.config(settings.dataset)
         sweeps = {
             name: {
                 "title": SWEEPS[name],
                 "values": values,
-                "usual": self._usual(name, usual),
-                "methods": self._methods(name, values, usual),
+                "usual": self._default_value(name, default),
+                "methods": self._methods(name, values, default),
             }
             for name, values in self.swept().items()
         }
         return {
-            "seeds": list(usual.seed_list),
+            "seeds": list(default.seed_list),
             "inner_steps": self.inner_steps(),
-            "data": self.describe_data(own.dataset),
+            "data": self.describe_data(settings.dataset),
             "sweeps": sweeps,
         }
 
-    def _usual(self, name: str, usual: FewShotConfig) -> int:
-        """What the other sweeps have of it."""
-        value = getattr(usual, name)
-        return len(self.context.problem(usual.dataset).train) if value is None else value
+    def _default_value(self, name: str, config: FewShotConfig) -> int:
+        """Return the value of the swept field in the other sweeps."""
+        value = getattr(config, name)
+        return len(self.context.problem(config.dataset).train) if value is None else value
 
-    def _methods(self, name: str, values: list[int], usual: FewShotConfig) -> dict[str, Any]:
+    def _methods(self, name: str, values: list[int], default: FewShotConfig) -> dict[str, Any]:
         points = (0, self.inner_steps())
         changes: list[dict[str, Any]] = [{name: value, "points": points} for value in values]
-        configs = [self.config(usual.dataset, **change) for change in changes]
+        configs = [self.config(default.dataset, **change) for change in changes]
         curves = np.array([self.rule_curve(self.context.rule, config) for config in configs])
-        found = {
+        methods = {
             "rule": _entry(self.context.rule.plain, curves[..., -1]),
             "random": _entry("random network", curves[..., 0]),
         }
         if name not in OF_BASELINES:
-            return found
-        search = self.search(usual)
+            return methods
+        search = self.search(default)
         for baseline in self._baselines():
             measured = [self.baseline(baseline, config, search) for config in configs]
             accuracy = np.array([entry["accuracy"] for entry in measured])
-            found[baseline] = _entry(measured[0]["title"], accuracy)
-        return found
+            methods[baseline] = _entry(measured[0]["title"], accuracy)
+        return methods
 
 
 def _entry(title: str, accuracy: np.ndarray) -> dict[str, Any]:
-    """(values, seeds) accuracies with their means and standard errors."""
+    """Build an entry of accuracies (values, seeds) with their means and standard errors."""
     return {
         "title": title,
         "accuracy": accuracy.tolist(),

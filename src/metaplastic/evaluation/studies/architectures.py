@@ -1,4 +1,4 @@
-"""Study `architectures` (figure 2, left): networks deep and wide, and activations, that no rule was
+"""Study `architectures` (figure 2, left): depths, widths and activations that no rule was
 meta-trained on."""
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from metaplastic.evaluation.studies.study import Study, StudySettings
 
 
 class ArchitecturesSettings(StudySettings):
-    """`depths` count layers of weights, all hidden ones of `depth_units`; `widths` are those of
-    one hidden layer. Of `grid_depths` and `grid_widths` every pair is a network."""
+    """`depths` count layers of weights, with `depth_units` in every hidden layer; `widths` are the
+    units of a single hidden layer. Every pair of `grid_depths` and `grid_widths` is a network."""
 
     dataset: str = Field("mnist@14", description="address of the data set")
-    depths: tuple[int, ...] = Field(
-        (1, 2, 3, 5, 8, 11), description="numbers of layers of weights that are tried"
+    depths: tuple[int, ...] = Field((1, 2, 3, 5, 8, 11), description="numbers of layers of weights")
+    depth_units: int = Field(
+        64, ge=1, description="units of every hidden layer in the sweep of depths"
     )
-    depth_units: int = Field(64, ge=1, description="units of every hidden layer, for depths")
     widths: tuple[int, ...] = Field(
-        (64, 256, 1024, 4096, 10_000), description="units of the one hidden layer that are tried"
+        (64, 256, 1024, 4096, 10_000),
+        description="units of the single hidden layer in the sweep of widths",
     )
     activations: tuple[str, ...] = Field(
         (
@@ -38,22 +39,22 @@ class ArchitecturesSettings(StudySettings):
             "sin",
             "step",
         ),
-        description="activations that are tried",
+        description="activations of the base model",
     )
     grid_depths: tuple[int, ...] = Field(
-        (2, 5, 11), description="numbers of layers of weights, each with each of grid_widths"
+        (2, 5, 11), description="numbers of layers of weights, combined with all grid_widths"
     )
     grid_widths: tuple[int, ...] = Field(
-        (64, 256, 1024), description="units of every hidden layer, with each of grid_depths"
+        (64, 256, 1024), description="units of every hidden layer, combined with all grid_depths"
     )
-    grid_seeds: int = Field(3, ge=1, description="how many seeds for these networks")
+    grid_seeds: int = Field(3, ge=1, description="number of seeds for the networks of the grid")
     memory_gib: float = Field(
-        8.0, gt=0, description="networks that would take more are left out and named"
+        8.0, gt=0, description="memory limit; networks that need more are left out and listed"
     )
 
 
 class Architectures(Study):
-    """Accuracy along the inner loop against depth, width and activation; the inputs themselves."""
+    """Measures accuracy along the inner loop for depths, widths and activations; raw inputs."""
 
     name = "architectures"
     title = "Other depths, widths and activations"
@@ -70,28 +71,28 @@ class Architectures(Study):
     Settings = ArchitecturesSettings
 
     def cells(self) -> int:
-        own = self.settings
-        assert isinstance(own, ArchitecturesSettings)
-        grid = len(own.grid_depths) * len(own.grid_widths)
-        return 1 + len(own.depths) + len(own.widths) + len(own.activations) + grid
+        settings = self.settings
+        assert isinstance(settings, ArchitecturesSettings)
+        grid = len(settings.grid_depths) * len(settings.grid_widths)
+        return 1 + len(settings.depths) + len(settings.widths) + len(settings.activations) + grid
 
     def measure(self) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, ArchitecturesSettings)
+        settings = self.settings
+        assert isinstance(settings, ArchitecturesSettings)
         depths = [
-            self._curve(f"{depth}", depth, hidden=(own.depth_units,) * (depth - 1))
-            for depth in own.depths
+            self._curve(f"{depth}", depth, hidden=(settings.depth_units,) * (depth - 1))
+            for depth in settings.depths
         ]
-        widths = [self._curve(f"{width:,}", width, hidden=(width,)) for width in own.widths]
+        widths = [self._curve(f"{width:,}", width, hidden=(width,)) for width in settings.widths]
         activations = [
             self._curve(activation, activation, activation=activation)
-            for activation in own.activations
+            for activation in settings.activations
         ]
-        config = self.config(own.dataset)
+        config = self.config(settings.dataset)
         raw = self.baseline("raw", config, self.search(config))
         return {
             "seeds": list(config.seed_list),
-            "data": self.describe_data(own.dataset),
+            "data": self.describe_data(settings.dataset),
             "horizon": self.inner_steps(),
             "depths": depths,
             "widths": widths,
@@ -101,37 +102,38 @@ class Architectures(Study):
         }
 
     def _grid(self) -> list[dict[str, Any]]:
-        """Networks that are deep and wide, the cheapest first; those too large are noted."""
-        own = self.settings
-        assert isinstance(own, ArchitecturesSettings)
-        found, left_out = [], []
-        for width in sorted(set(own.grid_widths)):
-            for depth in sorted(set(own.grid_depths)):
+        """Measure the grid of depths and widths, the cheapest first; too large ones are noted."""
+        settings = self.settings
+        assert isinstance(settings, ArchitecturesSettings)
+        curves, left_out = [], []
+        for width in sorted(set(settings.grid_widths)):
+            for depth in sorted(set(settings.grid_depths)):
                 hidden = (width,) * (depth - 1)
-                needed = self._gib(self.config(own.dataset, hidden=hidden))
-                if needed > own.memory_gib:
+                needed = self._gib(self.config(settings.dataset, hidden=hidden))
+                if needed > settings.memory_gib:
                     left_out.append(f"{depth} layers of {width:,} units ({needed:.1f} GiB)")
                     continue
-                curve = self._curve(f"{depth}", depth, hidden=hidden, seeds=own.grid_seeds)
-                found.append({**curve, "width": width, "gib": round(needed, 2)})
+                curve = self._curve(f"{depth}", depth, hidden=hidden, seeds=settings.grid_seeds)
+                curves.append({**curve, "width": width, "gib": round(needed, 2)})
         if left_out:
             self.context.notes.append(
-                f"left out for their memory, above {own.memory_gib:g} GiB: {', '.join(left_out)}"
+                f"left out, as they need more than {settings.memory_gib:g} GiB of memory: "
+                f"{', '.join(left_out)}"
             )
-        return found
+        return curves
 
     def _gib(self, config: FewShotConfig) -> float:
-        """What one seed of a network takes of memory, roughly."""
+        """Estimate the memory that one seed of a network needs, in GiB."""
         inputs = self.context.problem(config.dataset).train.shape[1]
         model = perceptron((inputs, *config.hidden, config.n_features), config.activation)
         return memory_of(model, config.batch_size) / 2**30
 
     def _curve(self, label: str, value: int | str, **changes: Any) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, ArchitecturesSettings)
+        settings = self.settings
+        assert isinstance(settings, ArchitecturesSettings)
         changes.setdefault("points", eighths(self.inner_steps()))
-        config = self.config(own.dataset, **changes)
+        config = self.config(settings.dataset, **changes)
         curve = self.rule_curve(self.context.rule, config)
-        found = curve_of(self.context.rule, curve, config, value=value)
+        entry = curve_of(self.context.rule, curve, config, value=value)
         sizes = [*config.hidden, config.n_features]
-        return {**found, "label": label, "layers": sizes, "activation": config.activation}
+        return {**entry, "label": label, "layers": sizes, "activation": config.activation}

@@ -1,4 +1,4 @@
-"""What a study is run with."""
+"""The context a study runs in: rule, data and cached numbers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from metaplastic.progress import Progress, silent
 
 
 class Context:
-    """What a study is run with: the rule, the run it came from, data, and the numbers kept.
+    """The context of a study: the rule, the run it came from, the data and the cached numbers.
 
-    classifiers: those built on the rule in floors above this one, for studies of classifiers.
+    classifiers: classifiers built on the rule in higher layers of the package, for studies that
+    compare classifiers.
     """
 
     def __init__(
@@ -37,25 +38,25 @@ class Context:
         self._problems: dict[str, Problem] = {}
 
     def store(self, name: str) -> Store:
-        """The cells of a study, kept between runs."""
+        """Return the store of a study's cells, which persists between runs."""
         return Store(self.cells(name))
 
     def cells(self, name: str) -> Path:
-        """The file of a study's cells."""
+        """Return the path of a study's cells."""
         return self.results / "cells" / f"{name}.json"
 
     def ladder(self, most: int = 6) -> list[NamedRule]:
-        """Rules along the run that the rule belongs to; the rule alone where there is none."""
+        """Return rules along the run that the rule belongs to, or the rule alone without a run."""
         return ladder_of(self.run, most) if self.run is not None else [self.rule]
 
     def start(self) -> list[NamedRule]:
-        """The rule at meta-step 0, θ as the run drew it; none where that is not recorded."""
+        """Return the rule at meta-step 0 with the run's initial θ; empty if not recorded."""
         first = None if self.run is None else start_of(self.run)
-        # a run's own record and its rungs may be of another kind of rule than its settings ask for
+        # the run's settings may name another kind of rule than the one evaluated
         return [first] if first is not None and type(first.rule) is type(self.rule.rule) else []
 
     def problem(self, address: str) -> Problem:
-        """A data set, loaded once. Raises `DataError` where its files are not here."""
+        """Return a data set, loaded once. Raises `DataError` if its files are missing."""
         if address not in self._problems:
             self._problems.clear()  # one data set in memory at a time
             self.progress(f"reading {address}")
@@ -63,18 +64,18 @@ class Context:
         return self._problems[address]
 
     def available(self, addresses: Sequence[str]) -> Iterator[str]:
-        """Those of the data sets that are here, each loaded when its turn comes; the others are
-        named in `notes`. Raises `DataError` in the end where there is none."""
-        found = False
+        """Yield the available data sets, each loaded when its turn comes; the missing ones are
+        named in `notes`. Raises `DataError` at the end if none is available."""
+        any_available = False
         for address in addresses:
             try:
                 self.problem(address)
             except DataError as error:
                 self.notes.append(f"{address} left out: {error}")
                 continue
-            found = True
+            any_available = True
             yield address
-        if not found:
+        if not any_available:
             raise DataError(
-                f"none of the data sets {', '.join(addresses)} is here: {self.notes[-1]}"
+                f"none of the data sets {', '.join(addresses)} is available: {self.notes[-1]}"
             )

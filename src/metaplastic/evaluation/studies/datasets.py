@@ -31,63 +31,65 @@ LEFT_OUT = (
 
 
 class DatasetsSettings(StudySettings):
-    """`datasets` by address; `rivals` by name, none for all. `layers` are those the rule is read
-    at, `last` or `all`; differences are taken from the last one named. `left_out` are pairs
-    ADDRESS:RIVAL that are not measured, which the results' notes say: those of the default cost
-    five to ten minutes each on one core; `left_out=none` has them measured."""
+    """`datasets` are addresses, `baselines` names (none: all). `layers` are the readings of the
+    rule, `last` or `all`; paired differences refer to the last one named. `left_out` are
+    pairs ADDRESS:BASELINE that are not measured, which the results note: the default ones cost five
+    to ten minutes each on one core; `left_out=none` measures them too."""
 
     datasets: tuple[str, ...] = Field(
         DATASETS, min_length=1, description="addresses of the data sets"
     )
-    rivals: tuple[str, ...] = Field(
-        (), description="baselines by name; an empty list: all that are installed"
+    baselines: tuple[str, ...] = Field(
+        (), description="names of baselines; an empty list: all that are installed"
     )
     layers: tuple[Literal["last", "all"], ...] = Field(
         ("last", "all"),
         min_length=1,
-        description="what the rule is read at: its last layer, all layers with the inputs; "
-        "differences are taken from the last one named",
+        description="layers that the rule is read at: the last one, or all with the inputs; paired "
+        "differences refer to the last one named",
     )
     left_out: tuple[str, ...] = Field(
-        LEFT_OUT, description="pairs ADDRESS:BASELINE that are not measured, for their cost"
+        LEFT_OUT, description="pairs ADDRESS:BASELINE that are not measured because of their cost"
     )
 
 
 def reference_of(datasets: Mapping[str, Any]) -> str:
-    """The reading of the rule that differences are taken from: the one that has none itself."""
+    """Return the method that paired differences refer to: the one without a difference itself."""
     methods = next(iter(datasets.values()))["methods"]
     return next((name for name, entry in methods.items() if "paired" not in entry), "rule")
 
 
 class Datasets(Study):
-    """Test accuracy on every data set, every method, every seed; paired differences."""
+    """Measures test accuracy for every data set, method and seed, and paired differences."""
 
     name = "datasets"
     title = "Few-shot accuracy on held-out data sets"
     figure = "metaplastic.figures.datasets"
     example: ClassVar[dict[str, Any]] = {
         "datasets": ("digits",),
-        "rivals": ("random", "raw", "pca"),
+        "baselines": ("random", "raw", "pca"),
     }
     Settings = DatasetsSettings
 
     def cells(self) -> int:
-        own = self.settings
-        assert isinstance(own, DatasetsSettings)
-        rivals = known_baselines(own.rivals)
-        left_out = sum(f"{a}:{name}" in own.left_out for a in own.datasets for name in rivals)
-        return len(own.datasets) * (len(own.layers) + len(rivals)) - left_out
+        settings = self.settings
+        assert isinstance(settings, DatasetsSettings)
+        baselines = known_baselines(settings.baselines)
+        left_out = sum(
+            f"{a}:{name}" in settings.left_out for a in settings.datasets for name in baselines
+        )
+        return len(settings.datasets) * (len(settings.layers) + len(baselines)) - left_out
 
     def measure(self) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, DatasetsSettings)
-        baselines = known_baselines(own.rivals)
-        search = self.search(self.config(own.datasets[0]))
-        found: dict[str, Any] = {}
-        for address in self.context.available(own.datasets):
+        settings = self.settings
+        assert isinstance(settings, DatasetsSettings)
+        baselines = known_baselines(settings.baselines)
+        search = self.search(self.config(settings.datasets[0]))
+        datasets: dict[str, Any] = {}
+        for address in self.context.available(settings.datasets):
             config = self.config(address)
             methods: dict[str, Any] = {}
-            for layers in own.layers:
+            for layers in settings.layers:
                 methods |= self._rule(config, layers)
             reference = list(methods)[-1]
             for name in self._measured(baselines, address):
@@ -97,21 +99,21 @@ class Datasets(Study):
             for name, entry in methods.items():
                 if name != reference:
                     entry["paired"] = results.paired_difference(final, entry["accuracy"])
-            found[address] = {"data": self.describe_data(address), "methods": methods}
-        content = {"seeds": list(self.config(own.datasets[0]).seed_list), "datasets": found}
-        return {**content, "reference": reference_of(found)}
+            datasets[address] = {"data": self.describe_data(address), "methods": methods}
+        content = {"seeds": list(self.config(settings.datasets[0]).seed_list), "datasets": datasets}
+        return {**content, "reference": reference_of(datasets)}
 
     def _rule(self, config: FewShotConfig, layers: str) -> dict[str, Any]:
-        """The rule's entry: `rule` by its last layer, with its curve along the inner loop, or
-        `rule-all`."""
-        what = f"{self.context.rule.plain}, {config.inner_steps} steps"
+        """Measure the rule: `rule` by its last layer with its curve along the inner loop, or
+        `rule-all` by all layers."""
+        title = f"{self.context.rule.plain}, {config.inner_steps} steps"
         if layers == "all":
-            what += ", all layers and inputs"
+            title += ", all layers and inputs"
             config = config.model_copy(update={"layers": "all", "points": (config.inner_steps,)})
         curve = self.rule_curve(self.context.rule, config)
         final = curve[:, -1].tolist()
         entry = {
-            "title": what,
+            "title": title,
             "accuracy": final,
             "points": list(config.steps),
             "curve": curve.tolist(),
@@ -120,12 +122,12 @@ class Datasets(Study):
         return {"rule-all" if layers == "all" else "rule": entry}
 
     def _measured(self, baselines: Sequence[str], address: str) -> list[str]:
-        own = self.settings
-        assert isinstance(own, DatasetsSettings)
-        missing = [name for name in baselines if f"{address}:{name}" in own.left_out]
+        settings = self.settings
+        assert isinstance(settings, DatasetsSettings)
+        missing = [name for name in baselines if f"{address}:{name}" in settings.left_out]
         if missing:
             self.context.notes.append(
-                f"{address}: {', '.join(missing)} not measured, being costly; "
-                "--set left_out=none has them measured"
+                f"{address}: {', '.join(missing)} not measured because of the cost; "
+                "--set left_out=none measures them too"
             )
         return [name for name in baselines if name not in missing]

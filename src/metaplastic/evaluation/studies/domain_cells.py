@@ -1,4 +1,4 @@
-"""Numbers of study `domains`: each method's accuracies on one data set, kept seed by seed."""
+"""Cells of study `domains`: each method's accuracies on one data set, cached seed by seed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RULE = {"rule": "learned rule, last layer", "rule-all": "learned rule, all layer
 class Cells:
     """The cells of one data set in the store of `study`.
 
-    counts: numbers of labelled examples per class; readouts: those that features are read by.
+    counts: numbers of labelled examples per class; readouts: names of the readouts of features.
     """
 
     study: Study
@@ -36,7 +36,7 @@ class Cells:
     readouts: Sequence[str]
 
     def rule(self) -> dict[str, Any]:
-        """Both readings of the rule's networks, from one inner loop."""
+        """Measure both readings of the rule's networks from one inner loop."""
         rule, problem = self.study.context.rule, self.problem
         config = self.study.config(problem.address)
         key = {
@@ -85,7 +85,7 @@ class Cells:
     def baseline(
         self, baseline: Baseline, record: Mapping[str, Any], *, uses_rule: bool
     ) -> dict[str, Any]:
-        """A baseline's accuracies; `record` is that of the search that chose its settings."""
+        """Measure a baseline's accuracies; `record`: the search that chose its settings."""
         problem = self.problem
         config = self.study.for_baselines(self.study.config(problem.address))
         key = {
@@ -116,7 +116,7 @@ class Cells:
         return _entry(self.study.measured(key, config.seed_list, compute), record)
 
     def _key(self, config: FewShotConfig) -> dict[str, Any]:
-        """What determines the numbers of a cell besides the method."""
+        """Return the part of a cell's key besides the method."""
         return {
             "domains": 1,
             "rows": fingerprint(self.problem),
@@ -127,7 +127,7 @@ class Cells:
 
 
 def _entry(cells: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> dict[str, Any]:
-    """`accuracy` by readout: a list of seeds for every number of labels."""
+    """Build an entry with `accuracy` by readout: a list over seeds for every number of labels."""
     accuracy = {
         readout: np.array([results.as_numbers(c["accuracy"][readout]) for c in cells]).T.tolist()
         for readout in cells[0]["accuracy"]

@@ -1,4 +1,4 @@
-"""The data sets of study `domains`, those its searches use, and what a run of it costs."""
+"""The data sets of study `domains` and of its searches, and the cost of a run."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SEARCH_SETS = 3
 
 
 class TableSearch(Search):
-    """Hyperparameters are searched on tables of the role `meta-train` alone."""
+    """A hyperparameter search on tables of the role `meta-train` only."""
 
     def sets_for(self, address: str) -> list[str]:
-        """The first three that are there and are not the set reported."""
-        there = [n for n in SEARCHED_ON if n != address and self._problem(n) is not None]
-        return there[:SEARCH_SETS]
+        """Return the first three available tables that are not the set reported."""
+        available = [n for n in SEARCHED_ON if n != address and self._problem(n) is not None]
+        return available[:SEARCH_SETS]
 
     def _problem(self, address: str) -> Problem | None:
         if address not in self._problems:
             try:
                 self._problems[address] = load_table(address, self._data_dir, for_search=True)
-            except DataError:  # its file is not here
+            except DataError:  # its file is missing
                 self._problems[address] = None
         return self._problems[address]
 
@@ -38,7 +38,7 @@ class TableSearch(Search):
         return {**super().trial_key(baseline, address), "tables": 1}
 
 
-# processor seconds of one seed on a middling set, both readouts at four numbers of labels included
+# processor seconds of one seed on a medium-sized set, with both readouts at four label counts
 SECONDS = {
     "rule": 12.0,
     "umap": 15.0,
@@ -49,15 +49,15 @@ SECONDS = {
     "random-forest": 3.0,
 }
 OTHERS = 3.0
-COMPILED = 20.0  # once a set, for the rule
+COMPILED = 20.0  # once per set, for the rule
 
 
 def forecast(methods: Iterable[str], sets: int, seeds: int) -> str:
-    """What to expect of a run that finds nothing kept, in a sentence."""
-    each = SECONDS["rule"] + sum(SECONDS.get(name, OTHERS) for name in methods)
-    minutes = sets * (COMPILED + seeds * each) / 60
-    long = f"{minutes / 60:.0f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
+    """Describe in a sentence the cost of a run without cached numbers."""
+    per_seed = SECONDS["rule"] + sum(SECONDS.get(name, OTHERS) for name in methods)
+    minutes = sets * (COMPILED + seeds * per_seed) / 60
+    duration = f"{minutes / 60:.0f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
     return (
-        f"data sets: {sets}, seeds: {seeds}; very roughly {long} of one core where nothing is "
-        "kept from before; it can be interrupted at any time and resumes where it stopped"
+        f"data sets: {sets}, seeds: {seeds}; very roughly {duration} on one core without "
+        "cached numbers; it can be interrupted at any time and resumes where it stopped"
     )

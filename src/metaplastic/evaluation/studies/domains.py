@@ -1,4 +1,4 @@
-"""Study `domains`: tables, texts and images; the rule beside what users would pick instead."""
+"""Study `domains`: tables, texts and images; the rule and the methods users would pick instead."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from metaplastic.evaluation.studies.domain_sets import (
 from metaplastic.evaluation.studies.study import Study, StudySettings, known_baselines
 from metaplastic.evaluation.tables import find_table, load_limited, load_table
 
-RIVALS = (
+DEFAULT_BASELINES = (
     "random",
     "random-all",
     "raw",
@@ -45,15 +45,15 @@ RIVALS = (
 
 
 class DomainsSettings(StudySettings):
-    """`datasets` by their names in `domains.toml`, none for all; any other name is that of a file
-    `tables/NAME.npz`, or an address (`openml:`, `csv:`), in the role `user`. `labels` are numbers
-    of labelled examples per class; hyperparameters are searched at `labels_per_class`. `reference`
-    is the method that the others are compared with."""
+    """`datasets` are names in `domains.toml` (no name stands for all), names of files
+    `tables/NAME.npz`, or addresses (`openml:`, `csv:`); the latter two have the role `user`.
+    `labels` are numbers of labelled examples per class; hyperparameters are searched at
+    `labels_per_class`. `reference` is the method that the others are compared with."""
 
     datasets: tuple[str, ...] = Field(
         (), description="names of the study's tables, files or addresses; an empty list: all tables"
     )
-    rivals: tuple[str, ...] = Field(RIVALS, description="baselines by name")
+    baselines: tuple[str, ...] = Field(DEFAULT_BASELINES, description="names of baselines")
     labels: tuple[int, ...] = Field(
         (2, 5, 10, 50), min_length=1, description="numbers of labelled examples per class"
     )
@@ -64,50 +64,50 @@ class DomainsSettings(StudySettings):
 
 
 class Domains(Study):
-    """Accuracy of every method on every set, for each readout, number of labels and seed; then
-    ranks, paired tests, and processor seconds to fit (compilation among them; seeds that advance
-    together share theirs)."""
+    """Measures the accuracy of every method on every set, for each readout, number of labels and
+    seed; then ranks, paired tests, and processor seconds to fit (including compilation, and shared
+    between seeds that advance together)."""
 
     name = "domains"
     title = "Tables, sensors, spectra, texts and images"
     figure = "metaplastic.figures.domains"
     example: ClassVar[dict[str, Any]] = {
         "datasets": ("digits",),
-        "rivals": ("raw",),
+        "baselines": ("raw",),
         "labels": (2, 10),
         "readouts": ("ridge",),
     }
     Settings = DomainsSettings
 
     def forecast(self) -> str:
-        own = self.settings
-        assert isinstance(own, DomainsSettings)
-        return forecast(own.rivals, len(own.datasets or known_sets()), own.seeds)
+        settings = self.settings
+        assert isinstance(settings, DomainsSettings)
+        return forecast(settings.baselines, len(settings.datasets or known_sets()), settings.seeds)
 
     def cells(self) -> int:
-        own = self.settings
-        assert isinstance(own, DomainsSettings)
-        rivals = sum(BASELINES[name].installed() for name in known_baselines(own.rivals))
-        methods = 1 + rivals + len(self.context.classifiers)
-        return len(own.datasets or known_sets()) * methods
+        settings = self.settings
+        assert isinstance(settings, DomainsSettings)
+        baselines = sum(BASELINES[name].installed() for name in known_baselines(settings.baselines))
+        methods = 1 + baselines + len(self.context.classifiers)
+        return len(settings.datasets or known_sets()) * methods
 
     def measure(self) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, DomainsSettings)
-        sets = [self._named(name) for name in own.datasets or known_sets()]
+        settings = self.settings
+        assert isinstance(settings, DomainsSettings)
+        sets = [self._named(name) for name in settings.datasets or known_sets()]
         methods = self._methods()
         search = self._search()
-        found: dict[str, Any] = {}
+        results: dict[str, Any] = {}
         missing: dict[str, str] = {}
-        for each in sets:
+        for dataset in sets:
             try:
-                problem = self._load(each)
+                problem = self._load(dataset)
             except MetaplasticError as error:
-                missing[each.name] = str(error)
-                self.context.notes.append(f"{each.name} left out: {error}")
+                missing[dataset.name] = str(error)
+                self.context.notes.append(f"{dataset.name} left out: {error}")
                 continue
-            found[each.name] = self._measure(each, problem, methods, search)
-        if not found:
+            results[dataset.name] = self._measure(dataset, problem, methods, search)
+        if not results:
             raise DataError(
                 f"none of the {len(sets)} data sets can be used: {next(iter(missing.values()))}"
             )
@@ -116,26 +116,26 @@ class Domains(Study):
         content = {
             "seeds": list(self.config("any").seed_list),
             "methods": methods,
-            "sets": found,
+            "sets": results,
             "missing": missing,
             "sets_seconds": {
                 name: float(
-                    np.median([entry["methods"][name]["seconds"] for entry in found.values()])
+                    np.median([entry["methods"][name]["seconds"] for entry in results.values()])
                 )
                 for name in methods
             },
         }
-        return {**content, "standings": standings(content, own.reference)}
+        return {**content, "standings": standings(content, settings.reference)}
 
     def _methods(self) -> dict[str, dict[str, Any]]:
-        """Every method's title, and whether it gives features or is a classifier itself."""
-        own = self.settings
-        assert isinstance(own, DomainsSettings)
-        for readout in own.readouts:
+        """Return every method's title, and whether it is a classifier or yields features."""
+        settings = self.settings
+        assert isinstance(settings, DomainsSettings)
+        for readout in settings.readouts:
             if readout not in READOUTS:
                 raise unknown_name("readout", readout, READOUTS)
-        found = {name: {"title": title, "classifier": False} for name, title in RULE.items()}
-        for name in known_baselines(own.rivals):
+        methods = {name: {"title": title, "classifier": False} for name, title in RULE.items()}
+        for name in known_baselines(settings.baselines):
             kind = BASELINES[name]
             if not kind.installed():
                 assert kind.requires is not None
@@ -144,15 +144,15 @@ class Domains(Study):
                     f"(pip install 'metaplastic[{kind.requires[2]}]')"
                 )
                 continue
-            found[name] = {"title": kind.title, "classifier": kind.uses_labels}
+            methods[name] = {"title": kind.title, "classifier": kind.uses_labels}
         for extra in self.context.classifiers:
-            found[extra.name] = {"title": extra.title, "classifier": True, "uses_rule": True}
-        if own.reference not in found:
-            raise unknown_name("method", own.reference, found)
-        return found
+            methods[extra.name] = {"title": extra.title, "classifier": True, "uses_rule": True}
+        if settings.reference not in methods:
+            raise unknown_name("method", settings.reference, methods)
+        return methods
 
     def _named(self, name: str) -> DomainSet:
-        """A set of `domains.toml`; else a file among the tables; else a data set by address."""
+        """Find a set in `domains.toml`, else a file among the tables, else an address."""
         if name in known_sets():
             return known_sets()[name]
         try:
@@ -161,9 +161,9 @@ class Domains(Study):
             return DomainSet(name, "user", "by address", is_address=True)
         return DomainSet(name, "user", "table")
 
-    def _load(self, each: DomainSet) -> Problem:
-        load = load_limited if each.is_address else load_table
-        return load(each.name, self.context.data_dir)
+    def _load(self, dataset: DomainSet) -> Problem:
+        load = load_limited if dataset.is_address else load_table
+        return load(dataset.name, self.context.data_dir)
 
     def _search(self) -> TableSearch:
         return TableSearch(
@@ -175,19 +175,19 @@ class Domains(Study):
 
     def _measure(
         self,
-        each: DomainSet,
+        dataset: DomainSet,
         problem: Problem,
         methods: Mapping[str, Any],
         search: TableSearch,
     ) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, DomainsSettings)
-        counts = sorted(set(own.labels))
+        settings = self.settings
+        assert isinstance(settings, DomainsSettings)
+        counts = sorted(set(settings.labels))
         smallest = int(np.bincount(problem.train_labels).min())
         possible = [count for count in counts if count <= smallest]
-        cells = Cells(self, problem, possible, own.readouts)
+        cells = Cells(self, problem, possible, settings.readouts)
         entries = cells.rule()
-        extra = {each.name: each for each in self.context.classifiers}
+        extra = {classifier.name: classifier for classifier in self.context.classifiers}
         for name in methods:
             if name in extra:
                 unsearched = {"settings": {}, "tried": []}
@@ -198,17 +198,19 @@ class Domains(Study):
                 entries[name] = cells.baseline(baseline, choice.record, uses_rule=False)
         notes = list(problem.notes)
         if possible != counts:
-            left = ", ".join(str(count) for count in counts if count > smallest)
-            notes.append(f"not with {left} labels per class: a class has {smallest} rows")
+            excluded = ", ".join(str(count) for count in counts if count > smallest)
+            notes.append(
+                f"without {excluded} labels per class: the smallest class has {smallest} rows"
+            )
         described = describe_problem(problem)
         trained = {source.partition("@")[0] for source in self.context.rule.training_data}
         return {
-            "role": each.role,
-            "kind": each.kind,
+            "role": dataset.role,
+            "kind": dataset.kind,
             "data": {
                 **described,
                 "notes": notes,
-                "meta_trained_on": each.name.partition("@")[0] in trained,
+                "meta_trained_on": dataset.name.partition("@")[0] in trained,
             },
             "labels": possible,
             "sampling_error": sampling_error(0.5, len(problem.test)),

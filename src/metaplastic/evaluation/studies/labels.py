@@ -31,7 +31,7 @@ from metaplastic.readout.ridge import readout_accuracy
 
 
 class LabelsSettings(StudySettings):
-    """Features are fitted once per seed; only the readout sees more labels."""
+    """Settings of study `labels`: features are fitted once per seed, the readout for each count."""
 
     dataset: str = Field("mnist@14", description="address of the data set")
     labels: tuple[int, ...] = Field(
@@ -39,13 +39,13 @@ class LabelsSettings(StudySettings):
         min_length=1,
         description="numbers of labelled examples per class",
     )
-    rivals: tuple[str, ...] = Field(
-        (), description="baselines by name; an empty list: all that are installed"
+    baselines: tuple[str, ...] = Field(
+        (), description="names of baselines; an empty list: all that are installed"
     )
 
 
 class Labels(Study):
-    """One curve a method."""
+    """Measures one curve per method."""
 
     name = "labels"
     title = "Accuracy against labelled examples per class"
@@ -53,49 +53,49 @@ class Labels(Study):
     example: ClassVar[dict[str, Any]] = {
         "dataset": "digits",
         "labels": (1, 3),
-        "rivals": ("random", "supervised"),
+        "baselines": ("random", "supervised"),
     }
     Settings = LabelsSettings
 
     def cells(self) -> int:
-        own = self.settings
-        assert isinstance(own, LabelsSettings)
-        return 2 + len(known_baselines(own.rivals))
+        settings = self.settings
+        assert isinstance(settings, LabelsSettings)
+        return 2 + len(known_baselines(settings.baselines))
 
     def measure(self) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, LabelsSettings)
-        baselines = known_baselines(own.rivals)
-        config = self.config(own.dataset)
+        settings = self.settings
+        assert isinstance(settings, LabelsSettings)
+        baselines = known_baselines(settings.baselines)
+        config = self.config(settings.dataset)
         search = self.search(config)
-        counts = sorted(set(own.labels))
-        every = config.model_copy(update={"layers": "all"})
+        counts = sorted(set(settings.labels))
+        all_layers = config.model_copy(update={"layers": "all"})
         plain = self.context.rule.plain
         methods: dict[str, Any] = {
-            "rule": {"title": plain, "curve": self._rule(config, counts)},
+            "rule": {"title": plain, "curve": self._rule_curve(config, counts)},
             "rule-all": {
                 "title": f"{plain}, all layers and inputs",
-                "curve": self._rule(every, counts),
+                "curve": self._rule_curve(all_layers, counts),
             },
         }
         for name in baselines:
-            baseline, record = search.make(name, own.dataset)
+            baseline, record = search.make(name, settings.dataset)
             methods[name] = {
                 "title": baseline.title,
                 "search": record,
-                "curve": self._rival(baseline, config, counts),
+                "curve": self._baseline_curve(baseline, config, counts),
             }
         for method in methods.values():
             columns = np.array([results.as_numbers(row) for row in method["curve"]]).T
             method["summary"] = [results.mean_and_error(list(column)) for column in columns]
         return {
             "seeds": list(config.seed_list),
-            "data": self.describe_data(own.dataset),
+            "data": self.describe_data(settings.dataset),
             "labels": counts,
             "methods": methods,
         }
 
-    def _rule(self, config: FewShotConfig, counts: list[int]) -> list[Any]:
+    def _rule_curve(self, config: FewShotConfig, counts: list[int]) -> list[Any]:
         rule = self.context.rule
         key = {
             "labels": counts,
@@ -125,7 +125,9 @@ class Labels(Study):
 
         return self.measured(key, config.seed_list, compute)
 
-    def _rival(self, baseline: Baseline, config: FewShotConfig, counts: list[int]) -> list[Any]:
+    def _baseline_curve(
+        self, baseline: Baseline, config: FewShotConfig, counts: list[int]
+    ) -> list[Any]:
         config = self.for_baselines(config)
         key = {"labels": counts, **self.baseline_key(baseline, config)}
 
@@ -151,12 +153,12 @@ class Labels(Study):
 def _accuracies(
     encoders: Sequence[Encoder], problem: Problem, trials: Sequence[Trial], counts: Sequence[int]
 ) -> list[list[float]]:
-    """(trials, counts): every encoder transforms the test split once."""
-    found = []
+    """Compute accuracies (trials, counts); every encoder transforms the test split once."""
+    accuracies = []
     for encoder, trial in zip(encoders, trials, strict=True):
         test = encoder(problem.test)
-        found.append([_readout(encoder, test, problem, trial, count) for count in counts])
-    return found
+        accuracies.append([_readout(encoder, test, problem, trial, count) for count in counts])
+    return accuracies
 
 
 def _readout(

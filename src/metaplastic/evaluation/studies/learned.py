@@ -1,9 +1,9 @@
-"""Study `learned`: what meta-training gave the rule, what was built in, and which parts it needs.
+"""Study `learned`: what meta-training gave the rule, what is built in, and which parts it needs.
 
-Beside the rule stand the random network, the rule at meta-step 0 (θ as it is drawn), the rules kept
-along its run, the rule with each of its parts switched off, and further rules by name, such as
-those meta-trained without a part, or from other meta-seeds. All are read after as many inner steps
-of minibatches as large as the rule's own.
+The rule is compared with the random network, the rule at meta-step 0 (θ as initialised), the rules
+saved along its run, the rule with each of its parts switched off, and further rules given by name,
+such as rules meta-trained without a part or from other meta-seeds. All are evaluated after the same
+number of inner steps, with minibatches of the rule's own size.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ ALL, NONE = "all", "none"
 
 
 class Row(NamedTuple):
-    """One row of the results: what it is called, what kind of row it is, and its rules, of which
-    it has several where they differ in how θ was drawn or meta-trained alone."""
+    """One row of the results: its title, its kind, and its rules; several rules if they differ
+    only in the initialisation or meta-seed of θ."""
 
     title: str
     kind: str
@@ -38,47 +38,49 @@ class Row(NamedTuple):
 class LearnedSettings(StudySettings):
     """Settings of study `learned`."""
 
-    datasets: tuple[str, ...] = Field(DATASETS, min_length=1, description="data sets")
-    draws: int = Field(5, ge=1, description="draws of θ at meta-step 0")
-    rungs: int = Field(6, ge=0, description="rungs of the run's ladder, beside the rule itself")
+    datasets: tuple[str, ...] = Field(
+        DATASETS, min_length=1, description="addresses of the data sets"
+    )
+    draws: int = Field(5, ge=1, description="number of initialisations of θ at meta-step 0")
+    rungs: int = Field(6, ge=0, description="rules along the run, besides the rule itself")
     parts: tuple[str, ...] = Field(
-        (ALL,), description="parts of the rule to switch off, by name; all, or none"
+        (ALL,), description="names of parts of the rule to switch off; or all, or none"
     )
     rules: tuple[str, ...] = Field(
         (),
-        description="further rules as NAME=PATH; those of one name are meta-seeds of one another, "
-        "and the spread between them is given",
+        description="further rules as NAME=PATH; rules of the same name are different meta-seeds, "
+        "whose spread is reported",
     )
 
 
 class Learned(Study):
-    """Test accuracy of every row on every data set; θ's weights of the terms as numbers."""
+    """Measures the accuracy of every row on every data set; reports θ's weights of the terms."""
 
     name = "learned"
     title = "What is learned and what is built in"
     figure = "metaplastic.figures.learned"
     example: ClassVar[dict[str, Any]] = {"datasets": ("digits",), "draws": 2, "rungs": 1}
     Settings = LearnedSettings
-    _total: int | None = None  # cells, once the rows are known
+    _total: int | None = None  # number of cells, once the rows are known
 
     def measure(self) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, LearnedSettings)
+        settings = self.settings
+        assert isinstance(settings, LearnedSettings)
         rows = self.rows()
-        self._total = len(own.datasets) * sum(len(row.rules) for row in rows.values())
-        found: dict[str, Any] = {}
-        for address in self.context.available(own.datasets):
+        self._total = len(settings.datasets) * sum(len(row.rules) for row in rows.values())
+        datasets: dict[str, Any] = {}
+        for address in self.context.available(settings.datasets):
             config = self.config(address, points=(0, self.inner_steps()))
-            found[address] = {
+            datasets[address] = {
                 "data": self.describe_data(address),
                 "methods": self._methods(rows, config),
             }
         rule = self.context.rule.rule
         return {
-            "seeds": list(self.config(own.datasets[0]).seed_list),
+            "seeds": list(self.config(settings.datasets[0]).seed_list),
             "inner_steps": self.inner_steps(),
             "reference": REFERENCE,
-            "datasets": found,
+            "datasets": datasets,
             "theta": {
                 "rule": theta_as_numbers(rule),
                 "drawn": theta_as_numbers(drawn(rule, jax.random.key(0))),
@@ -89,22 +91,22 @@ class Learned(Study):
         return self._total
 
     def rows(self) -> dict[str, Row]:
-        """Every row but the random network, which is what each begins from. Raises `ConfigError`
-        on a part that the rule has not, and `RuleFileError` on a rule that is not there."""
-        own = self.settings
-        assert isinstance(own, LearnedSettings)
+        """Return every row but the random network, from which all start. Raises `ConfigError` for
+        a part that the rule lacks and `RuleFileError` for a missing rule."""
+        settings = self.settings
+        assert isinstance(settings, LearnedSettings)
         rule = self.context.rule
         rows = {
             "meta-step-0": Row(
-                "meta-step 0: θ as it is drawn",
+                "meta-step 0: θ as initialised",
                 "meta-training",
                 tuple(
                     self._variant(drawn(rule.rule, jax.random.key(key)), f"key {key}")
-                    for key in range(own.draws)
+                    for key in range(settings.draws)
                 ),
             )
         }
-        rungs = self.context.ladder(own.rungs + 1) if own.rungs else []
+        rungs = self.context.ladder(settings.rungs + 1) if settings.rungs else []
         for rung in rungs:
             if rung.fingerprint != rule.fingerprint:
                 count = f"{rung.meta_steps or 0:,}"
@@ -114,7 +116,7 @@ class Learned(Study):
         rows[REFERENCE] = Row(rule.plain, "meta-training", (rule,))
         for name, title, variant in self._parts():
             rows[f"without-{name}"] = Row(title, "switched off", (variant,))
-        for name, rules in self._further().items():
+        for name, rules in self._named_rules().items():
             rows[f"given-{name}"] = Row(name, "given", tuple(rules))
         return rows
 
@@ -122,14 +124,14 @@ class Learned(Study):
         return self.context.rule._replace(rule=rule, name=label, meta_steps=None)
 
     def _parts(self) -> list[tuple[str, str, NamedRule]]:
-        own = self.settings
-        assert isinstance(own, LearnedSettings)
+        settings = self.settings
+        assert isinstance(settings, LearnedSettings)
         parts = parts_of(self.context.rule.rule)
         if not parts:
             kind = self.context.rule.rule.name
-            self.context.notes.append(f"rule {kind!r} has no parts that could be switched off")
-        chosen = [] if own.parts == (NONE,) else list(own.parts)
-        if own.parts == (ALL,):
+            self.context.notes.append(f"rule {kind!r} has no parts that can be switched off")
+        chosen = [] if settings.parts == (NONE,) else list(settings.parts)
+        if settings.parts == (ALL,):
             chosen = list(parts)
         for name in chosen:
             if name not in parts:
@@ -139,21 +141,21 @@ class Learned(Study):
             for name in chosen
         ]
 
-    def _further(self) -> dict[str, list[NamedRule]]:
-        own = self.settings
-        assert isinstance(own, LearnedSettings)
-        found: dict[str, list[NamedRule]] = {}
-        for text in own.rules:
+    def _named_rules(self) -> dict[str, list[NamedRule]]:
+        settings = self.settings
+        assert isinstance(settings, LearnedSettings)
+        rules: dict[str, list[NamedRule]] = {}
+        for text in settings.rules:
             name, equals, path = text.partition("=")
             if not (name and equals and path):
                 raise ConfigError(
                     f"rules: {text!r} is not NAME=PATH, as in --set rules=short=runs/a,short=runs/b"
                 )
-            found.setdefault(name, []).append(named_rule(path))
-        return found
+            rules.setdefault(name, []).append(named_rule(path))
+        return rules
 
     def _methods(self, rows: dict[str, Row], config: FewShotConfig) -> dict[str, Any]:
-        """The entries of one data set, `random` the first."""
+        """Measure the entries of one data set, `random` first."""
         methods: dict[str, Any] = {}
         before: list[float] = []
         for key, row in rows.items():
@@ -174,8 +176,9 @@ class Learned(Study):
 
 
 def _entry(row: Row, members: list[tuple[NamedRule, np.ndarray]]) -> dict[str, Any]:
-    """Accuracies by seed, means over the row's rules; of several rules each, and their spread."""
-    accuracy = np.mean([found for _, found in members], axis=0).tolist()
+    """Build an entry of accuracies by seed, averaged over the row's rules; with several rules, also
+    each one's accuracies and the spread between them."""
+    accuracy = np.mean([accuracies for _, accuracies in members], axis=0).tolist()
     entry = {
         "title": row.title,
         "kind": row.kind,
@@ -184,15 +187,15 @@ def _entry(row: Row, members: list[tuple[NamedRule, np.ndarray]]) -> dict[str, A
         **results.mean_and_error(accuracy),
     }
     if len(members) > 1:
-        means = [float(np.mean(found)) for _, found in members]
+        means = [float(np.mean(accuracies)) for _, accuracies in members]
         entry["members"] = [
             {
                 "label": rule.name,
                 "fingerprint": rule.fingerprint,
-                "accuracy": found.tolist(),
-                **results.mean_and_error(found.tolist()),
+                "accuracy": accuracies.tolist(),
+                **results.mean_and_error(accuracies.tolist()),
             }
-            for rule, found in members
+            for rule, accuracies in members
         ]
         entry["between_rules"] = {
             "n": len(means),

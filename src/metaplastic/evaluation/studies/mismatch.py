@@ -1,4 +1,4 @@
-"""Study `mismatch`: a VAE's few-shot accuracy against its own objective, along its training."""
+"""Study `mismatch`: a VAE's few-shot accuracy against its own objective during training."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ ELBO_ROWS = 2000
 
 
 class MismatchSettings(StudySettings):
-    """The VAE has β = 1, so that its objective is the evidence lower bound itself."""
+    """Settings of study `mismatch`; the VAE has β = 1, so its objective is the ELBO."""
 
     datasets: tuple[str, ...] = Field(
         ("mnist@14", "fashion_mnist@14"), min_length=1, description="addresses of the data sets"
     )
-    learning_rate: float = Field(1e-3, gt=0, description="of the VAE's Adam")
+    learning_rate: float = Field(1e-3, gt=0, description="learning rate of Adam for the VAE")
     points: tuple[int, ...] = Field(
         (0, 100, 200, 500, 1000, 2000, 5000, 10_000),
         min_length=2,
-        description="steps after which both are measured",
+        description="steps after which objective and accuracy are measured",
     )
 
 
 class Mismatch(Study):
-    """The VAE's own objective and its few-shot accuracy along training, beside the learned rule."""
+    """Measures a VAE's objective and few-shot accuracy along training, beside the rule."""
 
     name = "mismatch"
     title = "A VAE's objective is not its few-shot accuracy"
@@ -46,17 +46,20 @@ class Mismatch(Study):
         return 2 * len(self.settings.datasets)
 
     def measure(self) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, MismatchSettings)
-        found = {address: self._on(address) for address in self.context.available(own.datasets)}
+        settings = self.settings
+        assert isinstance(settings, MismatchSettings)
+        datasets = {
+            address: self._measure_on(address)
+            for address in self.context.available(settings.datasets)
+        }
         return {
-            "seeds": list(self.config(own.datasets[0]).seed_list),
+            "seeds": list(self.config(settings.datasets[0]).seed_list),
             "horizon": self.inner_steps(),
-            "datasets": found,
+            "datasets": datasets,
         }
 
     def vae_key(self, address: str) -> dict[str, Any]:
-        """The name of the VAE's cell: nothing in it depends on the rule."""
+        """Return the key of the VAE's cell, which does not depend on the rule."""
         return {
             "vae": self._vae().settings.model_dump(mode="json"),
             "points": self._points(),
@@ -72,7 +75,7 @@ class Mismatch(Study):
         steps = max(1, *self.settings.points)
         return Vae(learning_rate=self.settings.learning_rate, steps=steps)
 
-    def _on(self, address: str) -> dict[str, Any]:
+    def _measure_on(self, address: str) -> dict[str, Any]:
         points, vae = self._points(), self._vae()
         config = self.for_baselines(self.config(address))
 
@@ -81,14 +84,14 @@ class Mismatch(Study):
             trials = make_trials(seeds, problem.train.shape[1])
             rows = [draw_labelled(problem, seed, config.labels_per_class) for seed in seeds]
             along = vae.along(as_unlabelled(problem, config), trials, points, self.context.progress)
-            found = [
+            values = [
                 [
                     [accuracy(v, problem, r), v.elbo(problem.test[:ELBO_ROWS])]
                     for v, r in zip(fitted, rows, strict=True)
                 ]
                 for _, fitted in along
             ]
-            return np.swapaxes(np.array(found), 0, 1).tolist()
+            return np.swapaxes(np.array(values), 0, 1).tolist()
 
         both = np.array(self.measured(self.vae_key(address), config.seed_list, compute), float)
         rule_config = self.config(address, points=eighths(2 * self.inner_steps()))

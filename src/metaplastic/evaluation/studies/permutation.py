@@ -1,10 +1,9 @@
-"""Study `permutation`: what reordering the inputs does to features that were meta-trained, and to a
-rule that was.
+"""Study `permutation`: effect of permuting the inputs on meta-trained features and on
+a meta-trained rule.
 
-A prototypical network keeps the weights that meta-training gave it, so that it needs pixels to be
-where they were then; a rule trains new weights on whatever order it is given. Networks are
-meta-trained on images whose pixels are in place, and on images whose pixels are reordered anew in
-every episode, as in every task of the rule.
+A prototypical network keeps its meta-trained weights, so it depends on the positions of the pixels;
+a rule trains new weights for any order of the inputs. Networks are meta-trained on intact images,
+and on images whose pixels are permuted anew in every episode, as in every task of the rule.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from metaplastic.evaluation.trials import Trial, draw_labelled, draw_unlabelled,
 from metaplastic.inner_loop import statistics_rows
 from metaplastic.tasks import Source, TaskConfig, load_sources
 
-ORDERS = {"intact": False, "permuted": True}  # of the pixels: whether they are permuted
+ORDERS = {"intact": False, "permuted": True}  # whether the pixels are permuted
 KERNEL, STRIDE, QUADRANTS = 3, 2, 2
 
 Order = Literal["intact", "permuted"]
@@ -43,8 +42,8 @@ Kind = Literal["perceptron", "convolutional"]
 
 
 class PermutationSettings(StudySettings):
-    """`sources` are what prototypical networks are meta-trained on; those that are not here are
-    left out. A seed of the evaluation takes one of the `meta_seeds` networks in turn."""
+    """`sources` are the sources that prototypical networks are meta-trained on; unavailable ones
+    are left out. Evaluation seeds use the `meta_seeds` networks in turn."""
 
     datasets: tuple[str, ...] = Field(
         ("digits@14", "mnist@14", "fashion_mnist@14"),
@@ -59,20 +58,22 @@ class PermutationSettings(StudySettings):
     networks: tuple[Kind, ...] = Field(
         ("perceptron", "convolutional"),
         min_length=1,
-        description="what they are: the base model, or two convolutions read over quadrants",
+        description="kinds of network: the base model, or two convolutions pooled over quadrants",
     )
-    channels: tuple[int, int] = Field((32, 64), description="of the two convolutions")
-    meta_seeds: int = Field(3, ge=1, description="networks meta-trained of each kind")
-    episodes: int = Field(1000, ge=1, description="episodes, each an update by Adam")
-    ways: int = Field(10, ge=2, description="classes of an episode")
-    shots: int = Field(10, ge=1, description="labelled examples of each class")
-    queries: int = Field(10, ge=1, description="examples of each class to classify")
-    learning_rate: float = Field(1e-3, gt=0, description="of Adam; falls along a cosine")
-    rivals: tuple[str, ...] = Field(("raw",), description="baselines by name")
+    channels: tuple[int, int] = Field((32, 64), description="channels of the two convolutions")
+    meta_seeds: int = Field(3, ge=1, description="networks meta-trained per kind")
+    episodes: int = Field(
+        1000, ge=1, description="episodes of meta-training, each one update by Adam"
+    )
+    ways: int = Field(10, ge=2, description="classes per episode")
+    shots: int = Field(10, ge=1, description="labelled examples per class")
+    queries: int = Field(10, ge=1, description="examples to classify per class")
+    learning_rate: float = Field(1e-3, gt=0, description="learning rate of Adam, with cosine decay")
+    baselines: tuple[str, ...] = Field(("raw",), description="names of baselines")
 
 
 class Permutation(Study):
-    """Accuracy of every method on images with pixels in place, and reordered in each seed."""
+    """Measures the accuracy of every method on intact images and on permuted images."""
 
     name = "permutation"
     title = "What reordering the pixels does"
@@ -93,24 +94,27 @@ class Permutation(Study):
         self._sources = functools.cache(self._load)
 
     def cells(self) -> int:
-        own = self.settings
-        assert isinstance(own, PermutationSettings)
-        networks = len(own.networks) * len(ORDERS)
-        return len(own.datasets) * (networks + len(ORDERS) * (1 + len(own.rivals)))
+        settings = self.settings
+        assert isinstance(settings, PermutationSettings)
+        networks = len(settings.networks) * len(ORDERS)
+        return len(settings.datasets) * (networks + len(ORDERS) * (1 + len(settings.baselines)))
 
     def measure(self) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, PermutationSettings)
-        found = {address: self._on(address) for address in self.context.available(own.datasets)}
+        settings = self.settings
+        assert isinstance(settings, PermutationSettings)
+        datasets = {
+            address: self._measure_on(address)
+            for address in self.context.available(settings.datasets)
+        }
         return {
-            "seeds": list(self.config(own.datasets[0]).seed_list),
+            "seeds": list(self.config(settings.datasets[0]).seed_list),
             "inner_steps": self.inner_steps(),
-            "datasets": found,
+            "datasets": datasets,
         }
 
-    def _on(self, address: str) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, PermutationSettings)
+    def _measure_on(self, address: str) -> dict[str, Any]:
+        settings = self.settings
+        assert isinstance(settings, PermutationSettings)
         shape = self.context.problem(address).shape
         if len(shape) not in (2, 3) or shape[0] != shape[1]:
             raise DataError(f"study {self.name} needs square images; {address} is of shape {shape}")
@@ -124,14 +128,14 @@ class Permutation(Study):
             "rule": _entry(self.context.rule.plain, {o: c[:, -1] for o, c in curves.items()}),
             "random": _entry("random network", {o: c[:, 0] for o, c in curves.items()}),
         }
-        for name in known_baselines(own.rivals):
+        for name in known_baselines(settings.baselines):
             measured = {
                 o: self.baseline(name, c, self.search(configs["permuted"]))
                 for o, c in configs.items()
             }
             accuracies = {order: entry["accuracy"] for order, entry in measured.items()}
             methods[name] = _entry(measured["intact"]["title"], accuracies)
-        for kind in own.networks:
+        for kind in settings.networks:
             for order in ORDERS:
                 both = np.array(self._prototypical(kind, order, configs["permuted"]), float).T
                 methods[f"prototypical-{kind}-{order}"] = _entry(
@@ -142,9 +146,9 @@ class Permutation(Study):
         return {"data": self.describe_data(address), "chance": 1 / classes, "methods": methods}
 
     def _prototypical(self, kind: Kind, order: str, config: FewShotConfig) -> list[Any]:
-        """For each seed its accuracies on intact and on permuted pixels."""
-        own = self.settings
-        assert isinstance(own, PermutationSettings)
+        """Measure accuracies on intact and on permuted pixels for each seed."""
+        settings = self.settings
+        assert isinstance(settings, PermutationSettings)
         config = self.for_baselines(config)
         problem = self.context.problem(config.dataset)
         side, channels = problem.shape[0], (*problem.shape, 1)[2]
@@ -152,8 +156,8 @@ class Permutation(Study):
             "prototypical": kind,
             "meta_trained_on": order,
             "sources": [source.address for source in self._sources()],
-            "meta_seeds": own.meta_seeds,
-            "channels": own.channels if kind == "convolutional" else None,
+            "meta_seeds": settings.meta_seeds,
+            "channels": settings.channels if kind == "convolutional" else None,
             **self._episodes._asdict(),
             **protocol_key(config),
         }
@@ -164,19 +168,19 @@ class Permutation(Study):
                 make_trials(seeds, problem.train.shape[1], permuted=permuted)
                 for permuted in ORDERS.values()
             ]
-            found = []
+            accuracies = []
             for of_seed in zip(*trials, strict=True):
-                seed = of_seed[0].seed % own.meta_seeds
+                seed = of_seed[0].seed % settings.meta_seeds
                 phi = self._trained(kind, order, side, channels, seed)
-                found.append([self._accuracy(phi, t, problem, rows, config) for t in of_seed])
-            return found
+                accuracies.append([self._accuracy(phi, t, problem, rows, config) for t in of_seed])
+            return accuracies
 
         return self.measured(key, config.seed_list, compute)
 
     def _accuracy(
         self, phi: Phi, trial: Trial, problem: Problem, rows: Any, config: FewShotConfig
     ) -> float:
-        """Batch-norm statistics are of unlabelled rows, as of every network in the studies."""
+        """Measure accuracy with batch-norm statistics of the unlabelled rows, as in all studies."""
         seen = jnp.asarray(rows[:, trial.permutation])
         network = Network(phi, population_statistics(phi, seen), jnp.asarray(trial.permutation))
         labelled = draw_labelled(problem, trial.seed, config.labels_per_class)
@@ -190,13 +194,19 @@ class Permutation(Study):
 
     @property
     def _episodes(self) -> Episodes:
-        own = self.settings
-        assert isinstance(own, PermutationSettings)
-        return Episodes(own.episodes, own.ways, own.shots, own.queries, own.learning_rate)
+        settings = self.settings
+        assert isinstance(settings, PermutationSettings)
+        return Episodes(
+            settings.episodes,
+            settings.ways,
+            settings.shots,
+            settings.queries,
+            settings.learning_rate,
+        )
 
     def _train(self, kind: Kind, order: str, side: int, channels: int, seed: int) -> Phi:
-        own = self.settings
-        assert isinstance(own, PermutationSettings)
+        settings = self.settings
+        assert isinstance(settings, PermutationSettings)
         return meta_train(
             self.model(kind, side, channels),
             self._sources(),
@@ -208,42 +218,43 @@ class Permutation(Study):
         )
 
     def model(self, kind: Kind, side: int, channels: int) -> ModelSpec:
-        """A prototypical network for square images of that side."""
-        own = self.settings
-        assert isinstance(own, PermutationSettings)
+        """Return the base model of a prototypical network for square images."""
+        settings = self.settings
+        assert isinstance(settings, PermutationSettings)
         if kind == "perceptron":
-            return perceptron((side * side * channels, *own.hidden, own.n_features))
-        layers = tuple(Conv(units=n, kernel=KERNEL, stride=STRIDE) for n in own.channels)
+            return perceptron((side * side * channels, *settings.hidden, settings.n_features))
+        layers = tuple(Conv(units=n, kernel=KERNEL, stride=STRIDE) for n in settings.channels)
         return ModelSpec(inputs=(side, side, channels), layers=layers, pool=QUADRANTS)
 
     def _load(self) -> tuple[Source, ...]:
-        """The sources that are here. Raises `ConfigError` where one is held out, or among the data
-        sets of the study, and `DataError` where none is here."""
-        own = self.settings
-        assert isinstance(own, PermutationSettings)
-        held_out = (*TaskConfig().held_out, *own.datasets)
+        """Load the available sources. Raises `ConfigError` if one is held out or among the data
+        sets of the study, and `DataError` if none is available."""
+        settings = self.settings
+        assert isinstance(settings, PermutationSettings)
+        held_out = (*TaskConfig().held_out, *settings.datasets)
         folder = self.context.data_dir
-        found: list[Source] = []
-        for address in dict.fromkeys(own.sources):
+        sources: list[Source] = []
+        for address in dict.fromkeys(settings.sources):
             try:
-                found += load_sources(
+                sources += load_sources(
                     [address],
                     "meta-train",
-                    n_classes=own.ways,
+                    n_classes=settings.ways,
                     held_out=held_out,
                     data_dir=None if folder is None else Path(folder),
                 )
             except DataError as error:
-                self.context.notes.append(f"{address} not meta-trained on: {error}")
-        if not found:
+                self.context.notes.append(f"{address} left out of meta-training: {error}")
+        if not sources:
             raise DataError(
-                f"no source to meta-train prototypical networks on: {self.context.notes[-1]}"
+                "no source to meta-train prototypical networks on is available: "
+                f"{self.context.notes[-1]}"
             )
-        return tuple(found)
+        return tuple(sources)
 
 
 def _entry(title: str, accuracy: dict[str, Any]) -> dict[str, Any]:
-    """Accuracies by the order of the pixels, and what reordering takes, seed by seed."""
+    """Build an entry of accuracies by order of the pixels, and the loss per seed from permuting."""
     numbers = {order: [float(a) for a in accuracy[order]] for order in ORDERS}
     return {
         "title": title,

@@ -1,4 +1,4 @@
-"""Study `representation`: principal components of the features, before and after."""
+"""Study `representation`: principal components of features before and after the inner loop."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from metaplastic.evaluation.trials import draw_labelled, draw_unlabelled, make_t
 
 
 class RepresentationSettings(StudySettings):
-    """`shown` test examples are drawn in the figure, for the first seed."""
+    """Settings of study `representation`; the figure shows `shown` test examples of seed 0."""
 
     datasets: tuple[str, ...] = Field(
         ("two_moons", "mnist@14"), min_length=1, description="addresses of the data sets"
     )
-    shown: int = Field(600, ge=2, description="test examples that are drawn")
+    shown: int = Field(600, ge=2, description="number of test examples that are drawn")
 
 
 class Representation(Study):
-    """Test features of the random network and after the last inner step: the first two principal
-    components of one seed, the variance that the first k explain and the few-shot accuracy, over
-    seeds; and the accuracy of the inputs themselves."""
+    """Measures test features of the random network and after the last inner step: the first two
+    principal components for one seed; the variance explained by the first k and the few-shot
+    accuracy over seeds; and the accuracy of the raw inputs."""
 
     name = "representation"
     title = "What the features look like, before and after"
@@ -41,15 +41,15 @@ class Representation(Study):
         return 3 * len(self.settings.datasets)
 
     def measure(self) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, RepresentationSettings)
-        found = {}
-        for address in self.context.available(own.datasets):
+        settings = self.settings
+        assert isinstance(settings, RepresentationSettings)
+        datasets = {}
+        for address in self.context.available(settings.datasets):
             problem = self.context.problem(address)
-            count = min(own.shown, len(problem.test))
+            count = min(settings.shown, len(problem.test))
             config = self.config(address)
             raw = self.baseline("raw", config, self.search(config))["accuracy"]
-            found[address] = {
+            datasets[address] = {
                 "data": self.describe_data(address),
                 "labels": problem.test_labels[:count].tolist(),
                 "inputs": principal(problem.test[:count])[0].tolist(),
@@ -57,19 +57,19 @@ class Representation(Study):
                 "stages": [self._stage(address, steps) for steps in (0, self.inner_steps())],
             }
         return {
-            "seeds": list(self.config(own.datasets[0]).seed_list),
+            "seeds": list(self.config(settings.datasets[0]).seed_list),
             "inner_steps": self.inner_steps(),
-            "datasets": found,
+            "datasets": datasets,
         }
 
     def _stage(self, address: str, steps: int) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, RepresentationSettings)
+        settings = self.settings
+        assert isinstance(settings, RepresentationSettings)
         config = self.config(address)
         key = {
             "representation": self.context.rule.fingerprint,
             "steps": steps,
-            "shown": own.shown,
+            "shown": settings.shown,
             "with": "accuracy",
             **protocol_key(config),
         }
@@ -86,20 +86,20 @@ class Representation(Study):
                 batch_size=config.batch_size,
                 progress=self.context.progress,
             )
-            kept = []
+            cells = []
             for _, networks, trials in loop:
                 for network, trial in zip(networks, trials, strict=True):
-                    points, explained = principal(network(problem.test[: own.shown]))
+                    points, explained = principal(network(problem.test[: settings.shown]))
                     shown = points.tolist() if trial.seed == 0 else []
                     rows = draw_labelled(problem, trial.seed, config.labels_per_class)
-                    kept.append(
+                    cells.append(
                         {
                             "points": shown,
                             "explained": explained.tolist(),
                             "accuracy": accuracy(network, problem, rows),
                         }
                     )
-            return kept
+            return cells
 
         cells = self.measured(key, config.seed_list, compute)
         explained = np.array([cell["explained"] for cell in cells])
@@ -117,8 +117,8 @@ class Representation(Study):
 def principal(
     features: NDArray[np.floating],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The first two principal components (n, 2), and the cumulative share of the variance that
-    the first 1, 2, … components explain (all ones for constant features)."""
+    """Compute the first two principal components (n, 2), and the cumulative fraction of variance
+    explained by the first 1, 2, … components (all ones for constant features)."""
     centred = np.asarray(features, np.float64) - np.mean(features, axis=0)
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)
     variance = singular**2

@@ -1,4 +1,4 @@
-"""The interface of every study, and what studies share."""
+"""The interface of studies, and the code that they share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metaplastic.evaluation import results
 from metaplastic.evaluation.baselines import BASELINES, Baseline
@@ -28,16 +28,17 @@ from metaplastic.evaluation.search import Search
 from metaplastic.evaluation.store import Compute
 from metaplastic.evaluation.studies.context import Context
 
-LATER = {"layers": "last", "model": None, "permuted": True}  # settings that came later
-PROTOCOL = 1  # raised when the protocol changes, so that numbers of an older one are not reused
+# settings added after the first cells were written; their defaults are left out of keys
+LATER = {"layers": "last", "model": None, "permuted": True}
+PROTOCOL = 1  # increased when the protocol changes, so that older numbers are not reused
 
 
 class StudySettings(BaseModel):
-    """Settings that every study has; those of one study are added in its own file."""
+    """Settings of every study; each study adds its own in its file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seeds: int = Field(10, ge=1, description="how many seeds")
+    seeds: int = Field(10, ge=1, description="number of seeds")
     labels_per_class: int = Field(10, ge=1, description="labelled examples per class")
     hidden: tuple[int, ...] = Field((128, 64), description="units of the hidden layers")
     n_features: int = Field(32, ge=1, description="units of the top layer")
@@ -48,17 +49,26 @@ class StudySettings(BaseModel):
         None, ge=2, description="examples in an inner minibatch; null: the rule's own"
     )
     unlabelled: int | None = Field(
-        None, ge=2, description="how many unlabelled examples are used; null: all"
+        None, ge=2, description="number of unlabelled examples used; null: all"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_former_names(cls, values: Any) -> Any:
+        """Read `rivals`, the former name of `baselines`, which older results files hold."""
+        if isinstance(values, dict) and "rivals" in values and "baselines" in cls.model_fields:
+            values = {"baselines": values["rivals"], **values}
+            del values["rivals"]
+        return values
 
 
 class Study(abc.ABC):
     """One question, one results file, one figure.
 
-    `figure` is the module that draws it: see `metaplastic.figures`. The plain one draws results
-    that hold `methods`. `example` are settings with which the study is done in seconds on data that
-    come with the package, to try it by. `one_seed` marks a study that shows a single seed, for
-    which `--seeds` is not meant.
+    `figure` is the module that draws the figure (see `metaplastic.figures`); the default one draws
+    results that hold `methods`. `example` are settings for trying the study out, with which it
+    takes seconds on data that come with the package. `one_seed` marks a study of a single seed,
+    which does not accept `--seeds`.
     """
 
     name: ClassVar[str]
@@ -77,20 +87,20 @@ class Study(abc.ABC):
 
     @abc.abstractmethod
     def measure(self) -> dict[str, Any]:
-        """The numbers, as JSON. Work done is kept in the store as it goes."""
+        """Measure and return the numbers, as JSON; results are cached in the store on the way."""
 
     def forecast(self) -> str:
-        """What a long study costs, before it begins; empty for the others."""
+        """Describe the cost of a long study before it starts; empty for other studies."""
         return ""
 
     def cells(self) -> int | None:
-        """How many cells it measures, where all its data are here; None: not known. What is shown
-        of the time left follows from it."""
+        """Return how many cells the study measures if all its data are available, from which the
+        remaining time is estimated; None if unknself.settings."""
         return None
 
     def measured(self, key: dict[str, Any], seeds: Sequence[int], compute: Compute) -> list[Any]:
-        """A cell's number for every seed: those that the store lacks are computed, which is
-        reported as a part of the study."""
+        """Return a cell's number for every seed. Numbers missing in the store are computed and
+        reported as progress of the study."""
 
         def reported(missing: Sequence[int]) -> Sequence[Any]:
             done, total = self._cells_done, self.cells()
@@ -99,12 +109,12 @@ class Study(abc.ABC):
             self.context.progress(f"study {self.name}", done, total, "cells", job=True)
             return compute(missing)
 
-        found = self.store.numbers(key, seeds, reported)
+        numbers = self.store.numbers(key, seeds, reported)
         self._cells_done += 1
-        return found
+        return numbers
 
     def run(self) -> dict[str, Any]:
-        """Measure, and write `results/NAME.json`."""
+        """Measure, write `results/NAME.json` and return its content."""
         self.context.notes.clear()
         data = self.measure()
         content = {
@@ -123,34 +133,34 @@ class Study(abc.ABC):
 
     @property
     def path(self) -> Path:
-        """Where the results go."""
+        """Return the path of the results file."""
         return self.context.results / f"{self.name}.json"
 
     def config(self, dataset: str, rule: NamedRule | None = None, **changes: Any) -> FewShotConfig:
-        """The few-shot protocol for one data set; `changes` override the study's settings."""
-        own, rule = self.settings, rule or self.context.rule
+        """Return the few-shot protocol for a data set; `changes` override the study's settings."""
+        rule = rule or self.context.rule
         values: dict[str, Any] = {
             "dataset": dataset,
-            "labels_per_class": own.labels_per_class,
-            "seeds": own.seeds,
-            "hidden": own.hidden,
-            "n_features": own.n_features,
-            "batch_size": own.batch_size or rule.batch_size or DEFAULT_BATCH_SIZE,
+            "labels_per_class": self.settings.labels_per_class,
+            "seeds": self.settings.seeds,
+            "hidden": self.settings.hidden,
+            "n_features": self.settings.n_features,
+            "batch_size": self.settings.batch_size or rule.batch_size or DEFAULT_BATCH_SIZE,
             "inner_steps": self.inner_steps(rule),
-            "unlabelled": own.unlabelled,
+            "unlabelled": self.settings.unlabelled,
         }
         return settings(FewShotConfig, **(values | changes))
 
     def inner_steps(self, rule: NamedRule | None = None) -> int:
-        """As set, or the horizon the rule was meta-trained to."""
+        """Return the number of inner steps as set, or the horizon of the rule's meta-training."""
         if self.settings.inner_steps is not None:
             return self.settings.inner_steps
         return inner_steps_of(rule or self.context.rule)
 
     def rule_curve(self, rule: NamedRule, config: FewShotConfig) -> NDArray[np.float64]:
-        """(seeds, points): accuracies along the inner loop, from the store where they are there."""
+        """Return accuracies (seeds, points) along the inner loop, cached ones from the store."""
         key = {"rule": rule.fingerprint, "points": list(config.steps), **protocol_key(config)}
-        found = self.measured(
+        curves = self.measured(
             key,
             config.seed_list,
             lambda seeds: rule_accuracies(
@@ -161,13 +171,13 @@ class Study(abc.ABC):
                 seeds=seeds,
             ).tolist(),
         )
-        return np.array([results.as_numbers(curve, len(config.steps)) for curve in found])
+        return np.array([results.as_numbers(curve, len(config.steps)) for curve in curves])
 
     def baseline(self, name: str, config: FewShotConfig, search: Search) -> dict[str, Any]:
-        """A baseline's accuracies by seed, its settings and the search that chose them."""
+        """Measure a baseline: accuracies by seed, settings, and the search that chose them."""
         config = self.for_baselines(config)
         baseline, record = search.make(name, config.dataset)
-        found = self.measured(
+        accuracies = self.measured(
             self.baseline_key(baseline, config),
             config.seed_list,
             lambda seeds: baseline_accuracies(
@@ -182,11 +192,11 @@ class Study(abc.ABC):
             "title": baseline.title,
             "settings": baseline.settings.model_dump(mode="json"),
             "search": record,
-            "accuracy": results.as_numbers(found),
+            "accuracy": results.as_numbers(accuracies),
         }
 
     def baseline_key(self, baseline: Baseline, config: FewShotConfig) -> dict[str, Any]:
-        """The name of a baseline's cell: nothing in it depends on the rule."""
+        """Return the key of a baseline's cell, which does not depend on the rule."""
         return {
             "baseline": baseline.name,
             "settings": baseline.settings.model_dump(mode="json"),
@@ -194,12 +204,12 @@ class Study(abc.ABC):
         }
 
     def for_baselines(self, config: FewShotConfig) -> FewShotConfig:
-        """The protocol without anything that depends on the rule, which baselines never see."""
+        """Return the protocol without anything that depends on the rule."""
         batch_size = self.settings.batch_size or DEFAULT_BATCH_SIZE
         return config.model_copy(update={"batch_size": batch_size, "layers": "last", "model": None})
 
     def search(self, config: FewShotConfig) -> Search:
-        """The hyperparameter search of all baselines, shared by all studies."""
+        """Return the hyperparameter search of all baselines, shared by all studies."""
         return Search(
             self.context.store("search"),
             self.for_baselines(config),
@@ -208,23 +218,24 @@ class Study(abc.ABC):
         )
 
     def describe_data(self, address: str) -> dict[str, Any]:
-        """The data set, and whether the rule was meta-trained on another part of it."""
+        """Describe a data set, and whether the rule was meta-trained on another part of it."""
         described = describe_problem(self.context.problem(address))
         trained = {name.split("@")[0] for name in self.context.rule.training_data}
         return {**described, "meta_trained_on": address.split("@")[0] in trained}
 
 
 def protocol_key(config: FewShotConfig) -> dict[str, Any]:
-    """What of a protocol determines a seed's number: everything but how many seeds there are."""
-    varied = {"seeds", "first_seed", "inner_steps", "points"}
-    # as before there was a choice: numbers kept then stay good
-    varied |= {name for name, usual in LATER.items() if getattr(config, name) == usual}
-    return {"protocol": PROTOCOL, **config.model_dump(mode="json", exclude=varied)}
+    """Return the part of a protocol that determines a seed's number: all but which seeds run."""
+    excluded = {"seeds", "first_seed", "inner_steps", "points"}
+    # at their defaults, newer settings keep the keys of cells written before they existed
+    excluded |= {name for name, default in LATER.items() if getattr(config, name) == default}
+    return {"protocol": PROTOCOL, **config.model_dump(mode="json", exclude=excluded)}
 
 
 def known_baselines(names: Sequence[str]) -> tuple[str, ...]:
-    """The baselines named, or, if none is, all that are installed, except those that use the
-    positions of pixels, which permuted inputs hide from the rule."""
+    """Return the named baselines. Without names, return all installed ones except those that use
+    pixel positions, which permuted inputs hide from the rule. Raises `ConfigError` for an unknown
+    name."""
     for name in names:
         BASELINES.check(name)
     return tuple(names) or tuple(

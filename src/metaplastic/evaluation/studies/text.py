@@ -1,4 +1,4 @@
-"""Study `text` (figure 1, right): the rules of a ladder on bags of words."""
+"""Study `text` (figure 1, right): rules along a run, evaluated on bags of words."""
 
 from __future__ import annotations
 
@@ -14,75 +14,78 @@ from metaplastic.evaluation.named_rule import NamedRule, spread
 from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.studies.curves import curve_of, eighths
 from metaplastic.evaluation.studies.study import Study, StudySettings, known_baselines
-from metaplastic.evaluation.trained_on import saw_beside_images, saw_images_alone
+from metaplastic.evaluation.trained_on import non_image_sources, trained_on_images_only
 
 
 class TextSettings(StudySettings):
-    """`longer` times the horizon is how far the inner loop goes."""
+    """The inner loop runs for `longer` times the horizon."""
 
     dataset: str = Field("imdb", description="address of the data set")
     rungs: int = Field(
         6,
         ge=1,
-        description="most rules of the run's ladder, beside meta-step 0 and the last rule that saw "
-        "images alone",
+        description="maximum number of rules along the run, besides meta-step 0 and the last rule "
+        "that was meta-trained on images only",
     )
     images_only: bool = Field(
-        False, description="only rules that were meta-trained on images alone, as the paper's were"
+        False, description="use only rules that were meta-trained on images only, as in the paper"
     )
     longer: float = Field(2.0, gt=0, description="inner steps, in multiples of the horizon")
-    rivals: tuple[str, ...] = Field(
-        (), description="baselines by name; an empty list: all that are installed"
+    baselines: tuple[str, ...] = Field(
+        (), description="names of baselines; an empty list: all that are installed"
     )
 
 
 class Text(Study):
-    """Accuracy along the inner loop for rules from meta-step 0 on, beside the baselines; what each
-    gains on the random network, seed by seed."""
+    """Measures accuracy along the inner loop for rules from meta-step 0 on, and for baselines; and
+    the gain of each rule over the random network, seed by seed."""
 
     name = "text"
     title = "Transfer to text: IMDB reviews as a bag of 1,000 words"
     figure = "metaplastic.figures.text"
     example: ClassVar[dict[str, Any]] = {
         "dataset": "digits",
-        "rivals": ("random", "raw", "pca"),
+        "baselines": ("random", "raw", "pca"),
         "rungs": 2,
     }
     Settings = TextSettings
 
     def cells(self) -> int:
-        own = self.settings
-        assert isinstance(own, TextSettings)
-        return len(self.rules) + len(known_baselines(own.rivals))
+        settings = self.settings
+        assert isinstance(settings, TextSettings)
+        return len(self.rules) + len(known_baselines(settings.baselines))
 
     @functools.cached_property
     def rules(self) -> list[NamedRule]:
-        """Meta-step 0, where the run records it, and rungs of its ladder; the last rung that saw
-        images alone is among them. Raises `ConfigError` where `images_only` leaves none."""
-        own = self.settings
-        assert isinstance(own, TextSettings)
-        every = self.context.ladder(sys.maxsize)
-        alone = [rule for rule in every if saw_images_alone(rule)]
-        if own.images_only and not alone:
+        """Return the rule at meta-step 0, if the run records it, and rules along the run, including
+        the last one meta-trained on images only. Raises `ConfigError` if `images_only` leaves
+        none."""
+        settings = self.settings
+        assert isinstance(settings, TextSettings)
+        all_rules = self.context.ladder(sys.maxsize)
+        images_only = [rule for rule in all_rules if trained_on_images_only(rule)]
+        if settings.images_only and not images_only:
             raise ConfigError(
                 f"images_only: no rule of {self.context.rule.name} was meta-trained on images "
-                "alone; give the run of one by --rule, as `metaplastic meta-train --preset seed` "
-                "makes it"
+                "only; give such a run with --rule, for example one of `metaplastic meta-train "
+                "--preset seed`"
             )
-        rules = spread(alone if own.images_only else every, own.rungs)
-        if alone and all(rule is not alone[-1] for rule in rules):
-            after = sum((rule.meta_steps or 0) < (alone[-1].meta_steps or 0) for rule in rules)
-            rules = [*rules[:after], alone[-1], *rules[after:]]
+        rules = spread(images_only if settings.images_only else all_rules, settings.rungs)
+        if images_only and all(rule is not images_only[-1] for rule in rules):
+            position = sum(
+                (rule.meta_steps or 0) < (images_only[-1].meta_steps or 0) for rule in rules
+            )
+            rules = [*rules[:position], images_only[-1], *rules[position:]]
         return [*self.context.start(), *rules]
 
     def measure(self) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, TextSettings)
-        baselines = known_baselines(own.rivals)
-        far = max(1, round(self.inner_steps() * own.longer))
-        config = self.config(own.dataset, points=eighths(far))
-        self.context.problem(own.dataset)
-        self._note(self.rules)
+        settings = self.settings
+        assert isinstance(settings, TextSettings)
+        baselines = known_baselines(settings.baselines)
+        last_step = max(1, round(self.inner_steps() * settings.longer))
+        config = self.config(settings.dataset, points=eighths(last_step))
+        self.context.problem(settings.dataset)
+        self._note_training_data(self.rules)
         curves = [self._curve(rule, config) for rule in self.rules]
         search = self.search(config)
         methods = {}
@@ -91,10 +94,10 @@ class Text(Study):
             methods[name] = {**measured, **results.mean_and_error(measured["accuracy"])}
         return {
             "seeds": list(config.seed_list),
-            "data": self.describe_data(own.dataset),
+            "data": self.describe_data(settings.dataset),
             "horizon": self.inner_steps(),
             "curves": curves,
-            "rivals": methods,
+            "rivals": methods,  # the baselines; the key of committed results files
         }
 
     def _curve(self, rule: NamedRule, config: FewShotConfig) -> dict[str, Any]:
@@ -105,18 +108,22 @@ class Text(Study):
             curve,
             config,
             training_data=list(rule.training_data),
-            images_alone=saw_images_alone(rule),
+            images_alone=trained_on_images_only(rule),
             gain=[results.paired_difference(list(column), before) for column in curve.T],
         )
 
-    def _note(self, rules: list[NamedRule]) -> None:
-        """Whose transfer is not that of images alone."""
-        others = sorted({name for rule in rules for name in saw_beside_images(rule)})
+    def _note_training_data(self, rules: list[NamedRule]) -> None:
+        """Note the rules that were meta-trained on more than images."""
+        others = sorted({name for rule in rules for name in non_image_sources(rule)})
         if not others:
             return
-        alone = [rule.meta_steps or 0 for rule in rules if saw_images_alone(rule)]
-        last = f"; the last that had not is of meta-step {max(alone):,}" if alone else ""
+        images_only = [rule.meta_steps or 0 for rule in rules if trained_on_images_only(rule)]
+        last = (
+            f"; the last one on images only is at meta-step {max(images_only):,}"
+            if images_only
+            else ""
+        )
         self.context.notes.append(
-            f"not all of these rules saw images alone, as the paper's did: some had met "
-            f"{', '.join(others)} too{last}"
+            "unlike in the paper, some of these rules were meta-trained on more than images: "
+            f"{', '.join(others)}{last}"
         )

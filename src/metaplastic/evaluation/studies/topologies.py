@@ -1,9 +1,9 @@
-"""Study `topologies`: base models of a shape that no rule was meta-trained on, pixels in place.
+"""Study `topologies`: base models of a topology that no rule was meta-trained on, on intact images.
 
 A convolution shares a receptive field over positions, and a residual network passes errors along
-connections without weights; neither was among the tasks of meta-training. Compared with the
-same networks at random, whole-image perceptrons, and k-means of patches (Coates and Ng, 2012), all
-of as many features.
+connections without weights; neither occurs in meta-training. They are compared with the same
+networks at random initialisation, perceptrons on whole images, and k-means of patches (Coates and
+Ng, 2012), all with the same number of features.
 """
 
 from __future__ import annotations
@@ -22,30 +22,29 @@ REFERENCE = "convolution"
 
 
 class TopologiesSettings(StudySettings):
-    """`datasets` are of images, each with as much of it as `unlabelled`; `channels` are those of
-    the two convolutions, the last read as means over four quadrants, and four times the last is
-    the number of features of every method. `blocks` and `width` are those of the residual
-    network."""
+    """`datasets` are sets of images, of which `unlabelled` are used; `channels` belong to the two
+    convolutions. The last convolution is averaged over four quadrants, so every method has four
+    times its channels as features. `blocks` and `width` belong to the residual network."""
 
     datasets: tuple[str, ...] = Field(
         DATASETS, min_length=1, description="addresses of the data sets, of images"
     )
     unlabelled: int | None = Field(
-        5000, ge=2, description="how many unlabelled examples are used; null: all"
+        5000, ge=2, description="number of unlabelled examples used; null: all"
     )
     channels: tuple[int, int] = Field(
-        (32, 64), description="of the two convolutions; every method has four times the last"
+        (32, 64), description="channels of the two convolutions; features are four times the last"
     )
     kernel: int = Field(5, ge=1, description="side of the convolutions' receptive fields")
     blocks: int = Field(8, ge=1, description="residual layers of the residual network")
     width: int = Field(128, ge=1, description="units of the residual network's layers")
-    rivals: tuple[str, ...] = Field(
-        ("kmeans-patches", "kmeans", "pca", "raw"), description="baselines by name"
+    baselines: tuple[str, ...] = Field(
+        ("kmeans-patches", "kmeans", "pca", "raw"), description="names of baselines"
     )
 
 
 class Topologies(Study):
-    """Accuracy before and after the inner loop, topology by topology."""
+    """Measures accuracy before and after the inner loop for each topology."""
 
     name = "topologies"
     title = "Topologies never meta-trained on"
@@ -56,43 +55,47 @@ class Topologies(Study):
         "kernel": 3,
         "blocks": 1,
         "width": 4,
-        "rivals": ("raw",),
+        "baselines": ("raw",),
     }
     Settings = TopologiesSettings
 
     def models(self, shape: tuple[int, ...]) -> dict[str, ModelSpec]:
-        """The base models for images of that shape. Raises `DataError` for what is no image."""
-        own = self.settings
-        assert isinstance(own, TopologiesSettings)
+        """Return the base models for images of that shape. Raises `DataError` for other data."""
+        settings = self.settings
+        assert isinstance(settings, TopologiesSettings)
         if len(shape) < 2:
-            raise DataError(f"study {self.name} needs images; examples of shape {shape} are none")
+            raise DataError(f"study {self.name} needs images, not examples of shape {shape}")
         image = (*shape[:2], shape[2] if len(shape) > 2 else 1)
         n_inputs, features = image[0] * image[1] * image[2], self._features
-        convolutions = tuple(Conv(units=n, kernel=own.kernel, stride=2) for n in own.channels)
-        perceptron = (*(Dense(units=n) for n in own.hidden), Dense(units=features))
+        convolutions = tuple(
+            Conv(units=n, kernel=settings.kernel, stride=2) for n in settings.channels
+        )
+        perceptron = (*(Dense(units=n) for n in settings.hidden), Dense(units=features))
         return {
             "convolution": ModelSpec(inputs=image, layers=convolutions, pool=2),
-            "residual": residual_perceptron(n_inputs, own.width, own.blocks, features),
+            "residual": residual_perceptron(n_inputs, settings.width, settings.blocks, features),
             "perceptron": ModelSpec(inputs=(n_inputs,), layers=perceptron),
         }
 
     @property
     def _features(self) -> int:
-        own = self.settings
-        assert isinstance(own, TopologiesSettings)
-        return 4 * own.channels[-1]
+        settings = self.settings
+        assert isinstance(settings, TopologiesSettings)
+        return 4 * settings.channels[-1]
 
     def cells(self) -> int:
-        own = self.settings
-        assert isinstance(own, TopologiesSettings)
-        return len(own.datasets) * (len(self.models((8, 8, 1))) + len(known_baselines(own.rivals)))
+        settings = self.settings
+        assert isinstance(settings, TopologiesSettings)
+        return len(settings.datasets) * (
+            len(self.models((8, 8, 1))) + len(known_baselines(settings.baselines))
+        )
 
     def measure(self) -> dict[str, Any]:
-        own = self.settings
-        assert isinstance(own, TopologiesSettings)
-        baselines = known_baselines(own.rivals)
-        found: dict[str, Any] = {}
-        for address in self.context.available(own.datasets):
+        settings = self.settings
+        assert isinstance(settings, TopologiesSettings)
+        baselines = known_baselines(settings.baselines)
+        datasets: dict[str, Any] = {}
+        for address in self.context.available(settings.datasets):
             config = self.config(address, n_features=self._features, permuted=False)
             methods: dict[str, Any] = {}
             for name, model in self.models(self.context.problem(address).shape).items():
@@ -105,12 +108,12 @@ class Topologies(Study):
             for name, entry in methods.items():
                 if name != REFERENCE:
                     entry["paired"] = results.paired_difference(final, entry["accuracy"])
-            found[address] = {"data": self.describe_data(address), "methods": methods}
-        seeds = self.config(own.datasets[0]).seed_list
+            datasets[address] = {"data": self.describe_data(address), "methods": methods}
+        seeds = self.config(settings.datasets[0]).seed_list
         return {
             "seeds": list(seeds),
             "base_model": f"{self._features} features",
-            "datasets": found,
+            "datasets": datasets,
             "reference": REFERENCE,
         }
 
@@ -124,16 +127,16 @@ class Topologies(Study):
         )
         curve = self.rule_curve(self.context.rule, config)
         entries = {}
-        for key, place, what in (
+        for key, index, stage in (
             (f"random-{name}", 0, "random"),
             (name, -1, f"{config.inner_steps} steps"),
         ):
-            accuracy = curve[:, place].tolist()
+            accuracy = curve[:, index].tolist()
             entries[key] = {
-                "title": f"{name}, {what}",
+                "title": f"{name}, {stage}",
                 "model": model.model_dump(mode="json"),
                 "layers": str(model),
-                "ours": place != 0,
+                "ours": index != 0,
                 "accuracy": accuracy,
                 **results.mean_and_error(accuracy),
             }

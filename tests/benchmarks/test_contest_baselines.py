@@ -1,4 +1,4 @@
-"""The rivals of the benchmark compute the product's meta-gradient. No timing."""
+"""The baselines of the benchmark compute the product's meta-gradient. No timing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import jax
 import numpy as np
 import pytest
 from benchmarks.agreement import agreement
+from benchmarks.baselines import plain_jax
 from benchmarks.jobs.contest import apply_only
-from benchmarks.rivals import plain_jax
 from benchmarks.workloads import (
     Workload,
     benchmark_rule,
@@ -29,7 +29,7 @@ WORKLOAD = Workload(Architecture(4, 1, (256,), 6), batch=12, steps=2, tasks=2)
 
 @pytest.fixture(scope="module")
 def problem() -> tuple[dict[str, Any], tuple[Any, ...]]:
-    """The product's gradient, and what a rival is given."""
+    """The product's gradient and the inputs of a baseline."""
     rule = benchmark_rule()
     group = draw_group(WORKLOAD, rule)
     lowered, inputs = lower(WORKLOAD, rule, group)
@@ -42,9 +42,9 @@ def problem() -> tuple[dict[str, Any], tuple[Any, ...]]:
 
 
 def _same(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
-    found = agreement(ours, theirs)
-    assert found["cosine"] > 0.99999
-    assert found["relative_error"] < 2e-3
+    result = agreement(ours, theirs)
+    assert result["cosine"] > 0.99999
+    assert result["relative_error"] < 2e-3
     # every meta-parameter, not the largest alone
     for name, g in ours.items():
         scale = max(float(np.abs(g).max()), 1e-3)
@@ -63,23 +63,23 @@ def test_plain_jax(problem) -> None:
         _same(gradient, run())
 
 
-@pytest.mark.parametrize("way", ["loop", "vmap"])
-def test_pytorch(problem, way: str) -> None:
+@pytest.mark.parametrize("variant", ["loop", "vmap"])
+def test_pytorch(problem, variant: str) -> None:
     pytest.importorskip("torch", reason="torch is an extra")
-    from benchmarks.rivals import pytorch
+    from benchmarks.baselines import pytorch
 
     gradient, (theta, settings, *arrays, late) = problem
     arrays = jax.tree.map(np.asarray, arrays)
-    found = pytorch.meta_gradient(way, theta, settings, *arrays, late)()
-    _same(gradient, {name: g.cpu().numpy() for name, g in found.items()})
+    result = pytorch.meta_gradient(variant, theta, settings, *arrays, late)()
+    _same(gradient, {name: g.cpu().numpy() for name, g in result.items()})
 
 
 def test_agreement_by_hand() -> None:
     ours = {"a": np.array([3.0]), "b": np.array([4.0])}
     assert agreement(ours, ours) == {"cosine": pytest.approx(1.0), "relative_error": 0.0}
-    found = agreement(ours, {"a": np.array([4.0]), "b": np.array([-3.0])})
-    assert found["cosine"] == pytest.approx(0.0)
-    assert found["relative_error"] == pytest.approx(2**0.5)
+    result = agreement(ours, {"a": np.array([4.0]), "b": np.array([-3.0])})
+    assert result["cosine"] == pytest.approx(0.0)
+    assert result["relative_error"] == pytest.approx(2**0.5)
 
 
 def test_a_workload_survives_json() -> None:

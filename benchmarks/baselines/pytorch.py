@@ -1,6 +1,6 @@
-"""Rival: PyTorch, autograd through the unroll. Arrays are (batch, units, channels), as in a stack
-of `nn.Linear`. Three ways: a loop over tasks, `torch.func.vmap` over tasks, and a loop over tasks
-with the inner step and the meta-objective under `torch.compile`.
+"""Baseline: PyTorch with autograd through the unroll. Arrays are (batch, units, channels), as in a
+stack of `nn.Linear`. Three variants: a loop over tasks, `torch.func.vmap` over tasks, and a loop
+over tasks with the inner step and the meta-objective under `torch.compile`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch  # pyright: ignore[reportMissingImports]
 
 PENALTY = 0.1
 SHARPNESS = (2.0, 6.0)
-WAYS = ("loop", "vmap", "compile")
+VARIANTS = ("loop", "vmap", "compile")
 
 
 def unit_norm(w):
@@ -31,7 +31,7 @@ def forward(weights, biases, x):
 
 def lateral(x, z):
     """(batch, units, 6) of competition and decorrelation, and the layer's correlations, both among
-    groups of 128 units where there are more."""
+    groups of 128 units if there are more."""
     groups = max(1, z.shape[1] // 128)
     centred = x - x.mean(0)
     x_hat = centred * torch.rsqrt((centred * centred).mean(0) + 1e-4)
@@ -47,7 +47,7 @@ def lateral(x, z):
 
 
 def context(weights, biases, layer, age):
-    """(units, 8): statistics of weights in and out, bias, place and age."""
+    """(units, 8): statistics of weights in and out, bias, position and age."""
     last = len(weights)
     units = weights[layer].shape[0] if layer < last else weights[-1].shape[1]
     zeros = torch.zeros(units, device=weights[0].device)
@@ -65,12 +65,15 @@ def context(weights, biases, layer, age):
 
 def update_network(theta, f, ctx):
     """(batch, units, readouts) of every neuron on every example."""
-    n, of = f.shape[-1], theta["w_features"].shape[0]
+    n, n_features = f.shape[-1], theta["w_features"].shape[0]
     mean = f.mean(0)
     spread = torch.sqrt(((f * f).mean(0) - mean * mean).clamp(min=0) + 1e-4)
-    own = mean @ theta["w_statistics"][:n] + spread @ theta["w_statistics"][of : of + n]
-    own = own + ctx @ theta["w_statistics"][2 * of :] + theta["b_features"]
-    h = torch.relu(f @ theta["w_features"][:n] + own)
+    bias = (
+        mean @ theta["w_statistics"][:n]
+        + spread @ theta["w_statistics"][n_features : n_features + n]
+    )
+    bias = bias + ctx @ theta["w_statistics"][2 * n_features :] + theta["b_features"]
+    h = torch.relu(f @ theta["w_features"][:n] + bias)
     pooled = h.mean(0)
     shared = pooled.mean(0) @ theta["w_layer"] + theta["b_hidden"]
     h = torch.relu(h @ theta["w_hidden"] + (pooled @ theta["w_pooled"] + shared))
@@ -108,13 +111,13 @@ def turn(w, change, rate):
 
 def inner_step(theta, settings, weights, biases, age, x):
     """One application of the rule: the next weights and biases. `age` is a tensor, so that
-    compiling specialises on none of its values."""
+    compilation does not specialise on its value."""
     k, c = settings["error_channels"], settings["readout_channels"]
     power = settings["decay_power"]
     stretch = 2 ** (1 / power) - 1 if power > 0 else 0.0
     fall = (1 + stretch * age / settings["half_life"]) ** -power
     rates = settings["inner_step"] * fall * torch.exp(torch.tanh(theta["log_rate"]))
-    told_age = torch.log1p(age / 10) / 4
+    age_feature = torch.log1p(age / 10) / 4
 
     xs, zs = forward(weights, biases, x)
     new_weights, new_biases = list(weights), list(biases)
@@ -124,13 +127,13 @@ def inner_step(theta, settings, weights, biases, age, x):
         x_l, z_l = xs[layer][..., None], zs[layer][..., None]
         if layer > 0:
             side, own_corr = lateral(xs[layer], zs[layer])
-            own = torch.cat([x_l, z_l, side], -1)
-            error = own @ theta["w_top"] if error is None else error
-            features = torch.cat([x_l, error, own[..., 1:]], -1)
+            own_features = torch.cat([x_l, z_l, side], -1)
+            error = own_features @ theta["w_top"] if error is None else error
+            features = torch.cat([x_l, error, own_features[..., 1:]], -1)
         else:
             own_corr = None
             features = torch.cat([x_l, error], -1)
-        readout = update_network(theta, features, context(weights, biases, layer, told_age))
+        readout = update_network(theta, features, context(weights, biases, layer, age_feature))
         if layer < len(weights):
             mixture = theta["term_weights"]
             if mixture.ndim == 2:
@@ -181,13 +184,13 @@ def task_loss(
         age = torch.tensor(float(t), device=batches[0].device)
         batch = [a[t] for a in batches]
         weights, biases, loss = step(theta, settings, weights, biases, age, batch)
-        place = ((t + 1) / steps) ** late_weight
-        total, weight = total + place * loss, weight + place
+        step_weight = ((t + 1) / steps) ** late_weight
+        total, weight = total + step_weight * loss, weight + step_weight
     return total / weight
 
 
 def meta_gradient(
-    way: str,
+    variant: str,
     theta: dict[str, Any],
     settings: dict[str, Any],
     weights: tuple[Any, ...],
@@ -195,9 +198,10 @@ def meta_gradient(
     batches: tuple[Any, ...],
     late_weight: float,
 ) -> Callable[[], dict[str, Any]]:
-    """A function that computes the mean gradient over the tasks, which lead every array but θ's.
+    """Return a function that computes the mean gradient over the tasks, the leading axis of every
+    array but θ's.
 
-    `way` is one of `WAYS`. Compilation, where there is any, happens in the first call.
+    `variant` is one of `VARIANTS`. Compilation, if any, happens in the first call.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -218,24 +222,26 @@ def meta_gradient(
 
         return dict(torch.func.grad(mean_loss)({n: t.detach() for n, t in theta.items()}))
 
-    compiled = torch.compile(step_and_loss, dynamic=False) if way == "compile" else step_and_loss
+    compiled = (
+        torch.compile(step_and_loss, dynamic=False) if variant == "compile" else step_and_loss
+    )
 
     def looped() -> dict[str, Any]:
         total: dict[str, Any] = {}
         for t in range(n_tasks):
             w, b, d = ([a[t] for a in part] for part in (weights, biases, data))
             loss = task_loss(theta, settings, w, b, d, late_weight, compiled)
-            found = torch.autograd.grad(loss / n_tasks, list(theta.values()))
-            for name, g in zip(theta, found, strict=True):
+            gradients = torch.autograd.grad(loss / n_tasks, list(theta.values()))
+            for name, g in zip(theta, gradients, strict=True):
                 total[name] = total[name] + g if name in total else g
         return total
 
-    run = vmapped if way == "vmap" else looped
+    run = vmapped if variant == "vmap" else looped
 
     def synchronised() -> dict[str, Any]:
-        found = run()
+        gradient = run()
         if device == "cuda":
             torch.cuda.synchronize()
-        return found
+        return gradient
 
     return synchronised

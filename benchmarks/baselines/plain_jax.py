@@ -1,8 +1,8 @@
-"""Rival: plain JAX. A Python loop over inner steps under `jit`, another over tasks outside it; no
-scan, no vmap, no rematerialisation. Arrays are (batch, units, channels), as one would first write.
+"""Baseline: plain JAX. A Python loop over inner steps under `jit`, and another over tasks outside
+it; no scan, no vmap, no rematerialisation. Arrays are (batch, units, channels), the obvious layout.
 
-Its compilation grows with the number of inner steps, to minutes at those of the workloads; so it
-is given fewer (`STEPS`), which keeps its residuals in the caches and can only flatter it.
+Its compilation time grows with the number of inner steps, to minutes at those of the workloads. It
+therefore runs fewer (`STEPS`), which keeps its residuals in the caches and can only favour it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def forward(weights, biases, x):
 
 def lateral(x, z):
     """(batch, units, 6) of competition and decorrelation, and the layer's correlations, both among
-    groups of 128 units where there are more."""
+    groups of 128 units if there are more."""
     groups = max(1, z.shape[1] // 128)
     centred = x - x.mean(0)
     x_hat = centred / jnp.sqrt((centred**2).mean(0) + 1e-4)
@@ -52,7 +52,7 @@ def lateral(x, z):
 
 
 def context(weights, biases, layer, age):
-    """(units, 8): statistics of weights in and out, bias, place and age."""
+    """(units, 8): statistics of weights in and out, bias, position and age."""
     last = len(weights)
     units = weights[layer].shape[0] if layer < last else weights[-1].shape[1]
     columns = [jnp.zeros(units)] * 5
@@ -69,12 +69,15 @@ def context(weights, biases, layer, age):
 
 def update_network(theta, f, ctx):
     """(batch, units, readouts) of every neuron on every example."""
-    n, of = f.shape[-1], theta["w_features"].shape[0]
+    n, n_features = f.shape[-1], theta["w_features"].shape[0]
     mean = f.mean(0)
     spread = jnp.sqrt(jnp.maximum((f**2).mean(0) - mean**2, 0) + 1e-4)
-    own = mean @ theta["w_statistics"][:n] + spread @ theta["w_statistics"][of : of + n]
-    own = own + ctx @ theta["w_statistics"][2 * of :] + theta["b_features"]
-    h = jax.nn.relu(f @ theta["w_features"][:n] + own)
+    bias = (
+        mean @ theta["w_statistics"][:n]
+        + spread @ theta["w_statistics"][n_features : n_features + n]
+    )
+    bias = bias + ctx @ theta["w_statistics"][2 * n_features :] + theta["b_features"]
+    h = jax.nn.relu(f @ theta["w_features"][:n] + bias)
     pooled = h.mean(0)
     shared = pooled.mean(0) @ theta["w_layer"] + theta["b_hidden"]
     h = jax.nn.relu(h @ theta["w_hidden"] + pooled @ theta["w_pooled"] + shared)
@@ -116,7 +119,7 @@ def inner_step(theta, settings, weights, biases, age, x):
     stretch = 2 ** (1 / power) - 1 if power > 0 else 0.0
     fall = (1 + stretch * age / settings["half_life"]) ** -power
     rate_w, rate_b = settings["inner_step"] * fall * jnp.exp(jnp.tanh(theta["log_rate"]))
-    told_age = jnp.log1p(age / 10) / 4
+    age_feature = jnp.log1p(age / 10) / 4
 
     xs, zs = forward(weights, biases, x)
     new_weights, new_biases = list(weights), list(biases)
@@ -126,13 +129,13 @@ def inner_step(theta, settings, weights, biases, age, x):
         x_l, z_l = xs[layer][..., None], zs[layer][..., None]
         if layer > 0:
             side, own_corr = lateral(xs[layer], zs[layer])
-            own = jnp.concatenate([x_l, z_l, side], -1)
-            error = own @ theta["w_top"] if error is None else error
-            features = jnp.concatenate([x_l, error, own[..., 1:]], -1)
+            own_features = jnp.concatenate([x_l, z_l, side], -1)
+            error = own_features @ theta["w_top"] if error is None else error
+            features = jnp.concatenate([x_l, error, own_features[..., 1:]], -1)
         else:
             own_corr = None
             features = jnp.concatenate([x_l, error], -1)
-        readout = update_network(theta, features, context(weights, biases, layer, told_age))
+        readout = update_network(theta, features, context(weights, biases, layer, age_feature))
         if layer < len(weights):
             mixture = theta["term_weights"]
             if mixture.ndim == 2:
@@ -174,8 +177,8 @@ def task_loss(theta, settings, weights, biases, batches, late_weight):
         fit = forward(weights, biases, batches.fit_inputs[t])[0][-1]
         test = forward(weights, biases, batches.test_inputs[t])[0][-1]
         loss = ridge_loss(fit, batches.fit_targets[t], test, batches.test_targets[t])
-        place = ((t + 1) / steps) ** late_weight
-        total, weight = total + place * loss, weight + place
+        step_weight = ((t + 1) / steps) ** late_weight
+        total, weight = total + step_weight * loss, weight + step_weight
     return total / weight
 
 
@@ -207,7 +210,7 @@ def meta_gradient(
     seconds = time.perf_counter() - began
 
     def run() -> dict[str, Any]:
-        found = [program(theta, *task) for task in tasks]
-        return jax.block_until_ready(jax.tree.map(lambda *g: sum(g) / len(g), *found))
+        gradients = [program(theta, *task) for task in tasks]
+        return jax.block_until_ready(jax.tree.map(lambda *g: sum(g) / len(g), *gradients))
 
     return run, seconds
