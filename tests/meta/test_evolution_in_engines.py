@@ -88,7 +88,7 @@ def test_an_estimator_is_a_name_or_a_name_with_settings() -> None:
     assert parse_config(dumped) == changed
     laid = lay({"estimator": "es-single"}, {"estimator": {"settings": {"sigma": 0.5}}})
     assert laid["estimator"] == {"name": "es-single", "settings": {"sigma": 0.5}}
-    with pytest.warns(UserWarning, match=r"'es-single' are left out \(sigma\)"):
+    with pytest.warns(UserWarning, match=r"'es-single' are dropped \(sigma\)"):
         assert lay(laid, {"estimator": "full"}) == {"estimator": {"name": "full"}}
 
 

@@ -239,7 +239,7 @@ def test_a_run_begins_from_a_rule_that_fits(whole, tmp_path: Path) -> None:
         np.testing.assert_array_equal(found, wanted)
     other = tiny_config(rule={"start": start, "settings": {"hidden": 3}})
     run = RunDir.create(tmp_path / "other", other)
-    with pytest.raises(ConfigError, match=r"rule\.start .* give rule\.name and rule\.settings as"):
+    with pytest.raises(ConfigError, match=r"rule\.start .* keep rule\.name and rule\.settings as"):
         Trainer(run)
     run.close()
 
