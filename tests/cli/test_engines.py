@@ -111,7 +111,7 @@ def test_two_processes_go_from_stage_to_stage(alone: Path, tmp_path: Path) -> No
 def test_an_error_of_process_0_ends_all_with_one_line(alone: Path, tmp_path: Path) -> None:
     done = finished(alone, "--local-processes=2")
     assert done.returncode == 2
-    assert "holds a run already" in done.stderr
+    assert "already holds a run" in done.stderr
     assert "process 0 ended: " in done.stderr
     assert "Traceback" not in done.stderr
     odd = finished(tmp_path / "odd", "--local-processes=2", "--set=tasks_per_group=3")

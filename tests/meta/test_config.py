@@ -135,7 +135,7 @@ def test_errors_name_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_an_objective_with_default_settings_is_recorded_by_its_name() -> None:
-    """The record holds the name only, as before objectives had settings, until a setting differs."""
+    """Only the name is recorded, as before objectives had settings, until a setting differs."""
     named = [parse_override("objective=tuned-ridge")]
     assert make_config("tiny", None, named).model_dump(mode="json")["objective"] == "tuned-ridge"
     config = make_config(

@@ -70,7 +70,7 @@ def test_a_damaged_line_is_left_out_and_counted(damaged: str, tmp_path: Path) ->
     (tmp_path / NAME).write_text("\n".join([*texts[:4], damaged, *texts[4:]]) + "\n")
     assert _read(tmp_path) == (
         [1, 2, 3, 4, 6, 7],
-        [f"{tmp_path / NAME}: 1 line cut off or damaged, left out"],
+        [f"{tmp_path / NAME}: 1 line cut off or damaged, skipped"],
     )
 
 

@@ -55,7 +55,7 @@ def test_metrics_that_are_gone_are_missed(tmp_path: Path, config) -> None:
     assert list(run.rewind_metrics(3)) == []
     write_metrics(path, [{"meta_step": 2, **LINE}])
     (warning,) = run.rewind_metrics(3)
-    assert "holds 1 of the 3 meta-steps" in warning
+    assert "holds only 1 of the 3 meta-steps" in warning
     (path / "metrics.jsonl").write_text("{\n")
     (warning,) = run.rewind_metrics(3)
     assert "1 line cut off or damaged" in warning
@@ -104,7 +104,7 @@ def test_a_checkpoint_under_another_name_is_not_gone_on_from(tmp_path: Path, con
     newest.rename(newest.with_name("step-000000009.safetensors"))
     run = RunDir.resume(path, None)
     warning, (_, header) = run.load_newest(lambda meta_step: TREE)
-    assert "trying the one before" in warning
+    assert "trying the previous one" in warning
     assert header.meta_step == 2
     run.close()
 

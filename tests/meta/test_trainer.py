@@ -103,7 +103,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(
     newest.write_bytes(newest.read_bytes()[:1000])
     with caplog.at_level(logging.INFO, "metaplastic"):
         resumed = _train(cut, None, resume=True)
-    assert any("trying the one before" in text for text in _told(caplog, logging.WARNING))
+    assert any("trying the previous one" in text for text in _told(caplog, logging.WARNING))
     assert any(f"meta-step {int(before.stem[5:])}" in text for text in _told(caplog))
     assert _theta(resumed) == _theta(never_stopped)
 
@@ -154,7 +154,7 @@ def test_a_directory_is_guarded(tmp_path: Path, config) -> None:
     run = RunDir.create(tmp_path / "run", config)  # nothing was done in it yet
     run.save(0, {}, 0.0, {})
     run.append_metrics({"meta_step": 1})
-    with pytest.raises(RunError, match="holds a run already"):
+    with pytest.raises(RunError, match="already holds a run"):
         RunDir.create(tmp_path / "run", config)
     with pytest.raises(RunError, match="in use by a live process"):
         RunDir.resume(tmp_path / "run", None)
