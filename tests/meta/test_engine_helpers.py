@@ -140,7 +140,7 @@ def test_a_lost_worker_of_a_helper_is_reported(caplog: pytest.LogCaptureFixture)
     backend.workers[0].dead.add(1)
     lost = sum(engine.gather(_rule(), i).more["lost_workers"] for i in range(1, 5))
     assert lost == 1
-    assert "of helper 0: worker 1 is lost (killed); it is replaced" in caplog.text
+    assert "helper 0: worker 1 is lost (killed); it is replaced" in caplog.text
 
 
 def test_a_helper_whose_workers_are_all_silent_is_no_lost_helper() -> None:
@@ -216,7 +216,7 @@ def test_shares_are_even_and_sum_up(helpers: int, workers: int) -> None:
 
 def test_a_fan_in_of_none_is_refused() -> None:
     plan = Plan(hebbian_config(engine="ray"), (), (), ())
-    with pytest.raises(ConfigError, match="--fan-in 0: at least 1"):
+    with pytest.raises(ConfigError, match="--fan-in 0: must be at least 1"):
         RayEngine.make(plan, EngineOptions(fan_in=0))
 
 
