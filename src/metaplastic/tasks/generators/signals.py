@@ -100,8 +100,8 @@ def _peaks(rng: np.random.Generator, count: int) -> Matrix:
 def draw_signals(
     rng: np.random.Generator, prototypes: Matrix, amounts: Matrix, length: int
 ) -> Matrix:
-    """Draw examples (n, length) of prototypes (n, FINE). `amounts` (n, 4), of unit variance, are the
-    shift, size, drift and noise level of each."""
+    """Draw examples (n, length) of prototypes (n, FINE). `amounts` (n, 4), of unit variance, are
+    the shift, size, drift and noise level of each."""
     n = len(prototypes)
     shift, size, drift, level = amounts.T
     time = np.linspace(0.0, 1.0, length)
