@@ -67,11 +67,11 @@ def predict_unroll_bytes(
         particles = 2 * estimator.settings.pairs
         state = n_tasks * _state_bytes(rule, estimator, architecture)
         return round(at_once * particles * step) + state
-    whole = _residual_bytes(rule, estimator, architecture, tasks, estimator.backward_steps)
+    residuals = _residual_bytes(rule, estimator, architecture, tasks, estimator.backward_steps)
     if not estimator.config.rematerialise:
-        return at_once * whole
+        return at_once * residuals
     step = _residual_bytes(rule, _not_rematerialised(estimator), architecture, tasks, 1)
-    return at_once * (whole + step)
+    return at_once * (residuals + step)
 
 
 def _shape_of(leaf: Any) -> Any:

@@ -91,15 +91,15 @@ class RayEngine(Engine):
     def gather(self, rule: Rule, meta_step: int) -> Gathered:
         theta, _ = eqx.partition(rule, eqx.is_array)
         collected = self._collector.collect(jax.device_get(theta), meta_step, self._wanted)
-        more = self._counts(collected)
-        if more["stale"] > self._wanted and not self._warned:
+        counts = self._counts(collected)
+        if counts["stale"] > self._wanted and not self._warned:
             self._warned = True
             LOG.warning(
                 "%d gradients were too old for this update: raise --gradients-per-step or "
                 "asynchronous.max_staleness, or use fewer workers",
-                more["stale"],
+                counts["stale"],
             )
-        gathered = combined(collected, more)
+        gathered = combined(collected, counts)
         if gathered.gradient is None:
             return gathered
         return dataclasses.replace(gathered, gradient=jax.tree.map(jnp.asarray, gathered.gradient))

@@ -75,8 +75,8 @@ def _parse(text: str) -> dict[str, Any] | None:
         return None
     if not isinstance(metrics, dict) or not all(_is_number(metrics.get(k)) for k in REQUIRED):
         return None
-    whole = all(isinstance(metrics[key], int) for key in ("meta_step", "dropped"))
-    if not whole or metrics["meta_step"] < 1 or not math.isfinite(metrics["seconds"]):
+    integral = all(isinstance(metrics[key], int) for key in ("meta_step", "dropped"))
+    if not integral or metrics["meta_step"] < 1 or not math.isfinite(metrics["seconds"]):
         return None
     for table in (metrics.get(key, {}) for key in BY_AGE):
         if not isinstance(table, dict) or not all(map(_is_number, table.values())):

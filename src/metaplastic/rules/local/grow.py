@@ -88,7 +88,7 @@ def ablated(rule: Local, parts: Sequence[str]) -> Local:
 
 
 def _contains(large: LocalSettings, small: LocalSettings) -> bool:
-    """Whether a rule of settings `small` can grow into one of `large`."""
+    """Return whether a rule with settings `small` can grow into one with settings `large`."""
     before, after = labels(small), labels(large)
     blanks = dict.fromkeys(_MAY_GROW)
     return (
