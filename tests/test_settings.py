@@ -276,7 +276,8 @@ def test_the_shell_describes_settings(
         assert all(f"\n  {section.name}: " in listed for section in group.sections)
     shown = printed("optimizer")
     assert (
-        "  optimizer.learning_rate = 0.003\n      Adam's, at its peak [a number above 0]" in shown
+        "  optimizer.learning_rate = 0.003\n      peak learning rate of Adam [a number above 0]"
+        in shown
     )
     assert all(len(line) <= 80 for line in (listed + shown).splitlines())
     assert "It has no settings." in printed("baseline.raw")

@@ -1,4 +1,4 @@
-"""Layers against loops, their transposes, shapes and errors."""
+"""Layers: the linear maps against loops, their transposes, shapes and errors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _layer(connection, below, seed: int = 0) -> Layer:
 
 
 def _by_loops(connection, below, x, w):
-    """The linear map, one output at a time."""
+    """Compute the linear map one output at a time."""
     if isinstance(connection, Dense):
         out = np.zeros((len(x), connection.units))
         for b, example in enumerate(x):
@@ -82,18 +82,18 @@ def _by_loops(connection, below, x, w):
 
 
 @pytest.mark.parametrize(("connection", "below"), CONNECTIONS, ids=IDS)
-def test_the_linear_map_is_the_one_of_its_equation(connection, below) -> None:
+def test_the_linear_map_follows_its_equation(connection, below) -> None:
     layer = _layer(connection, below)
     x = jax.random.normal(jax.random.key(1), (3, *below))
-    wanted = _by_loops(connection, below, np.asarray(x), np.asarray(layer.weight))
+    expected = _by_loops(connection, below, np.asarray(x), np.asarray(layer.weight))
     got = layer.linear(x)
     assert got.shape[1:] == layer.above
-    np.testing.assert_allclose(got, wanted, atol=2e-5)
+    np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
 @pytest.mark.parametrize(("connection", "below"), CONNECTIONS, ids=IDS)
-def test_transposes_are_those_of_the_map(connection, below) -> None:
-    """<linear(x, w), a> = <x, send_back(a)> = <w, correlate(x, a)>, whatever the three are."""
+def test_transposes_of_the_linear_map(connection, below) -> None:
+    """<linear(x, w), a> = <x, send_back(a)> = <w, correlate(x, a)> for any x, w and a."""
     layer = _layer(connection, below)
     x = jax.random.normal(jax.random.key(2), (4, *below))  # two channels, two examples
     a = jax.random.normal(jax.random.key(3), (4, *layer.above))
@@ -106,7 +106,7 @@ def test_transposes_are_those_of_the_map(connection, below) -> None:
     assert float(jnp.sum(change * layer.weight)) == pytest.approx(product, rel=1e-4, abs=1e-3)
 
 
-# pooling spreads a weight over a region, and weights that see the margin of a map reach nothing
+# fan_out is not exact with pooling, nor for weights that read the padding of a map
 EXACT = [
     (connection, below)
     for connection, below in CONNECTIONS
@@ -115,14 +115,14 @@ EXACT = [
 
 
 @pytest.mark.parametrize(("connection", "below"), EXACT)
-def test_fan_out_counts_the_weights_that_leave_a_unit(connection, below) -> None:
+def test_fan_out_counts_the_weights_that_read_a_unit(connection, below) -> None:
     layer = _layer(connection, below)
     ones = Layer(jnp.ones_like(layer.weight), layer.bias, None, connection, below)
     reached = ones.send_back(jnp.ones((1, int(np.prod(layer.above[:-1])), connection.units)))
     assert float(jnp.mean(reached)) == pytest.approx(layer.fan_out, rel=1e-5)
 
 
-def test_a_dense_layer_is_a_convolution_of_one_position() -> None:
+def test_a_dense_layer_is_a_one_by_one_convolution() -> None:
     dense, conv = _layer(Dense(units=3), (5,)), _layer(Conv(units=3, kernel=1), (2, 2, 5))
     x = jax.random.normal(jax.random.key(1), (3, 2, 2, 5))
     np.testing.assert_allclose(
@@ -142,7 +142,7 @@ def _spec() -> ModelSpec:
     )
 
 
-def test_a_map_is_read_by_regions_and_every_layer_has_the_width_told() -> None:
+def test_maps_are_read_by_regions_and_layers_have_the_stated_widths() -> None:
     phi = initialise(jax.random.key(0), _spec())
     x = jax.random.normal(jax.random.key(1), (7, 36))
     layers = layer_features(phi, x)
@@ -153,7 +153,7 @@ def test_a_map_is_read_by_regions_and_every_layer_has_the_width_told() -> None:
     np.testing.assert_allclose(layers[1][:, :4], quadrant, atol=1e-6)
 
 
-def test_a_residual_layer_adds_what_it_skips_and_batch_norm_is_by_channel() -> None:
+def test_residual_layers_add_their_input_and_batch_norm_is_per_channel() -> None:
     phi = initialise(jax.random.key(0), _spec())
     x = jax.random.normal(jax.random.key(1), (7, 36))
     activity = forward(phi, x)
@@ -166,7 +166,7 @@ def test_a_residual_layer_adds_what_it_skips_and_batch_norm_is_by_channel() -> N
     np.testing.assert_allclose(together, features(phi, x), atol=1e-5)
 
 
-def test_a_spec_goes_through_json_and_names_what_is_wrong() -> None:
+def test_a_spec_survives_json_and_errors_name_the_wrong_field() -> None:
     for spec in (
         _spec(),
         residual_perceptron(20, 16, 3, 8),
@@ -176,14 +176,14 @@ def test_a_spec_goes_through_json_and_names_what_is_wrong() -> None:
         assert hash(ModelSpec.model_validate(spec.model_dump())) == hash(spec)
     assert str(residual_perceptron(20, 16, 2, 8)) == "20-16-16+1-16+1-8"
     assert str(_spec()) == "6x6x1-3x3x4/2-3x3x4+1-5"
-    wrong = [
-        ({"inputs": [4], "layers": [{"kind": "conv", "units": 2}]}, "reads a map"),
+    invalid = [
+        ({"inputs": [4], "layers": [{"kind": "conv", "units": 2}]}, "needs a map"),
         ({"inputs": [4], "layers": [{"kind": "convv", "units": 2}]}, "Did you mean 'conv'"),
         ({"inputs": [4], "layers": [{"units": 2, "stride": 3}]}, "stride"),
         ({"inputs": [4], "layers": [{"units": 3, "skip": 1}]}, "skip 1"),
         ({"inputs": [4, 4], "layers": [{"units": 3}]}, "height, width, channels"),
         ({"inputs": [4], "layers": []}, "layers"),
-        ({"inputs": [4], "layers": [3]}, "a layer is a table"),
+        ({"inputs": [4], "layers": [3]}, "a layer must be a table"),
         ({"inputs": [4], "layers": [{"units": 3}], "activation": "rely"}, "relu"),
         (
             {
@@ -193,10 +193,10 @@ def test_a_spec_goes_through_json_and_names_what_is_wrong() -> None:
             "does not fit a map",
         ),
     ]
-    for table, named in wrong:
+    for table, named in invalid:
         with pytest.raises(ConfigError, match=named):
             parse_model(table)
 
 
-def test_every_kind_of_layer_is_among_those_tested() -> None:
+def test_every_kind_of_layer_is_tested() -> None:
     assert {connection.kind for connection, _ in CONNECTIONS} == set(LAYERS)

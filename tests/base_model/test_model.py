@@ -1,4 +1,4 @@
-"""The base model against a transcription, its activations, and its errors."""
+"""The base model against an independent implementation, its activations, and its errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _phi(activation: str = "relu"):
     return phi, jax.random.normal(jax.random.key(1), (8, 5))
 
 
-def test_forward_agrees_with_an_independent_transcription() -> None:
+def test_forward_agrees_with_an_independent_implementation() -> None:
     phi, x = _phi()
     xs, zs = dense_forward(
         [np.asarray(w, np.float64) for w in phi.weights],
@@ -61,11 +61,11 @@ def test_every_activation_gives_finite_features(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "z", "wanted"),
+    ("name", "z", "expected"),
     [("relu", -2.0, 0.0), ("leaky_relu", -2.0, -0.2), ("step", 0.3, 1.0), ("step", -0.3, 0.0)],
 )
-def test_activations_by_hand(name: str, z: float, wanted: float) -> None:
-    assert float(ACTIVATIONS[name](jnp.array(z))) == pytest.approx(wanted)
+def test_activations_by_hand(name: str, z: float, expected: float) -> None:
+    assert float(ACTIVATIONS[name](jnp.array(z))) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("sizes", [(5,), (5, 0, 3)])

@@ -111,21 +111,21 @@ def test_two_processes_go_from_stage_to_stage(alone: Path, tmp_path: Path) -> No
 def test_an_error_of_process_0_ends_all_with_one_line(alone: Path, tmp_path: Path) -> None:
     done = finished(alone, "--local-processes=2")
     assert done.returncode == 2
-    assert "holds a run already" in done.stderr
+    assert "already holds a run" in done.stderr
     assert "process 0 ended: " in done.stderr
     assert "Traceback" not in done.stderr
     odd = finished(tmp_path / "odd", "--local-processes=2", "--set=tasks_per_group=3")
     assert odd.returncode == 2
-    assert "3 tasks a group cannot be split evenly over 2 processes" in odd.stderr
+    assert "3 tasks per group cannot be split evenly over 2 processes" in odd.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         (["--engine=meshh"], "Did you mean 'mesh'?"),
-        (["--engine=mesh", "--num-processes=2"], "go together"),
+        (["--engine=mesh", "--num-processes=2"], "given together"),
         (["--engine=mesh", "--coordinator=here", "--num-processes=2", "--process-id=0"],
-         "write host:port"),
+         "give host:port"),
         (["--engine=mesh", "--coordinator=127.0.0.1:1", "--num-processes=2", "--process-id=2"],
          "from 0 to 1"),
         (["--engine=ray", "--local-processes=2"], "is of engine mesh"),

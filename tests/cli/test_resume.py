@@ -76,7 +76,7 @@ def test_after_a_bare_resume_the_runs_own_settings_hold(
         file.write('{"meta_step": 4\n[]\n')
     told = CliRunner().invoke(app, ["info", str(out)])
     assert told.exit_code == 0, told.output
-    assert told.output.count("2 lines cut off or damaged, left out") == 1
+    assert told.output.count("2 lines cut off or damaged, skipped") == 1
     assert "meta-step 6 of 6" in told.output
     again = _run(out, "--resume")
     for done in (result, again):

@@ -203,13 +203,13 @@ def test_a_stage_changes_what_it_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "arguments", "named"),
     [
-        (FILE, ["--until=3"], "each have their own"),
+        (FILE, ["--until=3"], "cannot be used with stages"),
         ("stages = 3", [], "[[stages]]"),
         ("stages = []", [], "[[stages]]"),
         (FILE.replace("until = 2", "until = 0"), [], "stage 2: until 0"),
         (FILE.replace("until = 2", 'until = "x"'), [], "stage 2: until 'x'"),
         (FILE.replace("seed = 6", "sed = 6"), [], "stage 2: bad configuration: sed"),
-        (FILE + 'rule.start = "default"', [], "leave it out"),
+        (FILE + 'rule.start = "default"', [], "leave this setting out"),
         (FILE, ["--resume"], "holds no run"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A tiny run that every test of this room shares the shapes of."""
+"""The configuration of a tiny run; all tests of meta-training share its shapes."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ TINY: dict[str, Any] = {
 
 
 def tiny_config(**over: Any) -> MetaTrainConfig:
-    """The tiny configuration with these settings laid on it."""
+    """Return the tiny configuration with these overrides."""
     return parse_config(merge(TINY, over))
 
 
 def hebbian_config(**over: Any) -> MetaTrainConfig:
-    """As `tiny_config`, of the rule designed by hand, which compiles in seconds: for what is the
-    same for every rule."""
+    """Like `tiny_config`, with the hand-designed rule, which compiles in seconds: for behaviour
+    that is the same for every rule."""
     return parse_config(merge({**TINY, "rule": {"name": "hebbian"}}, over))
 
 
 @pytest.fixture
 def config() -> MetaTrainConfig:
-    """The tiny configuration of the rule designed by hand."""
+    """The tiny configuration with the hand-designed rule."""
     return hebbian_config()

@@ -1,4 +1,4 @@
-"""Workers and helpers of engine `ray` that are made up, on a clock that is made up."""
+"""Fake workers and helpers of engine `ray`, with a simulated clock."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ GOOD = Gathered(np.ones(()), 0.5, 1.0, 2, 8, 0, 0, 0.0)
 
 
 class MadeUp:
-    """Workers that take `seconds(incarnation)` a gradient; those in `dead` are lost at their next
-    answer, those in `silent` never answer. `gradient` gives what is sent."""
+    """Fake workers that take `seconds(incarnation)` per gradient. Those in `dead` are lost at their
+    next answer, those in `silent` never answer. `gradient` makes the gradients."""
 
     def __init__(
         self,
@@ -82,18 +82,18 @@ class MadeUp:
 
 
 class MadeUpHelpers(MadeUp):
-    """`helpers` real helpers, each with `room` made-up workers and a clock of its own."""
+    """`helpers` real helpers, each with `room` fake workers and its own clock."""
 
     def __init__(self, helpers: int, room: int, wanted: int, **workers) -> None:
         super().__init__(helpers)
-        self.own, self.wanted, self.made = room, wanted, workers
+        self.workers_each, self.wanted, self.worker_kwargs = room, wanted, workers
         self.workers: dict[int, MadeUp] = {}
         self.helpers: dict[int, Helper] = {}
         self.answers: dict[int, Answer | WorkerLost] = {}
         self.groups, self.max_staleness, self.worker_timeout = 1, 8, 30.0
 
     def begin(self, incarnation: int) -> int:
-        workers = MadeUp(self.own, **self.made)
+        workers = MadeUp(self.workers_each, **self.worker_kwargs)
         workers.now = self.now
         self.workers[incarnation] = workers
         self.helpers[incarnation] = Helper(
@@ -111,7 +111,7 @@ class MadeUpHelpers(MadeUp):
         self.requests.append(request)
         workers = self.workers[handle]
         workers.now = max(workers.now, self.now)
-        share = share_of(0, self.room, self.own * self.room, self.wanted)
+        share = share_of(0, self.room, self.workers_each * self.room, self.wanted)
         try:
             self.answers[ticket] = self.helpers[handle].gradient(theta, request, share)
         except WorkerLost as error:

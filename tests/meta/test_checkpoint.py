@@ -1,4 +1,4 @@
-"""A checkpoint is what was saved or an error; nothing that changed on disk is gone on from."""
+"""Loading a checkpoint gives exactly what was saved, or an error."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _arrays(tree: Any) -> dict[str, np.ndarray]:
 
 
 def _write(path: Path, header: Any, *, version: str, tree: Any = None) -> None:
-    """A checkpoint with any header: of version 1 without, of version 2 with the right digest."""
+    """Write a checkpoint with any header; version 1 has no digest, version 2 a correct one."""
     text = header if isinstance(header, str) else json.dumps(header)
     metadata = {"format": FORMAT, "version": version, "header": text}
     arrays = _arrays(_tree() if tree is None else tree)
@@ -54,17 +54,17 @@ def _write(path: Path, header: Any, *, version: str, tree: Any = None) -> None:
         container.write(path, arrays, metadata, RunError)
 
 
-def _same(found: Any) -> None:
-    for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(_tree()), strict=True):
+def _assert_same(tree: Any) -> None:
+    for ours, theirs in zip(jax.tree.leaves(tree), jax.tree.leaves(_tree()), strict=True):
         np.testing.assert_array_equal(ours, theirs)
         assert np.asarray(ours).dtype == np.asarray(theirs).dtype
 
 
-def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+def test_save_and_load(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     save_checkpoint(path, _tree(), HEADER)
     tree, header = load_checkpoint(path, _tree())
-    _same(tree)
+    _assert_same(tree)
     assert header == HEADER
     assert list(tmp_path.iterdir()) == [path]
 
@@ -72,11 +72,11 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 def test_checkpoints_without_a_digest_still_load(tmp_path: Path) -> None:
     _write(tmp_path / "a", HEADER.model_dump(), version="1")
     tree, header = load_checkpoint(tmp_path / "a", _tree())
-    _same(tree)
+    _assert_same(tree)
     assert header == HEADER
 
 
-def test_no_flipped_bit_is_taken_for_whole(tmp_path: Path) -> None:
+def test_any_flipped_bit_is_detected(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     save_checkpoint(path, _tree(), HEADER)
     whole = path.read_bytes()
@@ -90,8 +90,8 @@ def test_no_flipped_bit_is_taken_for_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
-def test_ages_that_rules_counted_are_the_tasks_own_now(version: str, tmp_path: Path) -> None:
-    """Up to version 2 `rule_state` held the inner steps of each task."""
+def test_ages_counted_by_rules_become_those_of_tasks(version: str, tmp_path: Path) -> None:
+    """Up to version 2, `rule_state` held the inner steps of each task."""
 
     class Counted(eqx.Module):
         age: jax.Array
@@ -137,7 +137,7 @@ def test_a_file_cut_short_is_damaged(version: str, cut: int, tmp_path: Path) -> 
         ("{", "header"),
     ],
 )
-def test_a_header_without_a_field_is_named(
+def test_the_error_names_a_bad_header_field(
     header: Any, named: str, version: str, tmp_path: Path
 ) -> None:
     _write(tmp_path / "a", header, version=version)
@@ -149,9 +149,7 @@ def test_a_header_without_a_field_is_named(
 @pytest.mark.parametrize("version", ["1", "2"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 5e35, -2 * LARGEST])
 @pytest.mark.parametrize("part", ["w", "average"])
-def test_no_absurd_theta_is_gone_on_from(
-    part: str, value: float, version: str, tmp_path: Path
-) -> None:
+def test_absurd_theta_is_refused(part: str, value: float, version: str, tmp_path: Path) -> None:
     tree = _tree()
     if part == "w":
         tree["rule"]["w"] = tree["rule"]["w"].at[1, 1].set(value)
@@ -162,7 +160,7 @@ def test_no_absurd_theta_is_gone_on_from(
         load_checkpoint(tmp_path / "a", _tree())
 
 
-def test_what_is_no_checkpoint_of_this_run_is_named(tmp_path: Path) -> None:
+def test_checkpoints_of_other_runs_are_refused(tmp_path: Path) -> None:
     other = _tree()
     other["rule"]["more"] = other["rule"].pop("empty")
     _write(tmp_path / "names", HEADER.model_dump(), version="2", tree=other)

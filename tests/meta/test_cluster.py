@@ -1,4 +1,4 @@
-"""Where the processes of a mesh listen: on the address that was named, and on no other."""
+"""The processes of a mesh listen only on the given address."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from metaplastic.meta.engines.meeting import Meeting
 
 
 @pytest.mark.parametrize(
-    ("meeting", "own", "listens_on"),
+    ("meeting", "bind", "listens_on"),
     [
         (Meeting("127.0.0.2:4321", 2, 0), "127.0.0.2", "127.0.0.2:4321"),
-        (Meeting("127.0.0.2:4321", 2, 1), None, None),  # of another machine, for all it knows
+        (Meeting("127.0.0.2:4321", 2, 1), None, None),  # it may be that of another machine
         (Meeting("127.0.0.1:4321", 2, 1), "127.0.0.1", "127.0.0.1:4321"),
         (Meeting("[::1]:4321", 2, 0, "127.0.0.1"), "127.0.0.1", "127.0.0.1:4321"),
         (Meeting("10.255.255.1:4321", 2, 0, "127.0.0.1"), "127.0.0.1", "127.0.0.1:4321"),
@@ -28,9 +28,9 @@ from metaplastic.meta.engines.meeting import Meeting
     ],
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address on Linux only")
-def test_addresses(meeting: Meeting, own: str | None, listens_on: str | None) -> None:
+def test_addresses(meeting: Meeting, bind: str | None, listens_on: str | None) -> None:
     meeting.check()
-    assert meeting.addresses() == (own, listens_on)
+    assert meeting.addresses() == (bind, listens_on)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_an_address_of_another_machine_is_refused(meeting: Meeting, named: str) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address on Linux only")
-def test_process_0_listens_only_where_the_coordinator_is_named() -> None:
+def test_process_0_listens_only_on_the_coordinator_address() -> None:
     port = free_port()
     code = (
         "from metaplastic.meta.engines.cluster import join\n"

@@ -1,7 +1,7 @@
-"""What is read back from a checkpoint has the types of what was saved: nothing compiles again.
+"""Arrays keep their types through a checkpoint, so that nothing is compiled again on resuming.
 
-A weakly typed array, as `jnp.full(n, 0.5)` gives, comes back strongly typed; every program that
-takes it would then be traced and compiled once more, at the first resume of every run.
+A weakly typed array, such as `jnp.full(n, 0.5)`, would be strongly typed after loading; every
+program that takes it would be traced and compiled again at the first resume of every run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from metaplastic.rules import RULES, make_rule
 
 from .conftest import hebbian_config, tiny_config
 
-# beginning tasks, an estimate, an update of θ, replacing a task, validation
+# starting tasks, an estimate, an update of θ, replacing a task, validation
 PROGRAMS = (
     "jit__begin-",
     "jit_estimate-",
@@ -41,7 +41,7 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
 
 
 def weakly_typed(tree: Any) -> list[str]:
-    """Names of the arrays whose type is weak."""
+    """Return the names of weakly typed arrays."""
     leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(tree, eqx.is_array))
     return [
         jax.tree_util.keystr(path) for path, leaf in leaves if getattr(leaf, "weak_type", False)
@@ -72,13 +72,13 @@ def _as_in_a_new_process() -> None:
 
 @pytest.fixture
 def compiled(tmp_path: Path) -> Iterator[Path]:
-    """The folder of compiled programs, empty at first; every program is kept there."""
-    kept = {
+    """An initially empty folder in which every compiled program is cached."""
+    settings = {
         "jax_compilation_cache_dir": str(tmp_path / "compiled"),
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_min_entry_size_bytes": -1,
     }
-    before = {name: getattr(jax.config, name) for name in kept}
+    before = {name: getattr(jax.config, name) for name in settings}
 
     def apply(values: dict[str, Any]) -> None:
         for name, value in values.items():
@@ -86,13 +86,13 @@ def compiled(tmp_path: Path) -> Iterator[Path]:
         compilation_cache.reset_cache()
         _as_in_a_new_process()
 
-    apply(kept)
+    apply(settings)
     yield tmp_path / "compiled"
     apply(before)
 
 
 def _programs(folder: Path) -> set[str]:
-    """Compiled programs of a run, by function and key."""
+    """Return the compiled programs of a run, by function and key."""
     names = [path.name for path in folder.iterdir() if path.name.startswith(PROGRAMS)]
     assert {name.split("-")[0] + "-" for name in names} == set(PROGRAMS)
     return {name.removesuffix("-cache").removesuffix("-atime") for name in names}

@@ -20,8 +20,8 @@ def test_every_preset_is_valid(preset: str) -> None:
     make_config(preset)
 
 
-def test_the_seeds_setting_has_nothing_added() -> None:
-    """Loss summed evenly, fixed λ, images alone, 2 to 5 layers of 64 to 512 units, no annealing."""
+def test_preset_seed_follows_the_paper_without_additions() -> None:
+    """Equal weights of losses, fixed λ, images only, 2 to 5 layers of 64 to 512 units, no decay."""
     config = make_config("seed")
     rule = LocalSettings(**config.rule.settings)
     assert {sense.name for sense in rule.senses} == {
@@ -47,7 +47,7 @@ def test_the_seeds_setting_has_nothing_added() -> None:
     assert (config.optimizer.average, config.optimizer.final_fraction) == (0.0, 1.0)
 
 
-def test_later_settings_lie_on_earlier_ones(tmp_path: Path) -> None:
+def test_later_settings_override_earlier_ones(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text("seed = 5\n[optimizer]\nmeta_steps = 7\nlearning_rate = 0.5\n")
     config = make_config("tiny", file, [parse_override("optimizer.learning_rate=0.25")])
@@ -84,7 +84,7 @@ def test_later_settings_lie_on_earlier_ones(tmp_path: Path) -> None:
         ("nonsense", "write it as section.field=value"),
     ],
 )
-def test_what_is_wrong_is_named(override: str, named: str) -> None:
+def test_errors_name_the_wrong_setting(override: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named) as error:
         make_config("tiny", None, [parse_override(override)])
     assert "\n" not in str(error.value)
@@ -94,25 +94,25 @@ def test_what_is_wrong_is_named(override: str, named: str) -> None:
     "given",
     [["rule=hebbian"], ["rule.name=hebbian"], ["rule.settings.half_life=9", "rule=hebbian"]],
 )
-def test_another_rule_leaves_the_settings_of_the_one_before_out(given: list[str]) -> None:
+def test_choosing_another_rule_drops_the_settings_of_the_previous_one(given: list[str]) -> None:
     overrides = [parse_override(text) for text in given]
-    with pytest.warns(UserWarning, match=r"'local' are left out \(hidden, error_channels"):
+    with pytest.warns(UserWarning, match=r"'local' are dropped \(hidden, error_channels"):
         config = make_config("tiny", None, overrides)
     assert config.rule.name == "hebbian"
-    wanted = {"half_life": 9} if len(given) > 1 else {}
-    assert config.rule.settings == wanted
+    expected = {"half_life": 9} if len(given) > 1 else {}
+    assert config.rule.settings == expected
 
 
-def test_another_objective_in_a_stage_leaves_settings_out(tmp_path: Path) -> None:
+def test_choosing_another_objective_in_a_stage_drops_settings(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text(
         "[objective]\nname = 'tuned-ridge'\nsettings = { penalties = [1.0] }\n"
         "[[stages]]\n[[stages]]\nobjective = 'logistic'\n[[stages]]\nseed = 3\n"
     )
-    with pytest.warns(UserWarning, match=r"'tuned-ridge' are left out \(penalties\)"):
+    with pytest.warns(UserWarning, match=r"'tuned-ridge' are dropped \(penalties\)"):
         stages = make_stages(tmp_path, "tiny", file)
-    found = [(s.config.objective.name, s.config.objective.settings) for s in stages]
-    assert found == [("tuned-ridge", {"penalties": [1.0]}), ("logistic", {}), ("logistic", {})]
+    objectives = [(s.config.objective.name, s.config.objective.settings) for s in stages]
+    assert objectives == [("tuned-ridge", {"penalties": [1.0]}), ("logistic", {}), ("logistic", {})]
 
 
 def test_settings_of_the_same_rule_are_kept(recwarn: pytest.WarningsRecorder) -> None:
@@ -123,7 +123,7 @@ def test_settings_of_the_same_rule_are_kept(recwarn: pytest.WarningsRecorder) ->
     assert not recwarn.list
 
 
-def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+def test_errors_name_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read the configuration"):
         make_config("tiny", tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("= 3")
@@ -134,8 +134,8 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         make_config("tiny", tmp_path / "list.json")
 
 
-def test_settings_of_an_objective_leave_its_name_as_it_was() -> None:
-    """Recorded by its name alone, as before there were settings, until one differs."""
+def test_an_objective_with_default_settings_is_recorded_by_its_name() -> None:
+    """Only the name is recorded, as before objectives had settings, until a setting differs."""
     named = [parse_override("objective=tuned-ridge")]
     assert make_config("tiny", None, named).model_dump(mode="json")["objective"] == "tuned-ridge"
     config = make_config(
@@ -161,13 +161,15 @@ def test_ranges_are_drawn_by_group_and_by_seed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sources", "more", "named"),
+    ("sources", "architectures", "named"),
     [
         (["shapes"], {"columns": [16], "vector_groups": 1}, "no source fits group 1"),
         (["shapes", "topics"], {"columns": [16], "vector_groups": 1}, "shapes: fits none"),
     ],
 )
-def test_sources_that_fit_no_group_are_named(sources: list, more: dict, named: str) -> None:
-    over = {"tasks": {"sources": sources, "architectures": more}}
+def test_errors_name_sources_that_fit_no_group(
+    sources: list, architectures: dict, named: str
+) -> None:
+    over = {"tasks": {"sources": sources, "architectures": architectures}}
     with pytest.raises(ConfigError, match=named):
         make_plan(make_config("tiny", None, [over]))

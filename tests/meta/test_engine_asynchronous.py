@@ -1,4 +1,4 @@
-"""The policy of asynchronous gradients, on workers and a clock that are made up."""
+"""The policy of asynchronous gradients, with fake workers and a simulated clock."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from metaplastic.meta.engines.backend import Answer
 from .made_up import MadeUp
 
 
-def _collector(backend: MadeUp, groups: int = 2, **more) -> Collector:
-    settings = {"max_staleness": 8, "is_finite": lambda g: g.gradient is not None, **more}
+def _collector(backend: MadeUp, groups: int = 2, **kwargs) -> Collector:
+    settings = {"max_staleness": 8, "is_finite": lambda g: g.gradient is not None, **kwargs}
     return Collector(backend, groups, clock=lambda: backend.now, **settings)
 
 
@@ -22,17 +22,17 @@ def _names(answers: list[Answer]) -> list[tuple[int, int]]:
     return [a.request[:2] for a in answers]
 
 
-def test_an_update_is_made_of_the_first_that_come() -> None:
+def test_an_update_uses_the_first_gradients_to_arrive() -> None:
     backend = MadeUp(3, lambda incarnation: [1.0, 1.5, 100.0][incarnation])
-    found = _collector(backend).collect("θ", 0, 4)
-    assert [a.request.incarnation for a in found.answers] == [0, 1, 0, 0] or [
-        a.request.incarnation for a in found.answers
+    collected = _collector(backend).collect("θ", 0, 4)
+    assert [a.request.incarnation for a in collected.answers] == [0, 1, 0, 0] or [
+        a.request.incarnation for a in collected.answers
     ] == [0, 1, 0, 1]
-    assert found.workers == 3
+    assert collected.workers == 3
     assert backend.broadcasts == 1
 
 
-def test_one_worker_alone_is_synchronous() -> None:
+def test_a_single_worker_is_synchronous() -> None:
     backend = MadeUp(1)
     collector = _collector(backend)
     for version in range(5):
@@ -40,7 +40,7 @@ def test_one_worker_alone_is_synchronous() -> None:
 
 
 @pytest.mark.parametrize("in_flight", [1, 2, 3])
-def test_no_worker_owes_more_than_it_may(in_flight: int) -> None:
+def test_workers_have_at_most_in_flight_open_requests(in_flight: int) -> None:
     backend = MadeUp(4, lambda incarnation: 1.0 + incarnation)
     collector = _collector(backend, in_flight=in_flight)
     taken = 0
@@ -58,14 +58,14 @@ def test_old_gradients_are_dropped_and_counted() -> None:
     collector = _collector(backend, max_staleness=2)
     stale = 0
     for version in range(60):
-        found = collector.collect("θ", version, 3)
-        stale += found.stale
-        assert max(found.staleness) <= 2
-        assert slow not in [a.request.incarnation for a in found.answers]
+        collected = collector.collect("θ", version, 3)
+        stale += collected.stale
+        assert max(collected.staleness) <= 2
+        assert slow not in [a.request.incarnation for a in collected.answers]
     assert stale == 1  # 60 updates take 60 s, the slow one's first gradient 50
 
 
-def test_groups_come_equally_often_though_workers_differ() -> None:
+def test_groups_are_equally_frequent_although_workers_differ() -> None:
     backend = MadeUp(3, lambda incarnation: [1.0, 3.0, 7.0][incarnation])
     collector = _collector(backend, groups=3)
     counts = [0, 0, 0]
@@ -95,14 +95,14 @@ def test_a_lost_worker_is_replaced_and_nothing_counts_twice() -> None:
             backend.dead.add(
                 rng.choice([i for i in backend.begun if i not in backend.ended] or [0])
             )
-        found = collector.collect("θ", version, 3)
-        counted += _names(found.answers)
-        lost += found.lost
-        assert len(found.answers) == 3
+        collected = collector.collect("θ", version, 3)
+        counted += _names(collected.answers)
+        lost += collected.lost
+        assert len(collected.answers) == 3
     assert lost >= 20
     assert len(warnings) == lost
     assert len(set(counted)) == len(counted) == 600
-    assert len(set(backend.begun)) == len(backend.begun)  # a name is never used again
+    assert len(set(backend.begun)) == len(backend.begun)  # incarnations are never reused
     assert set(backend.ended) <= backend.dead
 
 
@@ -118,7 +118,7 @@ def test_a_silent_worker_is_given_up() -> None:
     assert backend.begun == [0, 1, 2]
 
 
-def test_new_workers_are_admitted_and_fewer_are_borne() -> None:
+def test_the_number_of_workers_follows_the_cluster() -> None:
     backend = MadeUp(1)
     collector = _collector(backend, most_workers=3)
     collector.collect("θ", 0, 5)
@@ -128,13 +128,13 @@ def test_new_workers_are_admitted_and_fewer_are_borne() -> None:
     assert collector.collect("θ", 2, 20).workers == 1
 
 
-def test_what_is_not_finite_is_reported_and_its_tasks_are_replaced() -> None:
+def test_non_finite_gradients_are_reported_and_their_tasks_replaced() -> None:
     backend = MadeUp(2)
     backend.spoilt = {1}
     warnings: list[str] = []
     collector = _collector(backend, groups=1, warn=warnings.append)
-    found = collector.collect("θ", 0, 2)
-    assert found.not_finite == 1
+    collected = collector.collect("θ", 0, 2)
+    assert collected.not_finite == 1
     assert "worker 1" in warnings[0]
     collector.collect("θ", 1, 2)
     renewed = [r.renew for r in backend.requests if r.incarnation == 1]
@@ -142,7 +142,7 @@ def test_what_is_not_finite_is_reported_and_its_tasks_are_replaced() -> None:
     assert all(renewed[1:])
 
 
-def test_when_no_worker_lives_long_enough_the_run_ends() -> None:
+def test_the_run_ends_if_no_worker_survives() -> None:
     backend = MadeUp(2)
     backend.dead = set(range(1000))
     with pytest.raises(RunError, match=r"last \d+ workers were lost .* killed"):
@@ -150,7 +150,7 @@ def test_when_no_worker_lives_long_enough_the_run_ends() -> None:
     assert 60.0 < backend.now < 70.0
 
 
-def test_numbers_go_on_after_a_resume() -> None:
+def test_incarnations_continue_after_a_resume() -> None:
     backend = MadeUp(2)
     collector = _collector(backend)
     collector.next_incarnation = 7
@@ -158,8 +158,8 @@ def test_numbers_go_on_after_a_resume() -> None:
     assert backend.begun == [7, 8]
 
 
-def test_a_slow_worker_holds_no_other_up() -> None:
-    """Four workers give as many gradients beside one that is a hundred times slower."""
+def test_a_slow_worker_does_not_delay_the_others() -> None:
+    """Four workers give as many gradients with a fifth one that is a hundred times slower."""
     rates = []
     for slow in (False, True):
         backend = MadeUp(4 + slow, lambda incarnation: 100.0 if incarnation == 4 else 1.0)
@@ -170,8 +170,8 @@ def test_a_slow_worker_holds_no_other_up() -> None:
     assert rates[1] == pytest.approx(rates[0], rel=0.02)
 
 
-def test_groups_of_slow_workers_are_given_to_a_fast_one_too() -> None:
-    """Two workers, two groups each: without help, a slow one's groups would be 1 in 21."""
+def test_groups_of_slow_workers_are_shared_with_a_fast_one() -> None:
+    """Two workers have two groups each: otherwise, the slow one's groups would be 1 in 21."""
     backend = MadeUp(2, lambda incarnation: 20.0 if incarnation == 0 else 1.0)
     collector = _collector(backend, groups=4, max_staleness=100)
     counts = [0] * 4
@@ -180,11 +180,11 @@ def test_groups_of_slow_workers_are_given_to_a_fast_one_too() -> None:
             counts[answer.request.group] += 1
     assert min(counts) > 0.8 * 200
     asked = [{r.group for r in backend.requests if r.incarnation == i} for i in (0, 1)]
-    assert len(asked[0]) == 2  # nothing is added to the slow one
+    assert len(asked[0]) == 2  # the slow one gets no other group
     assert len(asked[1]) == 4
 
 
-def test_workers_that_are_alike_keep_their_groups() -> None:
+def test_workers_of_similar_speed_keep_their_groups() -> None:
     backend = MadeUp(4, lambda incarnation: 1.0 + 0.2 * incarnation)
     collector = _collector(backend, groups=8)
     for version in range(100):
@@ -193,8 +193,8 @@ def test_workers_that_are_alike_keep_their_groups() -> None:
         assert len({r.group for r in backend.requests if r.incarnation == incarnation}) == 2
 
 
-def test_who_answered_while_the_trainer_did_something_else_is_not_lost() -> None:
-    """As where validation takes longer than `worker_timeout`."""
+def test_a_worker_that_answered_while_the_trainer_was_busy_is_not_lost() -> None:
+    """For example, if validation takes longer than `worker_timeout`."""
     backend = MadeUp(3)
     collector = _collector(backend, worker_timeout=10.0)
     collector.collect("θ", 0, 2)

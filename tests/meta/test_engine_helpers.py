@@ -1,4 +1,4 @@
-"""Helpers of engine `ray`: they average before the trainer, and nothing else changes."""
+"""Helpers of engine `ray` average gradients before the trainer and change nothing else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .made_up import MadeUp, MadeUpHelpers
 
 
 def _gradient(request: Request) -> Gathered:
-    """One that its names decide."""
+    """Return a gradient that depends on incarnation and sequence number."""
     rng = np.random.default_rng([request.incarnation, request.sequence])
     values = rng.normal(size=5).astype(np.float32)
     return Gathered(values, float(values[0]), float(values[1]), 2, 8, 0, 1, 0.0)
@@ -52,11 +52,10 @@ def _rule():
 
 @pytest.mark.parametrize(("helpers", "room", "wanted"), [(2, 2, 4), (3, 8, 12), (2, 9, 5)])
 @pytest.mark.parametrize("spoilt", [False, True])
-def test_the_mean_of_helpers_means_is_the_mean_of_all(
+def test_the_mean_of_the_helpers_means_is_the_mean_of_all_gradients(
     helpers: int, room: int, wanted: int, spoilt: bool
 ) -> None:
-    """Messages are of different sizes where a worker's gradient is left out for not being
-    finite."""
+    """Messages average different numbers of gradients if a worker's gradient is not finite."""
     bad = {1} if spoilt else set()
 
     def gradient(request: Request) -> Gathered:
@@ -71,29 +70,29 @@ def test_the_mean_of_helpers_means_is_the_mean_of_all(
     engine = _engine(backend, wanted)
     sizes = set()
     for meta_step in range(12):
-        found = engine.gather(_rule(), meta_step)
-        names = found.more["gradients"]
+        gathered = engine.gather(_rule(), meta_step)
+        names = gathered.more["gradients"]
         flat = [_gradient(Request(*name, 0, 0, False)) for name in names if name[0] not in bad]
         sizes.add(len(flat) - len(names))
         mean = np.mean([g.gradient for g in flat], axis=0)
-        np.testing.assert_allclose(found.gradient, mean, rtol=1e-5, atol=1e-6)
-        assert found.loss == pytest.approx(np.mean([g.loss for g in flat]))
-        assert found.gradient_norm == pytest.approx(np.mean([g.gradient_norm for g in flat]))
-        assert found.truncations == 2 * len(names)
-        assert found.dropped == 2 * (len(names) - len(flat))
+        np.testing.assert_allclose(gathered.gradient, mean, rtol=1e-5, atol=1e-6)
+        assert gathered.loss == pytest.approx(np.mean([g.loss for g in flat]))
+        assert gathered.gradient_norm == pytest.approx(np.mean([g.gradient_norm for g in flat]))
+        assert gathered.truncations == 2 * len(names)
+        assert gathered.dropped == 2 * (len(names) - len(flat))
         assert len(names) >= wanted
     assert (len(sizes) > 1) == spoilt
-    assert found.more["helpers"] == helpers
-    assert found.more["workers"] == helpers * room
+    assert gathered.more["helpers"] == helpers
+    assert gathered.more["workers"] == helpers * room
 
 
-def test_the_trainer_gets_few_messages() -> None:
+def test_the_trainer_receives_few_messages() -> None:
     backend = MadeUpHelpers(2, 40, 80)
     _engine(backend, 80).gather(_rule(), 0)
-    assert len(backend.answers) == 8 + 1  # of ten gradients each; one more is asked for
+    assert len(backend.answers) == 8 + 1  # of ten gradients each, and one extra request
 
 
-def test_no_gradient_is_too_old_in_whichever_message_it_comes() -> None:
+def test_no_gradient_in_any_message_is_too_old() -> None:
     slow = 3
 
     def seconds(incarnation: int) -> float:
@@ -104,11 +103,11 @@ def test_no_gradient_is_too_old_in_whichever_message_it_comes() -> None:
     engine = _engine(backend, 8, timeout=1e6, max_staleness=2)
     versions, stale = {}, 0
     for meta_step in range(120):
-        found = engine.gather(_rule(), meta_step)
+        gathered = engine.gather(_rule(), meta_step)
         asked = {r[:2]: r.version for w in backend.workers.values() for r in w.requests}
-        for name in found.more["gradients"]:
+        for name in gathered.more["gradients"]:
             versions[tuple(name)] = meta_step - asked[tuple(name)]
-        stale += found.more["stale"]
+        stale += gathered.more["stale"]
     assert max(versions.values()) <= 2
     assert not [name for name in versions if name[0] % NAMES == slow]
     assert stale > 0
@@ -123,14 +122,14 @@ def test_a_lost_helper_is_replaced_and_nothing_counts_twice(
     for meta_step in range(30):
         if meta_step in (10, 20):
             backend.dead.add(max(backend.begun))
-        found = engine.gather(_rule(), meta_step)
-        names += map(tuple, found.more["gradients"])
-        lost += found.more["lost_helpers"]
+        gathered = engine.gather(_rule(), meta_step)
+        names += map(tuple, gathered.more["gradients"])
+        lost += gathered.more["lost_helpers"]
     assert lost == 2
     assert "helper 1024 is lost (killed); it is replaced" in caplog.text
     assert len(set(names)) == len(names)
     assert backend.begun == [0, NAMES, 2 * NAMES, 3 * NAMES]
-    assert found.more["workers"] == 4
+    assert gathered.more["workers"] == 4
 
 
 def test_a_lost_worker_of_a_helper_is_reported(caplog: pytest.LogCaptureFixture) -> None:
@@ -140,30 +139,30 @@ def test_a_lost_worker_of_a_helper_is_reported(caplog: pytest.LogCaptureFixture)
     backend.workers[0].dead.add(1)
     lost = sum(engine.gather(_rule(), i).more["lost_workers"] for i in range(1, 5))
     assert lost == 1
-    assert "of helper 0: worker 1 is lost (killed); it is replaced" in caplog.text
+    assert "helper 0: worker 1 is lost (killed); it is replaced" in caplog.text
 
 
-def test_a_helper_whose_workers_are_all_silent_is_no_lost_helper() -> None:
-    """It says that it has nothing; the others go on; later its workers are replaced."""
+def test_a_helper_whose_workers_are_all_silent_is_not_lost() -> None:
+    """It reports no gradients, the others continue, and later its workers are replaced."""
     backend = MadeUpHelpers(2, 2, 2)
     engine = _engine(backend, 2, timeout=30.0)
     engine.gather(_rule(), 0)
     backend.workers[0].silent = {0, 1}
-    found = [engine.gather(_rule(), i).more for i in range(1, 200)]
-    assert sum(m["lost_helpers"] for m in found) == 0
-    assert sum(m["lost_workers"] for m in found) == 2
+    counts = [engine.gather(_rule(), i).more for i in range(1, 200)]
+    assert sum(c["lost_helpers"] for c in counts) == 0
+    assert sum(c["lost_workers"] for c in counts) == 2
     assert backend.workers[0].begun == [0, 1, 2, 3]
     assert backend.begun == [0, NAMES]
 
 
-def test_where_all_helpers_are_lost_the_run_ends() -> None:
+def test_the_run_ends_if_all_helpers_are_lost() -> None:
     backend = MadeUpHelpers(2, 2, 4)
     backend.dead = set(range(10**6))
     with pytest.raises(RunError, match=r"last \d+ helpers were lost .* killed"):
         _engine(backend, 4).gather(_rule(), 0)
 
 
-def test_where_all_workers_of_helpers_are_lost_the_run_ends() -> None:
+def test_the_run_ends_if_all_workers_of_helpers_are_lost() -> None:
     class Dying(set):
         def __contains__(self, _: object) -> bool:
             return True
@@ -185,13 +184,13 @@ def test_a_resumed_run_uses_new_names_with_helpers_or_without() -> None:
     engine = _engine(backend, 4)
     engine.gather(_rule(), 0)
     state = engine.state()
-    found = []
+    gathered = []
     for _ in range(2):
         again = _engine(MadeUpHelpers(2, 2, 4, gradient=_gradient), 4)
         again.restore(_rule(), state)
-        found.append(again.gather(_rule(), 1))
-    np.testing.assert_array_equal(found[0].gradient, found[1].gradient)
-    assert min(name[0] for name in found[0].more["gradients"]) == 2 * NAMES
+        gathered.append(again.gather(_rule(), 1))
+    np.testing.assert_array_equal(gathered[0].gradient, gathered[1].gradient)
+    assert min(name[0] for name in gathered[0].more["gradients"]) == 2 * NAMES
     used = max(max(w.begun) for w in backend.workers.values())
     assert int(state["next_incarnation"]) > used  # so for an engine without helpers too
 
@@ -216,7 +215,7 @@ def test_shares_are_even_and_sum_up(helpers: int, workers: int) -> None:
 
 def test_a_fan_in_of_none_is_refused() -> None:
     plan = Plan(hebbian_config(engine="ray"), (), (), ())
-    with pytest.raises(ConfigError, match="--fan-in 0: at least 1"):
+    with pytest.raises(ConfigError, match="--fan-in 0: must be at least 1"):
         RayEngine.make(plan, EngineOptions(fan_in=0))
 
 
@@ -238,7 +237,7 @@ def test_a_frozen_process_is_ended_and_one_that_only_has_its_number_is_not() -> 
         sleeper.wait()
 
 
-def test_workers_made_up_and_helpers_follow_the_protocol() -> None:
+def test_fake_workers_and_helpers_follow_the_protocol() -> None:
     from metaplastic.meta.engines.backend import Backend
 
     assert isinstance(MadeUp(1), Backend)

@@ -1,4 +1,4 @@
-"""Engine `ray` without Ray: its own workers, called in this process."""
+"""Engine `ray` without Ray: its workers, called in this process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RULE = {"name": "hebbian", "settings": {}}
 
 
 class Here:
-    """Workers as objects; a gradient is ready as soon as it is asked for."""
+    """Workers as plain objects; a gradient is ready as soon as it is requested."""
 
     def __init__(self, plan: Plan, room: int) -> None:
         self._plan, self._room = plan, room
@@ -74,15 +74,15 @@ def _rule():
     return make_rule("hebbian", jax.random.key(0))
 
 
-def test_a_step_is_the_mean_of_what_its_workers_sent(plan: Plan) -> None:
+def test_a_step_averages_the_gradients_of_its_workers(plan: Plan) -> None:
     engine, backend = _engine(plan, room=2, wanted=2)
-    found = engine.gather(_rule(), 0)
+    gathered = engine.gather(_rule(), 0)
     sent = [a.gathered for a in backend.answers[:2]]
-    assert found.more["gradients"] == [[0, 0], [1, 0]]
-    assert found.loss == pytest.approx(np.mean([g.loss for g in sent]))
-    assert found.truncations == 4
+    assert gathered.more["gradients"] == [[0, 0], [1, 0]]
+    assert gathered.loss == pytest.approx(np.mean([g.loss for g in sent]))
+    assert gathered.truncations == 4
     for mean, one, two in zip(
-        *(jax.tree.leaves(g) for g in (found.gradient, sent[0].gradient, sent[1].gradient)),
+        *(jax.tree.leaves(g) for g in (gathered.gradient, sent[0].gradient, sent[1].gradient)),
         strict=True,
     ):
         np.testing.assert_allclose(mean, (one + two) / 2, rtol=1e-6)
@@ -100,7 +100,7 @@ def test_no_two_incarnations_share_a_task_and_renewed_ones_are_new(plan: Plan) -
     assert len(set(seen)) == len(seen) == 8
 
 
-def test_a_resumed_engine_begins_new_incarnations(plan: Plan) -> None:
+def test_a_resumed_engine_starts_new_incarnations(plan: Plan) -> None:
     engine, backend = _engine(plan, room=2, wanted=2)
     engine.gather(_rule(), 0)
     again, later = _engine(plan, room=1, wanted=1)
@@ -110,8 +110,8 @@ def test_a_resumed_engine_begins_new_incarnations(plan: Plan) -> None:
     assert set(later.workers) == {2}
 
 
-def test_workers_carry_an_estimators_state_from_one_gradient_to_the_next(plan: Plan) -> None:
-    """As the engine of one process does, with the worker's own seed and tasks."""
+def test_workers_keep_the_estimators_state_between_gradients(plan: Plan) -> None:
+    """As in engine `local`, with the worker's own seed and tasks."""
     pes = {"estimator": {"name": "pes", "settings": {"pairs": 2}}}
     config = parse_config({**TINY, "rule": RULE, **pes})
     plan = Plan(config, plan.sources, plan.architectures, plan.tasks)
@@ -122,18 +122,18 @@ def test_workers_carry_an_estimators_state_from_one_gradient_to_the_next(plan: P
     engine.start(_rule())
     xi = []
     for sequence, renew in enumerate((False, False, True)):
-        found = worker.gradient(theta, Request(1, sequence, 0, 0, renew)).gathered
+        gathered = worker.gradient(theta, Request(1, sequence, 0, 0, renew)).gathered
         if renew:
             engine.renew(_rule(), sequence)
-        wanted = engine.gather(_rule(), sequence)
-        assert found.loss == wanted.loss
-        for a, b in zip(*map(jax.tree.leaves, (found.gradient, wanted.gradient)), strict=True):
+        expected = engine.gather(_rule(), sequence)
+        assert gathered.loss == expected.loss
+        for a, b in zip(*map(jax.tree.leaves, (gathered.gradient, expected.gradient)), strict=True):
             np.testing.assert_array_equal(a, b)
         xi.append(np.asarray(worker._groups[0]._states[0].xi.subspace))
     assert (xi[0] != xi[1]).all()
 
 
-def test_an_address_without_a_cluster_is_one_line() -> None:
+def test_an_address_without_a_cluster_gives_a_one_line_error() -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'metaplastic[ray]'")
     from metaplastic.meta.engines import EngineOptions
     from metaplastic.meta.engines.ray_backend import connect

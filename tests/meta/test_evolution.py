@@ -1,7 +1,7 @@
-"""Evolution strategies: right on average, unbiased where truncation is not, resumed to the bit.
+"""Evolution strategies: correct on average, and unbiased where truncated backpropagation is not.
 
-Averages are over independent keys; a bias is one where it is beyond three standard errors, and the
-messages say how large the variance is.
+Averages are over independent keys. A deviation of more than three standard errors counts as bias;
+the messages contain the variance.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TWO_STEPS = UnrollConfig(batch_size=8, truncation=(2, 2), horizon=(6, 6), late_w
 
 class Drift(Rule):
     """Every bias is 10 + c with c ← c / 2 + θ_0 + t θ_1: no unit is off, and the loss below is
-    quadratic in θ, of which half is forgotten in an inner step."""
+    quadratic in θ, half of whose effect is forgotten in each inner step."""
 
     name = "drift"
     theta: Any
@@ -57,7 +57,7 @@ class Drift(Rule):
 
 
 class Distance(Objective):
-    """Batch norm makes a mean feature its bias, as long as no unit is off."""
+    """With batch norm, the mean of a feature is its bias if no unit is off."""
 
     def __call__(
         self, fit: Any, fit_targets: Any, test: Any, test_targets: Any, n_classes: Any = None
@@ -69,7 +69,7 @@ distance = Distance()
 
 
 def true_gradient(theta: Any, first: int, last: int) -> np.ndarray:
-    """Of the mean of `distance` after the inner steps `first` to `last`, counted from 1."""
+    """Compute that of the mean `distance` after inner steps `first` to `last`, from 1."""
 
     def loss(theta: Any) -> Any:
         c, losses = 0.0, []
@@ -93,24 +93,24 @@ def _drifting(tasks: int = 1) -> tuple[Rule, GroupState]:
 
 def _make(name: str, config: UnrollConfig, per_class: int, objective: Any, **settings: Any) -> Any:
     settings = settings or {"pairs": 4, "sigma": 0.1}
-    given = ParticleSettings(**settings)
-    return ESTIMATORS[name](config, per_class, objective, 1e9, settings=given)  # pyright: ignore
+    particles = ParticleSettings(**settings)
+    return ESTIMATORS[name](config, per_class, objective, 1e9, settings=particles)  # pyright: ignore
 
 
-def _unbiased(found: np.ndarray, wanted: np.ndarray, what: str) -> str:
-    """Asserts that rows average to `wanted`; says how they vary."""
-    error = found.std(axis=0, ddof=1) / len(found) ** 0.5
-    said = (
-        f"{what}: mean {found.mean(axis=0)}, wanted {wanted}, standard error {error}, "
-        f"variance of one estimate {found.var(axis=0, ddof=1)}"
+def _unbiased(estimates: np.ndarray, expected: np.ndarray, name: str) -> str:
+    """Assert that the estimates average to `expected`; return a message on their variance."""
+    error = estimates.std(axis=0, ddof=1) / len(estimates) ** 0.5
+    message = (
+        f"{name}: mean {estimates.mean(axis=0)}, expected {expected}, standard error {error}, "
+        f"variance of one estimate {estimates.var(axis=0, ddof=1)}"
     )
-    assert (np.abs(found.mean(axis=0) - wanted) <= 3 * error + 1e-5).all(), said
-    assert np.linalg.norm(error) < 0.2 * np.linalg.norm(wanted), f"too few keys; {said}"
-    return said
+    assert (np.abs(estimates.mean(axis=0) - expected) <= 3 * error + 1e-5).all(), message
+    assert np.linalg.norm(error) < 0.2 * np.linalg.norm(expected), f"too few keys; {message}"
+    return message
 
 
-def test_the_first_truncation_is_backpropagations_gradient_on_average() -> None:
-    """Of a real rule; that of all three strategies is the same one, drawn alike."""
+def test_the_mean_of_the_first_truncation_is_the_backpropagated_gradient() -> None:
+    """For a real rule; the first truncation is the same in all three strategies."""
     rule, group, steps = _rule(), _group(tasks=1), jnp.array(4)
     backprop = _estimator(TruncatedBackprop)
     wanted = backprop.estimate(rule, group, (), group.keys, steps).gradient
@@ -130,7 +130,7 @@ def test_the_first_truncation_is_backpropagations_gradient_on_average() -> None:
 
 
 def _truncations(name: str, keys: Any) -> np.ndarray:
-    """The gradients (keys, 5, 2) of five truncations of two steps."""
+    """Compute the gradients (keys, 5, 2) of five truncations of two steps."""
     rule, group = _drifting()
     strategy = _make(name, TWO_STEPS, 2, distance)
 
@@ -158,8 +158,8 @@ def test_persistent_strategies_are_unbiased_where_truncations_are_not() -> None:
             wanted = true_gradient(theta, 2 * k + 1, 2 * k + 2)
             print(_unbiased(found[:, k], wanted, f"{name}, truncation {k}"))
         variance[name] = found.var(axis=0)[-1].sum()
-    # where perturbations long ago no longer matter, ξ holds noise and ε does not: with k times
-    # the variance if only the last of k truncations counts (Vicol, 2023)
+    # if old perturbations no longer matter, they are noise in ξ, but not in ε: the variance is k
+    # times larger if only the last of k truncations matters (Vicol, 2023)
     assert 1.5 * variance["es-single"] < variance["pes"] < 5 * variance["es-single"], variance
 
     backprop = TruncatedBackprop(TWO_STEPS, 2, distance, 1e9)
@@ -168,11 +168,11 @@ def test_persistent_strategies_are_unbiased_where_truncations_are_not() -> None:
         group = found.group
     biased = np.asarray(found.gradient.theta)  # pyright: ignore
     wanted = true_gradient(theta, 5, 6)
-    # it knows of the two last steps alone: ∂c_5 / ∂θ_0 = 1 in place of 1.94
+    # it only sees the last two steps: ∂c_5 / ∂θ_0 = 1 instead of 1.94
     assert 0.6 < biased[0] / wanted[0] < 0.7
 
 
-def test_the_whole_unroll_is_what_full_backpropagation_gives() -> None:
+def test_es_agrees_with_full_backpropagation() -> None:
     rule, group = _drifting(tasks=2)
     strategy = _make("es", TWO_STEPS, 2, distance)
     assert (strategy.lengths, strategy.restarts, strategy.backward_steps) == ((6, 6), True, 0)
@@ -186,7 +186,7 @@ def test_the_whole_unroll_is_what_full_backpropagation_gives() -> None:
 
 
 def test_the_sum_over_truncations_of_es_single_is_the_estimate_of_es() -> None:
-    """To rounding: it is the same unroll with breaks in it."""
+    """Up to rounding, as it is the same unroll in parts."""
     rule, group = _drifting()
     single, whole = (_make(name, TWO_STEPS, 2, distance) for name in ("es-single", "es"))
     key = jax.random.split(jax.random.key(4), 1)
@@ -212,7 +212,7 @@ def test_the_accumulated_perturbation_is_the_sum_of_all_so_far() -> None:
     assert jax.tree.leaves(state.particles.phi)[0].shape[:3] == (1, 4, 2)
 
 
-def test_a_task_of_which_a_particle_is_not_finite_is_dropped() -> None:
+def test_a_task_with_a_non_finite_particle_is_dropped() -> None:
     rule, group = _drifting(tasks=2)
     strategy = _make("es-single", TWO_STEPS, 2, distance)
     state = strategy.init(rule, group, group.keys)
@@ -221,9 +221,3 @@ def test_a_task_of_which_a_particle_is_not_finite_is_dropped() -> None:
     found = strategy.estimate(rule, group, state, group.keys, jnp.array(2))
     assert found.finite.tolist() == [True, False]
     assert np.isfinite(np.asarray(found.gradient.theta)).all()
-
-
-# engines
-
-
-# configuration

@@ -1,4 +1,4 @@
-"""The meta-gradient against finite differences, with and without rematerialisation, and more."""
+"""Meta-gradients: against finite differences, with and without rematerialisation, and more."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SIZES = (6, 5, 4)
 
 
 def _group(seed: int = 0, tasks: int = TASKS) -> GroupState:
-    """Tasks whose classes are clouds around different points, drawn without the data room."""
+    """Make tasks whose classes are clouds around different points, without a data set."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(tasks, CLASSES, 1, SIZES[0]))
     inputs = centres + 0.5 * rng.normal(size=(tasks, CLASSES, EXAMPLES, SIZES[0]))
@@ -58,13 +58,13 @@ def _group(seed: int = 0, tasks: int = TASKS) -> GroupState:
 
 @jax.jit
 def _begin(keys):
-    # a smooth activation: finite differences across a kink of ReLU are no derivative
+    # a smooth activation, since finite differences fail at the kink of ReLU
     phi = jax.vmap(lambda k: initialise(k, SIZES, "tanh"))(keys)
     return phi, jax.vmap(_rule().init)(phi)
 
 
 def _rule():
-    """The hand-designed rule, which compiles in seconds: most of what is tested is the same for
+    """Return the hand-designed rule, which compiles in seconds: most behaviour is the same for
     every rule."""
     return make_rule("hebbian", jax.random.key(1), half_life=10.0)
 
@@ -100,13 +100,13 @@ def learned() -> tuple[Any, GroupState, Estimate]:
 
 
 def test_agrees_with_finite_differences_in_float64(learned) -> None:
-    learned_rule, group, found = learned
+    learned_rule, group, got = learned
     theta, static = eqx.partition(learned_rule, eqx.is_inexact_array)
     leaves, tree = jax.tree.flatten(theta)
     estimator = _estimator()
 
     def loss(h: float, direction: list[np.ndarray]) -> float:
-        """At θ moved by `h`, from the program that gave the gradient: no other is compiled."""
+        """Return the loss at θ moved by `h`, from the same compiled program as the gradient."""
         moved = [jnp.asarray(np.asarray(a) + h * d) for a, d in zip(leaves, direction, strict=True)]
         rule = eqx.combine(jax.tree.unflatten(tree, moved), static)
         return float(np.mean(_estimate(estimator, rule, group, jnp.array(3)).loss))
@@ -117,23 +117,23 @@ def test_agrees_with_finite_differences_in_float64(learned) -> None:
             direction = [rng.normal(size=a.shape) for a in leaves]
             analytic = sum(
                 float(np.sum(np.asarray(g) * d))
-                for g, d in zip(jax.tree.leaves(found.gradient), direction, strict=True)
+                for g, d in zip(jax.tree.leaves(got.gradient), direction, strict=True)
             )
             ends = [loss(h, direction) for h in (1e-6, -1e-6)]
             numeric = (ends[0] - ends[1]) / 2e-6
             assert analytic == pytest.approx(numeric, rel=2e-4, abs=1e-7)
 
 
-def test_rematerialised_or_not_the_gradient_is_the_same(learned) -> None:
-    rule, group, wanted = learned
+def test_rematerialisation_does_not_change_the_gradient(learned) -> None:
+    rule, group, expected = learned
     with jax.enable_x64(True):
-        found = _estimate(_estimator(rematerialise=False), rule, group, jnp.array(3))
-    gradient = _flat(wanted.gradient)
-    np.testing.assert_allclose(_flat(found.gradient), gradient, rtol=1e-7, atol=1e-10)
-    np.testing.assert_allclose(found.loss, wanted.loss, rtol=1e-9)
+        got = _estimate(_estimator(rematerialise=False), rule, group, jnp.array(3))
+    gradient = _flat(expected.gradient)
+    np.testing.assert_allclose(_flat(got.gradient), gradient, rtol=1e-7, atol=1e-10)
+    np.testing.assert_allclose(got.loss, expected.loss, rtol=1e-9)
 
 
-def test_one_task_at_once_or_all_the_gradient_is_the_same() -> None:
+def test_the_number_of_tasks_at_once_does_not_change_the_gradient() -> None:
     rule, group, steps = _rule(), _group(), jnp.array(4)
     one = _estimate(_estimator(), rule, group, steps)
     two = _estimate(_estimator(at_once=1), rule, group, steps)
@@ -141,7 +141,7 @@ def test_one_task_at_once_or_all_the_gradient_is_the_same() -> None:
     np.testing.assert_allclose(one.loss, two.loss, rtol=1e-5)
 
 
-def test_cutting_an_unroll_changes_nothing_but_the_gradient() -> None:
+def test_truncation_changes_only_the_gradient() -> None:
     rule, group = _rule(), _group()
     whole = _estimate(_estimator(), rule, group, jnp.array(4)).group
     first = _estimate(_estimator(), rule, group, jnp.array(1)).group
@@ -164,13 +164,13 @@ def test_late_backprop_is_a_truncation_at_the_end_of_the_horizon() -> None:
     rule, group = _rule(), _group()
     late = _estimator(LateBackprop, truncation=(1, 3))
     assert (late.lengths, late.backward_steps, late.restarts) == ((4, 4), 3, True)
-    found = _estimate(late, rule, group, jnp.array(4))
-    settled = _estimate(_estimator(), rule, group, jnp.array(1)).group
-    wanted = _estimate(_estimator(), rule, settled, jnp.array(3))
-    np.testing.assert_allclose(_flat(found.gradient), _flat(wanted.gradient), rtol=1e-3, atol=1e-6)
-    np.testing.assert_allclose(found.loss, wanted.loss, rtol=1e-5)
-    np.testing.assert_allclose(_flat(found.group.phi), _flat(wanted.group.phi), atol=1e-6)
-    assert found.group.age.tolist() == [4, 4]
+    got = _estimate(late, rule, group, jnp.array(4))
+    advanced = _estimate(_estimator(), rule, group, jnp.array(1)).group
+    expected = _estimate(_estimator(), rule, advanced, jnp.array(3))
+    np.testing.assert_allclose(_flat(got.gradient), _flat(expected.gradient), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(got.loss, expected.loss, rtol=1e-5)
+    np.testing.assert_allclose(_flat(got.group.phi), _flat(expected.group.phi), atol=1e-6)
+    assert got.group.age.tolist() == [4, 4]
 
 
 def test_late_backprop_over_all_steps_is_full() -> None:
@@ -180,15 +180,15 @@ def test_late_backprop_over_all_steps_is_full() -> None:
     np.testing.assert_allclose(_flat(late.gradient), _flat(full.gradient), rtol=1e-4, atol=1e-7)
 
 
-def test_a_task_that_is_not_finite_has_no_part_in_the_gradient() -> None:
+def test_a_non_finite_task_does_not_contribute_to_the_gradient() -> None:
     rule, group, steps = _rule(), _group(), jnp.array(2)
     broken = eqx.tree_at(lambda g: g.pool.inputs, group, group.pool.inputs.at[1].set(jnp.nan))
-    found = _estimate(_estimator(), rule, broken, steps)
-    assert found.finite.tolist() == [True, False]
-    # the whole one twice, whose mean is its own gradient: of as many tasks, so the same program
-    kept = jax.tree.map(lambda a: a[jnp.array([0, 0])], group)
-    wanted = _estimate(_estimator(), rule, kept, steps)
-    np.testing.assert_allclose(_flat(found.gradient), _flat(wanted.gradient), rtol=1e-4, atol=1e-7)
+    got = _estimate(_estimator(), rule, broken, steps)
+    assert got.finite.tolist() == [True, False]
+    # the finite task twice, whose mean is its gradient: with two tasks, the program is the same
+    finite = jax.tree.map(lambda a: a[jnp.array([0, 0])], group)
+    expected = _estimate(_estimator(), rule, finite, steps)
+    np.testing.assert_allclose(_flat(got.gradient), _flat(expected.gradient), rtol=1e-4, atol=1e-7)
 
 
 def test_each_task_is_clipped_before_the_mean() -> None:
@@ -200,11 +200,11 @@ def test_each_task_is_clipped_before_the_mean() -> None:
     assert np.linalg.norm(_flat(clipped.gradient)) <= clip * (1 + 1e-5)
 
 
-def test_a_task_beyond_the_norm_limit_is_dropped_like_one_that_is_not_finite() -> None:
+def test_a_task_beyond_the_norm_limit_is_dropped_like_a_non_finite_one() -> None:
     gradients = {"a": jnp.array([[3.0, 4.0], [0.3, 0.4], [30.0, 40.0]])}
-    mean, norm, kept = gather(gradients, jnp.zeros(3), clip=1.0, limit=10.0)
+    mean, norm, finite = gather(gradients, jnp.zeros(3), clip=1.0, limit=10.0)
     np.testing.assert_allclose(norm, [5.0, 0.5, 50.0], rtol=1e-6)
-    assert kept.tolist() == [True, True, False]
+    assert finite.tolist() == [True, True, False]
     np.testing.assert_allclose(mean["a"], [(0.6 + 0.3) / 2, (0.8 + 0.4) / 2], rtol=1e-6)
 
 
@@ -224,7 +224,7 @@ def test_the_two_labelled_batches_share_no_example() -> None:
     assert classes.tolist() == sorted([*range(CLASSES)] * PER_CLASS)
 
 
-def test_examples_kept_apart_are_for_the_labelled_batches_alone() -> None:
+def test_examples_kept_apart_are_only_in_the_labelled_batches() -> None:
     inputs = jnp.arange(CLASSES * 12, dtype=float).reshape(CLASSES, 12, 1)
     pool = Pool(inputs, inputs, apart=EXAMPLES)
     seen = draw_minibatch(pool, 500, jax.random.key(0)).ravel().tolist()
@@ -246,7 +246,7 @@ def test_a_long_cotangent_is_scaled_to_the_limit(limit: float) -> None:
     np.testing.assert_allclose(_flat(bounded), _flat(plain) * min(1.0, limit / norm), rtol=1e-5)
 
 
-def test_a_bound_out_of_reach_changes_no_gradient_and_a_near_one_does() -> None:
+def test_only_a_low_cotangent_limit_changes_the_gradient() -> None:
     rule, group, steps = _rule(), _group(), jnp.array(4)
     plain, far, near = (
         _flat(_estimate(_estimator(cotangent_limit=limit), rule, group, steps).gradient)
@@ -259,11 +259,11 @@ def test_a_bound_out_of_reach_changes_no_gradient_and_a_near_one_does() -> None:
 def test_weights_of_late_losses_by_hand() -> None:
     losses = jnp.array([1.0, 2.0, 3.0, 99.0])
     assert float(weigh(losses, jnp.array(3), 0.0)) == pytest.approx(2.0)
-    wanted = (1 * 1 / 9 + 2 * 4 / 9 + 3 * 1) / (1 / 9 + 4 / 9 + 1)
-    assert float(weigh(losses, jnp.array(3), 2.0)) == pytest.approx(wanted)
+    expected = (1 * 1 / 9 + 2 * 4 / 9 + 3 * 1) / (1 / 9 + 4 / 9 + 1)
+    assert float(weigh(losses, jnp.array(3), 2.0)) == pytest.approx(expected)
 
 
-def test_steps_past_the_length_are_not_taken() -> None:
+def test_steps_after_n_steps_are_not_taken() -> None:
     rule, group = _rule(), _group()
     one = jax.tree.map(lambda a: a[0], group)
     end = unroll(

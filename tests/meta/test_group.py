@@ -1,4 +1,4 @@
-"""Groups: every task begins with its architecture's layers and activation, and so do later ones."""
+"""Groups: all tasks, later ones too, have the layers and activation of their architecture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metaplastic.tasks import Architecture, TaskConfig, load_sources
 TASKS = TaskConfig(n_classes=3, examples_per_class=12, labels_per_class=4)
 
 
-def test_tasks_begin_with_their_architectures_activation() -> None:
+def test_tasks_have_the_activation_of_their_architecture() -> None:
     rule = make_rule("hebbian", jax.random.key(0))
     sources = load_sources(["glyphs"], "meta-train", n_classes=3)
     stream = TaskStream(sources, TASKS, Architecture(6, 1, (5,), 4, "sin"), (3, 3), seed=1, group=0)

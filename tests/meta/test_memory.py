@@ -1,4 +1,4 @@
-"""The memory of an unroll as told beforehand, against what the compiler reports."""
+"""The predicted memory of an unroll against what the compiler reports."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def test_within_30_percent_of_the_compiled_program(estimator, architecture) -> N
         return estimator.estimate(eqx.combine(theta, static), group, (), group.keys, length)
 
     memory = jax.jit(estimate).lower(theta, group).compile().memory_analysis()
-    told = predict_unroll_bytes(rule, estimator, architecture, TASKS, 2)
-    assert told == pytest.approx(memory.temp_size_in_bytes, rel=0.3)
+    predicted = predict_unroll_bytes(rule, estimator, architecture, TASKS, 2)
+    assert predicted == pytest.approx(memory.temp_size_in_bytes, rel=0.3)
 
 
 def _strategy(batch: int = 64, pairs: int = 4, at_once: int = 1, steps: int = 3):
@@ -68,7 +68,7 @@ def _strategy(batch: int = 64, pairs: int = 4, at_once: int = 1, steps: int = 3)
     return PersistentEvolution(config, 10, Ridge(), 1.0, at_once, settings=settings)
 
 
-def test_of_particles_within_a_factor_of_two() -> None:
+def test_particles_within_a_factor_of_two() -> None:
     rule, strategy = make_rule("hebbian", jax.random.key(0)), _strategy()
     architecture = Architecture(8, 1, (32,), 16)
     theta, static = eqx.partition(rule, eqx.is_array)
@@ -81,26 +81,28 @@ def test_of_particles_within_a_factor_of_two() -> None:
 
     memory = jax.jit(estimate).lower(theta, group, state).compile().memory_analysis()
     taken = memory.temp_size_in_bytes + sum(a.nbytes for a in jax.tree.leaves(state))
-    told = predict_unroll_bytes(rule, strategy, architecture, TASKS, 2)
-    assert taken / 2 < told < 2 * taken
-    # memory is of particles, not of steps
-    more = predict_unroll_bytes(rule, _strategy(pairs=8), architecture, TASKS, 2)
-    assert more == pytest.approx(2 * told, rel=0.01)
-    assert predict_unroll_bytes(rule, _strategy(steps=30), architecture, TASKS, 2) == told
+    predicted = predict_unroll_bytes(rule, strategy, architecture, TASKS, 2)
+    assert taken / 2 < predicted < 2 * taken
+    # memory grows with the particles, not with the steps
+    larger = predict_unroll_bytes(rule, _strategy(pairs=8), architecture, TASKS, 2)
+    assert larger == pytest.approx(2 * predicted, rel=0.01)
+    assert predict_unroll_bytes(rule, _strategy(steps=30), architecture, TASKS, 2) == predicted
 
 
-def test_grows_with_what_it_must_grow_with() -> None:
+def test_grows_with_tasks_batch_and_steps() -> None:
     rule = make_rule("local", jax.random.key(0), hidden=4, error_channels=2, readout_channels=2)
 
-    @functools.cache  # each is traced anew, which takes seconds
-    def told(batch: int = 16, steps: int = 2, n_tasks: int = 1, *, rematerialise: bool = False):
+    @functools.cache  # each trace takes seconds
+    def predicted(
+        batch: int = 16, steps: int = 2, n_tasks: int = 1, *, rematerialise: bool = False
+    ):
         case = _case((8,), batch, steps, rematerialise=rematerialise, at_once=8)
         return predict_unroll_bytes(rule, *case, TASKS, n_tasks)
 
-    assert told(n_tasks=3) == 3 * told()
-    assert told(batch=64) > 2.5 * told()
-    assert told(steps=8) > 3.5 * told()
-    assert told(steps=8, rematerialise=True) < 0.7 * told(steps=8)
+    assert predicted(n_tasks=3) == 3 * predicted()
+    assert predicted(batch=64) > 2.5 * predicted()
+    assert predicted(steps=8) > 3.5 * predicted()
+    assert predicted(steps=8, rematerialise=True) < 0.7 * predicted(steps=8)
 
 
 def test_the_line_names_the_largest_architecture() -> None:

@@ -1,4 +1,4 @@
-"""metrics.jsonl after a kill or a flipped bit: lines that are not such are dropped and counted."""
+"""metrics.jsonl after a kill or a flipped bit: invalid lines are skipped and counted."""
 
 from __future__ import annotations
 
@@ -65,29 +65,27 @@ def test_lines_are_appended_and_read(tmp_path: Path) -> None:
         "\ufffd\0",
     ],
 )
-def test_a_damaged_line_is_left_out_and_counted(damaged: str, tmp_path: Path) -> None:
+def test_a_damaged_line_is_skipped_and_counted(damaged: str, tmp_path: Path) -> None:
     texts = [json.dumps(_line(n)) for n in (1, 2, 3, 4, 6, 7)]
     (tmp_path / NAME).write_text("\n".join([*texts[:4], damaged, *texts[4:]]) + "\n")
     assert _read(tmp_path) == (
         [1, 2, 3, 4, 6, 7],
-        [f"{tmp_path / NAME}: 1 line cut off or damaged, left out"],
+        [f"{tmp_path / NAME}: 1 line cut off or damaged, skipped"],
     )
 
 
 @pytest.mark.parametrize("at", [1, 4, 5])
 @pytest.mark.parametrize("number", [1, 2, 1000])
-def test_a_number_out_of_order_costs_its_own_line_alone(
-    at: int, number: int, tmp_path: Path
-) -> None:
+def test_a_meta_step_out_of_order_costs_only_its_line(at: int, number: int, tmp_path: Path) -> None:
     numbers = [1, 2, 3, 4, 5, 6, 7]
     damaged = [number if n == at else n for n in numbers]
     write_metrics(tmp_path, [_line(n) for n in damaged])
-    kept, warnings = _read(tmp_path)
-    assert len(kept) == 7 - bool(warnings)
-    assert [n for n in kept if n != number] == [n for n in numbers if n not in (at, number)]
+    read, warnings = _read(tmp_path)
+    assert len(read) == 7 - bool(warnings)
+    assert [n for n in read if n != number] == [n for n in numbers if n not in (at, number)]
 
 
-def test_whatever_bits_flip_reading_gives_lines(tmp_path: Path) -> None:
+def test_reading_survives_any_flipped_bits(tmp_path: Path) -> None:
     write_metrics(tmp_path, [_line(n) for n in range(1, 9)])
     whole, draw = (tmp_path / NAME).read_bytes(), random.Random(0)
     for _ in range(1000):
@@ -95,7 +93,7 @@ def test_whatever_bits_flip_reading_gives_lines(tmp_path: Path) -> None:
         for _ in range(draw.choice((1, 1, 1, 20))):
             damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
         (tmp_path / NAME).write_bytes(damaged[: draw.choice((None, None, draw.randrange(900)))])
-        kept, warnings = _read(tmp_path)
-        assert len(kept) <= 8 + damaged.count(b"\n")
-        assert kept == sorted(set(kept))
+        read, warnings = _read(tmp_path)
+        assert len(read) <= 8 + damaged.count(b"\n")
+        assert read == sorted(set(read))
         assert len(warnings) <= 1

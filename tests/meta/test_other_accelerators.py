@@ -1,7 +1,7 @@
-"""What runs in meta-training and in the inner loop lowers for GPUs too, where none is at hand.
+"""The programs of meta-training and of the inner loop lower for GPUs, even if there is none.
 
-Lowering goes as far as the program that XLA is given (`jax.export`): an operation that a GPU has no
-kernel for, or a callback to the host, fails here. Nothing is run.
+Lowering produces the input of XLA (`jax.export`): an operation without a GPU kernel, or a callback
+to the host, fails here. Nothing is run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Preset `seed` runs: two meta-steps of it, made tiny."""
+"""Two meta-steps of preset `seed` at tiny sizes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TINY = {
 }
 
 
-def test_two_meta_steps_of_the_seeds_setting(tmp_path: Path) -> None:
+def test_two_meta_steps_of_preset_seed(tmp_path: Path) -> None:
     config = make_config("seed", None, [TINY])
     assert meta_train(config, tmp_path / "run")
     losses = [line["loss"] for line in read_metrics(tmp_path / "run")]

@@ -1,4 +1,4 @@
-"""Compiled programs that engines share: one for each key, shape, dtype and precision."""
+"""Compiled programs shared by engines: one for each key, shape, dtype and precision."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def forgotten() -> Iterator[None]:
     programs.forget()
 
 
-class Made:
-    """Counts the functions that are made to be compiled."""
+class Factory:
+    """Makes functions to compile, and counts them."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -36,33 +36,33 @@ class Made:
 
 
 def test_a_program_is_compiled_once_for_its_key_shapes_and_precision() -> None:
-    made, x = Made(), jnp.ones(3)
-    first = programs.compiled("a", (x,), made)
-    assert programs.compiled("a", (x + 1,), made) is first
-    assert made.count == 1
+    factory, x = Factory(), jnp.ones(3)
+    first = programs.compiled("a", (x,), factory)
+    assert programs.compiled("a", (x + 1,), factory) is first
+    assert factory.count == 1
     others = [("b", x), ("a", jnp.ones(4)), ("a", jnp.ones(3, jnp.int32))]
     others.append(("a", jax.device_put(x, jax.devices()[1])))
     for key, argument in others:
-        assert programs.compiled(key, (argument,), made) is not first
+        assert programs.compiled(key, (argument,), factory) is not first
     with jax.default_matmul_precision("highest"):
-        assert programs.compiled("a", (x,), made) is not first
-    assert made.count == 2 + len(others)
+        assert programs.compiled("a", (x,), factory) is not first
+    assert factory.count == 2 + len(others)
 
 
-def test_the_program_that_was_used_longest_ago_is_released() -> None:
-    made, x = Made(), jnp.ones(3)
-    first = programs.compiled(0, (x,), made)
+def test_the_least_recently_used_program_is_released() -> None:
+    factory, x = Factory(), jnp.ones(3)
+    first = programs.compiled(0, (x,), factory)
     for key in range(1, programs.MOST):
-        programs.compiled(key, (x,), made)
-    assert programs.compiled(0, (x,), made) is first
-    programs.compiled(programs.MOST, (x,), made)
-    assert programs.compiled(0, (x,), made) is first
-    assert made.count == programs.MOST + 1
-    programs.compiled(1, (x,), made)
-    assert made.count == programs.MOST + 2
+        programs.compiled(key, (x,), factory)
+    assert programs.compiled(0, (x,), factory) is first
+    programs.compiled(programs.MOST, (x,), factory)
+    assert programs.compiled(0, (x,), factory) is first
+    assert factory.count == programs.MOST + 1
+    programs.compiled(1, (x,), factory)
+    assert factory.count == programs.MOST + 2
 
 
-def test_engines_of_other_estimators_do_not_share_and_of_the_same_do() -> None:
+def test_only_engines_with_equal_estimators_share_a_program() -> None:
     rule = make_rule("hebbian", jax.random.key(0))
 
     def loss(**unroll: Any) -> float:

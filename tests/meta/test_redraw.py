@@ -1,4 +1,4 @@
-"""Groups redrawn along a run: the same on every engine, and resumed to the bit."""
+"""Groups redrawn during a run: the same on every engine, and resumed bit for bit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LAST = "checkpoints/step-000000005.safetensors"
 
 
 def config_of(**architectures: Any) -> MetaTrainConfig:
-    """Two layers, the lower one of a width of its own in each draw."""
+    """Two layers, the lower one with another width in each draw."""
     space = {"units": [4, 6, 8, 10, 12], "redraw": EVERY, **architectures}
     tasks = {"architectures": space, "n_classes": [3, 6]}
     ends = {"validation": {"every": 100, "tasks": 1}, "optimizer": {"meta_steps": 5}}
@@ -51,7 +51,7 @@ def bytes_of(tree: Any) -> bytes:
     return b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(tree))
 
 
-def test_groups_depend_on_the_seed_and_the_meta_step_alone(plan: Plan) -> None:
+def test_groups_depend_only_on_the_seed_and_the_meta_step(plan: Plan) -> None:
     assert plan.at(0) is plan.at(1) is plan
     later = plan.at(EVERY)
     assert later.architectures == make_plan(config_of()).at(EVERY + 1).architectures
@@ -64,18 +64,18 @@ def test_groups_depend_on_the_seed_and_the_meta_step_alone(plan: Plan) -> None:
     assert len(keys) == 9  # no draw repeats the tasks of another
 
 
-def test_without_redrawing_groups_stay() -> None:
+def test_without_redrawing_groups_stay_the_same() -> None:
     plan = make_plan(config_of(redraw=0))
     assert plan.at(10_000) is plan
 
 
-def test_groups_that_no_source_fits_are_one_line(plan: Plan) -> None:
+def test_groups_that_no_source_fits_are_an_error(plan: Plan) -> None:
     with pytest.raises(ConfigError, match="no source fits the groups redrawn at meta-step 4"):
         Plan(plan.config, (), plan.architectures, plan.tasks).at(4)
 
 
 def train(path: Path, until: int | None = None) -> Trainer:
-    """Go on with the run at `path`, or begin one."""
+    """Resume the run at `path`, or create one."""
     resumed = path.exists()
     run = RunDir.resume(path, None) if resumed else RunDir.create(path, config_of())
     try:
@@ -103,7 +103,7 @@ def test_a_run_resumed_after_and_between_draws_is_as_if_it_had_never_stopped(
 
 
 class Alone:
-    """A cluster of one process, which keeps its announcements."""
+    """A cluster of one process that records its announcements."""
 
     index, count, leads = 0, 1, True
 
@@ -133,10 +133,10 @@ def test_a_mesh_draws_what_one_process_draws(plan: Plan, rule: Rule) -> None:
     local.start(rule)
     mesh.start(rule)
     for meta_step in range(EVERY + 1):
-        wanted, found = local.gather(rule, meta_step), mesh.gather(rule, meta_step)
-        assert found.loss == wanted.loss
-        assert found.begun == wanted.begun
-        assert meta_step != EVERY - 1 or found.begun == 2
+        expected, got = local.gather(rule, meta_step), mesh.gather(rule, meta_step)
+        assert got.loss == expected.loss
+        assert got.begun == expected.begun
+        assert meta_step != EVERY - 1 or got.begun == 2
     assert bytes_of(mesh.state()) == bytes_of(local.state())
     state = local.state()
     mesh.start(rule, EVERY + 1)  # as a resumed run does
@@ -145,18 +145,16 @@ def test_a_mesh_draws_what_one_process_draws(plan: Plan, rule: Rule) -> None:
     assert mesh.gather(rule, EVERY + 1).loss == local.gather(rule, EVERY + 1).loss
 
 
-def test_a_worker_begins_the_groups_of_the_meta_step_that_it_is_asked_at(
-    plan: Plan, rule: Rule
-) -> None:
+def test_a_worker_starts_the_groups_of_the_requested_meta_step(plan: Plan, rule: Rule) -> None:
     theta, _ = eqx.partition(rule, eqx.is_array)
     worker = Worker(plan, 1, None, {})
     worker.gradient(theta, Request(1, 0, EVERY - 1, 0, False))
-    found = worker.gradient(theta, Request(1, 1, EVERY, 0, False)).gathered
+    gathered = worker.gradient(theta, Request(1, 1, EVERY, 0, False)).gathered
     later = plan.at(EVERY)
     engine = LocalEngine(
         [later.stream(0, incarnation=1)], later.estimator(), 2, seed=(plan.config.seed, 1, 0)
     )
     engine.start(rule, 1)
-    assert found.loss == engine.gather(rule, 1).loss
+    assert gathered.loss == engine.gather(rule, 1).loss
     (group,) = worker._groups[0]._groups
     assert group.phi.weights[0].shape[1:] == later.architectures[0].sizes[:2]

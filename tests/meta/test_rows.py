@@ -1,5 +1,5 @@
 """A run with groups of images and of rows, each with its own classes and labels, read at all
-layers: resumed to the bit, scored group by group, tables among its tasks."""
+layers: it is resumed bit for bit and scored by group, and has a table among its sources."""
 
 from __future__ import annotations
 
@@ -60,9 +60,7 @@ def test_groups_have_their_own_sources_classes_and_labels(data_dir: Path) -> Non
         assert pool.inputs.shape[:2] == (tasks.n_classes, 16)
 
 
-def test_such_a_run_goes_on_to_the_bit_and_is_scored_by_group(
-    tmp_path: Path, data_dir: Path
-) -> None:
+def test_the_run_is_resumed_bit_for_bit_and_scored_by_group(tmp_path: Path, data_dir: Path) -> None:
     def train(path: Path, *, resume: bool = False, until: int | None = None) -> Trainer:
         run = RunDir.resume(path, mixed()) if resume else RunDir.create(path, mixed())
         try:

@@ -1,4 +1,4 @@
-"""A run directory: what is missing is said before training, and a failed start leaves nothing."""
+"""Run directories: errors come before training, and a failed start leaves no files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINE = {"loss": 0.5, "seconds": 1.0, "dropped": 0}
 
 
 def _begun(path: Path, config, steps: int = 3) -> Path:
-    """A run that was stopped after so many meta-steps."""
+    """Make a run that was stopped after `steps` meta-steps."""
     run = RunDir.create(path, config)
     for step in range(steps + 1):
         if step:
@@ -35,7 +35,7 @@ def _refused(path: Path) -> str:
     return str(error.value)
 
 
-def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(tmp_path: Path, config) -> None:
+def test_a_run_without_its_checkpoints_does_not_start_over(tmp_path: Path, config) -> None:
     run = _begun(tmp_path / "run", config)
     for checkpoint in (run / "checkpoints").iterdir():
         checkpoint.unlink()
@@ -49,20 +49,20 @@ def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(tmp_path: Path, c
     RunDir.resume(run, None).close()  # nothing was done in it
 
 
-def test_metrics_that_are_gone_are_missed(tmp_path: Path, config) -> None:
+def test_missing_metrics_give_a_warning(tmp_path: Path, config) -> None:
     path = _begun(tmp_path / "run", config)
     run = RunDir.resume(path, None)
     assert list(run.rewind_metrics(3)) == []
     write_metrics(path, [{"meta_step": 2, **LINE}])
     (warning,) = run.rewind_metrics(3)
-    assert "holds 1 of the 3 meta-steps" in warning
+    assert "holds only 1 of the 3 meta-steps" in warning
     (path / "metrics.jsonl").write_text("{\n")
     (warning,) = run.rewind_metrics(3)
     assert "1 line cut off or damaged" in warning
     run.close()
 
 
-def test_rewinding_drops_what_a_resumed_run_writes_again(tmp_path: Path, config) -> None:
+def test_rewinding_drops_lines_that_a_resumed_run_writes_again(tmp_path: Path, config) -> None:
     run = RunDir.resume(_begun(tmp_path / "run", config), None)
     assert list(run.rewind_metrics(2)) == []
     assert [line["meta_step"] for line in read_metrics(run.path)] == [1, 2]
@@ -71,7 +71,7 @@ def test_rewinding_drops_what_a_resumed_run_writes_again(tmp_path: Path, config)
 
 @pytest.mark.parametrize("name", ["checkpoints", "rules", "rule.safetensors", "metrics.jsonl"])
 @pytest.mark.parametrize("resume", [True, False])
-def test_a_link_that_leads_nowhere_fails_before_training(
+def test_a_broken_link_fails_before_training(
     resume: bool, name: str, tmp_path: Path, config
 ) -> None:
     path = tmp_path / "run"
@@ -104,7 +104,7 @@ def test_a_checkpoint_under_another_name_is_not_gone_on_from(tmp_path: Path, con
     newest.rename(newest.with_name("step-000000009.safetensors"))
     run = RunDir.resume(path, None)
     warning, (_, header) = run.load_newest(lambda meta_step: TREE)
-    assert "trying the one before" in warning
+    assert "trying the previous one" in warning
     assert header.meta_step == 2
     run.close()
 

@@ -103,19 +103,19 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(
     newest.write_bytes(newest.read_bytes()[:1000])
     with caplog.at_level(logging.INFO, "metaplastic"):
         resumed = _train(cut, None, resume=True)
-    assert any("trying the one before" in text for text in _told(caplog, logging.WARNING))
+    assert any("trying the previous one" in text for text in _told(caplog, logging.WARNING))
     assert any(f"meta-step {int(before.stem[5:])}" in text for text in _told(caplog))
     assert _theta(resumed) == _theta(never_stopped)
 
 
-def test_what_takes_long_is_named_before_it_begins(tmp_path: Path) -> None:
+def test_long_work_is_reported_before_it_starts(tmp_path: Path) -> None:
     told = Recorder()
     _train(tmp_path / "run", hebbian_config(), stop_at=1, reporter=told)
-    assert [call.split()[0] for call in told.calls] == ["loading", "beginning", "compiling,", "1"]
+    assert [call.split()[0] for call in told.calls] == ["loading", "starting", "compiling,", "1"]
     assert told.calls[-1].startswith("1 of ")
 
 
-def test_where_every_checkpoint_is_damaged_nothing_is_begun_again(tmp_path: Path) -> None:
+def test_if_every_checkpoint_is_damaged_the_run_does_not_start_over(tmp_path: Path) -> None:
     _train(tmp_path / "run", hebbian_config(), stop_at=2)
     for path in (tmp_path / "run" / "checkpoints").iterdir():
         path.write_bytes(b"damaged")
@@ -124,10 +124,10 @@ def test_where_every_checkpoint_is_damaged_nothing_is_begun_again(tmp_path: Path
     assert len(read_metrics(tmp_path / "run")) == 2
 
 
-def test_a_run_leaves_what_it_should(whole) -> None:
+def test_the_files_of_a_run(whole) -> None:
     path, trainer = whole
-    kept = sorted(p.name for p in (path / "rules").iterdir())
-    assert kept == [f"step-{n:09d}.safetensors" for n in (1, 2, 5, 10, 12)]
+    names = sorted(p.name for p in (path / "rules").iterdir())
+    assert names == [f"step-{n:09d}.safetensors" for n in (1, 2, 5, 10, 12)]
     assert len(list((path / "checkpoints").iterdir())) <= 2
     rule = load_rule(path / "rule.safetensors")
     for ours, theirs in zip(jax.tree.leaves(rule), jax.tree.leaves(trainer.rule), strict=True):
@@ -143,7 +143,7 @@ def test_a_run_leaves_what_it_should(whole) -> None:
     assert set(metrics[-1]["validation_accuracy"]) == {"0", "10"}
 
 
-def test_another_configuration_is_refused_by_field(whole) -> None:
+def test_the_error_for_another_configuration_names_the_fields(whole) -> None:
     path, _ = whole
     with pytest.raises(RunError, match=r"optimizer\.learning_rate \(0\.003 there, 0\.5 here\)"):
         RunDir.resume(path, tiny_config(optimizer={"learning_rate": 0.5}))
@@ -154,7 +154,7 @@ def test_a_directory_is_guarded(tmp_path: Path, config) -> None:
     run = RunDir.create(tmp_path / "run", config)  # nothing was done in it yet
     run.save(0, {}, 0.0, {})
     run.append_metrics({"meta_step": 1})
-    with pytest.raises(RunError, match="holds a run already"):
+    with pytest.raises(RunError, match="already holds a run"):
         RunDir.create(tmp_path / "run", config)
     with pytest.raises(RunError, match="in use by a live process"):
         RunDir.resume(tmp_path / "run", None)
@@ -167,7 +167,7 @@ def test_a_directory_is_guarded(tmp_path: Path, config) -> None:
         RunDir.create(tmp_path / "file", config)
 
 
-def test_two_devices_give_what_one_gives(tmp_path: Path, config, monkeypatch) -> None:
+def test_two_devices_give_the_same_as_one(tmp_path: Path, config, monkeypatch) -> None:
     assert len(jax.devices()) == 2
     _train(tmp_path / "two", config, stop_at=3)
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
@@ -177,7 +177,7 @@ def test_two_devices_give_what_one_gives(tmp_path: Path, config, monkeypatch) ->
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-3)
 
 
-def test_tasks_that_are_not_finite_are_dropped_counted_and_replaced(
+def test_non_finite_tasks_are_dropped_counted_and_replaced(
     tmp_path: Path, config, monkeypatch
 ) -> None:
     start = LocalEngine.start
@@ -227,24 +227,22 @@ def test_a_full_disk_leaves_the_previous_checkpoint_whole(
     _train(tmp_path / "run", None, resume=True, stop_at=1)
 
 
-def test_a_run_begins_from_a_rule_that_fits(whole, tmp_path: Path) -> None:
+def test_a_run_starts_from_a_rule_that_fits(whole, tmp_path: Path) -> None:
     path, _ = whole
     start = str(path / "rule.safetensors")
     run = RunDir.create(tmp_path / "run", tiny_config(rule={"start": start}))
     begun = eqx.filter(Trainer(run).rule, eqx.is_array)
     run.close()
-    for found, wanted in zip(
-        jax.tree.leaves(begun), jax.tree.leaves(load_rule(start)), strict=True
-    ):
-        np.testing.assert_array_equal(found, wanted)
+    for ours, theirs in zip(jax.tree.leaves(begun), jax.tree.leaves(load_rule(start)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     other = tiny_config(rule={"start": start, "settings": {"hidden": 3}})
     run = RunDir.create(tmp_path / "other", other)
-    with pytest.raises(ConfigError, match=r"rule\.start .* give rule\.name and rule\.settings as"):
+    with pytest.raises(ConfigError, match=r"rule\.start .* keep rule\.name and rule\.settings as"):
         Trainer(run)
     run.close()
 
 
-def test_what_an_earlier_rule_was_meta_trained_on_is_not_forgotten(whole, tmp_path: Path) -> None:
+def test_the_training_data_of_an_earlier_rule_are_recorded(whole, tmp_path: Path) -> None:
     rule = load_rule(whole[0] / "rule.safetensors")
     save_rule(
         rule,
@@ -271,10 +269,10 @@ def test_the_ladder() -> None:
     assert [n for n in range(1, 600) if on_ladder(n)] == [1, 2, 5, 10, 20, 50, 100, 200, 500]
 
 
-def test_convolutions_are_meta_trained_on_as_perceptrons_are(tmp_path: Path) -> None:
-    own = {"topologies": ["conv"], "maps": [3], "kernels": [3]}
+def test_meta_training_on_convolutions(tmp_path: Path) -> None:
+    convolutions = {"topologies": ["conv"], "maps": [3], "kernels": [3]}
     config = hebbian_config(
-        tasks={"architectures": own}, optimizer={"meta_steps": 2}, validation={"every": 2}
+        tasks={"architectures": convolutions}, optimizer={"meta_steps": 2}, validation={"every": 2}
     )
     run = RunDir.create(tmp_path / "run", config)
     trainer = Trainer(run)

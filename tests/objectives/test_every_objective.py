@@ -1,4 +1,4 @@
-"""What holds for every meta-objective of the registry: gradients, shapes, scales, settings."""
+"""Properties of every registered meta-objective: gradients, shapes, scales, settings."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ every = pytest.mark.parametrize(
 
 
 def batches(noise: float, seed: int = 0, scale: float = 1.0) -> list[jax.Array]:
-    """Two batches of LABELS examples of each class: 12 features, the one-hot label, and two
-    continuous targets that lie in the features too."""
+    """Draw two batches of LABELS examples of each class: 12 features, the one-hot label, and two
+    continuous targets that are linear in the features."""
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((CLASSES, 12))
     labels = np.repeat(np.arange(CLASSES), LABELS)
@@ -44,7 +44,7 @@ def program(name: str, settings: tuple = (), n_classes: int = CLASSES):
 
 
 def compiled(name: str, **settings):
-    """The loss alone, compiled."""
+    """The compiled loss without its gradient."""
     return jax.jit(partial(make_objective(name, **settings), n_classes=CLASSES))
 
 
@@ -55,29 +55,29 @@ def test_the_gradient_agrees_with_finite_differences(name: str, settings: dict) 
     run = program(name, tuple(settings.items()))
     noise = np.random.default_rng(1).standard_normal((4, *u.shape)).astype(np.float32)
     d, d_test = noise[:2]
-    u, u_test = u + noise[2], u_test + noise[3]  # so that no target lies in them exactly
+    u, u_test = u + noise[2], u_test + noise[3]  # so that no target is exactly linear in them
     ends = [run(u + t * d, y, u_test + t * d_test, y_test)[0] for t in (4e-3, -4e-3)]
     numeric = float(ends[0] - ends[1]) / 8e-3
     assert abs(numeric) > 1e-3
     gradient, gradient_test = run(u, y, u_test, y_test)[1]
-    found = np.sum(d * gradient) + np.sum(d_test * gradient_test)
-    assert found == pytest.approx(numeric, rel=0.02)
+    analytic = np.sum(d * gradient) + np.sum(d_test * gradient_test)
+    assert analytic == pytest.approx(numeric, rel=0.02)
 
 
 @every
-def test_it_tells_good_features_from_noise(name: str, settings: dict) -> None:
-    """Near 0 where classes and targets lie open, near 1, or worse, where features are noise."""
+def test_it_distinguishes_good_features_from_noise(name: str, settings: dict) -> None:
+    """Near 0 if classes and targets are linear in the features, near 1 or above for noise."""
     run = program(name, tuple(settings.items()))
-    found, _ = run(*batches(0.05))
-    assert found.shape == ()
-    assert 0.0 <= float(found) < 0.25
+    loss, _ = run(*batches(0.05))
+    assert loss.shape == ()
+    assert 0.0 <= float(loss) < 0.25
     _, y, _, y_test = batches(1.0)
     noise = np.random.default_rng(2).standard_normal((2, len(y), 12)).astype(np.float32)
     assert float(run(noise[0], y, noise[1], y_test)[0]) > 0.6
 
 
 @every
-def test_more_features_than_examples_and_one_example_a_class_will_do(
+def test_more_features_than_examples_and_one_example_per_class_work(
     name: str, settings: dict
 ) -> None:
     y = np.eye(3, dtype=np.float32) - 1 / 3
@@ -88,10 +88,10 @@ def test_more_features_than_examples_and_one_example_a_class_will_do(
 
 
 @every
-def test_the_gradient_is_finite_where_features_are_constant(name: str, settings: dict) -> None:
+def test_the_gradient_is_finite_for_constant_features(name: str, settings: dict) -> None:
     _, y, _, _ = batches(1.0)
-    still = np.ones((len(y), 12), np.float32)
-    value, gradients = program(name, tuple(settings.items()))(still, y, still, y)
+    u = np.ones((len(y), 12), np.float32)
+    value, gradients = program(name, tuple(settings.items()))(u, y, u, y)
     assert np.isfinite(value)
     assert all(np.isfinite(g).all() for g in gradients)
 
@@ -99,28 +99,28 @@ def test_the_gradient_is_finite_where_features_are_constant(name: str, settings:
 @pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - {"ridge"}))
 def test_the_scale_of_the_features_does_not_matter(name: str) -> None:
     run = program(name)
-    wanted = float(run(*batches(1.0))[0])
+    expected = float(run(*batches(1.0))[0])
     for scale in (0.05, 50.0):
-        assert float(run(*batches(1.0, scale=scale))[0]) == pytest.approx(wanted, abs=2e-3)
+        assert float(run(*batches(1.0, scale=scale))[0]) == pytest.approx(expected, abs=2e-3)
 
 
 @pytest.mark.parametrize("name", ["logistic", "nearest-mean", "retrieval"])
-def test_objectives_on_classes_see_no_continuous_target(name: str) -> None:
+def test_objectives_on_classes_ignore_continuous_targets(name: str) -> None:
     u, y, u_test, y_test = batches(1.0)
-    alone, _ = program(name)(u, y[:, :CLASSES], u_test, y_test[:, :CLASSES])
+    without, _ = program(name)(u, y[:, :CLASSES], u_test, y_test[:, :CLASSES])
     both, _ = program(name)(u, y, u_test, y_test)
-    assert float(both) == pytest.approx(float(alone), abs=1e-6)
+    assert float(both) == pytest.approx(float(without), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_a_setting_that_there_is_not_is_named(name: str) -> None:
+def test_errors_name_unknown_settings(name: str) -> None:
     with pytest.raises(ConfigError, match="penalti: there is no such setting"):
         make_objective(name, penalti=1.0)
     with pytest.raises(ConfigError, match=r'layers: give one of "last", "all" or'):
         make_objective(name, layers="first")
 
 
-def test_a_name_stands_for_the_default_settings_and_is_what_is_recorded() -> None:
+def test_a_name_means_default_settings_and_is_recorded_as_such() -> None:
     short = ObjectiveConfig.model_validate("tuned-ridge")
     long = ObjectiveConfig.model_validate(
         {"name": "tuned-ridge", "settings": {"penalties": [1e-4, 1e-3, 1e-2, 1e-1]}}

@@ -38,14 +38,14 @@ def test_loss_agrees_with_a_loop() -> None:
     reference = ScikitRidge(alpha=0.1).fit(u[0], y[0])
     distances = []
     for row, truth in zip(u[1], y[1], strict=True):
-        guess = reference.coef_ @ row + reference.intercept_
-        norms = math.sqrt(sum(t * t for t in truth)) * math.sqrt(sum(g * g for g in guess))
-        distances.append(1.0 - sum(t * g for t, g in zip(truth, guess, strict=True)) / norms)
+        prediction = reference.coef_ @ row + reference.intercept_
+        norms = math.sqrt(sum(t * t for t in truth)) * math.sqrt(sum(p * p for p in prediction))
+        distances.append(1.0 - sum(t * p for t, p in zip(truth, prediction, strict=True)) / norms)
     got = make_objective("ridge")(*(jnp.asarray(a) for a in (u[0], y[0], u[1], y[1])))
     assert float(got) == pytest.approx(np.mean(distances), abs=2e-4)
 
 
-def test_perfect_features_cost_nothing_and_noise_costs_one() -> None:
+def test_perfect_features_cost_zero_and_noise_costs_one() -> None:
     y = jnp.asarray(_batches(60, 2)[1])
     objective = make_objective("ridge", penalty=1e-4)
     assert float(objective(y[0], y[0], y[1], y[1])) == pytest.approx(0.0, abs=1e-4)
@@ -53,12 +53,12 @@ def test_perfect_features_cost_nothing_and_noise_costs_one() -> None:
     assert 0.7 < float(objective(noise[0], y[0], noise[1], y[1])) < 1.3
 
 
-def test_gradient_is_finite_where_features_are_constant() -> None:
+def test_gradient_is_finite_for_constant_features() -> None:
     y = jnp.asarray(_batches(20, 4)[1])
     gradient = jax.grad(lambda u: make_objective("ridge")(u, y[0], u, y[1]))(jnp.ones((20, 4)))
     assert bool(jnp.isfinite(gradient).all())
 
 
-def test_an_unknown_objective_is_named() -> None:
+def test_the_error_names_an_unknown_objective() -> None:
     with pytest.raises(ConfigError, match="unknown meta-objective 'rigde'"):
         make_objective("rigde")

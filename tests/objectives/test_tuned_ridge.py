@@ -1,4 +1,4 @@
-"""The tuned ridge meta-objective against scikit-learn, and what it is for."""
+"""The tuned ridge meta-objective against scikit-learn, and its purpose."""
 
 from __future__ import annotations
 
@@ -31,47 +31,47 @@ def _loss(batches: list[np.ndarray], name: str = "tuned-ridge", **settings) -> f
 
 
 @pytest.mark.parametrize(("spread", "best"), [(1.0, {2, 3}), (0.01, {0, 1})])
-def test_it_is_the_best_of_its_penalties(spread: float, best: set[int]) -> None:
-    """Classes along directions of much variance, or of little beside the noise's."""
+def test_the_loss_is_that_of_the_best_penalty(spread: float, best: set[int]) -> None:
+    """Classes differ along directions with more variance than the noise, or with less."""
     u, y, u_test, y_test = _batches(1.0)
     noise = np.random.default_rng(3).standard_normal((2, 40, 4)).astype(np.float32)
     u, u_test = np.hstack([spread * u, noise[0]]), np.hstack([spread * u_test, noise[1]])
-    found = []
+    losses = []
     for penalty in PENALTIES:
         absolute = penalty * len(u) * np.mean(np.sum((u - u.mean(0)) ** 2, axis=1))
         guess = ScikitRidge(alpha=absolute).fit(u, y).predict(u_test)
         dot = np.sum(guess * y_test, axis=1)
         norms = np.linalg.norm(guess, axis=1) * np.linalg.norm(y_test, axis=1)
-        found.append(np.mean(1.0 - dot / norms))
-    assert int(np.argmin(found)) in best
-    assert _loss([u, y, u_test, y_test]) == pytest.approx(min(found), abs=2e-4)
+        losses.append(np.mean(1.0 - dot / norms))
+    assert int(np.argmin(losses)) in best
+    assert _loss([u, y, u_test, y_test]) == pytest.approx(min(losses), abs=2e-4)
 
 
 @pytest.mark.parametrize("noise", [0.5, 3.0])
-def test_the_penalty_can_be_chosen_without_the_batch_that_the_loss_is_taken_on(
+def test_the_penalty_can_be_chosen_without_the_batch_of_the_loss(
     noise: float,
 ) -> None:
-    """By leaving out one example at a time, each fit made anew here."""
+    """Leave-one-out in closed form against refitting without each example."""
     u, y, u_test, y_test = _batches(noise)
     size = np.sum((u - u.mean(0)) ** 2)
-    kept = ~np.eye(len(u), dtype=bool)
+    masks = ~np.eye(len(u), dtype=bool)
     guesses = [
-        np.stack([ScikitRidge(alpha=p * size).fit(u[k], y[k]).predict(u[~k])[0] for k in kept])
+        np.stack([ScikitRidge(alpha=p * size).fit(u[k], y[k]).predict(u[~k])[0] for k in masks])
         for p in PENALTIES
     ]
     for penalty, guess in zip(PENALTIES, guesses, strict=True):
         ours = leave_one_out(jnp.asarray(u), jnp.asarray(y), float(penalty * size))
         np.testing.assert_allclose(ours, guess, atol=2e-3)
     best = PENALTIES[int(np.argmin([_cosine_distance(y, guess) for guess in guesses]))]
-    wanted = _loss([u, y, u_test, y_test], penalties=(best,))
+    expected = _loss([u, y, u_test, y_test], penalties=(best,))
     chosen = _loss([u, y, u_test, y_test], chosen_on="fit")
-    assert chosen == pytest.approx(wanted, abs=1e-5)
-    # with other targets in the batch of the loss the same penalty is chosen; by default it is not
-    turned = np.roll(y_test, 10, axis=0)
-    assert _loss([u, y, u_test, turned], chosen_on="fit") == pytest.approx(
-        _loss([u, y, u_test, turned], penalties=(best,)), abs=1e-5
+    assert chosen == pytest.approx(expected, abs=1e-5)
+    # with other targets in the batch of the loss, the choice stays the same, unlike by default
+    shifted = np.roll(y_test, 10, axis=0)
+    assert _loss([u, y, u_test, shifted], chosen_on="fit") == pytest.approx(
+        _loss([u, y, u_test, shifted], penalties=(best,)), abs=1e-5
     )
-    assert _loss([u, y, u_test, turned]) <= _loss([u, y, u_test, turned], chosen_on="fit")
+    assert _loss([u, y, u_test, shifted]) <= _loss([u, y, u_test, shifted], chosen_on="fit")
 
 
 def _cosine_distance(y: np.ndarray, guess: np.ndarray) -> float:
@@ -81,13 +81,13 @@ def _cosine_distance(y: np.ndarray, guess: np.ndarray) -> float:
 
 def test_the_scale_of_the_features_does_not_matter() -> None:
     u, y, u_test, y_test = _batches(1.0)
-    wanted = _loss([u, y, u_test, y_test])
+    expected = _loss([u, y, u_test, y_test])
     for scale in (0.01, 100.0):
-        assert _loss([u * scale, y, u_test * scale, y_test]) == pytest.approx(wanted, abs=1e-4)
+        assert _loss([u * scale, y, u_test * scale, y_test]) == pytest.approx(expected, abs=1e-4)
 
 
-def test_it_does_not_ask_for_features_of_unequal_variance() -> None:
-    """Noise of full variance beside the signal costs a small fixed penalty far more."""
+def test_it_does_not_require_features_of_unequal_variance() -> None:
+    """Noise features of full variance cost a small fixed penalty far more."""
     u, y, u_test, y_test = _batches(0.3)
     rng = np.random.default_rng(5)
     noise = rng.standard_normal((2, 40, 24)).astype(np.float32)
@@ -112,7 +112,7 @@ def test_the_gradient_agrees_with_finite_differences() -> None:
     assert float(jax.grad(along)(0.0)) == pytest.approx(float(numeric), rel=0.02)
 
 
-def test_gradient_is_finite_where_features_are_constant() -> None:
+def test_gradient_is_finite_for_constant_features() -> None:
     y = jnp.asarray(_batches(1.0)[1])
     objective = make_objective("tuned-ridge")
     gradient = jax.grad(lambda u: objective(u, y, u, y))(jnp.ones((40, 12)))

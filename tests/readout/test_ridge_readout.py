@@ -1,4 +1,4 @@
-"""The readout against scikit-learn's ridge and against cross-validation written out by hand."""
+"""The readout against scikit-learn's ridge regression and explicit cross-validation."""
 
 import numpy as np
 import pytest
@@ -39,27 +39,27 @@ def test_agrees_with_scikit_learn(width, penalty):
     np.testing.assert_allclose(fitted.intercept, oracle.intercept_, rtol=1e-7)
 
 
-def test_penalty_is_the_one_cross_validation_by_hand_chooses():
+def test_penalty_agrees_with_explicit_cross_validation():
     rows, labels = _examples(seed=3, spread=2.5, width=12)
     rows = rows.astype(np.float64)
     scores = []
     for penalty in PENALTIES:
         wrong, squares = 0, 0.0
-        for held in range(5):
-            outside = np.arange(len(labels)) % 5 == held  # ten of each class, in order
-            inside = ~outside
-            alpha = penalty * inside.sum() * _scale(rows[inside]) ** 2
-            model = Ridge(alpha=alpha).fit(rows[inside], np.eye(3)[labels[inside]])
-            predicted = model.predict(rows[outside])
-            wrong += int(np.sum(predicted.argmax(1) != labels[outside]))
-            squares += float(np.sum((predicted - np.eye(3)[labels[outside]]) ** 2))
+        for held_out in range(5):
+            test = np.arange(len(labels)) % 5 == held_out  # ten of each class, in order
+            train = ~test
+            alpha = penalty * train.sum() * _scale(rows[train]) ** 2
+            model = Ridge(alpha=alpha).fit(rows[train], np.eye(3)[labels[train]])
+            predicted = model.predict(rows[test])
+            wrong += int(np.sum(predicted.argmax(1) != labels[test]))
+            squares += float(np.sum((predicted - np.eye(3)[labels[test]]) ** 2))
         scores.append((wrong, squares))
     best = PENALTIES[min(range(len(scores)), key=scores.__getitem__)]
     assert fit_readout(rows, labels, 3).penalty == best
     assert len({wrong for wrong, _ in scores}) > 1  # the choice was not trivial
 
 
-def test_folds_hold_every_class_evenly():
+def test_classes_are_spread_evenly_over_folds():
     labels = np.array([0, 1, 0, 1, 1, 0, 0, 1, 0, 0])
     fold = fold_of(labels, 3)
     for label in (0, 1):
@@ -81,14 +81,14 @@ def test_one_label_per_class_uses_the_default_penalty():
     assert fit_readout(rows, labels, 3).penalty == DEFAULT_PENALTY
 
 
-def test_features_that_are_not_finite_give_no_number():
+def test_non_finite_features_give_nan():
     rows, labels = _examples()
     broken = rows.copy()
     broken[0, 0] = np.nan
     assert np.isnan(readout_accuracy(broken, labels, rows, labels, 3))
 
 
-def test_constant_features_are_no_error():
+def test_constant_features_give_chance():
     rows, labels = _examples()
     accuracy = readout_accuracy(np.ones_like(rows), labels, np.ones_like(rows), labels, 3)
     assert accuracy == pytest.approx(1 / 3)

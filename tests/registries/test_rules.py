@@ -17,7 +17,7 @@ from metaplastic.hub import RuleCard, load_card, load_rule, save_rule
 from metaplastic.rules import RULES, Rule, make_rule
 from metaplastic.rules.lateral import GROUP
 from metaplastic.rules.local.senses import SENSES
-from metaplastic.rules.local.settings import BROUGHT
+from metaplastic.rules.local.settings import SWITCHES
 from metaplastic.rules.local.terms import TERMS
 
 SIZES = (7, 2 * GROUP, 5, 4)  # of layers, one of them wider than a group of units
@@ -34,7 +34,7 @@ OPTIONAL = [
     name
     for parts in (SENSES, TERMS)
     for name, part in parts.items()
-    if part.optional and name not in BROUGHT
+    if part.optional and name not in SWITCHES
 ]
 
 

@@ -1,4 +1,4 @@
-"""Widening a rule: the same updates at first, and new units that can learn."""
+"""Growing a rule: the updates stay the same at first, and the new units can learn."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from metaplastic.errors import ConfigError
 from metaplastic.rules import Rule, make_rule
 
 SIZES = (7, 6, 5, 4)
-FEW = (7, 5, 4)  # where no middle layer is needed
+FEW = (7, 5, 4)  # for tests that need no middle layer
 SETTINGS = {"hidden": 4, "error_channels": 2, "readout_channels": 2}
 
 
 def _drawn(rule: Rule, seed: int) -> Rule:
-    """θ drawn anew, also where it starts at zero."""
+    """Perturb all of θ at random, including the arrays that start at zero."""
     keys = iter(jax.random.split(jax.random.key(seed), 100))
     return jax.tree.map(lambda a: a + 0.3 * jax.random.normal(next(keys), a.shape), rule)
 
 
 def _learn(rule: Rule, sizes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
-    """The sum of the cubes of all of φ after two inner steps, and φ, flat."""
+    """Return the sum of the cubes of φ after two inner steps, and φ itself, flattened."""
     phi = initialise(jax.random.key(2), sizes)
     x = jax.random.normal(jax.random.key(0), (2, 9, sizes[0]))
-    # a scan, which compiles one step
+    # a scan compiles the step only once
     phi = jax.lax.scan(
         lambda c, at: (rule.update(*c, *at), None), (phi, rule.init(phi)), (x, jnp.arange(len(x)))
     )[0][0]
@@ -37,7 +37,7 @@ def _learn(rule: Rule, sizes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
     return jnp.sum(flat**3), flat
 
 
-# one program for what a rule makes and for its gradient: half of the time is compilation
+# one program gives φ and the gradient, since half of the time is compilation
 _gradient = jax.jit(jax.value_and_grad(_learn, has_aux=True), static_argnums=1)
 
 
@@ -51,8 +51,8 @@ def test_a_widened_rule_makes_the_same_updates_and_its_new_units_learn() -> None
     fresh = make_rule("local", jax.random.key(3), **{**SETTINGS, "hidden": 7})
     wide = small.grow(fresh)
     assert wide.settings == fresh.settings
-    (_, made), gradient = _gradient(wide, FEW)
-    np.testing.assert_allclose(made, _weights(small), atol=2e-6)
+    (_, after), gradient = _gradient(wide, FEW)
+    np.testing.assert_allclose(after, _weights(small), atol=2e-6)
     (_, other), _ = _gradient(fresh, FEW)
     assert float(jnp.max(jnp.abs(other - _weights(small)))) > 1e-2
 
@@ -60,7 +60,7 @@ def test_a_widened_rule_makes_the_same_updates_and_its_new_units_learn() -> None
         assert float(jnp.max(jnp.abs(getattr(gradient, name)[4:]))) > 0.0, name
 
 
-def test_a_rule_given_the_subspace_term_makes_the_same_updates_where_that_weighs_nothing() -> None:
+def test_a_rule_given_the_subspace_term_makes_the_same_updates_if_its_weight_is_zero() -> None:
     plain = _drawn(make_rule("local", jax.random.key(0), **SETTINGS), 1)
     fresh = make_rule("local", jax.random.key(3), **SETTINGS, subspace=True)
     grown = plain.grow(fresh)
@@ -80,13 +80,13 @@ def _first_step(rule: Rule) -> Phi:
     return rule.update(phi, rule.init(phi), x, jnp.array(0))[0]
 
 
-def test_a_rule_given_resting_biases_begins_with_middle_layers_as_the_top_one() -> None:
+def test_a_rule_given_resting_biases_starts_with_middle_layers_like_the_top_one() -> None:
     plain = _drawn(make_rule("local", jax.random.key(0), **SETTINGS, subspace=True), 1)
     fresh = make_rule("local", jax.random.key(3), **SETTINGS, subspace=True, resting_bias=True)
     grown = plain.grow(fresh)
     assert grown.settings == fresh.settings
     np.testing.assert_array_equal(grown.term_weights[1], plain.term_weights[2])
-    # the weights of the first and the top layer, whose terms stay
+    # the first and the top layers keep their term weights
     before, after = _first_step(plain), _first_step(grown)
     for layer in (0, -1):
         np.testing.assert_allclose(after.weights[layer], before.weights[layer], atol=2e-6)
@@ -98,7 +98,7 @@ def test_a_rule_given_resting_biases_begins_with_middle_layers_as_the_top_one() 
     assert float(jnp.max(jnp.abs(gradient.w_statistics[-1]))) > 0.0  # whether its layer is first
 
 
-def test_a_rule_of_the_very_settings_stays_as_it_is() -> None:
+def test_growing_to_identical_settings_returns_the_rule_itself() -> None:
     rule = make_rule("local", jax.random.key(0), **SETTINGS)
     assert rule.grow(make_rule("local", jax.random.key(1), **SETTINGS)) is rule
 
@@ -117,6 +117,6 @@ def test_nothing_else_may_differ(fresh: Rule) -> None:
     rule = make_rule("local", jax.random.key(0), **SETTINGS)
     with pytest.raises(
         ConfigError,
-        match="larger hidden, subspace = true or resting_bias = true, more parts, and all else",
+        match="larger hidden, subspace = true, resting_bias = true or additional parts",
     ):
         rule.grow(fresh)

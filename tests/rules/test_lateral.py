@@ -1,4 +1,4 @@
-"""What the units of a layer tell each other, in one group and in several."""
+"""Lateral terms within one group and across several groups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from metaplastic.rules.lateral import correlation, lateral_features, standardise
 
 
 def _layer(units: int, batch: int, factors: int = 5) -> jax.Array:
-    """Activities of units that share a few causes, as those of a layer do."""
+    """Activities of units that share a few causes, like those of a layer."""
     rng = np.random.default_rng(units)
     causes = rng.normal(size=(batch, factors)) @ rng.normal(size=(factors, units))
     return jnp.asarray(causes + rng.normal(size=(batch, units)), jnp.float32)
@@ -23,25 +23,25 @@ def _features(x: jax.Array) -> jax.Array:
 
 
 @pytest.mark.parametrize(("units", "sizes"), [(60, [60]), (256, [128, 128]), (257, [86, 86, 85])])
-def test_groups_know_nothing_of_each_other(units: int, sizes: list[int]) -> None:
+def test_groups_are_independent(units: int, sizes: list[int]) -> None:
     x = _layer(units, batch=16)
     rows = np.random.default_rng(0).normal(size=(7, units)).astype(np.float32)
     got = _features(x), correlation(standardise_units(x)).after(jnp.asarray(rows))
     assert got[0].shape == (6, 16, units)
     start = 0
     for size in sizes:
-        own = slice(start, start + size)
-        part = np.asarray(x[:, own], np.float64)
-        wanted = rows[:, own] @ (np.corrcoef(part, rowvar=False) - np.eye(size))
-        np.testing.assert_allclose(got[1][:, own], wanted, atol=5e-3)
-        np.testing.assert_allclose(got[0][:, :, own], _features(x[:, own]), atol=1e-5)
+        group = slice(start, start + size)
+        part = np.asarray(x[:, group], np.float64)
+        expected = rows[:, group] @ (np.corrcoef(part, rowvar=False) - np.eye(size))
+        np.testing.assert_allclose(got[1][:, group], expected, atol=5e-3)
+        np.testing.assert_allclose(got[0][:, :, group], _features(x[:, group]), atol=1e-5)
         start += size
     assert start == units
 
 
-def test_what_a_unit_is_told_keeps_its_size_in_wide_layers() -> None:
-    sizes = []
+def test_lateral_features_keep_their_scale_in_wide_layers() -> None:
+    scales = []
     for units in (128, 512, 4096):
         channels = _features(_layer(units, batch=64))
-        sizes.append(np.sqrt(np.mean(np.square(channels), axis=(1, 2))))
-    np.testing.assert_array_less(np.max(sizes, axis=0), 1.3 * np.min(sizes, axis=0))
+        scales.append(np.sqrt(np.mean(np.square(channels), axis=(1, 2))))
+    np.testing.assert_array_less(np.max(scales, axis=0), 1.3 * np.min(scales, axis=0))

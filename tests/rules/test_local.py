@@ -1,4 +1,4 @@
-"""Rule `local` against an independent transcription, and its symmetries."""
+"""Rule `local` against an independent implementation, and its symmetries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metaplastic.errors import ConfigError
 from metaplastic.objectives import make_objective
 from metaplastic.rules import RuleState, make_rule
 from metaplastic.rules.local.senses import SENSES
-from metaplastic.rules.local.settings import BROUGHT
+from metaplastic.rules.local.settings import SWITCHES
 from metaplastic.rules.local.terms import TERMS
 
 from .oracle import local_update
@@ -28,7 +28,7 @@ WIDTHS = {"hidden": 6, "error_channels": 3, "readout_channels": 2}
 
 
 def _random_rule(seed: int, **settings):
-    """A rule whose every parameter is drawn at random, the ones that start at zero too."""
+    """Return a rule with all of θ drawn at random, including what starts at zero."""
     rule = make_rule("local", jax.random.key(seed), **WIDTHS, **settings)
     leaves, tree = jax.tree.flatten(eqx.filter(rule, eqx.is_inexact_array))
     keys = jax.random.split(jax.random.key(seed + 1), len(leaves))
@@ -64,7 +64,7 @@ def _step(rule, phi, age, x):
     ],
     ids=["young", "old", "subspace", "resting"],
 )
-def test_agrees_with_an_independent_transcription(backward: str, age: int, terms: dict) -> None:
+def test_agrees_with_an_independent_implementation(backward: str, age: int, terms: dict) -> None:
     rule = _random_rule(3, backward=backward, **terms)
     phi, x = _problem(4, backward == "separate")
     theta = {
@@ -74,9 +74,9 @@ def test_agrees_with_an_independent_transcription(backward: str, age: int, terms
     }
     as64 = [[np.asarray(a, np.float64) for a in part] for part in (phi.weights, phi.biases)]
     v64 = [np.asarray(a, np.float64) for a in phi.backward]
-    wanted = local_update(theta, rule.settings, *as64, v64, age, np.asarray(x, np.float64))
+    expected = local_update(theta, rule.settings, *as64, v64, age, np.asarray(x, np.float64))
     got = _step(rule, phi, jnp.array(age), x)
-    for name, theirs in zip(("weights", "biases", "backward"), wanted, strict=True):
+    for name, theirs in zip(("weights", "biases", "backward"), expected, strict=True):
         ours = getattr(got, name)
         assert len(ours) == len(theirs)
         for mine, other, before in zip(ours, theirs, getattr(phi, name), strict=True):
@@ -85,7 +85,7 @@ def test_agrees_with_an_independent_transcription(backward: str, age: int, terms
 
 
 def _permuted(phi: Phi, orders: list[np.ndarray]) -> Phi:
-    """φ with the units of layer l in the order `orders[l]`."""
+    """Return φ with the units of layer l in the order `orders[l]`."""
 
     def reorder(matrices):
         return tuple(w[orders[i]][:, orders[i + 1]] for i, w in enumerate(matrices))
@@ -108,13 +108,13 @@ def test_equivariant_to_units_and_invariant_to_examples(seed: int, backward: boo
         np.testing.assert_allclose(mine, other, atol=3e-5)
 
 
-def test_the_meta_objective_does_not_see_the_order_of_units_with_every_part_on() -> None:
-    """Units of hidden layers in another order, and the inputs with them: the same loss after
-    inner steps, whatever parts the rule has; features in another order are as good too."""
+def test_the_meta_objective_is_invariant_to_the_order_of_units_with_every_part_on() -> None:
+    """Permuting inputs, hidden units, features and examples leaves the loss after inner steps
+    unchanged, for a rule with every part."""
     extra = tuple(
         name
         for name, part in (*SENSES.items(), *TERMS.items())
-        if part.optional and name not in BROUGHT
+        if part.optional and name not in SWITCHES
     )
     rule = _random_rule(5, extra=extra, subspace=True, resting_bias=True)
     assert {s.name for s in rule.config.senses} >= set(SENSES.built_in)
@@ -132,13 +132,11 @@ def test_the_meta_objective_does_not_see_the_order_of_units_with_every_part_on()
         u, u_test = (features(phi, jnp.asarray(batch[:, order])) for batch in labelled)
         return float(objective(u, jnp.asarray(targets), u_test, jnp.asarray(targets)))
 
-    as_they_are = loss(phi, np.arange(SIZES[0]), np.arange(BATCH))
+    reference = loss(phi, np.arange(SIZES[0]), np.arange(BATCH))
     permuted = loss(_permuted(phi, orders), orders[0], rng.permutation(BATCH))
-    assert permuted == pytest.approx(as_they_are, abs=2e-3)
+    assert permuted == pytest.approx(reference, abs=2e-3)
     other, _ = _problem(12)
-    assert loss(other, np.arange(SIZES[0]), np.arange(BATCH)) != pytest.approx(
-        as_they_are, abs=2e-3
-    )
+    assert loss(other, np.arange(SIZES[0]), np.arange(BATCH)) != pytest.approx(reference, abs=2e-3)
 
 
 @settings(max_examples=15, deadline=None)
@@ -149,8 +147,8 @@ def test_receptive_fields_turn_by_a_bounded_angle(seed: int, age: int) -> None:
     got = _step(rule, phi, jnp.array(age), x)
     config = rule.settings
     stretch = 2 ** (1 / config["decay_power"]) - 1
-    fall = (1 + stretch * age / config["half_life"]) ** -config["decay_power"]
-    bound = config["inner_step"] * np.e * fall
+    decay = (1 + stretch * age / config["half_life"]) ** -config["decay_power"]
+    bound = config["inner_step"] * np.e * decay
     for old, new in zip(phi.weights, got.weights, strict=True):
         np.testing.assert_allclose(jnp.linalg.norm(new, axis=0), 1.0, atol=1e-5)
         chord = np.linalg.norm(np.asarray(new - old), axis=0)

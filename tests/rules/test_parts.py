@@ -1,7 +1,4 @@
-"""Parts of rule `local`: each can be left out, switched off and added, by name.
-
-Nothing here is compiled as a whole: variants share the small operations they are made of.
-"""
+"""Parts of rule `local`: each can be left out, ablated and added by name."""
 
 from __future__ import annotations
 
@@ -38,14 +35,14 @@ PARTS = [name for name in (*SENSES, *TERMS, *NETWORK_PARTS) if name != "activity
 
 
 def _drawn(rule: Local, seed: int = 1) -> Local:
-    """θ drawn anew, also where it starts at zero."""
+    """Perturb all of θ at random, including the arrays that start at zero."""
     keys = iter(jax.random.split(jax.random.key(seed), 100))
     return jax.tree.map(lambda a: a + 0.3 * jax.random.normal(next(keys), a.shape), rule)
 
 
 @functools.cache
 def _everything() -> Local:
-    """A rule of all parts there are, at random."""
+    """Return a random rule with all parts."""
     rule = make_rule("local", jax.random.key(0), **WHOLE, extra=OPTIONAL)
     assert isinstance(rule, Local)
     return _drawn(rule)
@@ -58,7 +55,7 @@ def _problem() -> tuple[Phi, jax.Array]:
     return phi, jax.random.normal(jax.random.key(3), (6, SIZES[0]))
 
 
-@eqx.filter_jit  # op by op it takes several times as long, most of it compilation
+@eqx.filter_jit  # without it, compiling each operation takes several times as long
 def _updated(rule: Local, phi: Phi, x: jax.Array) -> Phi:
     return rule.update(phi, RuleState(), x, jnp.array(7))[0]
 
@@ -69,18 +66,18 @@ def _after(rule: Local) -> np.ndarray:
 
 
 def _silenced(rule: Local, part: str) -> Local:
-    """The rule with zeros in all the rows and columns of θ that belong to a part."""
+    """Return the rule with zeros in all rows and columns of θ that belong to a part."""
     changed = {}
     for name, axes in AXES.items():
         array = getattr(rule, name)
-        for axis, of in zip(range(array.ndim)[-len(axes) :], axes, strict=True):
-            mine = [
+        for axis, axis_name in zip(range(array.ndim)[-len(axes) :], axes, strict=True):
+            indices = [
                 i
-                for i, label in enumerate(labels(rule.config)[of])
-                if (of != "readouts" and part in label)
-                or (part == "statistics" and of == "statistics" and label[0] != "context")
+                for i, label in enumerate(labels(rule.config)[axis_name])
+                if (axis_name != "readouts" and part in label)
+                or (part == "statistics" and axis_name == "statistics" and label[0] != "context")
             ]
-            array = array.at[(slice(None),) * axis + (np.array(mine, int),)].set(0.0)
+            array = array.at[(slice(None),) * axis + (np.array(indices, int),)].set(0.0)
         changed[name] = array
     if part == "pooling":
         changed["w_pooled"] = 0.0 * rule.w_pooled
@@ -89,7 +86,7 @@ def _silenced(rule: Local, part: str) -> Local:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_part_switched_off_is_as_if_its_theta_were_zero(part: str) -> None:
+def test_ablating_a_part_is_the_same_as_zeroing_its_theta(part: str) -> None:
     rule = _everything()
     without = rule.ablated(part)
     assert part in without.config.without or part in OPTIONAL
@@ -97,14 +94,14 @@ def test_a_part_switched_off_is_as_if_its_theta_were_zero(part: str) -> None:
     if part != "error":  # its readouts still drive the layers below
         np.testing.assert_allclose(off, _after(_silenced(rule, part)), atol=2e-6)
     assert np.abs(off - _after(rule)).max() > 1e-6
-    # and a rule that is created so has the same shape
+    # a rule created with these settings has the same shapes
     fresh = make_rule("local", jax.random.key(5), **without.settings)
     shapes = [leaf.shape for leaf in jax.tree.leaves(fresh)]
     assert shapes == [leaf.shape for leaf in jax.tree.leaves(without)]
 
 
 @pytest.mark.parametrize("part", OPTIONAL)
-def test_a_part_that_is_added_changes_nothing_at_first_and_can_learn(part: str) -> None:
+def test_an_added_part_changes_nothing_at_first_and_can_learn(part: str) -> None:
     rule = _everything().ablated(*OPTIONAL)
     fresh = make_rule("local", jax.random.key(6), **WHOLE, extra=[part])
     grown = rule.grow(fresh)
@@ -113,7 +110,7 @@ def test_a_part_that_is_added_changes_nothing_at_first_and_can_learn(part: str) 
     assert np.abs(_after(_drawn(grown)) - _after(_drawn(grown).ablated(part))).max() > 1e-6
 
 
-def test_settings_name_only_what_is_not_as_usual_and_files_keep_parts(tmp_path) -> None:
+def test_settings_list_only_deviations_from_the_default_and_files_keep_parts(tmp_path) -> None:
     plain = make_rule("local", jax.random.key(0), **SETTINGS)
     assert not {"extra", "without", "learns"} & set(plain.settings)
     rule = _everything().ablated("lateral", "decay")
@@ -123,7 +120,7 @@ def test_settings_name_only_what_is_not_as_usual_and_files_keep_parts(tmp_path) 
     np.testing.assert_array_equal(_after(loaded), _after(rule))
 
 
-def test_the_first_layer_alone() -> None:
+def test_learning_in_the_first_layer_only() -> None:
     phi, x = _problem()
     rule = make_rule("local", jax.random.key(0), **SETTINGS, learns="first")
     after = _updated(rule, phi, x)
@@ -133,7 +130,7 @@ def test_the_first_layer_alone() -> None:
     assert float(jnp.abs(whole.weights[1] - phi.weights[1]).max()) > 1e-4
 
 
-def test_terms_of_the_released_variant_are_their_equations() -> None:
+def test_terms_of_the_released_variant_follow_their_equations() -> None:
     phi, x = _problem()
     layer = phi.layers[0]
     above = layer.linear(x)
@@ -143,7 +140,7 @@ def test_terms_of_the_released_variant_are_their_equations() -> None:
     low_rank = sum(np.outer(pre[c, b], post[c, b]) for c in range(2) for b in range(6))
     low_rank = low_rank / (6 * 2**0.5) * 5**0.25
     x_hat, y_hat = (np.asarray(standardise_units(a), np.float64) for a in (x, above))
-    wanted = {
+    expected = {
         "low_rank": low_rank,
         "hebbian": x_hat.T @ y_hat / 6 * 5**0.25,
         "growth": w,
@@ -151,12 +148,12 @@ def test_terms_of_the_released_variant_are_their_equations() -> None:
         "scaled_low_rank": low_rank * w,
         "decay": -w * np.abs(w),
     }
-    for name, value in wanted.items():
+    for name, value in expected.items():
         np.testing.assert_allclose(TERMS[name]()(link), value, atol=1e-5, err_msg=name)
 
 
-def test_neighbours_see_their_own_kind() -> None:
-    """Two clusters far apart: the mean of an example's neighbours is that of its cluster."""
+def test_neighbours_average_over_their_own_cluster() -> None:
+    """With two distant clusters, the mean over an example's neighbours is its cluster's mean."""
     rng = np.random.default_rng(0)
     centres = np.repeat(np.array([[0.0] * 5, [9.0] * 5]), 4, axis=0)
     x = jnp.asarray(centres + 0.1 * rng.standard_normal((8, 5)), jnp.float32)
@@ -164,9 +161,9 @@ def test_neighbours_see_their_own_kind() -> None:
     view = view_of(phi, forward(phi, x), 1, None, jnp.array(0))
     seen = np.asarray(SENSES["neighbours"]()(view))[0]
     for first in (0, 4):
-        own = np.asarray(view.x)[first : first + 4]
-        # an example's own activity is left out
-        assert np.abs(seen[first] - own[1:].mean(axis=0)).max() < 0.2
+        cluster = np.asarray(view.x)[first : first + 4]
+        # an example's custom activity is left out
+        assert np.abs(seen[first] - cluster[1:].mean(axis=0)).max() < 0.2
     assert np.abs(seen[0] - seen[4]).max() > 0.5
 
 
@@ -175,21 +172,21 @@ def test_neighbours_see_their_own_kind() -> None:
     [
         ({"without": ["laterla"]}, "Did you mean 'lateral'"),
         ({"without": ["activity"]}, "must stay"),
-        ({"without": ["subspace"]}, "cannot be named here"),
+        ({"without": ["subspace"]}, "cannot be given here"),
         ({"without": ["low_rank", "decorrelation", "decay"]}, "at least one term"),
         ({"without": ["error", "error"]}, "twice"),
-        ({"extra": ["lateral"]}, "cannot be named here"),
-        ({"extra": ["first"]}, "cannot be named here"),
+        ({"extra": ["lateral"]}, "cannot be given here"),
+        ({"extra": ["first"]}, "cannot be given here"),
         ({"learns": "last"}, "learns"),
     ],
 )
-def test_wrong_parts_are_named(settings: dict, named: str) -> None:
+def test_errors_name_invalid_parts(settings: dict, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         make_rule("local", jax.random.key(0), **SETTINGS, **settings)
 
 
 class Loudness(Sense):
-    """The size of an example's activity in the layer, the same for all of its units."""
+    """The rms of an example's activity over the units of the layer."""
 
     name = "loudness"
 
@@ -202,7 +199,7 @@ class Loudness(Sense):
 
 
 class Shrink(Term):
-    """-w: a receptive field gives up what it has."""
+    """-w: weights shrink."""
 
     name = "shrink"
 
@@ -210,19 +207,19 @@ class Shrink(Term):
         return -link.w
 
 
-def test_parts_of_ones_own_are_on_where_they_are_asked_for_alone() -> None:
+def test_user_defined_parts_are_on_only_if_requested() -> None:
     before = make_rule("local", jax.random.key(0), **SETTINGS)
     SENSES.register("loudness", Loudness())
     TERMS.register("shrink", Shrink)
     try:
         assert isinstance(before, Local)
         assert make_rule("local", jax.random.key(0), **SETTINGS).settings == before.settings
-        own = make_rule("local", jax.random.key(0), **SETTINGS, extra=["loudness", "shrink"])
-        assert isinstance(own, Local)
-        assert own.w_features.shape[0] == before.w_features.shape[0] + 1
-        own = _drawn(own)
+        custom = make_rule("local", jax.random.key(0), **SETTINGS, extra=["loudness", "shrink"])
+        assert isinstance(custom, Local)
+        assert custom.w_features.shape[0] == before.w_features.shape[0] + 1
+        custom = _drawn(custom)
         for part in ("loudness", "shrink"):
-            assert np.abs(_after(own) - _after(own.ablated(part))).max() > 1e-6
+            assert np.abs(_after(custom) - _after(custom.ablated(part))).max() > 1e-6
     finally:
         del SENSES["loudness"], TERMS["shrink"]
     with pytest.raises(ConfigError, match=r"unknown part of the rule 'shrink'.*--import"):

@@ -1,4 +1,4 @@
-"""Terms of the weight change: the subspace term finds what it says, and groups of units apart."""
+"""Terms of the weight change: the subspace term finds principal components, within groups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metaplastic.rules.local import step, terms
 
 
 def _inputs(rows: int, spreads: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Rows whose principal components are known: spreads along random orthogonal directions."""
+    """Draw rows with known principal components: given spreads along random orthogonal axes."""
     rng = np.random.default_rng(seed)
     axes, _ = np.linalg.qr(rng.standard_normal((len(spreads), len(spreads))))
     x, _ = np.linalg.qr(rng.standard_normal((rows, len(spreads))))
@@ -28,7 +28,7 @@ def _subspace(w: jax.Array, x: jax.Array) -> jax.Array:
     return terms.subspace(eqx.tree_at(lambda y: y.weight, layer, w), x)
 
 
-def test_the_subspace_term_is_zero_at_principal_components_and_nowhere_near() -> None:
+def test_the_subspace_term_is_zero_at_principal_components_only() -> None:
     x, axes = _inputs(400, np.array([3.0, 2.0, 1.5, 0.5, 0.3, 0.2]))
     at = _subspace(jnp.asarray(axes[:, :3], jnp.float32), jnp.asarray(x, jnp.float32))
     assert float(jnp.max(jnp.abs(at))) < 1e-3
@@ -37,7 +37,7 @@ def test_the_subspace_term_is_zero_at_principal_components_and_nowhere_near() ->
     assert float(jnp.max(jnp.abs(_subspace(away, jnp.asarray(x, jnp.float32))))) > 0.1
 
 
-def test_followed_it_spans_the_leading_principal_components() -> None:
+def test_following_the_subspace_term_leads_to_the_principal_components() -> None:
     x, axes = _inputs(400, np.array([3.0, 2.5, 2.0, 0.5, 0.3, 0.2]))
     x = jnp.asarray(x, jnp.float32)
     w = unit_norm(jax.random.normal(jax.random.key(3), (6, 3)))
@@ -46,14 +46,14 @@ def test_followed_it_spans_the_leading_principal_components() -> None:
         return step.turn(w, _subspace(w, x), jnp.float32(0.05)), None
 
     w, _ = jax.lax.scan(follow, w, None, length=600)
-    kept, _ = np.linalg.qr(np.asarray(w, np.float64))
+    basis, _ = np.linalg.qr(np.asarray(w, np.float64))
     # cosines of the angles between the two subspaces
-    cosines = np.linalg.svd(kept.T @ axes[:, :3], compute_uv=False)
+    cosines = np.linalg.svd(basis.T @ axes[:, :3], compute_uv=False)
     assert cosines.min() > 0.995
 
 
-def test_a_wide_layer_is_as_its_groups_alone() -> None:
-    """But for the divisor, the mean variance of all units."""
+def test_a_wide_layer_is_treated_group_by_group() -> None:
+    """Except for the divisor, which is the mean variance of all units."""
     rng = np.random.default_rng(2)
     x = jnp.asarray(rng.standard_normal((50, 9)), jnp.float32)
     w = unit_norm(jnp.asarray(rng.standard_normal((9, 2 * GROUP)), jnp.float32))

@@ -1,4 +1,4 @@
-"""Rules on maps and residual layers: a channel is a neuron, and its positions are examples."""
+"""Rules on maps and residual layers: channels are neurons, positions count as examples."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def _step(rule: Rule, phi: Phi, x: jax.Array) -> Phi:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_convolution_of_one_position_learns_as_a_dense_layer_of_its_positions(name: str) -> None:
-    """Kernels of 1 on maps (B, 2, 2, N): the very update of a perceptron on 4 B examples."""
+def test_a_one_by_one_convolution_learns_like_a_dense_layer_on_its_positions(name: str) -> None:
+    """With kernel 1 on maps (B, 2, 2, N), the update is that of a perceptron on 4 B examples."""
     rule = _rule(name)
     dense = initialise(jax.random.key(2), (3, 5, 4))
     layers = (Conv(units=5, kernel=1), Conv(units=4, kernel=1))
@@ -68,7 +68,7 @@ def _on_maps(name: str) -> tuple[Rule, Phi, jax.Array]:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_channels_are_equivariant_and_examples_have_no_order(name: str) -> None:
+def test_equivariant_to_channels_and_invariant_to_examples(name: str) -> None:
     rule, phi, x = _on_maps(name)
     order = np.array([2, 0, 3, 1])  # of the first two layers, which a residual connection ties
 
@@ -85,8 +85,8 @@ def test_channels_are_equivariant_and_examples_have_no_order(name: str) -> None:
         )
 
     got = _step(rule, reordered(phi), x[::-1])
-    wanted = reordered(_step(rule, phi, x))
-    for mine, other in zip(jax.tree.leaves(got), jax.tree.leaves(wanted), strict=True):
+    expected = reordered(_step(rule, phi, x))
+    for mine, other in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(mine, other, atol=3e-5)
 
 
@@ -99,9 +99,9 @@ def test_every_layer_of_a_map_learns_and_stays_at_unit_norm(name: str) -> None:
         np.testing.assert_allclose(jnp.linalg.norm(new, axis=0), 1.0, atol=1e-5)
 
 
-def test_an_error_comes_down_a_residual_connection() -> None:
-    """Where the weights that read a layer are zero, all that reaches it came along the skip; with
-    the skip gone too, its neurons sense no error at all."""
+def test_errors_are_sent_down_a_residual_connection() -> None:
+    """If the weights that read a layer are zero, errors reach it along the skip only; without the
+    skip too, its neurons sense no error at all."""
     rule = _rule("local")
     x = jax.random.normal(jax.random.key(8), (9, 6))
 

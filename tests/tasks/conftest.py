@@ -1,4 +1,4 @@
-"""Sources that the tests of this room draw from."""
+"""Sources shared by the tests of tasks."""
 
 from __future__ import annotations
 

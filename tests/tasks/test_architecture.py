@@ -1,4 +1,4 @@
-"""Architectures and numbers of classes and labels, drawn from the spaces that settings describe."""
+"""Drawing architectures, and numbers of classes and labels, from the configured spaces."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_impossible_spaces_are_refused(wrong: dict) -> None:
         ArchitectureSpace(**wrong)
 
 
-def test_groups_of_rows_and_of_images_are_drawn_side_by_side() -> None:
+def test_groups_of_rows_and_of_images_can_be_combined() -> None:
     space = ArchitectureSpace(columns=(16, 64), vector_groups=2, layers=(2, 2), units=(64,))
     drawn = space.draw_distinct(np.random.default_rng(0), 3)
     assert [a.is_image for a in drawn] == [True, False, False]
@@ -58,7 +58,7 @@ def test_groups_of_rows_need_columns(wrong: dict) -> None:
         ArchitectureSpace(**wrong)
 
 
-def test_numbers_of_classes_and_labels_are_drawn_where_a_range_is_given() -> None:
+def test_numbers_of_classes_and_labels_are_drawn_from_a_range() -> None:
     space = TaskSpace(n_classes=(2, 30), labels_per_class=(1, 50), examples_per_class=100)
     rng = np.random.default_rng(0)
     drawn = [space.draw(rng) for _ in range(200)]
@@ -66,7 +66,7 @@ def test_numbers_of_classes_and_labels_are_drawn_where_a_range_is_given() -> Non
         values = [getattr(one, name) for one in drawn]
         assert min(values) == low
         assert 0.9 * high <= max(values) <= high
-        assert np.median(values) < (low + high) / 3  # few as often as many
+        assert np.median(values) < (low + high) / 3  # uniform on a logarithmic scale
     before = rng.bit_generator.state["state"]
     assert TaskSpace().draw(rng) == TaskConfig()
     assert rng.bit_generator.state["state"] == before
@@ -80,7 +80,7 @@ def test_impossible_ranges_are_refused(wrong: dict) -> None:
         TaskSpace(**wrong)
 
 
-def test_topologies_are_drawn_among_the_groups_and_images_keep_their_place(
+def test_topologies_are_drawn_and_convolutions_keep_pixels_in_place(
     blobs: DatasetSource,
 ) -> None:
     space = ArchitectureSpace(
@@ -92,19 +92,19 @@ def test_topologies_are_drawn_among_the_groups_and_images_keep_their_place(
     )
     drawn = space.draw_distinct(np.random.default_rng(0), 12)
     assert {a.topology for a in drawn} == {"perceptron", "residual", "conv"}
-    assert not drawn[-1].is_map  # rows of numbers have no place for a convolution
+    assert not drawn[-1].is_map  # no convolutions over rows of numbers
     conv = next(a for a in drawn if a.is_map)
     assert conv.model.shapes == ((14, 14, 1), (7, 7, 4), (4, 4, 4), (32,))
     residual = next(a for a in drawn if a.topology == "residual")
     assert [layer.skip for layer in residual.model.layers] == [0, 1, 0]
 
-    # neighbouring pixels of smooth images are alike where they are not permuted
-    def alike(architecture: Architecture) -> float:
+    # neighbouring pixels of smooth images are correlated unless they are permuted
+    def correlation(architecture: Architecture) -> float:
         task = sample_task([blobs], TaskConfig(), architecture, [3])
         rows = task.inputs.reshape(-1, 14, 14)
         return float(np.corrcoef(rows[:, :, 1:].ravel(), rows[:, :, :-1].ravel())[0, 1])
 
-    assert alike(conv) > 0.5
-    assert alike(Architecture(14, 1, (64,), 32)) < 0.3
+    assert correlation(conv) > 0.5
+    assert correlation(Architecture(14, 1, (64,), 32)) < 0.3
     texts = load_sources(["topics", "shapes"], "meta-train", n_classes=10)
     assert [s.address for s in fitting(texts, conv, 10)] == ["shapes"]

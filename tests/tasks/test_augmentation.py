@@ -1,4 +1,4 @@
-"""Augmentation: each task has its own share of it, and a warp is what it says."""
+"""Augmentation: the share of each task, and warps."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ ARCHITECTURE = Architecture(14, 1, (64,), 32)
 
 
 def test_a_task_has_its_own_share_of_the_augmentation() -> None:
-    """Equal images differ, and their amounts count, as much as their task varies them."""
+    """The differences between equal images, and the weight of the amounts, grow with the share."""
     image = np.random.default_rng(0).integers(0, 255, (1, 14, 14)).astype(np.uint8)
     source = DatasetSource("one", np.repeat(image, 40, axis=0), tuple(np.arange(40).reshape(2, 20)))
     varied = TaskConfig(
         n_classes=2, examples_per_class=20, augmentation=Augmentation(least_share=0.0)
     )
-    differing, counting = [], []
+    differences, weights = [], []
     for seed in range(12):
         task = sample_task([source], varied, ARCHITECTURE, [seed])
-        differing.append(task.inputs.reshape(40, -1).std(axis=0).mean())
-        counting.append(task.targets[..., 2:].std())
-    assert np.corrcoef(differing, counting)[0, 1] > 0.9
-    assert min(differing) < 0.4 * max(differing)
-    assert max(counting) < 0.1 / 2  # the weight of a whole share, over the root of four amounts
+        differences.append(task.inputs.reshape(40, -1).std(axis=0).mean())
+        weights.append(task.targets[..., 2:].std())
+    assert np.corrcoef(differences, weights)[0, 1] > 0.9
+    assert min(differences) < 0.4 * max(differences)
+    assert max(weights) < 0.1 / 2  # the weight at full share, over the root of four amounts
     whole = sample_task(
         [source], varied.model_copy(update={"augmentation": Augmentation()}), ARCHITECTURE, [0]
     )
@@ -44,7 +44,7 @@ def _centre_of_mass(image: NDArray) -> tuple[float, float]:
     return tuple(float(v) for v in ndimage.center_of_mass(image))
 
 
-def test_warp_shifts_by_the_fraction_it_is_told() -> None:
+def test_warp_shifts_by_the_given_fraction() -> None:
     image = np.zeros((1, 28, 28), np.uint8)
     image[0, 12:16, 12:16] = 255
     shift = np.array([[0.25, -0.125]])
@@ -54,7 +54,7 @@ def test_warp_shifts_by_the_fraction_it_is_told() -> None:
     np.testing.assert_allclose(difference, [0.25 * 14, -0.125 * 14], atol=0.05)
 
 
-def test_warp_turns_about_the_centre() -> None:
+def test_warp_rotates_about_the_centre() -> None:
     image = np.zeros((1, 29, 29), np.uint8)
     image[0, 14, 24] = 255
     turned = warp(image, 29, np.zeros((1, 2)), np.array([np.pi / 2]))[0]
@@ -63,8 +63,8 @@ def test_warp_turns_about_the_centre() -> None:
     assert column == 14
 
 
-def test_warp_is_area_averaging_where_nothing_moves() -> None:
+def test_warp_is_area_averaging_without_motion() -> None:
     image = np.random.default_rng(0).integers(0, 255, (2, 28, 28)).astype(np.uint8)
-    wanted = image.reshape(2, 14, 2, 14, 2).mean(axis=(2, 4))
+    expected = image.reshape(2, 14, 2, 14, 2).mean(axis=(2, 4))
     got = warp(image, 14, np.zeros((2, 2)), np.zeros(2))
-    np.testing.assert_allclose(got, wanted, atol=1e-3)
+    np.testing.assert_allclose(got, expected, atol=1e-3)

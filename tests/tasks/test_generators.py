@@ -1,4 +1,4 @@
-"""Generators of tasks: that what is to be learned is there."""
+"""Generators of tasks: their data have the intended structure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from metaplastic.tasks.generators.causes import draw_causes
 from metaplastic.tasks.generators.shapes import SIDE, draw_shapes
 
 ARCHITECTURE = Architecture(14, 1, (64,), 32)
-OF_ROWS = ("signals", "tables")  # which take groups of rows alone
+OF_ROWS = ("signals", "tables")  # only for groups of rows
 
 
 def architecture_of(name: str, columns: int = 48) -> Architecture:
-    """One that the generator fits."""
+    """Return an architecture that the generator fits."""
     return Architecture(0, 0, (64,), 32, columns=columns) if name in OF_ROWS else ARCHITECTURE
 
 
@@ -35,17 +35,17 @@ def architecture_of(name: str, columns: int = 48) -> Architecture:
         ("signals", 0.35, 0.9),
     ],
 )
-def test_classes_can_be_told_apart_but_not_easily(name: str, least: float, most: float) -> None:
-    """A linear readout of the raw inputs from ten labels a class, over eight tasks."""
+def test_classes_are_separable_but_not_easily(name: str, least: float, most: float) -> None:
+    """Accuracy of a linear readout of raw inputs with ten labels per class, over eight tasks."""
     sources = load_sources([name], "meta-train", n_classes=10)
-    found = []
+    accuracies = []
     for seed in range(8):
         task = sample_task(sources, TaskConfig(), architecture_of(name), [seed])
         fit, test = task.inputs[:, :10].reshape(100, -1), task.inputs[:, 10:].reshape(500, -1)
         readout = RidgeCV(np.logspace(-1, 4, 11)).fit(fit, np.eye(10)[np.repeat(range(10), 10)])
-        guess = readout.predict(test).argmax(1)
-        found.append(np.mean(guess == np.repeat(np.arange(10), 50)))
-    assert least < np.mean(found) < most
+        predicted = readout.predict(test).argmax(1)
+        accuracies.append(np.mean(predicted == np.repeat(np.arange(10), 50)))
+    assert least < np.mean(accuracies) < most
 
 
 def test_shapes_are_filled_where_they_are_drawn() -> None:
@@ -61,8 +61,8 @@ def test_few_classes_are_drawn_too() -> None:
     assert draw_shapes(np.random.default_rng(1), 2, 3).shape == (6, SIDE, SIDE)
 
 
-def test_reviews_have_most_words_of_the_vocabulary_nowhere() -> None:
-    """Beside `topics`: a column's commonest value is that of a word not there."""
+def test_reviews_lack_most_words_of_the_vocabulary() -> None:
+    """More than `topics` do: the most frequent value of a column is that of an absent word."""
     share = {}
     for name in ("topics", "reviews"):
         sources = load_sources([name], "meta-train", n_classes=10)
@@ -80,14 +80,14 @@ def test_reviews_have_most_words_of_the_vocabulary_nowhere() -> None:
 
 @pytest.mark.parametrize("name", OF_ROWS)
 @pytest.mark.parametrize(("columns", "n_classes"), [(5, 2), (16, 30), (300, 3)])
-def test_rows_are_as_wide_as_the_group_with_columns_that_vary_and_zeros(
+def test_rows_have_the_width_of_the_group_and_are_padded_with_zeros(
     name: str, columns: int, n_classes: int
 ) -> None:
     (source,) = load_sources([name], "meta-train", n_classes=n_classes)
     architecture = architecture_of(name, columns)
     assert source.fits(architecture, n_classes)
     assert not source.fits(ARCHITECTURE, n_classes)
-    kept = []
+    used_counts = []
     for seed in range(12):
         drawn = source.draw(
             np.random.default_rng(seed), n_classes, 20, architecture, Augmentation(), 8
@@ -96,15 +96,15 @@ def test_rows_are_as_wide_as_the_group_with_columns_that_vary_and_zeros(
         assert np.isfinite(drawn.inputs).all()
         assert np.abs(drawn.inputs).max() <= 30.0
         used = drawn.inputs.any(axis=0)
-        kept.append(used.sum())
+        used_counts.append(used.sum())
         assert drawn.inputs[:, used].std() == pytest.approx(1.0, abs=0.15)
         assert np.abs(drawn.amounts.mean(axis=0)).max() < 0.4
-    assert min(kept) >= columns // 5
-    assert max(kept) > 0.6 * columns
+    assert min(used_counts) >= columns // 5
+    assert max(used_counts) > 0.6 * columns
 
 
-def test_tables_are_of_many_kinds() -> None:
-    """Categories, heavy tails, blocks that hang together, columns of one unit and of many."""
+def test_tables_are_diverse() -> None:
+    """Tables differ in categories, heavy tails, correlated blocks, and units of columns."""
     (source,) = load_sources(["tables"], "meta-train", n_classes=4)
     two_valued, kurtosis, rank = [], [], []
     for seed in range(40):
@@ -122,14 +122,14 @@ def test_tables_are_of_many_kinds() -> None:
     assert np.quantile(rank, 0.1) < 0.2 < 0.5 < np.quantile(rank, 0.9)
 
 
-def test_drawn_classes_have_equally_many_rows_of_their_own_causes() -> None:
-    """However classes are made, nearly always even by their means."""
-    apart = 0
+def test_classes_have_equal_numbers_of_rows_and_different_causes() -> None:
+    """However classes are made, their means nearly always differ."""
+    different = 0
     for seed in range(20):
         causes = draw_causes(np.random.default_rng(seed), 3, 50)
         assert causes.shape[0] == 150
         assert np.isfinite(causes).all()
         means = causes.reshape(3, 50, -1).mean(axis=1)
         error = causes.std(axis=0) / np.sqrt(50)
-        apart += np.max(np.ptp(means, axis=0) / error) > 4.0
-    assert apart >= 16
+        different += np.max(np.ptp(means, axis=0) / error) > 4.0
+    assert different >= 16

@@ -37,28 +37,28 @@ def rows() -> RowSource:
     return RowSource("rows", values.astype(np.float32), members)
 
 
-def test_a_task_of_rows_has_the_shapes_it_says(rows: RowSource) -> None:
+def test_shapes_of_a_task_of_rows(rows: RowSource) -> None:
     config = TaskConfig(n_classes=6, examples_per_class=15, labelled_apart=10, labels_per_class=5)
     task = sample_task([rows], config, VECTORS, [1])
     assert task.inputs.shape == (6, 25, 24)
     columns = task.inputs.reshape(150, 24)
     spread = columns.std(axis=0)
-    kept = spread > 0
-    assert 12 <= kept.sum() <= 20  # a subset of the columns, and zeros up to the group's width
-    np.testing.assert_allclose(spread[kept], 1.0, atol=0.02)
+    used = spread > 0
+    assert 12 <= used.sum() <= 20  # a subset of the columns, padded with zeros
+    np.testing.assert_allclose(spread[used], 1.0, atol=0.02)
     assert not task.targets[..., 6:].any()
 
 
-def test_rows_kept_apart_are_of_other_rows_even_where_a_class_has_few(rows: RowSource) -> None:
+def test_rows_kept_apart_differ_from_the_others_even_in_small_classes(rows: RowSource) -> None:
     still = Augmentation()
     drawn = rows.draw(np.random.default_rng(3), 6, 60, VECTORS, still, 12).inputs
     for one_class in drawn.reshape(6, 60, 24):
-        seen, kept = ({row.tobytes() for row in part} for part in np.split(one_class, [48]))
-        assert len(kept) == 12
-        assert not seen & kept
+        seen, apart = ({row.tobytes() for row in part} for part in np.split(one_class, [48]))
+        assert len(apart) == 12
+        assert not seen & apart
 
 
-def test_sources_draw_for_the_groups_that_they_fit(blobs: DatasetSource, rows: RowSource) -> None:
+def test_which_groups_sources_fit(blobs: DatasetSource, rows: RowSource) -> None:
     both = [blobs, rows]
     assert fitting(both, IMAGES, 6) == (blobs,)
     assert fitting(both, VECTORS, 6) == (rows,)
@@ -84,14 +84,14 @@ def test_rows_are_standardised_as_the_encoder_does(kind: str) -> None:
     by_column = decide("auto", columns) == "columns"
     assert by_column is (kind == "units")
     scale = scale_of(columns if by_column else columns.pooled())
-    wanted = np.clip((x - scale.mean) / scale.std, -scale.limit, scale.limit)
-    np.testing.assert_allclose(standardise_rows(x), wanted, atol=1e-4)
+    expected = np.clip((x - scale.mean) / scale.std, -scale.limit, scale.limit)
+    np.testing.assert_allclose(standardise_rows(x), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(
     "address", ["table:adult", "openml:adult", "csv:there/adult.csv?label=y", "npz:adult.v2.npz"]
 )
-def test_a_reported_table_is_refused_under_every_scheme(address: str) -> None:
+def test_a_reported_table_is_refused_in_every_scheme(address: str) -> None:
     with pytest.raises(ConfigError, match="adult is one of the tables that results are reported"):
         load_sources([address], "meta-train", n_classes=2)
 

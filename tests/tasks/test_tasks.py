@@ -1,4 +1,4 @@
-"""Tasks: shapes, seeds, disjoint portions, augmentation, architectures, the guard."""
+"""Tasks: shapes, seeds, disjoint portions, augmentation, architectures, held-out data sets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from metaplastic.tasks import (
 ARCHITECTURE = Architecture(14, 1, (64,), 32)
 
 
-def test_a_task_has_the_shapes_it_says(blobs: DatasetSource) -> None:
+def test_shapes_of_a_task(blobs: DatasetSource) -> None:
     config = TaskConfig()
     task = sample_task([blobs], config, ARCHITECTURE, [1, 2])
     assert task.inputs.shape == (10, 60, 196)
@@ -32,7 +32,7 @@ def test_a_task_has_the_shapes_it_says(blobs: DatasetSource) -> None:
     np.testing.assert_allclose(one_hot.sum(-1), 0.0, atol=1e-6)
 
 
-def test_the_seed_decides_everything(blobs: DatasetSource) -> None:
+def test_the_seed_determines_everything(blobs: DatasetSource) -> None:
     one, same, other = (
         sample_task([blobs], TaskConfig(), ARCHITECTURE, seed) for seed in ([3, 1], [3, 1], [3, 2])
     )
@@ -41,26 +41,26 @@ def test_the_seed_decides_everything(blobs: DatasetSource) -> None:
     assert not np.array_equal(one.inputs, other.inputs)
 
 
-def test_without_regression_weight_targets_are_labels_alone(blobs: DatasetSource) -> None:
+def test_without_regression_weight_targets_are_labels_only(blobs: DatasetSource) -> None:
     config = TaskConfig(augmentation=Augmentation(regression_weight=0.0))
     assert sample_task([blobs], config, ARCHITECTURE, [0]).targets.shape[-1] == 10
 
 
 @pytest.mark.parametrize(("count", "apart"), [(20, 10), (90, 10), (300, 15)])
-def test_examples_kept_apart_are_of_other_originals(count: int, apart: int) -> None:
-    """One constant image per member, not augmented, tells which original an example is of."""
+def test_examples_kept_apart_come_from_different_originals(count: int, apart: int) -> None:
+    """With constant images and no augmentation, each example identifies its original."""
     images = np.repeat(np.arange(60, dtype=np.uint8), 196).reshape(60, 14, 14)
     source = DatasetSource("levels", images, tuple(np.arange(30) + 30 * c for c in range(2)))
     still = Augmentation(shift=0, rotation=0, noise=0)
     drawn = source.draw(np.random.default_rng(3), 2, count, ARCHITECTURE, still, apart)
     levels = np.round(drawn.inputs[:, 0], 4).reshape(2, count)
     for one_class in levels:
-        seen, kept = set(one_class[: count - apart]), set(one_class[count - apart :])
-        assert not seen & kept
-        assert len(kept) == apart
+        seen, unseen = set(one_class[: count - apart]), set(one_class[count - apart :])
+        assert not seen & unseen
+        assert len(unseen) == apart
 
 
-def test_a_class_of_few_images_shares_them(blobs: DatasetSource) -> None:
+def test_a_class_with_few_images_shares_them(blobs: DatasetSource) -> None:
     config = TaskConfig(examples_per_class=100, labelled_apart=20)
     task = sample_task([blobs], config, ARCHITECTURE, [1, 2])
     assert task.inputs.shape[:2] == task.targets.shape[:2] == (10, 120)
@@ -84,12 +84,12 @@ def test_a_held_out_data_set_is_refused() -> None:
         load_sources(["digits@14"], "meta-train", n_classes=10)
 
 
-def test_too_few_classes_are_named() -> None:
+def test_too_few_classes_are_an_error() -> None:
     with pytest.raises(DataError, match="a task needs 5000"):
         load_sources(["glyphs"], "meta-train", n_classes=5000)
 
 
-def test_an_unknown_source_is_answered_with_data_sets_and_generators() -> None:
+def test_the_error_for_an_unknown_source_lists_data_sets_and_generators() -> None:
     with pytest.raises(
         ConfigError,
         match=r"source of tasks 'shapez'; known: .*mnist.*reviews.*Did you mean 'shapes'",
@@ -99,6 +99,6 @@ def test_an_unknown_source_is_answered_with_data_sets_and_generators() -> None:
         load_sources(["glyphs?fonts=few"], "meta-train", n_classes=10)
 
 
-def test_no_source_is_refused() -> None:
+def test_an_empty_list_of_sources_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one"):
         load_sources([], "meta-train", n_classes=10)

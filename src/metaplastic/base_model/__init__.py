@@ -1,6 +1,6 @@
-"""The base model φ: what it is made of (`spec`), its layers, and its features.
+"""The base model φ: its shape (`spec`), its layers, and its features.
 
-To add a kind of layer: a new file with its `Connection`, and a line in `LAYERS` (spec.py).
+To add a kind of layer, write a new file with its `Connection` and add a line to `LAYERS` (spec.py).
 """
 
 from metaplastic.base_model.activations import ACTIVATIONS, get_activation

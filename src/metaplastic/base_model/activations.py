@@ -26,5 +26,5 @@ ACTIVATIONS: Registry[Callable[[Array], Array]] = Registry(
 
 
 def get_activation(name: str) -> Callable[[Array], Array]:
-    """The activation of that name; raises `ConfigError` naming those known."""
+    """Return the activation with this name. Raises a `ConfigError` that lists the known ones."""
     return ACTIVATIONS.get(name)

@@ -1,4 +1,4 @@
-"""Batch norm of one unit over examples and positions, without a scale; the bias comes after it."""
+"""Batch norm per unit over examples and positions, without a scale; the bias is added after it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Statistics(NamedTuple):
 
 
 def statistics_of(a: Float[Array, "batch *shape"]) -> Statistics:
-    """Mean and variance of every unit over examples and, in a map, positions."""
+    """Compute mean and variance of every unit over examples and, in a map, positions."""
     axes = tuple(range(a.ndim - 1))
     return Statistics(jnp.mean(a, axis=axes), jnp.var(a, axis=axes))
 
 
 def normalise(a: Float[Array, "batch *shape"], statistics: Statistics) -> Array:
-    """`(a - mean) / sqrt(variance + ε)`, unit by unit."""
+    """Compute `(a - mean) / sqrt(variance + ε)` for every unit."""
     per_unit = (1,) * (a.ndim - 1) + (-1,)
     scale = jax.lax.rsqrt(statistics.variance + BN_EPSILON)
     return (a - statistics.mean.reshape(per_unit)) * scale.reshape(per_unit)

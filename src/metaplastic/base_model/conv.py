@@ -1,4 +1,4 @@
-"""Layer kind `conv`: units share receptive fields over the positions of a map."""
+"""Layer kind `conv`: each unit applies one receptive field at all positions of a map."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ from metaplastic.errors import ConfigError
 class Conv(Connection):
     """2-D convolution of a map (batch, height, width, channels).
 
-    `a[b, i, j] = Σ_{m,n,c} x[b, s i + m - p, s j + n - p, c] W[(m, n, c)]`, stride s and margin p;
-    W is (kernel · kernel · N_{l-1}, N_l), its rows in the order row, column, channel. Computed as a
-    product of patches and weights, which stays one when many networks are mapped over.
+    `a[b, i, j] = Σ_{m,n,c} x[b, s i + m - p, s j + n - p, c] W[(m, n, c)]`, with stride s and
+    padding p; W is (kernel · kernel · N_{l-1}, N_l), its rows in the order row, column, channel.
+    Computed as a matrix product of patches and weights, which it remains under `vmap` over many
+    networks.
     """
 
     kind: ClassVar[str] = "conv"
 
-    kernel: int = Field(default=3, ge=1, description="side of a receptive field, in positions")
+    kernel: int = Field(
+        default=3, ge=1, description="side length of a receptive field, in positions"
+    )
     stride: int = Field(default=1, ge=1, description="positions between receptive fields")
     padding: Literal["same", "valid"] = Field(
-        default="same", description="zeros around the map (same), or whole fields only (valid)"
+        default="same",
+        description="zeros around the map (same), or complete receptive fields only (valid)",
     )
 
     def above(self, below: Shape) -> Shape:
         if len(below) != 3:
             raise ConfigError(
-                f"a conv layer reads a map (height, width, channels); what is below has shape "
+                f"a conv layer needs a map (height, width, channels) below it; the shape below is "
                 f"{below}"
             )
         height, width = (self._positions(n) for n in below[:2])
@@ -51,7 +55,7 @@ class Conv(Connection):
         return self.patches(x) @ w
 
     def patches(self, x: Float[Array, "batch *below"]) -> Float[Array, "batch *above_fan_in"]:
-        """What each unit sees at each position: (batch, height', width', fan-in)."""
+        """Return the receptive field at each position: (batch, height', width', fan-in)."""
         (top, bottom), (left, right) = (self.margins(n) for n in x.shape[1:3])
         height, width = (self._positions(n) for n in x.shape[1:3])
         x = jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
@@ -69,7 +73,7 @@ class Conv(Connection):
         return (length - self.kernel) // self.stride + 1
 
     def margins(self, length: int) -> tuple[int, int]:
-        """Zeros before and after a side of the map; the odd one comes after."""
+        """Return the padding before and after a side of the map; an odd zero goes after."""
         if self.padding == "valid":
             return (0, 0)
         total = max(0, (self._positions(length) - 1) * self.stride + self.kernel - length)

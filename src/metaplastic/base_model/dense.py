@@ -1,4 +1,4 @@
-"""Layer kind `dense`: every unit reads all that is below."""
+"""Layer kind `dense`: every unit reads the whole layer below."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metaplastic.base_model.connection import Connection, Shape
 
 
 class Dense(Connection):
-    """`a = x W`, W (N_{l-1}, N_l). A map below is flattened, position by position.
+    """`a = x W`, with W (N_{l-1}, N_l). A map below is flattened, position by position.
 
     With `pool`, a map below is first averaged over a grid of `pool` × `pool` regions.
     """
@@ -24,8 +24,8 @@ class Dense(Connection):
     pool: int | None = Field(
         default=None,
         ge=1,
-        description="average a map below over a grid of so many regions a side; none: every "
-        "position is read",
+        description="average a map below over a grid with this many regions per side; if not set, "
+        "every position is read",
     )
 
     def above(self, below: Shape) -> Shape:
@@ -43,8 +43,8 @@ class Dense(Connection):
 
 
 def pool(x: Float[Array, "batch *shape"], grid: int) -> Float[Array, "batch *pooled"]:
-    """The mean of a map (batch, height, width, units) over each of grid × grid regions, which
-    overlap by a row where they do not divide it. Vectors are returned as they are."""
+    """Average a map (batch, height, width, units) over grid × grid regions, which overlap by a row
+    if the grid does not divide the map. Vectors are returned unchanged."""
     if x.ndim != 4:
         return x
     rows, columns = (jnp.asarray(regions(n, grid), x.dtype) for n in x.shape[1:3])
@@ -52,14 +52,15 @@ def pool(x: Float[Array, "batch *shape"], grid: int) -> Float[Array, "batch *poo
 
 
 def pooled_shape(shape: Shape, grid: int | None) -> Shape:
-    """The shape of one example once it is pooled; as it is without a grid."""
+    """Return the shape of an example after pooling; unchanged without a grid."""
     if grid is None or len(shape) != 3:
         return shape
     return (min(grid, shape[0]), min(grid, shape[1]), shape[2])
 
 
 def regions(length: int, grid: int) -> np.ndarray:
-    """The matrix (grid, length) that takes means over regions of a side; at most `length` rows."""
+    """Return the matrix (grid, length) that averages over regions of a side, with at most `length`
+    rows."""
     grid = min(grid, length)
     weights = np.zeros((grid, length))
     for i in range(grid):

@@ -1,9 +1,9 @@
 """The base model φ: layers with batch norm, as a pytree (paper A.1).
 
 `z^l = BN(x^{l-1} W^l) + b^l` and `x^l = act(z^l)`, plus x^{l-s} in a residual layer; the features
-are `x^L`. Batch norm comes before the bias and uses the minibatch's own statistics; a fitted model
-keeps statistics of its own (`population_statistics`), so that one row gives the same features alone
-as in a batch.
+are `x^L`. Batch norm comes before the bias and uses the statistics of the minibatch; a fitted model
+stores statistics (`population_statistics`), so that a row has the same features alone as in a
+batch.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from metaplastic.base_model.spec import ModelSpec, perceptron
 
 class Phi(eqx.Module):
     """The base model's parameters, changed by the inner loop: `layers[l]` holds W^{l+1}, b^{l+1}
-    and, where the rule needs it, V^{l+1}. `spec` describes its shape."""
+    and, if the rule needs it, V^{l+1}. `spec` describes its shape."""
 
     layers: tuple[Layer, ...]
     spec: ModelSpec = eqx.field(static=True)
 
     @property
     def weights(self) -> tuple[Float[Any, "*_tasks _fan_in _units"], ...]:
-        """W^1 to W^L; NumPy's arrays where φ was brought to the host."""
+        """W^1 to W^L; NumPy arrays if φ was copied to the host."""
         return tuple(layer.weight for layer in self.layers)
 
     @property
@@ -43,17 +43,17 @@ class Phi(eqx.Module):
 
     @property
     def backward(self) -> tuple[Float[Any, "*_tasks _fan_in _units"], ...]:
-        """V^1 to V^L; empty where errors go back through W^T."""
+        """V^1 to V^L; empty if errors go back through W^T."""
         return tuple(layer.backward for layer in self.layers if layer.backward is not None)
 
     @property
     def activation(self) -> str:
-        """The activation of every layer."""
+        """The name of the activation of all layers."""
         return self.spec.activation
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """(N_0, ..., N_L): numbers that each layer is read as."""
+        """(N_0, ..., N_L), the numbers of values that each layer is read as."""
         return self.spec.widths
 
     def replaced(
@@ -62,11 +62,11 @@ class Phi(eqx.Module):
         biases: Sequence[Any] | None = None,
         backward: Sequence[Any] | None = None,
     ) -> Phi:
-        """φ with other weights, biases or backward weights, layer by layer."""
+        """Return φ with other weights, biases or backward weights, given layer by layer."""
         given = {"weight": weights, "bias": biases, "backward": backward or None}
         layers = tuple(
             dataclasses.replace(
-                layer, **{name: of[i] for name, of in given.items() if of is not None}
+                layer, **{name: new[i] for name, new in given.items() if new is not None}
             )
             for i, layer in enumerate(self.layers)
         )
@@ -87,11 +87,11 @@ def initialise(
     *,
     backward: bool = False,
 ) -> Phi:
-    """A random φ with receptive fields of unit norm and zero biases.
+    """Draw a random φ with receptive fields of unit norm and zero biases.
 
-    Batch norm makes the scale of a receptive field irrelevant to the features, so unit norm loses
-    nothing. `model` describes the base model; sizes (N_0, ..., N_L) mean a perceptron of that
-    `activation`. Raises `ConfigError` on sizes that make none, or an unknown activation.
+    Batch norm makes the scale of a receptive field irrelevant to the features, so unit norm is no
+    restriction. `model` describes the base model; sizes (N_0, ..., N_L) describe a perceptron with
+    that `activation`. Raises `ConfigError` if the sizes are invalid or the activation is unknown.
     """
     spec = model if isinstance(model, ModelSpec) else perceptron(model, activation)
     shapes = spec.shapes
@@ -105,16 +105,18 @@ def initialise(
 
     forward_key, backward_key = jax.random.split(key)
     weights = receptive_fields(forward_key)
-    others = receptive_fields(backward_key) if backward else [None] * len(weights)
+    backward_weights = receptive_fields(backward_key) if backward else [None] * len(weights)
     layers = [
         Layer(w, jnp.zeros(connection.units), v, connection, below)
-        for w, v, connection, below in zip(weights, others, spec.layers, shapes, strict=False)
+        for w, v, connection, below in zip(
+            weights, backward_weights, spec.layers, shapes, strict=False
+        )
     ]
     return Phi(tuple(layers), spec)
 
 
 def forward(phi: Phi, x: Float[Array, "batch inputs"]) -> Activity:
-    """Every x^l and z^l, with batch norm over the minibatch `x`, whose rows are flat."""
+    """Compute every x^l and z^l, with batch norm over the minibatch `x` of flat rows."""
     return _run(phi, x, None)[0]
 
 
@@ -123,7 +125,7 @@ def features(
     x: Float[Array, "batch inputs"],
     statistics: Sequence[Statistics] | None = None,
 ) -> Float[Array, "batch features"]:
-    """x^L as a matrix. Batch norm over `x` itself, or by the `statistics` given (one per layer)."""
+    """Compute x^L as a matrix, with batch norm over `x` or with given `statistics` (per layer)."""
     return read(phi, _run(phi, x, statistics)[0].x[-1])
 
 
@@ -132,27 +134,27 @@ def layer_features(
     x: Float[Array, "batch inputs"],
     statistics: Sequence[Statistics] | None = None,
 ) -> tuple[Float[Array, "batch _width"], ...]:
-    """The inputs and x^1 to x^L, a matrix each. Batch norm as in `features`."""
+    """Return the inputs and x^1 to x^L, each as a matrix, with batch norm as in `features`."""
     _, *above = _run(phi, x, statistics)[0].x
-    return (x, *(read(phi, of_layer) for of_layer in above))
+    return (x, *(read(phi, activity) for activity in above))
 
 
 def read(phi: Phi, x: Float[Array, "batch *shape"]) -> Float[Array, "batch width"]:
-    """A layer's activity as a matrix; a map is averaged over the regions that φ's spec names."""
+    """Flatten a layer's activity to a matrix, maps after averaging over regions (`spec.pool`)."""
     if phi.spec.pool is not None:
         x = pool(x, phi.spec.pool)
     return x.reshape(x.shape[0], -1)
 
 
 def population_statistics(phi: Phi, x: Float[Array, "batch inputs"]) -> tuple[Statistics, ...]:
-    """The batch-norm statistics of every layer over `x`, layer by layer."""
+    """Compute the batch-norm statistics of every layer over `x`."""
     return _run(phi, x, None)[1]
 
 
 def _run(
     phi: Phi, x: Array, statistics: Sequence[Statistics] | None
 ) -> tuple[Activity, tuple[Statistics, ...]]:
-    """Every layer's activity, and the batch-norm statistics used."""
+    """Compute the activity of every layer and the batch-norm statistics used."""
     act = get_activation(phi.activation)
     x = x.reshape(x.shape[0], *phi.spec.inputs)
     xs, zs, used = [x], [x], []

@@ -1,4 +1,4 @@
-"""The typed, JSON-able description of a base model's shape."""
+"""The typed, JSON-serialisable description of a base model's shape."""
 
 from __future__ import annotations
 
@@ -36,14 +36,16 @@ def _connection(given: Any) -> Connection:
     if isinstance(given, Connection):
         return given
     if not isinstance(given, Mapping):
-        raise ValueError("a layer is a table with a kind and units, as {kind: dense, units: 64}")
+        raise ValueError(
+            "a layer must be a table with a kind and units, such as {kind: dense, units: 64}"
+        )
     kind = given.get("kind", "dense")
     try:
         LAYERS.check(str(kind))
     except ConfigError as error:
         raise ValueError(str(error)) from None
-    own = {name: value for name, value in given.items() if name != "kind"}
-    return validated(LAYERS[kind], own)
+    settings = {name: value for name, value in given.items() if name != "kind"}
+    return validated(LAYERS[kind], settings)
 
 
 def _table(layer: Connection) -> dict[str, Any]:
@@ -54,24 +56,24 @@ LayerSpec = Annotated[Connection, BeforeValidator(_connection), PlainSerializer(
 
 
 class ModelSpec(BaseModel):
-    """A base model: the shape of its inputs, its layers from below, and how it is read."""
+    """A base model: the shape of its inputs, its layers from bottom to top, and how it is read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     inputs: tuple[int, ...] = Field(description="(N_0,), or (height, width, channels) of images")
     layers: tuple[LayerSpec, ...] = Field(
         min_length=1,
-        description="from the first to the top, each with its kind (dense where it has none)",
+        description="from the first to the top layer, each with its kind (default: dense)",
         examples=[[{"kind": "dense", "units": 64}]],
     )
     activation: Annotated[str, OneOf(ACTIVATIONS)] = Field(
-        default="relu", description="of every layer"
+        default="relu", description="the activation of all layers"
     )
     pool: int | None = Field(
         default=None,
         ge=1,
-        description="maps are read as means over a grid of so many regions a side; none: every "
-        "position is a feature",
+        description="read maps as means over a grid with this many regions per side; if not set, "
+        "every position is a feature",
     )
 
     @model_validator(mode="after")
@@ -88,7 +90,7 @@ class ModelSpec(BaseModel):
                 ):
                     raise ConfigError(
                         f"layer {number}: skip {layer.skip} needs a layer of shape "
-                        f"{shapes[number]} so many layers below; shapes are {shapes}"
+                        f"{shapes[number]} that many layers below; the shapes are {shapes}"
                     )
         except ConfigError as error:
             raise ValueError(str(error)) from None
@@ -96,7 +98,7 @@ class ModelSpec(BaseModel):
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
-        """Shapes of one example's x^0 to x^L."""
+        """The shapes of x^0 to x^L for one example."""
         shapes = [tuple(self.inputs)]
         for layer in self.layers:
             shapes.append(layer.above(shapes[-1]))
@@ -104,14 +106,14 @@ class ModelSpec(BaseModel):
 
     @property
     def wired(self) -> tuple[tuple[Shape, Connection], ...]:
-        """Each layer with the shape of what is below it."""
+        """Each layer, with the shape of the layer below it."""
         return tuple(zip(self.shapes, self.layers, strict=False))
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Numbers that each of x^0 to x^L is read as: units, times regions of a map."""
-        of_inputs, *shapes = self.shapes
-        return (math.prod(of_inputs), *(math.prod(pooled_shape(s, self.pool)) for s in shapes))
+        """The numbers of values that x^0 to x^L are read as: units, times regions of a map."""
+        inputs, *shapes = self.shapes
+        return (math.prod(inputs), *(math.prod(pooled_shape(s, self.pool)) for s in shapes))
 
     def __str__(self) -> str:
         names = ["x".join(map(str, self.inputs))]
@@ -127,8 +129,8 @@ class ModelSpec(BaseModel):
 
 
 def perceptron(sizes: Iterable[int], activation: str = "relu") -> ModelSpec:
-    """A multi-layer perceptron of `sizes` (N_0, ..., N_L). Raises `ConfigError` on fewer than two
-    sizes, a size below one, or an unknown activation."""
+    """Describe a multi-layer perceptron of `sizes` (N_0, ..., N_L). Raises `ConfigError` if there
+    are fewer than two sizes, a size is below one, or the activation is unknown."""
     sizes = tuple(sizes)
     get_activation(activation)
     if len(sizes) < 2 or any(n < 1 for n in sizes):
@@ -143,14 +145,14 @@ def perceptron(sizes: Iterable[int], activation: str = "relu") -> ModelSpec:
 def residual_perceptron(
     n_inputs: int, width: int, blocks: int, n_features: int, activation: str = "relu"
 ) -> ModelSpec:
-    """A perceptron whose middle layers each add to the one below: `width` units in the first layer
-    and in `blocks` residual layers, then `n_features` units."""
+    """Describe a perceptron with residual layers: `width` units in the first layer and in each of
+    `blocks` residual layers, then `n_features` units."""
     middle = (Dense(units=width, skip=1),) * blocks
     layers = (Dense(units=width), *middle, Dense(units=n_features))
     return ModelSpec(inputs=(n_inputs,), layers=layers, activation=activation)
 
 
 def parse_model(table: Mapping[str, Any]) -> ModelSpec:
-    """A model from nested tables, as JSON or TOML give them; raises `ConfigError` that names every
-    wrong field."""
+    """Parse a model from nested tables, as read from JSON or TOML. Raises `ConfigError`, naming
+    every wrong field."""
     return validated(ModelSpec, table, "base model")

@@ -1,4 +1,4 @@
-"""The outer loop: unrolls, gradient estimators, engines, checkpoints, the trainer.
+"""The outer loop: unrolls, gradient estimators, engines, checkpoints and the trainer.
 
 from metaplastic.meta import make_config, meta_train
 

@@ -1,4 +1,4 @@
-"""The configuration of a meta-training run, typed."""
+"""The typed configuration of a meta-training run."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from metaplastic.tasks import TaskSpace, ends
 
 
 class RuleConfig(BaseModel):
-    """Which rule, and its settings. The name alone, as a string, stands for it."""
+    """The rule and its settings. A string is read as the name of a rule with default settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, OneOf(RULES)] = Field(
-        default="local", description="which rule is meta-trained"
+        default="local", description="the rule to meta-train"
     )
     settings: dict[str, Any] = Field(
         default_factory=dict,
-        description="those of the rule, as far as they are not its defaults",
+        description="the settings of the rule that differ from its defaults",
         examples=[{"hidden": 32}],
     )
     start: str | None = Field(
         default=None,
-        description="rule to begin from: a file or a shipped name; none: a fresh one; settings "
-        "may ask for more hidden units than it has, and its updates begin as they were",
+        description="rule to start from: a file or the name of a shipped rule; if not set, a fresh "
+        "rule; settings may ask for more hidden units than it has, which leaves its updates "
+        "unchanged at the start",
         examples=["default"],
     )
 
@@ -56,7 +57,7 @@ class RuleConfig(BaseModel):
 
 
 class ValidationConfig(BaseModel):
-    """Few-shot accuracy on tasks of classes that are not meta-trained on."""
+    """Few-shot accuracy on tasks whose classes are held out from meta-training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -67,111 +68,113 @@ class ValidationConfig(BaseModel):
     horizons: tuple[float, ...] = Field(
         default=(0.0, 1.0),
         min_length=1,
-        description="when accuracy is read, in multiples of the longest horizon, ascending",
+        description="when accuracy is measured, in multiples of the longest horizon, ascending",
     )
 
 
 class AsynchronousConfig(BaseModel):
-    """How engine `ray` makes updates of gradients that arrive when they are ready."""
+    """How engine `ray` combines asynchronous gradients into updates."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     gradients_per_step: int | None = Field(
-        default=None, ge=1, description="gradients in an update of θ; groups if not set"
+        default=None,
+        ge=1,
+        description="gradients in each update of θ; as many as groups if not set",
     )
     max_staleness: int = Field(
         default=8,
         ge=0,
-        description="updates of θ since a gradient was asked for, at most; older are dropped",
+        description="most updates of θ since a gradient was requested; older gradients are dropped",
     )
 
 
 class MetaTrainConfig(BaseModel):
-    """Everything that decides the result of a run."""
+    """Everything that determines the result of a run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: int = Field(default=0, ge=0, lt=2**32, description="of the whole run")
-    rule: RuleConfig = Field(default=RuleConfig(), description="what is meta-trained")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="seed of the whole run")
+    rule: RuleConfig = Field(default=RuleConfig(), description="the rule to meta-train")
     objective: ObjectiveConfig = Field(
-        default=ObjectiveConfig(), description="the loss of a task, which θ is trained to lower"
+        default=ObjectiveConfig(),
+        description="the meta-objective: the loss of a task that θ is trained to lower",
     )
     estimator: EstimatorConfig = Field(
         default=EstimatorConfig(), description="how the gradient of θ is estimated"
     )
     engine: Annotated[str, OneOf(ENGINES)] = Field(
-        default="local", description="who computes gradients: see the page on scaling"
+        default="local", description="what computes the gradients: see the page on scaling"
     )
     asynchronous: AsynchronousConfig = Field(
-        default=AsynchronousConfig(), description="updates of θ by engine `ray`"
+        default=AsynchronousConfig(), description="how engine `ray` updates θ"
     )
-    groups: int = Field(default=2, ge=1, description="groups of tasks, each of one architecture")
+    groups: int = Field(default=2, ge=1, description="groups of tasks, each with one architecture")
     tasks_per_group: int = Field(
         default=2, ge=1, description="tasks that advance together in a group"
     )
-    tasks: TaskSpace = Field(default=TaskSpace(), description="what is meta-trained on")
+    tasks: TaskSpace = Field(default=TaskSpace(), description="the tasks to meta-train on")
     unroll: UnrollConfig = Field(default=UnrollConfig(), description="the inner loop")
     optimizer: OptimizerConfig = Field(
-        default=OptimizerConfig(), description="how θ is updated by its gradient"
+        default=OptimizerConfig(), description="how θ is updated from its gradient"
     )
     validation: ValidationConfig = Field(
-        default=ValidationConfig(), description="accuracy on held-out classes as the run goes on"
+        default=ValidationConfig(), description="accuracy on held-out classes during the run"
     )
 
     @model_validator(mode="after")
     def _check(self) -> MetaTrainConfig:
-        most = ends(self.tasks.labels_per_class)[1]
-        needed = 2 * most
+        labels = ends(self.tasks.labels_per_class)[1]
+        needed = 2 * labels
         field = "labelled_apart" if self.tasks.labelled_apart else "examples_per_class"
         given = getattr(self.tasks, field)
         if given < needed:
             raise ValueError(
-                f"tasks.{field} {given}: the meta-objective needs "
-                f"two batches of labels_per_class {most}: "
-                f"at least {needed}"
+                f"tasks.{field} {given}: the meta-objective needs two batches of "
+                f"labels_per_class {labels}, so at least {needed}"
             )
         vectors = self.tasks.architectures.vector_groups
         if vectors > self.groups:
             raise ValueError(
-                f"tasks.architectures.vector_groups {vectors}: there are {self.groups} groups"
+                f"tasks.architectures.vector_groups {vectors}: there are only {self.groups} groups"
             )
         regression = self.tasks.augmentation.regression_weight
         if self.objective.name == "regression" and regression == 0:
             raise ValueError(
-                "objective 'regression' needs targets to regress on: set "
+                "objective 'regression' needs regression targets: set "
                 "tasks.augmentation.regression_weight above 0"
             )
         return self
 
 
 def parse_config(table: Mapping[str, Any]) -> MetaTrainConfig:
-    """A configuration from nested tables; raises `ConfigError` naming every wrong field."""
+    """Parse a configuration from nested tables. Raises `ConfigError`, naming every wrong field."""
     return validated(MetaTrainConfig, table, "configuration")
 
 
 def engine_to_go_on(saved: str, asked: str | None) -> str:
-    """The engine that continues a run of engine `saved`: `asked`, if given, else `saved`.
+    """Return the engine that continues a run of engine `saved`: `asked` if given, else `saved`.
 
-    Raises `ConfigError` where it would give other results.
+    Raises `ConfigError` if only one of the two is synchronous: their results would differ.
     """
     asked = asked or saved
     if ENGINES.get(asked).synchronous != ENGINES.get(saved).synchronous:
         raise ConfigError(
-            f"a run of engine {saved!r} cannot be continued with engine {asked!r}, which gives "
-            "results of another kind; leave --engine out, or start a new run in another directory"
+            f"a run of engine {saved!r} cannot be continued with engine {asked!r}, which would "
+            "give different results; omit --engine, or start a new run in another directory"
         )
     return asked
 
 
 def differing_fields(one: BaseModel, other: BaseModel) -> list[str]:
-    """Dotted names of the fields in which two configurations differ."""
+    """List the fields in which two configurations differ, by dotted name, with both values."""
 
     def walk(a: Any, b: Any, path: str) -> list[str]:
         if isinstance(a, dict) and isinstance(b, dict):
-            found = []
+            differences = []
             for key in sorted(a.keys() | b.keys()):
-                found += walk(a.get(key), b.get(key), f"{path}.{key}" if path else key)
-            return found
+                differences += walk(a.get(key), b.get(key), f"{path}.{key}" if path else key)
+            return differences
         there, here = files.show(repr(a)), files.show(repr(b))
         return [] if a == b else [f"{path} ({there} there, {here} here)"]
 

@@ -1,5 +1,5 @@
-"""Settings of a run as tables, before they are checked: presets, files and overrides, each laid on
-the one before."""
+"""Settings of a run as unchecked tables: presets, files and overrides, each merged over the one
+before."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHOSEN: dict[str, Registry[Any]] = {
     "objective": OBJECTIVES,
     "estimator": ESTIMATORS,
 }
-"""The sections that name an entry of a registry, whose own settings they hold."""
+"""The sections that choose an entry of a registry and hold the settings of that entry."""
 
 
 def make_config(
@@ -32,16 +32,17 @@ def make_config(
     file: Path | None = None,
     overrides: Iterable[Mapping[str, Any]] = (),
 ) -> MetaTrainConfig:
-    """Preset, then file (TOML or JSON), then overrides, each laid on the one before.
+    """Build a configuration from a preset, then a file (TOML or JSON), then overrides, each merged
+    over the one before.
 
-    Raises `ConfigError` that names the field, what was given and what is allowed.
+    Raises a `ConfigError` that names the field, what was given and what is allowed.
     """
     return parse_config(lay(make_table(preset, file), combine(overrides)))
 
 
 def make_table(preset: str = "quick", file: Path | None = None) -> dict[str, Any]:
-    """The file's settings laid on the preset's, unchecked; raises `ConfigError` where either
-    cannot be read."""
+    """Merge the file's settings over the preset's, without checking them. Raises `ConfigError` if
+    the preset is unknown or the file cannot be read."""
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
     table = dict(PRESETS[preset])
@@ -49,23 +50,23 @@ def make_table(preset: str = "quick", file: Path | None = None) -> dict[str, Any
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, tables merged key by key."""
+    """Merge `over` over `base`, nested tables key by key."""
     merged = dict(base)
     for key, value in over.items():
-        below = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
-            merged[key] = merge(below, value)
+        base_value = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(base_value, Mapping):
+            merged[key] = merge(base_value, value)
         else:
             merged[key] = value
     return merged
 
 
 def lay(table: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on the settings of a run. Where it names another rule, objective or estimator,
-    the settings of the one before mean nothing any more: they are left out, with a warning."""
-    kept, over = _named(table), _named(over)
+    """Merge `over` over the settings of a run. If it chooses another rule, objective or estimator,
+    the settings of the previous one no longer apply and are dropped with a warning."""
+    merged, over = _named(table), _named(over)
     for section, registry in CHOSEN.items():
-        before, after = kept.get(section), over.get(section)
+        before, after = merged.get(section), over.get(section)
         if not isinstance(before, Mapping) or not isinstance(after, Mapping):
             continue
         old = before.get("name", MetaTrainConfig.model_fields[section].default.name)
@@ -73,21 +74,21 @@ def lay(table: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         if before.get("settings") and new != old and isinstance(new, str) and new in registry:
             names = ", ".join(map(str, before["settings"]))
             warnings.warn(
-                f"{section} {files.show(new)!r} instead of {files.show(old)!r}: the settings of "
-                f"{files.show(old)!r} are left out ({files.show(names)})",
+                f"{section} {files.show(new)!r} replaces {files.show(old)!r}: the settings of "
+                f"{files.show(old)!r} are dropped ({files.show(names)})",
                 stacklevel=2,
             )
-            kept[section] = {key: value for key, value in before.items() if key != "settings"}
-    return merge(kept, over)
+            merged[section] = {key: value for key, value in before.items() if key != "settings"}
+    return merge(merged, over)
 
 
 def combine(overrides: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Overrides as one table, each laid on the one before."""
+    """Combine overrides into one table, each merged over the one before."""
     return reduce(merge, map(_named, overrides), {})
 
 
 def _named(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a run, in which a name alone, as of an objective, is a table with that name."""
+    """Expand each section given only by a name, such as an objective, into a table."""
     return {
         key: {"name": value} if key in CHOSEN and isinstance(value, str) else value
         for key, value in table.items()
@@ -95,10 +96,10 @@ def _named(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_override(text: str) -> dict[str, Any]:
-    """`"optimizer.learning_rate=1e-3"` as a nested table. The value is read as JSON, else as a
-    string. Raises `ConfigError` where there is no `=`."""
-    path, found, value = text.partition("=")
-    if not found or not path.strip():
+    """Parse text such as `"optimizer.learning_rate=1e-3"` into a nested table. The value is read as
+    JSON if possible, else as a string. Raises `ConfigError` if there is no `=`."""
+    path, separator, value = text.partition("=")
+    if not separator or not path.strip():
         raise ConfigError(f"--set {files.show(text)!r}: write it as section.field=value")
     try:
         nested: Any = files.decode_json(value)
@@ -115,8 +116,8 @@ def parse_override(text: str) -> dict[str, Any]:
 
 
 def recipes() -> dict[str, Path]:
-    """The configurations that come with the package, as rules' cards name them:
-    `recipes/default.toml`."""
+    """Return the configurations that come with the package, by the names that rule cards use, such
+    as `recipes/default.toml`."""
     here = Path(__file__).parents
     for folder in (here[1] / "recipes", here[3] / "recipes"):  # installed; in a checkout
         if folder.is_dir():

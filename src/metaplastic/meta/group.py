@@ -1,4 +1,4 @@
-"""A group: tasks of one architecture at different ages, advanced together in one program."""
+"""Groups: tasks of one architecture at different ages, advanced together in one program."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from metaplastic.tasks import Architecture, Source, TaskConfig, sample_task
 
 
 class Pool(eqx.Module):
-    """Examples of one task, resident on the device: of every class, or those of a labelled batch;
-    of many tasks with a leading axis.
+    """The examples of one task on the device, by class, or those of a labelled batch; the examples
+    of several tasks have a leading axis.
 
-    Of every class the last `apart` are for the meta-objective alone; where that is 0, inner loop
-    and meta-objective draw from all.
+    The last `apart` examples of every class are reserved for the meta-objective. If `apart` is 0,
+    the inner loop and the meta-objective both draw from all examples.
     """
 
     inputs: Float[Array, "*classes examples inputs"]
@@ -32,11 +32,11 @@ class Pool(eqx.Module):
 
 
 class GroupState(eqx.Module):
-    """Everything a group of T tasks carries from one truncation to the next.
+    """Everything that a group of T tasks carries from one truncation to the next.
 
-    All arrays lead with T, but where one task is mapped over. `age` counts the inner steps of each
-    task so far, `serial` the tasks that each slot has begun; with the run's seed, the group's
-    number and the slot's it determines the task, so that pools need not be stored.
+    All arrays have a leading axis T, except inside a map over the tasks. `age` counts the inner
+    steps of each task so far, `serial` the tasks that each slot has started. The run's seed, the
+    group's number, the slot's number and `serial` determine the task, so pools need not be stored.
     """
 
     phi: Phi
@@ -49,16 +49,16 @@ class GroupState(eqx.Module):
 
     @property
     def n_tasks(self) -> int:
-        """T."""
+        """T, the number of tasks."""
         return self.horizon.shape[0]
 
     def moved(self, phi: Phi, rule_state: RuleState, age: Int[Array, "*tasks"]) -> GroupState:
-        """The same tasks further on."""
+        """Return the same tasks at a later age."""
         return dataclasses.replace(self, phi=phi, rule_state=rule_state, age=age)
 
 
 class TaskStream:
-    """The endless, seeded sequence of tasks of one group's slots, made on the host."""
+    """The endless, seeded sequence of tasks for the slots of one group, made on the host."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class TaskStream:
         seed: int,
         group: int,
     ) -> None:
-        """`sources` must all fit the architecture."""
+        """All `sources` must fit the architecture."""
         self._sources = sources
         self.config = config
         self.architecture = architecture
@@ -81,22 +81,22 @@ class TaskStream:
         return [self._seed, self._group, slot, serial]
 
     def horizon(self, slot: int, serial: int) -> int:
-        """Total inner steps of a task. The first task of a slot may be cut short, so that the
-        ages of the slots drift apart from the start."""
+        """Draw the total number of inner steps of a task. The first task of a slot may be cut
+        short, so that the ages of the slots differ from the start."""
         rng = np.random.default_rng(np.random.SeedSequence([*self._entropy(slot, serial), 1]))
         low, high = self._horizon
         drawn = int(rng.integers(low, high + 1))
         return max(1, int(drawn * rng.uniform(0.1, 1.0))) if serial == 0 else drawn
 
     def key(self, slot: int, serial: int) -> PRNGKeyArray:
-        """The key of a task: its φ at the start, and its minibatches."""
+        """Return the key of a task, for its initial φ and its minibatches."""
         key = jax.random.key(self._seed)
         for number in (self._group, slot, serial):
             key = jax.random.fold_in(key, number)
         return key
 
     def pool(self, slot: int, serial: int) -> Pool:
-        """The task's examples."""
+        """Draw the examples of a task."""
         task = sample_task(
             self._sources, self.config, self.architecture, [*self._entropy(slot, serial), 2]
         )
@@ -104,7 +104,7 @@ class TaskStream:
 
 
 def begin_task(rule: Rule, key: PRNGKeyArray, architecture: Architecture) -> tuple[Phi, RuleState]:
-    """The φ a task starts from, and the rule's state."""
+    """Return the initial φ of a task and the rule's initial state."""
     key = jax.random.fold_in(key, 0)
     return inner_loop.begin(rule, key, architecture.model)
 
@@ -122,7 +122,7 @@ def begin_group(
     serials: Sequence[int],
     first_slot: int = 0,
 ) -> GroupState:
-    """A group whose slots, from `first_slot` on, begin the tasks of those serial numbers."""
+    """Start a group whose slots, from `first_slot` on, hold the tasks of these serial numbers."""
     slots = range(first_slot, first_slot + len(serials))
     keys = jnp.stack([stream.key(s, n) for s, n in zip(slots, serials, strict=True)])
     phi, rule_state = _begin(rule, keys, stream.architecture)
@@ -141,21 +141,21 @@ def begin_group(
 
 
 @eqx.filter_jit
-def _put(group: Any, slot: Int[Array, ""], new: Any) -> Any:
-    return jax.tree.map(lambda whole, one: whole.at[slot].set(one), group, new)
+def _put(group: Any, index: Int[Array, ""], task: Any) -> Any:
+    return jax.tree.map(lambda all_, one: all_.at[index].set(one), group, task)
 
 
 def renew(
     rule: Rule,
     group: GroupState,
     stream: TaskStream,
-    places: Sequence[int],
+    indices: Sequence[int],
     first_slot: int = 0,
 ) -> GroupState:
-    """The group with the next task started in each of those places; place 0 is `first_slot`."""
+    """Start the next task at each of these indices of the group; index 0 is slot `first_slot`."""
     serials = np.asarray(group.serial)
-    for place in places:
-        slot, serial = first_slot + place, int(serials[place]) + 1
+    for index in indices:
+        slot, serial = first_slot + index, int(serials[index]) + 1
         key = stream.key(slot, serial)
         phi, rule_state = jax.tree.map(
             lambda a: a[0],
@@ -170,5 +170,5 @@ def renew(
             horizon=jnp.array(stream.horizon(slot, serial), jnp.int32),
             serial=jnp.array(serial, jnp.int32),
         )
-        group = _put(group, jnp.array(place), new)
+        group = _put(group, jnp.array(index), new)
     return group

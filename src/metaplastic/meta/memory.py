@@ -1,8 +1,9 @@
-"""How much memory an unroll will take, predicted before it is compiled.
+"""Predict the memory of an unroll before it is compiled.
 
-The rule and the meta-objective are traced, not compiled, so that any rule is covered and a change
-of one needs no new formula: what differentiation keeps is known from the trace. At the peak the
-backward pass of one inner step holds that step's residuals beside what the whole unroll keeps.
+The rule and the meta-objective are traced but not compiled, and the trace shows which residuals
+differentiation stores. This works for any rule, without a formula to maintain. At the peak, the
+backward pass of one inner step holds that step's residuals in addition to those of the whole
+unroll.
 """
 
 from __future__ import annotations
@@ -27,50 +28,50 @@ from metaplastic.rules import Rule
 from metaplastic.tasks import Architecture, TaskConfig
 from metaplastic.tasks.task import n_targets
 
-# of what a step's differentiation would keep, what a forward pass holds at its peak: measured at
-# 0.15 to 0.31 for rules `local` and `hebbian`
+# peak memory of a step's forward pass, as a share of the residuals of differentiating the step:
+# measured at 0.15 to 0.31 for rules `local` and `hebbian`
 FORWARD_SHARE = 0.22
 
 
 def memory_line(plan: Plan, rule: Rule) -> str:
-    """The line reported before compilation: the memory of the largest group's unroll."""
-    group = max(range(len(plan.architectures)), key=lambda i: _numbers(plan.architectures[i]))
+    """Return the line logged before compilation: the memory of the largest group's unroll."""
+    group = max(range(len(plan.architectures)), key=lambda i: _activities(plan.architectures[i]))
     architecture, tasks = plan.architectures[group], plan.tasks[group]
     estimator = dataclasses.replace(plan.estimator(), per_class=tasks.labels_per_class)
-    on_a_device = max(1, plan.config.tasks_per_group // len(jax.devices()))
-    predicted = predict_unroll_bytes(rule, estimator, architecture, tasks, on_a_device)
-    return f"the unroll of {architecture} will take about {predicted / 1e6:.0f} MB a device"
+    tasks_per_device = max(1, plan.config.tasks_per_group // len(jax.devices()))
+    predicted = predict_unroll_bytes(rule, estimator, architecture, tasks, tasks_per_device)
+    return f"the unroll of {architecture} will take about {predicted / 1e6:.0f} MB per device"
 
 
-def _numbers(architecture: Architecture) -> int:
-    """Of all layers' activity on one example."""
+def _activities(architecture: Architecture) -> int:
+    """Return the number of activities of all layers on one example."""
     return sum(math.prod(shape) for shape in architecture.model.shapes)
 
 
 def predict_unroll_bytes(
     rule: Rule, estimator: Estimator, architecture: Architecture, tasks: TaskConfig, n_tasks: int
 ) -> int:
-    """Bytes of temporary memory on one device that the meta-gradient of a group takes.
+    """Predict the bytes of temporary memory on one device for the meta-gradient of a group.
 
-    `n_tasks` is the group's share on that device; `estimator` says how many of them are computed
-    at once, how many inner steps are unrolled, and whether they are rematerialised, or how many
-    particles run side by side. θ, the tasks' φ and pools, and the gradient come on top; what the
-    estimator carries from one meta-step to the next is counted. Within 30 % of what XLA reports on
-    a processor, and for particles within a factor of two.
+    `n_tasks` is the group's share on that device. `estimator` determines how many of the tasks are
+    computed at once, how many inner steps are unrolled and whether they are rematerialised, or how
+    many particles run side by side. θ, the tasks' φ and pools, and the gradient are not included;
+    the state that the estimator carries between meta-steps is. The prediction is within 30 % of
+    what XLA reports on a CPU, and within a factor of two for particles.
     """
     at_once = min(estimator.tasks_at_once or n_tasks, n_tasks)
-    rule = jax.tree.map(_shape_of, rule)  # by which what is traced is kept
+    rule = jax.tree.map(_shape_of, rule)  # hashable, as the cache of traces needs
     if isinstance(estimator, EvolutionStrategy):
         plain = _not_rematerialised(estimator)
         step = _residual_bytes(rule, plain, architecture, tasks, 1) * FORWARD_SHARE
         particles = 2 * estimator.settings.pairs
         state = n_tasks * _state_bytes(rule, estimator, architecture)
         return round(at_once * particles * step) + state
-    whole = _residual_bytes(rule, estimator, architecture, tasks, estimator.backward_steps)
+    residuals = _residual_bytes(rule, estimator, architecture, tasks, estimator.backward_steps)
     if not estimator.config.rematerialise:
-        return at_once * whole
+        return at_once * residuals
     step = _residual_bytes(rule, _not_rematerialised(estimator), architecture, tasks, 1)
-    return at_once * (whole + step)
+    return at_once * (residuals + step)
 
 
 def _shape_of(leaf: Any) -> Any:
@@ -83,7 +84,7 @@ def _not_rematerialised(estimator: Estimator) -> Estimator:
 
 
 def _state_bytes(rule: Rule, estimator: Estimator, architecture: Architecture) -> int:
-    """Bytes of the estimator's state of one task."""
+    """Return the bytes of the estimator's state for one task."""
 
     def state(rule: Rule, key: Any) -> Any:
         keys, one = key[None], jnp.zeros(1, jnp.int32)
@@ -95,12 +96,12 @@ def _state_bytes(rule: Rule, estimator: Estimator, architecture: Architecture) -
     return _bytes_of(eqx.filter_eval_shape(state, rule, jax.random.key(0)))
 
 
-# a run in stages, and runs one after another, ask again for what takes seconds to trace
+# tracing takes seconds, and successive runs and stages repeat it
 @functools.lru_cache(maxsize=64)
 def _residual_bytes(
     rule: Rule, estimator: Estimator, architecture: Architecture, tasks: TaskConfig, steps: int
 ) -> int:
-    """Bytes that the forward pass of one task's unroll keeps for its backward pass."""
+    """Return the bytes that one task's unroll stores in the forward pass for the backward pass."""
     theta, static = eqx.partition(rule, _is_trained)
 
     def loss(theta: PyTree, phi: PyTree, state: PyTree, pool: Pool, key: Any) -> Any:

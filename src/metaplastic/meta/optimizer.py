@@ -1,4 +1,4 @@
-"""The optimiser of θ: clipped Adam with warm-up and cosine fall, and an average of θ."""
+"""The optimiser of θ: clipped Adam with warm-up and cosine decay, and a running average of θ."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ class OptimizerConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    meta_steps: int = Field(default=300, ge=1, description="updates of θ in all")
-    learning_rate: float = Field(default=3e-3, gt=0, description="Adam's, at its peak")
+    meta_steps: int = Field(default=300, ge=1, description="total number of updates of θ")
+    learning_rate: float = Field(default=3e-3, gt=0, description="peak learning rate of Adam")
     warmup: int = Field(default=10, ge=0, description="meta-steps of linear warm-up")
     final_fraction: float = Field(
-        default=0.05, ge=0, le=1, description="of the peak, at the last step"
+        default=0.05, ge=0, le=1, description="final learning rate as a fraction of the peak"
     )
     clip_task: float = Field(
-        default=1.0, gt=0, description="norm that each task's gradient is clipped to"
+        default=1.0, gt=0, description="norm to which the gradient of each task is clipped"
     )
     norm_limit: float = Field(
         default=100.0,
         gt=0,
-        description="a task whose gradient's norm is above this is dropped: it has turned chaotic",
+        description="tasks with a gradient norm above this are dropped: they have turned chaotic",
     )
     clip_total: float = Field(
-        default=0.5, gt=0, description="norm that the mean gradient is clipped to"
+        default=0.5, gt=0, description="norm to which the mean gradient is clipped"
     )
     average: float = Field(
         default=0.95,
         ge=0,
         lt=1,
-        description="decay of the running average of θ that is published; 0 is θ",
+        description="decay of the published running average of θ; 0 publishes θ itself",
     )
 
 
 class OptimizerState(eqx.Module):
-    """Adam's state, and the averaged θ with the weight it has gathered."""
+    """Adam's state, the running average of θ, and the number of updates so far."""
 
     adam: PyTree[Array]
     average: PyTree[Array]
@@ -62,7 +62,7 @@ def _transformation(config: OptimizerConfig) -> optax.GradientTransformation:
 
 
 def start(config: OptimizerConfig, rule: Rule) -> OptimizerState:
-    """The state before the first meta-step."""
+    """Return the state before the first meta-step."""
     theta = eqx.filter(rule, eqx.is_inexact_array)
     return OptimizerState(_transformation(config).init(theta), theta, jnp.zeros((), jnp.int32))
 
@@ -71,12 +71,12 @@ def start(config: OptimizerConfig, rule: Rule) -> OptimizerState:
 def apply(
     config: OptimizerConfig, rule: Rule, state: OptimizerState, gradient: PyTree[Array]
 ) -> tuple[Rule, OptimizerState, Float[Array, ""]]:
-    """One update of θ. Returns rule, state, and the mean gradient's norm before clipping."""
+    """Update θ once. Return the rule, the state, and the norm of `gradient` before clipping."""
     norm = optax.tree.norm(gradient)
     updates, adam = _transformation(config).update(gradient, state.adam)
     rule = eqx.apply_updates(rule, updates)
     step = state.step + 1
-    # a short memory at first, so that the random start leaves no trace
+    # average over fewer steps at first, so that the random initial θ is soon forgotten
     decay = jnp.minimum(config.average, step / (step + 10.0))
     theta = eqx.filter(rule, eqx.is_inexact_array)
     average = jax.tree.map(lambda a, t: decay * a + (1 - decay) * t, state.average, theta)
@@ -84,6 +84,6 @@ def apply(
 
 
 def averaged(rule: Rule, state: OptimizerState) -> Rule:
-    """The rule with θ averaged over recent meta-steps: what is evaluated and published."""
+    """Return the rule with θ averaged over recent meta-steps, which is evaluated and published."""
     _, static = eqx.partition(rule, eqx.is_inexact_array)
     return eqx.combine(state.average, static)

@@ -1,4 +1,4 @@
-"""What engines need besides θ: a run's data, architectures and estimator."""
+"""Plans: what engines need besides θ, that is a run's data, architectures and estimator."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from metaplastic.meta.estimators import ESTIMATORS, Estimator
 from metaplastic.meta.group import TaskStream
 from metaplastic.tasks import Architecture, Source, TaskConfig, ends, fitting, load_sources
 
-ATTEMPTS = 100  # at drawing groups that all have a source
+ATTEMPTS = 100  # most attempts to draw groups that all have a source
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What every process of a run needs to know of it.
+    """What every process of a run needs to know about it.
 
-    Each group has an architecture, and its own numbers of classes and labels in `tasks`. `draw`
-    counts how often the groups have been redrawn.
+    Each group has its own architecture, and its own numbers of classes and labels in `tasks`.
+    `draw` counts how often the groups have been redrawn.
     """
 
     config: MetaTrainConfig
@@ -33,21 +33,21 @@ class Plan:
     draw: int = 0
 
     def at(self, meta_step: int) -> Plan:
-        """The plan after that many meta-steps: groups are redrawn as the configuration says.
+        """Return the plan after that many meta-steps, with groups redrawn as configured.
 
-        Groups depend on the seed and the number of the draw alone. Raises `ConfigError` where no
-        draw of many gives groups that all have a source.
+        Groups depend only on the seed and the number of the draw. Raises `ConfigError` if none of
+        `ATTEMPTS` attempts gives groups that all have a source.
         """
         every = self.config.tasks.architectures.redraw
         draw = meta_step // every if every else 0
         if draw == self.draw:
             return self
         for attempt in range(ATTEMPTS if draw else 1):
-            number = (draw, attempt) if draw else ()
+            entropy = (draw, attempt) if draw else ()
             plan = replace(
                 self,
-                architectures=draw_architectures(self.config, *number),
-                tasks=draw_tasks(self.config, *number),
+                architectures=draw_architectures(self.config, *entropy),
+                tasks=draw_tasks(self.config, *entropy),
                 draw=draw,
             )
             if all(plan.sources_of(group) for group in range(len(plan.tasks))):
@@ -58,8 +58,8 @@ class Plan:
         )
 
     def estimator(self) -> Estimator:
-        """The gradient estimator, arranged for this process's devices; each group gives it its own
-        number of labels."""
+        """Make the gradient estimator for this process's devices. Each group sets its own number of
+        labels in it."""
         config = self.config
         kind = ESTIMATORS.get(config.estimator.name)
         return kind(
@@ -73,19 +73,19 @@ class Plan:
         )
 
     def sources_of(self, group: int) -> tuple[Source, ...]:
-        """The sources that can draw a group's tasks."""
+        """Return the sources that can provide a group's tasks."""
         tasks = self.tasks[group]
         return fitting(
             self.sources, self.architectures[group], tasks.n_classes, tasks.labelled_apart
         )
 
     def unused(self) -> list[Source]:
-        """The sources that no group's tasks can be drawn from."""
+        """Return the sources that fit none of the groups."""
         used = {id(s) for group in range(len(self.tasks)) for s in self.sources_of(group)}
         return [source for source in self.sources if id(source) not in used]
 
     def stream(self, group: int, *, seed: int | None = None, incarnation: int = 0) -> TaskStream:
-        """The tasks of one group. No two incarnations share a task, nor do two draws."""
+        """Return the tasks of one group. No two incarnations and no two draws share a task."""
         seed = self.config.seed if seed is None else seed
         if self.draw:
             entropy = np.random.SeedSequence([seed, 6, self.draw])
@@ -100,15 +100,15 @@ class Plan:
         )
 
     def streams(self, *, seed: int | None = None) -> list[TaskStream]:
-        """The tasks of every group."""
+        """Return the tasks of every group."""
         return [self.stream(group, seed=seed) for group in range(len(self.architectures))]
 
 
 def make_plan(
     config: MetaTrainConfig, *, portion: str = "meta-train", data_dir: Path | None = None
 ) -> Plan:
-    """Loads the data. Raises `ConfigError` and `DataError` as `load_sources` does, and
-    `ConfigError` as `arrange`."""
+    """Load the data and make a plan. Raises `ConfigError` and `DataError` like `load_sources`, and
+    `ConfigError` like `arrange`."""
     sources = load_sources(
         config.tasks.sources,
         portion,
@@ -120,8 +120,8 @@ def make_plan(
 
 
 def arrange(config: MetaTrainConfig, sources: Iterable[Source], portion: str) -> Plan:
-    """The groups of a run, from sources that are loaded. Raises `ConfigError` where a group is left
-    without a source, or a source to meta-train on without a group."""
+    """Make a plan from loaded sources. Raises `ConfigError` if a group has no source, or if a
+    source to meta-train on fits no group."""
     plan = Plan(config, tuple(sources), draw_architectures(config), draw_tasks(config))
     for group, (architecture, tasks) in enumerate(zip(plan.architectures, plan.tasks, strict=True)):
         if not plan.sources_of(group):
@@ -134,22 +134,22 @@ def arrange(config: MetaTrainConfig, sources: Iterable[Source], portion: str) ->
         names = ", ".join(dict.fromkeys(source.address for source in unused))
         raise ConfigError(
             f"{names}: fits none of the groups ({', '.join(map(str, plan.architectures))}): images "
-            "need groups of images, rows of numbers groups of rows "
-            "(tasks.architectures.vector_groups and columns), at least a quarter of the group's "
-            "columns, as many classes, and labelled_apart rows in each; change these, or leave it "
-            "out"
+            "need groups of images; tables need groups of rows (tasks.architectures.vector_groups "
+            "and columns) and at least a quarter of the group's columns; either needs as many "
+            "classes as the group, each with labelled_apart rows; change these settings, or leave "
+            "the source out"
         )
     return plan
 
 
-def draw_architectures(config: MetaTrainConfig, *number: int) -> tuple[Architecture, ...]:
-    """One architecture per group, all different where the space allows; `number` is that of a
+def draw_architectures(config: MetaTrainConfig, *entropy: int) -> tuple[Architecture, ...]:
+    """Draw one architecture per group, all different if the space allows. `entropy` identifies a
     later draw."""
-    rng = np.random.default_rng(np.random.SeedSequence([config.seed, 4, *number]))
+    rng = np.random.default_rng(np.random.SeedSequence([config.seed, 4, *entropy]))
     return config.tasks.architectures.draw_distinct(rng, config.groups)
 
 
-def draw_tasks(config: MetaTrainConfig, *number: int) -> tuple[TaskConfig, ...]:
-    """The numbers of classes and labels of each group; `number` is that of a later draw."""
-    rng = np.random.default_rng(np.random.SeedSequence([config.seed, 5, *number]))
+def draw_tasks(config: MetaTrainConfig, *entropy: int) -> tuple[TaskConfig, ...]:
+    """Draw the numbers of classes and labels of each group. `entropy` identifies a later draw."""
+    rng = np.random.default_rng(np.random.SeedSequence([config.seed, 5, *entropy]))
     return tuple(config.tasks.draw(rng) for _ in range(config.groups))

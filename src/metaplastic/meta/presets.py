@@ -1,4 +1,4 @@
-"""Named settings of a run to begin from: tables, laid under a file's and the command line's."""
+"""Presets: named tables of settings, overridden by a file and by the command line."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "unroll": {"horizon": [40, 60]},
         "optimizer": {"meta_steps": 150},
     },
-    # the workshop paper, as its text has it and with nothing added; for a cluster. A neuron sees
-    # its activity, pre-activation and error signal, statistics of the minibatch, and the lateral
-    # terms; ΔW is the low-rank product and decorrelation. What the text leaves open: the sizes of
-    # the update network, of minibatches and of unrolls, and the step.
+    # the workshop paper, exactly as its text describes it; for a cluster. A neuron sees its
+    # activity, pre-activation and error signal, statistics of the minibatch, and the lateral
+    # terms; ΔW is the low-rank product plus decorrelation. The text leaves open the sizes of the
+    # update network, of minibatches and of unrolls, and the inner step.
     "seed": {
         "rule": {
             "settings": {
@@ -60,7 +60,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
         "validation": {"every": 500, "tasks": 8},
     },
-    # the long paper, as far as it says: backward weights of their own, the sizes that its
+    # the long paper, as far as its text goes: separate backward weights, and the sizes that its
     # authors released; for a cluster
     "paper": {
         "rule": {

@@ -1,15 +1,15 @@
-"""Features as a meta-objective reads them: of the last layer, or of several side by side.
+"""Features as the meta-objective reads them: of the last layer, or of several layers.
 
-Several layers are read as users of the encoder read them (`metaplastic.blocks`): block k of m, of
-width d_k, is
+Several layers are read as in the encoder (`metaplastic.blocks`): block k of m, of width d_k, is
 
     B_k = (X_k - μ_k) · √(D / m) / (σ_k √d_k),    D = Σ_k d_k,
 
-where μ_k are the columns' means and σ_k² is the mean of their variances. The encoder takes these,
-and batch norm's statistics, from the unlabelled rows that it was fitted on. Labelled batches alone
-would be a poor substitute: two examples have no useful statistics. So several layers are read in
-one pass over the inner step's minibatch and both labelled batches, and the statistics are those of
-all of its rows. The last layer alone is read with each labelled batch's own batch norm.
+where μ_k are the means of the columns and σ_k² is the mean of their variances. The encoder takes
+these and the batch-norm statistics from the unlabelled rows that it was fitted on. Labelled batches
+alone would be a poor substitute: two examples have no useful statistics. Several layers are
+therefore read in one pass over the inner step's minibatch and both labelled batches, with the
+statistics of all these rows. The last layer alone is read with each labelled batch's own batch-norm
+statistics.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from metaplastic.base_model import Phi, features, layer_features
 from metaplastic.meta.group import Pool
 from metaplastic.objectives import Layers, Objective
 
-_LEAST = 1e-6  # sum of variances: a block that does not vary becomes zeros, and so its gradient
+_EPSILON = 1e-6  # on the sum of variances: a constant block and its gradient become zero
 
 
 def side_by_side(blocks: Sequence[Float[Array, "batch _"]]) -> Float[Array, "batch _"]:
-    """The blocks' columns after one another, centred and scaled by their own statistics: every
-    block has the same mean square norm, and the mean variance of all columns is one."""
-    level = (sum(block.shape[1] for block in blocks) / len(blocks)) ** 0.5
+    """Concatenate blocks of columns, each centred and scaled by its own statistics, so that every
+    block has the same mean square norm and the mean variance over all columns is one."""
+    scale = (sum(block.shape[1] for block in blocks) / len(blocks)) ** 0.5
 
-    def on_one_footing(block: Array) -> Array:
+    def scaled(block: Array) -> Array:
         centred = block - jnp.mean(block, axis=0, keepdims=True)
-        spread = jnp.sum(jnp.mean(jnp.square(centred), axis=0))
-        return centred * (level / jnp.sqrt(spread + _LEAST))
+        variance = jnp.sum(jnp.mean(jnp.square(centred), axis=0))
+        return centred * (scale / jnp.sqrt(variance + _EPSILON))
 
-    return jnp.concatenate([on_one_footing(block) for block in blocks], axis=1)
+    return jnp.concatenate([scaled(block) for block in blocks], axis=1)
 
 
 def read_layers(
     phi: Phi, x: Float[Array, "batch inputs"], layers: Layers
 ) -> Float[Array, "batch features"]:
-    """Features of `x` by its own statistics: of the last layer as they are, or `side_by_side`."""
+    """Compute the features of `x` with its own statistics: of the last layer, or `side_by_side`."""
     if layers == "last":
         return features(phi, x)
     blocks = layer_features(phi, x)
@@ -50,7 +50,7 @@ def read_layers(
 
 
 def read_pool(phi: Phi, pool: Pool, layers: Layers) -> Pool:
-    """The pool with features in place of inputs, by the statistics of all its examples."""
+    """Replace the inputs of a pool by features, with the statistics of all its examples."""
     classes, examples = pool.inputs.shape[:2]
     read = read_layers(phi, pool.inputs.reshape(classes * examples, -1), layers)
     return Pool(read.reshape(classes, examples, -1), pool.targets, pool.apart)
@@ -64,10 +64,11 @@ def read_objective(
     n_classes: int | None = None,
     unlabelled: Float[Array, "batch inputs"] | None = None,
 ) -> Float[Array, ""]:
-    """The meta-objective at φ on two labelled batches, (examples, inputs) and (examples, T) each.
+    """Compute the meta-objective at φ on two labelled batches, (examples, inputs) and (examples, T)
+    each.
 
-    `unlabelled` are rows for the statistics of several layers; without them those of the labelled
-    batches are all there is.
+    `unlabelled` are additional rows for the statistics of several layers; without them, only the
+    labelled batches are used.
     """
     if objective.layers == "last":
         u, u_test = features(phi, fit.inputs), features(phi, test.inputs)

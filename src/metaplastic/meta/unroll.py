@@ -1,7 +1,7 @@
-"""The unroll: inner steps of a rule on a task's pool, with the meta-objective read after each.
+"""The unroll: inner steps of a rule on a task's pool, with the meta-objective after each step.
 
-No label reaches the rule: minibatches are drawn from the pool's inputs alone; the labelled
-batches of the meta-objective are drawn beside them.
+No label reaches the rule: minibatches are drawn from the pool's inputs only, and the labelled
+batches of the meta-objective are drawn separately.
 """
 
 from __future__ import annotations
@@ -29,26 +29,31 @@ class UnrollConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch_size: int = Field(default=64, ge=2, description="B: examples in an inner minibatch")
-    truncation: tuple[int, int] = Field(default=(4, 8), description="fewest and most steps, k")
+    batch_size: int = Field(
+        default=64, ge=2, description="B, examples in a minibatch of the inner loop"
+    )
+    truncation: tuple[int, int] = Field(
+        default=(4, 8), description="fewest and most inner steps of a truncation, k"
+    )
     horizon: tuple[int, int] = Field(
-        default=(50, 200), description="fewest and most steps of a task"
+        default=(50, 200), description="fewest and most inner steps of a task"
     )
     late_weight: float = Field(
         default=8.0,
         ge=0,
-        description="the loss of step t of k weighs (t/k)^this; 0 weighs all alike",
+        description="power p of the weight (t/k)^p of the loss after step t of k; 0 weighs all "
+        "steps equally",
     )
     cotangent_limit: float | None = Field(
         default=None,
         gt=0,
-        description="largest norm of the loss's gradient in φ that is carried back over an inner "
-        "step, which keeps a chaotic unroll from drowning the rest; none: any",
+        description="largest norm of the gradient in φ that is propagated back over an inner step, "
+        "which keeps chaotic unrolls from dominating the others; no limit if not set",
     )
     rematerialise: bool = Field(
         default=True,
-        description="recompute inner steps in the backward pass: less memory, on a processor less "
-        "time too",
+        description="recompute inner steps in the backward pass: takes less memory, and on a CPU "
+        "less time too",
     )
 
     @model_validator(mode="after")
@@ -61,7 +66,7 @@ class UnrollConfig(BaseModel):
 
 
 class Trajectory(NamedTuple):
-    """The end of an unroll, and the meta-objective after each step (zero past `n_steps`)."""
+    """The end of an unroll, and the meta-objective after each step (zero after `n_steps`)."""
 
     phi: Phi
     rule_state: RuleState
@@ -70,16 +75,16 @@ class Trajectory(NamedTuple):
 
 
 def draw_minibatch(pool: Pool, batch_size: int, key: PRNGKeyArray) -> Float[Array, "batch inputs"]:
-    """Examples of the pool, drawn evenly with replacement; of none that are kept apart."""
+    """Draw examples of the pool uniformly with replacement, except those kept apart."""
     classes, examples = pool.inputs.shape[:2]
-    seen = examples - pool.apart
-    drawn = inner_loop.draw_rows(key, batch_size, classes * seen)
-    return pool.inputs[drawn // seen, drawn % seen]
+    per_class = examples - pool.apart
+    rows = inner_loop.draw_rows(key, batch_size, classes * per_class)
+    return pool.inputs[rows // per_class, rows % per_class]
 
 
 def draw_labelled(pool: Pool, per_class: int, key: PRNGKeyArray) -> tuple[Pool, Pool]:
-    """Two disjoint labelled batches of `per_class` examples of every class: of those kept
-    apart, if there are any, else of the pool."""
+    """Draw two disjoint labelled batches of `per_class` examples of every class, from the examples
+    kept apart if there are any, else from the whole pool."""
     classes, examples = pool.inputs.shape[:2]
     first = examples - pool.apart if pool.apart else 0
     keys = jax.random.split(key, classes)
@@ -95,7 +100,7 @@ def draw_labelled(pool: Pool, per_class: int, key: PRNGKeyArray) -> tuple[Pool, 
 
 
 def bound_cotangent(phi: Phi, limit: float) -> Phi:
-    """φ itself; its cotangent is scaled down to norm `limit` where it is longer."""
+    """Return φ itself; if its cotangent has a norm above `limit`, it is scaled down to it."""
     return cast("Phi", _bounded(phi, limit))
 
 
@@ -128,10 +133,11 @@ def unroll(
     objective: Objective,
     read: bool = True,
 ) -> Trajectory:
-    """`n_steps` <= `max_steps` inner steps of one task, after `age` others; the key is its own.
+    """Take `n_steps` <= `max_steps` inner steps of one task, after `age` earlier ones, with the
+    task's key.
 
-    Keys of inner step t are folded from t + 1 (0 is φ's at the start), so that cutting an unroll
-    into truncations of whatever lengths changes nothing.
+    The key of inner step t is folded from t + 1 (0 is for the initial φ), so that the lengths of
+    the truncations of an unroll do not change it.
     """
     n_classes = pool.inputs.shape[0]
 
@@ -152,13 +158,14 @@ def unroll(
     def step(
         carry: tuple[Phi, RuleState], done: Int[Array, ""]
     ) -> tuple[tuple[Phi, RuleState], Array]:
-        # drawn outside of the `cond`, which would keep the whole pool for every step's backward
+        # drawn outside the `cond`, which would store the whole pool for the backward pass of every
+        # step
         t = age + done
         batch_key, label_key = jax.random.split(jax.random.fold_in(key, t + 1))
         x = draw_minibatch(pool, config.batch_size, batch_key)
         labelled = draw_labelled(pool, per_class, label_key) if read else None
-        stay: Callable = lambda c, *_: (c, jnp.zeros(()))  # noqa: E731
-        return jax.lax.cond(done < n_steps, take, stay, carry, x, t, labelled)
+        skip: Callable = lambda c, *_: (c, jnp.zeros(()))  # noqa: E731
+        return jax.lax.cond(done < n_steps, take, skip, carry, x, t, labelled)
 
     (phi, rule_state), losses = jax.lax.scan(step, (phi, rule_state), jnp.arange(max_steps))
     taken = jnp.minimum(n_steps, max_steps).astype(age.dtype)
@@ -168,7 +175,7 @@ def unroll(
 def weigh(
     losses: Float[Array, " steps"], n_steps: Int[Array, ""], late_weight: float
 ) -> Float[Array, ""]:
-    """The losses of an unroll as one, later ones weighing more by a power of their place."""
-    place = (jnp.arange(losses.shape[0]) + 1.0) / n_steps
-    weight = jnp.where(place <= 1.0, place**late_weight, 0.0)
+    """Return the weighted mean of an unroll's losses, with weight (t / n_steps)^late_weight."""
+    progress = (jnp.arange(losses.shape[0]) + 1.0) / n_steps
+    weight = jnp.where(progress <= 1.0, progress**late_weight, 0.0)
     return jnp.sum(weight * losses) / jnp.sum(weight)

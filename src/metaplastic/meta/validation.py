@@ -1,4 +1,4 @@
-"""Few-shot accuracy on tasks whose classes (and fonts, alphabets) are not meta-trained on."""
+"""Few-shot accuracy on tasks whose classes (and fonts, alphabets) are held out."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from metaplastic.objectives import Objective
 from metaplastic.objectives.ridge import ridge_readout
 from metaplastic.rules import Rule
 
-DRAWS = 4
-PENALTY = 1.0
+DRAWS = 4  # labelled batches drawn from each task
+PENALTY = 1.0  # of the ridge readout
 
 
 class Score(NamedTuple):
-    """Few-shot accuracy and the meta-objective, of one task or each of many."""
+    """Few-shot accuracy and meta-objective of one task, or of several tasks."""
 
     accuracy: Float[Array | np.ndarray, "*tasks"]
     loss: Float[Array | np.ndarray, "*tasks"]
@@ -39,7 +39,7 @@ def _run(
     per_class: int,
     objective: Objective,
 ) -> tuple[GroupState, Pool]:
-    """The group `n_steps` later, and its pools with features in place of inputs."""
+    """Advance the group by `n_steps`; return it with its pools, inputs replaced by features."""
 
     def one(phi, rule_state, age, pool: Pool, key):
         end = unroll(
@@ -64,17 +64,17 @@ def _run(
     return group.moved(phi, rule_state, age), read
 
 
-# The two scores are programs of their own. Each solves many small systems at once, and on a
-# processor jaxlib waits for its pool of threads from inside that pool: two such solves at the same
-# time, as one program would have them, can wait for each other for ever.
+# The two scores are separate programs. Each solves many small systems at once, for which jaxlib on
+# a CPU waits for its thread pool from inside that pool: two such solves at the same time, as in a
+# single program, can deadlock.
 
 
 @eqx.filter_jit
 def _accuracy(read: Pool, keys: Key[Array, " tasks"], per_class: int) -> Float[Array, " tasks"]:
     def of_draw(fit: Pool, test: Pool, n_classes: int) -> Array:
         v, bias = ridge_readout(fit.inputs, fit.targets[:, :n_classes], PENALTY)
-        guess = jnp.argmax(test.inputs @ v + bias[None], axis=1)
-        return jnp.mean(guess == jnp.argmax(test.targets[:, :n_classes], axis=1))
+        predicted = jnp.argmax(test.inputs @ v + bias[None], axis=1)
+        return jnp.mean(predicted == jnp.argmax(test.targets[:, :n_classes], axis=1))
 
     return _mean_over_draws(of_draw, read, keys, per_class)
 
@@ -95,7 +95,7 @@ def _mean_over_draws(
     keys: Key[Array, " tasks"],
     per_class: int,
 ) -> Float[Array, " tasks"]:
-    """The mean of a score over several draws of labelled batches from each task's features."""
+    """Average a score over several draws of labelled batches from each task's features."""
 
     def of_task(pool: Pool, key: PRNGKeyArray) -> Array:
         def one(key: PRNGKeyArray) -> Array:
@@ -107,7 +107,7 @@ def _mean_over_draws(
 
 
 class Validator:
-    """The same tasks each time: from a random φ along the unroll, accuracy at chosen ages."""
+    """Evaluates a rule at chosen ages on the same tasks each time, each from a random φ."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Validator:
         config: UnrollConfig,
         objective: Objective,
     ) -> None:
-        """`ages` (inner steps) ascend; each group's `n_tasks` tasks are read at every age."""
+        """`ages` are ascending numbers of inner steps; each group has `n_tasks` tasks."""
         self._streams = tuple(streams)
         self._n_tasks = n_tasks
         self.ages = tuple(ages)
@@ -126,28 +126,28 @@ class Validator:
         self._objective = objective
 
     def __call__(self, rule: Rule) -> dict[int, Score]:
-        """The scores of all tasks, groups one after another, as NumPy arrays by age."""
-        found: dict[int, list[Score]] = {age: [] for age in self.ages}
+        """Return the scores of all tasks, group by group, as NumPy arrays by age."""
+        scores_by_age: dict[int, list[Score]] = {age: [] for age in self.ages}
         longest = max(b - a for a, b in zip((0, *self.ages), self.ages, strict=False))
         for stream in self._streams:
             group = begin_group(rule, stream, [0] * self._n_tasks)
             reached = 0
             for age in self.ages:
-                few = stream.config.labels_per_class
+                per_class = stream.config.labels_per_class
                 group, read = _run(
                     rule,
                     group,
                     jnp.array(age - reached),
                     longest,
                     self._config,
-                    few,
+                    per_class,
                     self._objective,
                 )
-                accuracy = _accuracy(read, group.keys, few)
-                loss = _loss(read, group.keys, few, self._objective)
-                found[age].append(jax.device_get(Score(accuracy, loss)))
+                accuracy = _accuracy(read, group.keys, per_class)
+                loss = _loss(read, group.keys, per_class, self._objective)
+                scores_by_age[age].append(jax.device_get(Score(accuracy, loss)))
                 reached = age
         return {
             age: jax.tree.map(lambda *parts: np.concatenate(parts), *scores)
-            for age, scores in found.items()
+            for age, scores in scores_by_age.items()
         }

@@ -1,7 +1,7 @@
-"""Meta-objectives: pure functions of features and targets, one a file.
+"""Meta-objectives: pure functions of features and targets, one per file.
 
 A meta-objective is called with the features and targets of two labelled batches and returns a
-scalar that is differentiable in the features. To add one: a new file, and a line in
+scalar that is differentiable in the features. To add one, write a new file and add a line to
 `metaplastic.objectives.registry`.
 """
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from metaplastic.objectives.ridge import Ridge
     from metaplastic.objectives.tuned_ridge import TunedRidge
 
-_ROOM = "metaplastic.objectives"
+_PACKAGE = "metaplastic.objectives"
 
 __getattr__ = lazy.exports(
     __name__,
     {
-        "Layers": f"{_ROOM}.objective",
-        "Objective": f"{_ROOM}.objective",
-        "ObjectiveConfig": f"{_ROOM}.config",
-        "Ridge": f"{_ROOM}.ridge",
-        "TunedRidge": f"{_ROOM}.tuned_ridge",
+        "Layers": f"{_PACKAGE}.objective",
+        "Objective": f"{_PACKAGE}.objective",
+        "ObjectiveConfig": f"{_PACKAGE}.config",
+        "Ridge": f"{_PACKAGE}.ridge",
+        "TunedRidge": f"{_PACKAGE}.tuned_ridge",
     },
 )
 

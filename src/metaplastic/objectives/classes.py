@@ -1,4 +1,4 @@
-"""What meta-objectives on classes have in common: labels from targets, and the loss of scores."""
+"""Functions shared by meta-objectives on classes: labels from targets, distances, cross entropy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 def one_hot_labels(
     targets: Float[Array, "examples targets"], n_classes: int | None
 ) -> Float[Array, "examples classes"]:
-    """1 in the column of each example's class, 0 elsewhere."""
+    """Return 1 in the column of each example's class, 0 elsewhere."""
     labels = targets if n_classes is None else targets[:, :n_classes]
     return jax.nn.one_hot(jnp.argmax(labels, axis=1), labels.shape[1], dtype=targets.dtype)
 
@@ -19,7 +19,7 @@ def one_hot_labels(
 def squared_distances(
     x: Float[Array, "examples features"], y: Float[Array, "others features"]
 ) -> Float[Array, "examples others"]:
-    """|x_i - y_j|²."""
+    """Compute |x_i - y_j|²."""
     product = jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST)
     return jnp.sum(x * x, axis=1)[:, None] + jnp.sum(y * y, axis=1)[None] - 2.0 * product
 
@@ -28,7 +28,7 @@ def cross_entropy(
     log_probabilities: Float[Array, "examples classes"],
     one_hot: Float[Array, "examples classes"],
 ) -> Float[Array, ""]:
-    """Mean cross entropy in units of log C, that of guessing: 1 at chance for any C classes, so
-    that tasks of few and of many classes weigh alike."""
-    own = jnp.sum(log_probabilities * one_hot, axis=1)
-    return -jnp.mean(own) / float(np.log(one_hot.shape[1]))
+    """Compute the mean cross entropy in units of log C, the value for guessing: it is 1 at chance
+    for any number of classes C, so that tasks of few and of many classes have equal weight."""
+    log_likelihood = jnp.sum(log_probabilities * one_hot, axis=1)
+    return -jnp.mean(log_likelihood) / float(np.log(one_hot.shape[1]))

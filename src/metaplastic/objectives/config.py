@@ -1,4 +1,4 @@
-"""Which meta-objective, and its settings, as configurations hold them."""
+"""The choice of a meta-objective and its settings in a configuration."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from metaplastic.setting_kinds import OneOf
 
 
 class ObjectiveConfig(Choice):
-    """A meta-objective by name, with settings of its own."""
+    """The name of a meta-objective, with its settings."""
 
     registry: ClassVar[Registry[type[Objective]]] = OBJECTIVES
 
-    name: Annotated[str, OneOf(OBJECTIVES)] = Field(default="ridge", description="which one")
+    name: Annotated[str, OneOf(OBJECTIVES)] = Field(
+        default="ridge", description="the meta-objective"
+    )
 
     def describe(self) -> str:
-        """Its name, what its loss is and its units, for axes and cards."""
+        """Return its name, and what its loss is in which units, for axis labels and cards."""
         return f"{self.name}: {self.make().measure}"
 
     def make(self) -> Objective:
-        """The meta-objective."""
+        """Make the meta-objective."""
         return OBJECTIVES.get(self.name)(**self.settings)

@@ -1,13 +1,13 @@
-"""Meta-objective `logistic`: ridge-penalised multinomial logistic regression, by a few steps.
+"""Meta-objective `logistic`: ridge-penalised multinomial logistic regression, in a few steps.
 
-Of scores f = (u - ū) w + b, with P = softmax(f), the readout minimises
+With scores f = (u - ū) w + b and P = softmax(f), the readout minimises
 
     Σ_i -log P[i, y_i] + λ/2 |w|².
 
-Steps are Newton's, but with the Hessian replaced by Böhning's bound on it, ½ (u - ū)ᵀ(u - ū) + λ
-(Böhning, Ann. Inst. Stat. Math. 44:197, 1992): one factorisation serves all steps and all
-classes, and no step increases the loss. Nesterov's momentum makes few of them enough. The solution
-lies in the span of the examples, w = (u - ū)ᵀ a, and a is what is sought.
+It takes Newton steps with the Hessian replaced by Böhning's upper bound, ½ (u - ū)ᵀ(u - ū) + λ
+(Böhning, Ann. Inst. Stat. Math. 44:197, 1992): one factorisation serves all steps and all classes,
+and no step increases the loss. With Nesterov momentum, few steps are enough. The solution lies in
+the span of the examples, w = (u - ū)ᵀ a, so a is optimised.
 """
 
 from __future__ import annotations
@@ -31,36 +31,39 @@ def logistic_readout(
     penalty: float | Array,
     steps: int,
 ) -> tuple[Float[Array, "examples classes"], Float[Array, " classes"]]:
-    """The coefficients a and the bias b, of the centred features' Gram matrix; b has no penalty."""
+    """Return the coefficients a and the bias b, which is not penalised, from the Gram matrix of the
+    centred features."""
     examples = gram.shape[0]
     bound = 0.5 * gram + penalty * jnp.eye(examples, dtype=gram.dtype)
     factor = jax.scipy.linalg.cho_factor(bound)
 
     def step(state: tuple[Array, Array], momentum: Array) -> tuple[tuple[Array, Array], None]:
-        now, before = state
-        at = now + momentum * (now - before)
-        a, b = at[:-1], at[-1]
+        current, previous = state
+        extrapolated = current + momentum * (current - previous)
+        a, b = extrapolated[:-1], extrapolated[-1]
         scores = jnp.matmul(gram, a, precision=_PRECISION) + b[None]
         residual = one_hot - jax.nn.softmax(scores, axis=1)
         a = a + jax.scipy.linalg.cho_solve(factor, residual - penalty * a)
         b = b + 2.0 * jnp.mean(residual, axis=0)
-        return (jnp.concatenate([a, b[None]]), now), None
+        return (jnp.concatenate([a, b[None]]), current), None
 
     start = jnp.zeros((examples + 1, one_hot.shape[1]), gram.dtype)
     order = jnp.arange(steps, dtype=gram.dtype)
-    (found, _), _ = jax.lax.scan(step, (start, start), order / (order + 3.0))
-    return found[:-1], found[-1]
+    (solution, _), _ = jax.lax.scan(step, (start, start), order / (order + 3.0))
+    return solution[:-1], solution[-1]
 
 
 class LogisticSettings(TunedSettings):
     """Settings of `logistic`."""
 
-    steps: int = Field(default=10, ge=1, description="of the optimiser, from scores of zero")
+    steps: int = Field(
+        default=10, ge=1, description="steps of the optimiser, which starts from zero scores"
+    )
 
 
 class Logistic(TunedObjective):
-    """The least cross entropy that logistic regression reaches over `penalties`, in units of that
-    of guessing: 0 of certainty that is right, 1 of none. Continuous targets have no part in it."""
+    """The lowest cross entropy of logistic regression over `penalties`, in units of that of
+    guessing: 0 for correct certainty, 1 for chance. Continuous targets are ignored."""
 
     Settings: ClassVar = LogisticSettings
 
@@ -77,11 +80,11 @@ class Logistic(TunedObjective):
         test_targets: Float[Array, "test targets"],
         n_classes: int | None,
     ) -> Float[Array, ""]:
-        own, other = (one_hot_labels(y, n_classes) for y in (fit_targets, test_targets))
+        labels, test_labels = (one_hot_labels(y, n_classes) for y in (fit_targets, test_targets))
         mean = jnp.mean(fit_features, axis=0, keepdims=True)
         u, u_test = fit_features - mean, test_features - mean
         gram = jnp.matmul(u, u.T, precision=_PRECISION)
-        across = jnp.matmul(u_test, u.T, precision=_PRECISION)
-        a, b = logistic_readout(gram, own, penalty, self.settings.steps)
-        scores = jnp.matmul(across, a, precision=_PRECISION) + b[None]
-        return cross_entropy(jax.nn.log_softmax(scores, axis=1), other)
+        test_gram = jnp.matmul(u_test, u.T, precision=_PRECISION)
+        a, b = logistic_readout(gram, labels, penalty, self.settings.steps)
+        scores = jnp.matmul(test_gram, a, precision=_PRECISION) + b[None]
+        return cross_entropy(jax.nn.log_softmax(scores, axis=1), test_labels)

@@ -1,6 +1,6 @@
-"""Meta-objective `nearest-mean`: how near examples are to the mean of their class.
+"""Meta-objective `nearest-mean`: how close examples are to the mean of their class.
 
-With m_c the mean of class c in one batch, an example u of the other is of class c with probability
+With m_c the mean of class c in one batch, an example u of the other has class c with probability
 
     softmax_c(-|u - m_c|² / (τ s)),
 
@@ -27,13 +27,13 @@ class NearestMeanSettings(ObjectiveSettings):
     temperature: float = Field(
         default=0.1,
         gt=0,
-        description="τ: squared distances are in units of this times the features' mean square "
-        "norm",
+        description="τ; squared distances are divided by τ times the mean square norm of the "
+        "features",
     )
 
 
 class NearestMean(Objective):
-    """Cross entropy of the class whose mean is near, in units of that of guessing."""
+    """Cross entropy of a softmax over distances to class means, in units of that of guessing."""
 
     Settings: ClassVar = NearestMeanSettings
 
@@ -49,10 +49,10 @@ class NearestMean(Objective):
         test_targets: Float[Array, "test targets"],
         n_classes: int | None = None,
     ) -> Float[Array, ""]:
-        """The loss, differentiable in the features."""
-        own, other = (one_hot_labels(y, n_classes) for y in (fit_targets, test_targets))
-        counts = jnp.maximum(jnp.sum(own, axis=0), 1.0)[:, None]
-        means = jnp.matmul(own.T, fit_features, precision=jax.lax.Precision.HIGHEST) / counts
+        """Compute the loss, which is differentiable in the features."""
+        labels, test_labels = (one_hot_labels(y, n_classes) for y in (fit_targets, test_targets))
+        counts = jnp.maximum(jnp.sum(labels, axis=0), 1.0)[:, None]
+        means = jnp.matmul(labels.T, fit_features, precision=jax.lax.Precision.HIGHEST) / counts
         scale = self.settings.temperature * sum_of_squares(fit_features) / len(fit_features)
         scores = -squared_distances(test_features, means) / scale
-        return cross_entropy(jax.nn.log_softmax(scores, axis=1), other)
+        return cross_entropy(jax.nn.log_softmax(scores, axis=1), test_labels)

@@ -1,4 +1,4 @@
-"""The interface of every meta-objective: typed settings, and a scalar of two labelled batches."""
+"""The interface of meta-objectives: typed settings, and a scalar from two labelled batches."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class ObjectiveSettings(BaseModel):
 
     layers: Layers = Field(
         default="last",
-        description="what is read: the last layer's activity as it is; or every layer's, or the "
-        "inputs and every layer's, side by side, each block centred and scaled",
+        description="the features to read: the activity of the last layer; or that of all layers, "
+        "or the inputs and all layers, concatenated, each block centred and scaled",
     )
 
 
 class Objective(eqx.Module):
     """A loss of features and targets, differentiable in the features.
 
-    It is learned on one labelled batch and judged on another. `targets` are (examples, T): in the
-    first `n_classes` columns the label, one-hot and centred; in the others continuous targets.
-    Without `n_classes`, all columns are the label's. Raises `ConfigError` on settings that it may
-    not have.
+    A readout is fitted on one labelled batch and evaluated on another. `targets` are (examples, T):
+    the first `n_classes` columns are the label, one-hot and centred; the others are continuous
+    targets. Without `n_classes`, all columns belong to the label. Raises `ConfigError` on invalid
+    settings.
     """
 
     Settings: ClassVar[type[ObjectiveSettings]] = ObjectiveSettings
@@ -45,12 +45,12 @@ class Objective(eqx.Module):
 
     @property
     def measure(self) -> str:
-        """What the loss is and its units, for axes and cards."""
+        """What the loss is, in which units, for axis labels and cards."""
         return "loss"
 
     @property
     def layers(self) -> Layers:
-        """Which layers the features are to be read from."""
+        """The layers from which to read the features."""
         return self.settings.layers
 
     @abc.abstractmethod
@@ -62,13 +62,13 @@ class Objective(eqx.Module):
         test_targets: Float[Array, "test targets"],
         n_classes: int | None = None,
     ) -> Float[Array, ""]:
-        """The loss of what is learned on the first batch, on the second."""
+        """Return the loss on the second batch of a readout fitted on the first."""
 
 
 def sum_of_squares(features: Float[Array, "examples features"]) -> Float[Array, ""]:
-    """Of the centred features; never zero, as they are divided by it or solved with it.
+    """Compute the sum of squares of the centred features, plus a small constant to avoid zero.
 
-    Penalties and temperatures are in units of it, or of its share per example, so that the scale
+    Penalties and temperatures are in units of it, or of its mean over examples, so that the scale
     of the features does not matter.
     """
     centred = features - jnp.mean(features, axis=0, keepdims=True)

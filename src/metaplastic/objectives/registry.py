@@ -1,4 +1,4 @@
-"""The meta-objectives by name. To add one: a new file, and a line here."""
+"""The meta-objectives by name. To add one, write a new file and add a line here."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from metaplastic.registry import Registry
 if TYPE_CHECKING:
     from metaplastic.objectives.objective import Objective
 
-_ROOM = "metaplastic.objectives"
+_PACKAGE = "metaplastic.objectives"
 
 OBJECTIVES: Registry[type[Objective]] = Registry(
     "meta-objective",
     {
-        "ridge": f"{_ROOM}.ridge:Ridge",
-        "tuned-ridge": f"{_ROOM}.tuned_ridge:TunedRidge",
-        "logistic": f"{_ROOM}.logistic:Logistic",
-        "nearest-mean": f"{_ROOM}.nearest_mean:NearestMean",
-        "regression": f"{_ROOM}.regression:Regression",
-        "retrieval": f"{_ROOM}.retrieval:Retrieval",
+        "ridge": f"{_PACKAGE}.ridge:Ridge",
+        "tuned-ridge": f"{_PACKAGE}.tuned_ridge:TunedRidge",
+        "logistic": f"{_PACKAGE}.logistic:Logistic",
+        "nearest-mean": f"{_PACKAGE}.nearest_mean:NearestMean",
+        "regression": f"{_PACKAGE}.regression:Regression",
+        "retrieval": f"{_PACKAGE}.retrieval:Retrieval",
     },
     group="objectives",
-    base=f"{_ROOM}.objective:Objective",
+    base=f"{_PACKAGE}.objective:Objective",
 )
 
 
 def make_objective(name: str, **settings: Any) -> Objective:
-    """The meta-objective of that name with these settings; raises `ConfigError` on an unknown name
-    or setting."""
+    """Make the named meta-objective with these settings. Raises `ConfigError` on an unknown name or
+    setting."""
     return OBJECTIVES.get(name)(**settings)

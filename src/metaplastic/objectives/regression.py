@@ -1,8 +1,8 @@
 """Meta-objective `regression`: how well continuous targets are predicted, one by one.
 
-Ridge regression on one batch; on the other, the mean over targets of the squared error in units of
-the target's variance there, which is 1 - R². The label's columns are left out where there are
-others.
+Ridge regression is fitted on one batch; the loss is the mean over targets of the squared error on
+the other batch, in units of the target's variance there, which is 1 - R². The columns of the label
+are ignored if there are others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from metaplastic.objectives.tuned import (
     penalties_field,
 )
 
-_CONSTANT = 1e-8  # a variance below this is that of a target which the task does not vary
+_CONSTANT = 1e-8  # a target with a smaller variance does not vary in the task
 
 
 class RegressionSettings(TunedSettings):
@@ -30,8 +30,8 @@ class RegressionSettings(TunedSettings):
 
 
 class Regression(TunedObjective):
-    """The least 1 - R² that ridge regression reaches over `penalties`, mean over those targets
-    that vary; 0 where none does. 1 is no better than the mean."""
+    """The lowest 1 - R² of ridge regression over `penalties`, averaged over the targets that vary;
+    0 if none does. 1 is no better than predicting the mean."""
 
     Settings: ClassVar = RegressionSettings
 
@@ -54,5 +54,5 @@ class Regression(TunedObjective):
         varies = variance > _CONSTANT
         v, bias = ridge_readout(fit_features, fit_targets, penalty)
         error = jnp.mean(jnp.square(test_targets - predict(test_features, v, bias)), axis=0)
-        share = jnp.where(varies, error / jnp.where(varies, variance, 1.0), 0.0)
-        return jnp.sum(share) / jnp.maximum(jnp.sum(varies), 1)
+        unexplained = jnp.where(varies, error / jnp.where(varies, variance, 1.0), 0.0)
+        return jnp.sum(unexplained) / jnp.maximum(jnp.sum(varies), 1)

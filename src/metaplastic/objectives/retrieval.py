@@ -1,12 +1,12 @@
-"""Meta-objective `retrieval`: are an example's nearest others of its class?
+"""Meta-objective `retrieval`: do an example's nearest neighbours have its class?
 
-Both batches together, each example i picks another, j, with probability
+In both batches together, each example i picks another one, j, with probability
 
     p_ij = softmax_{j ≠ i}(-|u_i - u_j|² / (τ s)),
 
 s being the mean square norm of the centred features; the loss is -log of the probability that the
-neighbour is of its class. It is neighbourhood components analysis (Goldberger et al. 2005), a
-smooth leave-one-out nearest neighbour.
+neighbour has the same class. This is neighbourhood components analysis (Goldberger et al. 2005), a
+smooth leave-one-out nearest-neighbour classifier.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class RetrievalSettings(ObjectiveSettings):
     temperature: float = Field(
         default=0.1,
         gt=0,
-        description="τ: squared distances are in units of this times the features' mean square "
-        "norm; the smaller, the fewer neighbours count",
+        description="τ; squared distances are divided by τ times the mean square norm of the "
+        "features; the smaller τ, the fewer neighbours count",
     )
 
 
 class Retrieval(Objective):
-    """Surprise that an example's neighbours are of its class, in units of log C."""
+    """Surprise that an example's neighbours have its class, in units of log C."""
 
     Settings: ClassVar = RetrievalSettings
 
@@ -51,13 +51,13 @@ class Retrieval(Objective):
         test_targets: Float[Array, "test targets"],
         n_classes: int | None = None,
     ) -> Float[Array, ""]:
-        """The loss, differentiable in the features."""
+        """Compute the loss, which is differentiable in the features."""
         u = jnp.concatenate([fit_features, test_features])
         one_hot = one_hot_labels(jnp.concatenate([fit_targets, test_targets]), n_classes)
         same = jnp.matmul(one_hot, one_hot.T) > 0.5
-        oneself = jnp.eye(len(u), dtype=bool)
+        itself = jnp.eye(len(u), dtype=bool)
         scale = self.settings.temperature * sum_of_squares(u) / len(u)
-        nearness = jnp.where(oneself, -jnp.inf, -squared_distances(u, u) / scale)
-        of_class = jnp.where(same & ~oneself, nearness, -jnp.inf)
-        surprise = jax.nn.logsumexp(nearness, axis=1) - jax.nn.logsumexp(of_class, axis=1)
+        logits = jnp.where(itself, -jnp.inf, -squared_distances(u, u) / scale)
+        same_class = jnp.where(same & ~itself, logits, -jnp.inf)
+        surprise = jax.nn.logsumexp(logits, axis=1) - jax.nn.logsumexp(same_class, axis=1)
         return jnp.mean(surprise) / float(np.log(one_hot.shape[1]))

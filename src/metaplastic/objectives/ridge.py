@@ -1,4 +1,4 @@
-"""Meta-objective `ridge`: a linear readout in closed form, judged on a second batch (paper A.3)."""
+"""Meta-objective `ridge`: a closed-form linear readout, scored on a second batch (paper A.3)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ def ridge_readout(
 ) -> tuple[Float[Array, "features targets"], Float[Array, " targets"]]:
     """Minimise `|y - u v - bias|^2 + penalty |v|^2` (equation 4); the bias is not penalised.
 
-    Centring takes the bias out of the problem. The smaller of the primal and the dual normal
-    equations is solved, by Cholesky at full float32 precision. Returns v and the bias.
+    Centring removes the bias from the problem. The smaller of the primal and the dual normal
+    equations is solved, by Cholesky factorisation at full float32 precision. Returns v and the
+    bias.
     """
     mean_u, mean_y = jnp.mean(u, axis=0), jnp.mean(y, axis=0)
     u, y = u - mean_u[None], y - mean_y[None]
@@ -49,14 +50,14 @@ def predict(
     v: Float[Array, "features targets"],
     bias: Float[Array, " targets"],
 ) -> Float[Array, "examples targets"]:
-    """What a readout makes of features."""
+    """Apply a readout to features."""
     return jnp.matmul(u, v, precision=_PRECISION) + bias[None]
 
 
 def cosine_distance(
     y: Float[Array, "examples targets"], prediction: Float[Array, "examples targets"]
 ) -> Float[Array, ""]:
-    """Mean over examples of 1 - cos(y, prediction)."""
+    """Compute the mean over examples of 1 - cos(y, prediction)."""
     dot = jnp.sum(y * prediction, axis=-1)
     squares = jnp.sum(y * y, axis=-1) * jnp.sum(prediction * prediction, axis=-1)
     return jnp.mean(1.0 - dot * jax.lax.rsqrt(squares + 1e-8))
@@ -65,7 +66,7 @@ def cosine_distance(
 def squared_error(
     y: Float[Array, "examples targets"], prediction: Float[Array, "examples targets"]
 ) -> Float[Array, ""]:
-    """Mean over examples of `|y - prediction|²`."""
+    """Compute the mean over examples of `|y - prediction|²`."""
     return jnp.mean(jnp.sum(jnp.square(y - prediction), axis=-1))
 
 
@@ -74,23 +75,23 @@ MEASURES = {"cosine": "cosine distance, 0 to 2", "squared": "squared error, a la
 
 
 class DistanceSettings(ObjectiveSettings):
-    """Settings of objectives that measure how far predictions are from targets."""
+    """Settings of objectives that measure the distance between predictions and targets."""
 
     distance: Literal["cosine", "squared"] = Field(
         default="cosine",
-        description="between targets and predictions: 1 - cos, or the squared error, in which a "
-        "label counts 1 and predictions far out cost without bound",
+        description="distance between targets and predictions: 1 - cos, or the squared error, "
+        "where a label has norm 1 and the cost of distant predictions is unbounded",
     )
 
 
 class RidgeSettings(DistanceSettings):
     """Settings of `ridge`."""
 
-    penalty: float = Field(default=0.1, gt=0, description="λ of equation 4")
+    penalty: float = Field(default=0.1, gt=0, description="λ in equation 4")
 
 
 class Ridge(Objective):
-    """Fit ridge regression on one labelled batch, score cosine distance on another (4, 5)."""
+    """Ridge regression fitted on one labelled batch, distance on another (equations 4 and 5)."""
 
     Settings: ClassVar = RidgeSettings
 
@@ -106,7 +107,7 @@ class Ridge(Objective):
         test_targets: Float[Array, "test targets"],
         n_classes: int | None = None,
     ) -> Float[Array, ""]:
-        """The loss, differentiable in the features; cosine distance lies between 0 and 2."""
+        """Compute the loss, differentiable in the features; cosine distance is between 0 and 2."""
         del n_classes
         v, bias = ridge_readout(fit_features, fit_targets, self.settings.penalty)
         distance = DISTANCES[self.settings.distance]

@@ -1,4 +1,4 @@
-"""Meta-objectives whose readout has a penalty that is searched for, as its users would do."""
+"""Meta-objectives that tune the penalty of their readout, as users would do."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Penalties = tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...]
 
 
 def penalties_field(*default: float) -> Any:
-    """The setting `penalties` with this default."""
+    """Define the setting `penalties` with this default."""
     return Field(
         default=default,
         min_length=1,
-        description="each times the number of labelled examples and the mean square norm of their "
-        "centred features, as in evaluation; the best counts",
+        description="penalties of the readout, each multiplied by the number of labelled examples "
+        "and the mean square norm of their centred features, as in evaluation; the best one "
+        "counts",
     )
 
 
 class TunedSettings(ObjectiveSettings):
-    """Settings of an objective whose penalty is searched for."""
+    """Settings of an objective with a tuned penalty."""
 
     penalties: Penalties = penalties_field(1e-4, 1e-3, 1e-2, 1e-1)
 
 
 class TunedObjective(Objective):
-    """The least loss over `penalties`. They are relative to the features' size, so that their
-    scale does not matter; of features that are constant, the penalty is all there is to solve
-    with."""
+    """The lowest loss over `penalties`. Penalties are relative to the size of the features, so that
+    the scale of these does not matter, and stay positive even if the features are constant."""
 
     Settings: ClassVar[type[ObjectiveSettings]] = TunedSettings
 
@@ -46,7 +46,7 @@ class TunedObjective(Objective):
         test_targets: Float[Array, "test targets"],
         n_classes: int | None = None,
     ) -> Float[Array, ""]:
-        """The loss at the best penalty, differentiable in the features."""
+        """Compute the loss at the best penalty, which is differentiable in the features."""
         return jnp.min(
             self.losses(fit_features, fit_targets, test_features, test_targets, n_classes)
         )
@@ -59,7 +59,7 @@ class TunedObjective(Objective):
         test_targets: Float[Array, "test targets"],
         n_classes: int | None,
     ) -> Float[Array, " penalties"]:
-        """The loss at each penalty."""
+        """Compute the loss at each penalty."""
         size = sum_of_squares(fit_features)
 
         def loss(penalty: Array) -> Array:
@@ -79,4 +79,4 @@ class TunedObjective(Objective):
         test_targets: Float[Array, "test targets"],
         n_classes: int | None,
     ) -> Float[Array, ""]:
-        """The loss at one penalty of the readout, in the units of the features' squares."""
+        """Compute the loss at one penalty of the readout, in units of squared features."""

@@ -1,12 +1,12 @@
 """Meta-objective `tuned-ridge`: `ridge` at the best of several penalties.
 
-With a fixed, small penalty, only the features themselves can keep the readout from fitting noise: a
-rule then learns to make its features redundant. In use the penalty is chosen to suit the features,
-so it is chosen here too.
+With a fixed, small penalty, only the features themselves can keep the readout from fitting noise,
+so a rule learns to make its features redundant. In practice, the penalty is tuned to the features,
+so it is tuned here too.
 
-By default the penalty is the best for the very batch that the loss is taken on, which makes the
-loss a little too low: it is what the shipped rule was meta-trained with. `chosen_on = "fit"` takes
-the best by leaving out one example of the first batch at a time, and does not look at the second.
+By default, the penalty is the best one on the batch on which the loss is computed, which makes the
+loss slightly too low; the shipped rule was meta-trained with this. `chosen_on = "fit"` chooses it
+by leave-one-out cross-validation on the first batch and does not use the second.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class TunedRidgeSettings(TunedSettings, DistanceSettings):
 
     chosen_on: Literal["test", "fit"] = Field(
         default="test",
-        description="the labelled batch that chooses the penalty: `test`, which the loss is taken "
-        "on, or `fit`, by leaving out one example at a time",
+        description="the labelled batch on which the penalty is chosen: `test`, on which the loss "
+        "is computed, or `fit`, by leave-one-out cross-validation",
     )
 
 
 class TunedRidge(TunedObjective):
-    """The distance that ridge regression reaches at the best of `penalties`; cosine distance lies
-    between 0 and 2."""
+    """The distance of ridge regression at the best of `penalties`; cosine distance is between 0 and
+    2."""
 
     Settings: ClassVar = TunedRidgeSettings
 
@@ -62,11 +62,11 @@ class TunedRidge(TunedObjective):
             return jnp.min(losses)
         distance, size = DISTANCES[self.settings.distance], sum_of_squares(fit_features)
 
-        def left_out(penalty: Array) -> Array:
+        def validation_loss(penalty: Array) -> Array:
             return distance(fit_targets, leave_one_out(fit_features, fit_targets, penalty * size))
 
         penalties = jnp.array(self.settings.penalties)
-        return losses[jnp.argmin(jax.lax.stop_gradient(jax.vmap(left_out)(penalties)))]
+        return losses[jnp.argmin(jax.lax.stop_gradient(jax.vmap(validation_loss)(penalties)))]
 
     def loss(
         self,
@@ -87,15 +87,15 @@ def leave_one_out(
     y: Float[Array, "examples targets"],
     penalty: float | Array,
 ) -> Float[Array, "examples targets"]:
-    """What ridge regression fitted to all other examples predicts of each.
+    """Predict each example by ridge regression fitted to all the others.
 
-    In closed form, `y - (y - H y) / (1 - diag H)` with the smoother `H = 1/n + K (K + λ I)^-1` of
-    the centred features' Gram matrix K; the bias is not penalised.
+    In closed form, this is `y - (y - H y) / (1 - diag H)` with the smoother `H = 1/n + K (K + λ
+    I)^-1`, K being the Gram matrix of the centred features; the bias is not penalised.
     """
     n = u.shape[0]
     centred = u - jnp.mean(u, axis=0)[None]
     gram = jnp.matmul(centred, centred.T, precision=jax.lax.Precision.HIGHEST)
     factor = jax.scipy.linalg.cho_factor(gram + penalty * jnp.eye(n, dtype=gram.dtype))
     smoother = 1.0 / n + jax.scipy.linalg.cho_solve(factor, gram)
-    rest = y - jnp.matmul(smoother, y, precision=jax.lax.Precision.HIGHEST)
-    return y - rest / jnp.maximum(1.0 - jnp.diagonal(smoother), 1e-6)[:, None]
+    residual = y - jnp.matmul(smoother, y, precision=jax.lax.Precision.HIGHEST)
+    return y - residual / jnp.maximum(1.0 - jnp.diagonal(smoother), 1e-6)[:, None]

@@ -1,1 +1,1 @@
-"""Linear readouts of features, their penalties chosen by cross-validation on the labels alone."""
+"""Linear readouts of features, with penalties cross-validated on the labelled examples alone."""

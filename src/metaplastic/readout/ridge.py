@@ -1,8 +1,8 @@
 """The readout: ridge regression on one-hot labels, its penalty chosen on the labelled examples.
 
-Features are centred and scaled by one number (so that rows have unit mean square norm), which
-makes the penalty's grid mean the same whatever the features' scale. NumPy in float64: the problems
-are tiny, and every method shares this code.
+Features are centred and scaled by one number, so that rows have unit mean square norm and the grid
+of penalties is independent of the scale of the features. It uses NumPy in float64, since the
+problems are tiny and all methods share this code.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from metaplastic.blas import one_thread_per_product
 
 Matrix = NDArray[np.float64]
 
-PENALTIES = tuple(float(p) for p in np.logspace(-5, 1, 13))  # times the number of examples
+PENALTIES = tuple(float(p) for p in np.logspace(-5, 1, 13))  # relative to the number of examples
 FOLDS = 5
-DEFAULT_PENALTY = 0.1  # where one label per class leaves nothing to choose by
+DEFAULT_PENALTY = 0.1  # if a class has a single label, so that cross-validation is impossible
 
 
 class Fitted(NamedTuple):
-    """Scores of the classes are `features @ coefficients + intercept`; `penalty` is relative."""
+    """A readout with class scores `features @ coefficients + intercept`; `penalty` is relative."""
 
     coefficients: Matrix
     intercept: Matrix
     penalty: float
 
     def predict(self, features: NDArray[np.floating]) -> NDArray[np.int64]:
-        """The most likely class of every row."""
+        """Return the class with the highest score for every row."""
         scores = np.asarray(features, np.float64) @ self.coefficients + self.intercept
         return np.argmax(scores, axis=1)
 
 
 class _Path:
-    """Ridge solutions for all penalties from one singular value decomposition."""
+    """Ridge solutions for all penalties, from a single singular value decomposition."""
 
     def __init__(self, u: Matrix, y: Matrix) -> None:
         self.mean_u, self.mean_y = u.mean(axis=0), y.mean(axis=0)
@@ -47,13 +47,13 @@ class _Path:
         self.count = len(u)
 
     def solve(self, penalty: float) -> Fitted:
-        shrunk = self.singular / (self.singular**2 + penalty * self.count)
-        coefficients = self.right.T @ (shrunk[:, None] * self.projected) / self.scale
+        filters = self.singular / (self.singular**2 + penalty * self.count)
+        coefficients = self.right.T @ (filters[:, None] * self.projected) / self.scale
         return Fitted(coefficients, self.mean_y - self.mean_u @ coefficients, penalty)
 
 
 def fold_of(labels: NDArray[np.integer], folds: int) -> NDArray[np.int64]:
-    """The fold of every example; each class is spread evenly over the folds, in its order."""
+    """Assign examples to folds; each class is spread evenly over the folds, in its order."""
     fold = np.zeros(len(labels), np.int64)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -67,12 +67,12 @@ def fit_readout(
     n_classes: int,
     penalties: tuple[float, ...] = PENALTIES,
 ) -> Fitted:
-    """Fit on labelled features (k, F); the penalty has the best cross-validated accuracy.
+    """Fit on labelled features (k, F), with the penalty of the best cross-validated accuracy.
 
-    Up to five stratified folds; ties go to the smaller squared error. With one example in some
-    class there is nothing to validate on, and the penalty is `DEFAULT_PENALTY`.
+    There are up to five stratified folds; ties go to the smaller squared error. If some class has
+    only one example, cross-validation is impossible and the penalty is `DEFAULT_PENALTY`.
     """
-    # matrices of some hundred rows: handing them to other threads costs far more than it gains
+    # for matrices of some hundred rows, multithreading costs far more than it gains
     with one_thread_per_product():
         return _fit(np.asarray(features, np.float64), labels, n_classes, penalties)
 
@@ -89,14 +89,14 @@ def _fit(
     fold = fold_of(labels, folds)
     wrong = np.zeros(len(penalties))
     squares = np.zeros(len(penalties))
-    for held in range(folds):
-        inside, outside = fold != held, fold == held
-        path = _Path(u[inside], y[inside])
+    for held_out in range(folds):
+        training, validation = fold != held_out, fold == held_out
+        path = _Path(u[training], y[training])
         for index, penalty in enumerate(penalties):
             fitted = path.solve(penalty)
-            scores = u[outside] @ fitted.coefficients + fitted.intercept
-            wrong[index] += np.sum(np.argmax(scores, axis=1) != labels[outside])
-            squares[index] += np.sum((scores - y[outside]) ** 2)
+            scores = u[validation] @ fitted.coefficients + fitted.intercept
+            wrong[index] += np.sum(np.argmax(scores, axis=1) != labels[validation])
+            squares[index] += np.sum((scores - y[validation]) ** 2)
     best = min(range(len(penalties)), key=lambda i: (wrong[i], squares[i]))
     return _Path(u, y).solve(penalties[best])
 
@@ -108,7 +108,8 @@ def readout_accuracy(
     test_labels: NDArray[np.integer],
     n_classes: int,
 ) -> float:
-    """Accuracy on `test` of the readout fitted on `labelled`. NaN where features are not finite."""
+    """Compute the accuracy on `test` of a readout fitted on `labelled`; NaN if any feature is not
+    finite."""
     if not (np.all(np.isfinite(labelled)) and np.all(np.isfinite(test))):
         return float("nan")
     fitted = fit_readout(labelled, labels, n_classes)

@@ -1,4 +1,4 @@
-"""Update rules, one a file. To add one: a new file, and a line in `RULES`."""
+"""Update rules, one per file. To add one, write a new file and add a line to `RULES`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __getattr__ = lazy.exports(
 
 
 def make_rule(name: str, key: PRNGKeyArray, **settings: Any) -> Rule:
-    """A rule of that name with freshly drawn θ; raises `ConfigError` on an unknown one."""
+    """Create the named rule with freshly drawn θ. Raises `ConfigError` if the name is unknown."""
     return RULES.get(name).create(key, **settings)
 
 

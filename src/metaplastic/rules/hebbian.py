@@ -1,9 +1,9 @@
-"""Rule `hebbian`: Sanger's generalised Hebbian idea without an order: Oja's subspace rule.
+"""Rule `hebbian`: Oja's subspace rule, that is Sanger's generalised Hebbian rule without an order.
 
-Each layer's receptive fields follow `x (x - W y)^T`-like learning, that is Hebbian growth minus
-what the layer already explains, with decorrelation among its units (Oja, Int. J. Neural Systems
-1:61, 1989). Nothing in it is learned from data except, where meta-trained, its two coefficients.
-It proves the interface and serves as a baseline.
+Each layer's receptive fields follow `x (x - W y)^T`-like learning: Hebbian growth minus what the
+layer already explains, with decorrelation among its units (Oja, Int. J. Neural Systems 1:61, 1989).
+Meta-training learns only its two coefficients; everything else is designed by hand. It exercises
+the interface and serves as a baseline.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ from metaplastic.settings import validated
 
 
 class HebbianSettings(BaseModel):
-    """The hand-designed rule's settings."""
+    """Settings of the hand-designed rule."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     inner_step: float = Field(default=0.1, gt=0, le=1, description="size of the first inner step")
     half_life: float = Field(
-        default=40.0, gt=0, description="age at which the inner step has halved"
+        default=40.0,
+        gt=0,
+        description="number of inner steps after which the inner step size has halved",
     )
 
 
 class Hebbian(Rule):
-    """Oja's subspace rule per layer, plus decorrelation. θ is two coefficients."""
+    """Oja's subspace rule in each layer, plus decorrelation. θ is the two coefficients."""
 
     name: ClassVar[str] = "hebbian"
     Settings: ClassVar = HebbianSettings
@@ -46,9 +48,10 @@ class Hebbian(Rule):
     @classmethod
     def create(cls, key: PRNGKeyArray, **settings: Any) -> Hebbian:
         del key
-        # not weakly typed, as an array read from a rule file is not
-        start = jnp.array([1.0, 0.5], jnp.result_type(float))
-        return cls(start[0], start[1], validated(HebbianSettings, settings, "rule settings"))
+        # an explicit dtype: arrays read from a rule file are not weakly typed either
+        coefficients = jnp.array([1.0, 0.5], jnp.result_type(float))
+        config = validated(HebbianSettings, settings, "rule settings")
+        return cls(coefficients[0], coefficients[1], config)
 
     @property
     def settings(self) -> dict[str, Any]:

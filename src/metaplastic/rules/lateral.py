@@ -1,10 +1,11 @@
 """Lateral terms: correlations and competition between the units of one layer.
 
-All of it happens within groups: a layer of up to `GROUP` units is one, a wider one is cut into as
-few equal ones as hold it, so that a unit of 10,000 competes with no more units than one of 128 (a
-rule meta-trained on narrow layers sees inputs of the size it knows). It is equivariant to orders of
-units within their groups, and to orders of examples. Activities are (batch, units); channels, where
-there are any, come first, so that every array is a stack of contiguous (batch, units) planes.
+Units interact only within groups. A layer of up to `GROUP` units is one group; a wider layer is
+split into the smallest possible number of groups of (nearly) equal size. A unit in a layer of
+10,000 thus competes with no more units than one in a layer of 128, and a rule meta-trained on
+narrow layers sees inputs of a familiar scale. The terms are equivariant to permutations of the
+units within a group and of the examples. Activities are (batch, units); channels, if any, come
+first, so that every array is a stack of contiguous (batch, units) planes.
 """
 
 from __future__ import annotations
@@ -18,35 +19,38 @@ from jaxtyping import Array, Float
 
 SHARPNESS = (2.0, 6.0)
 CHANNELS = 4 + len(SHARPNESS)
-GROUP = 128  # units that compete, at most: the widest layer that rules have been meta-trained on
+GROUP = 128  # most units in a group: the widest layer that rules have been meta-trained on
 
 
 class _Run(NamedTuple):
-    """Neighbouring groups of one size."""
+    """A run of adjacent groups of equal size."""
 
     units: slice
     groups: int
 
 
 class Correlation(NamedTuple):
-    """Correlations or covariances C of the units of a group, (groups, size, size) for every run of
-    groups of one size; between units of different groups they count as zero."""
+    """Correlations or covariances C between the units of each group.
+
+    One array (groups, size, size) for each run of groups of equal size; units of different groups
+    count as uncorrelated.
+    """
 
     blocks: tuple[Float[Array, "_groups _size _size"], ...]
 
     def after(self, rows: Float[Array, "rows units"]) -> Float[Array, "rows units"]:
-        """`rows @ C`."""
+        """Compute `rows @ C`."""
         return _by_group(lambda part, block: part @ block, rows, self.blocks)
 
 
 def standardise_units(x: Float[Array, "batch units"]) -> Float[Array, "batch units"]:
-    """Zero mean and unit variance over the batch, per unit; constant units go to zero."""
+    """Scale each unit to zero mean and unit variance over the batch; constant units become zero."""
     centred = x - jnp.mean(x, axis=0, keepdims=True)
     return centred * jax.lax.rsqrt(jnp.mean(centred * centred, axis=0, keepdims=True) + 1e-4)
 
 
 def correlation(x_hat: Float[Array, "batch units"]) -> Correlation:
-    """Correlations between different units, from activities already standardised."""
+    """Compute the correlations between different units from standardised activities."""
 
     def block(part: Array) -> Array:
         off_diagonal = 1.0 - jnp.eye(part.shape[1], dtype=part.dtype)
@@ -56,22 +60,22 @@ def correlation(x_hat: Float[Array, "batch units"]) -> Correlation:
 
 
 def covariance(centred: Float[Array, "batch units"]) -> Correlation:
-    """Covariances between units, their variances with them, from centred activities."""
+    """Compute the covariances of the units, variances included, from centred activities."""
     return _blocks(lambda part: (part.T @ part) / part.shape[0], centred)
 
 
 def lateral_features(
     z: Float[Array, "batch units"], x_hat: Float[Array, "batch units"], corr: Correlation
 ) -> Float[Array, "channels batch units"]:
-    """What the update network of a unit sees of the other units of its group on each example.
+    """Compute what a unit's update network sees of the other units in its group on each example.
 
-    The activity that they predict for it (decorrelation); its share of a softmax over the group at
-    two sharpnesses, and its distance to the group's maximum (competition); its distance to the
-    group's mean; the group's mean itself.
+    In order: the unit's activity as predicted from the other units (decorrelation); its distance to
+    the group's maximum (competition) and to the group's mean; the group's mean itself; and the
+    unit's share of a softmax over the group at two sharpnesses (competition).
     """
 
-    def features(both: Array, block: Array) -> Array:
-        z, x_hat = both
+    def features(z_and_x_hat: Array, block: Array) -> Array:
+        z, x_hat = z_and_x_hat
         scale = jax.lax.rsqrt(0.1 + jnp.sum(block * block, axis=0, keepdims=True))
         predicted = x_hat @ (block * scale)
         top = jnp.max(z, axis=1, keepdims=True)
@@ -86,11 +90,11 @@ def lateral_features(
 
 
 def _runs(units: int) -> list[_Run]:
-    """The groups of a layer: as few as there can be, their sizes equal or one apart."""
+    """Split a layer into as few groups as possible, of sizes that differ by at most one."""
     groups = -(-units // GROUP)
     size, larger = divmod(units, groups)
-    border = larger * (size + 1)
-    runs = [_Run(slice(0, border), larger), _Run(slice(border, units), groups - larger)]
+    boundary = larger * (size + 1)
+    runs = [_Run(slice(0, boundary), larger), _Run(slice(boundary, units), groups - larger)]
     return [run for run in runs if run.groups]
 
 
@@ -99,7 +103,7 @@ def _split(part: Float[Array, "... units"], run: _Run) -> Float[Array, "groups .
 
 
 def _blocks(f: Callable[[Array], Array], x: Float[Array, "batch units"]) -> Correlation:
-    """`f` of every group's activities, one (size, size) block each."""
+    """Apply `f` to the activities of each group, giving one (size, size) block per group."""
     return Correlation(
         tuple(jax.vmap(f)(_split(x[:, run.units], run)) for run in _runs(x.shape[1]))
     )
@@ -110,13 +114,13 @@ def _by_group(
     values: Float[Array, "... units"],
     blocks: tuple[Float[Array, "_groups _size _size"], ...],
 ) -> Float[Array, "... units"]:
-    """`f` of every group's values and its block, the groups side by side again."""
+    """Apply `f` to the values and the block of each group and concatenate the results."""
     results = []
     for run, block in zip(_runs(values.shape[-1]), blocks, strict=True):
         part = values[..., run.units]
         if run.groups == 1:
             results.append(f(part, block[0]))
         else:
-            found = jnp.moveaxis(jax.vmap(f)(_split(part, run), block), 0, -2)
-            results.append(found.reshape(*found.shape[:-2], -1))
+            result = jnp.moveaxis(jax.vmap(f)(_split(part, run), block), 0, -2)
+            results.append(result.reshape(*result.shape[:-2], -1))
     return results[0] if len(results) == 1 else jnp.concatenate(results, axis=-1)

@@ -1,4 +1,4 @@
-"""The interface of every update rule, in optax's manner: `init` and `update`, state explicit."""
+"""The interface of every update rule, as in optax: `init` and `update` with explicit state."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from metaplastic.errors import ConfigError
 
 
 class RuleState(eqx.Module):
-    """What a rule carries from one inner step to the next besides φ: nothing.
+    """The state that a rule carries from one inner step to the next besides φ; empty by default.
 
-    A rule that needs more (momentum, running statistics) extends this class. The step counter is
-    no part of it: `metaplastic.inner_loop` owns that one.
+    A rule that needs state (momentum, running statistics) extends this class. The step counter is
+    not part of it: `metaplastic.inner_loop` owns the counter.
     """
 
 
 class Rule(eqx.Module):
     """An unsupervised update rule. Its inexact arrays are θ, the meta-parameters.
 
-    A rule sees φ, its own state and a minibatch of inputs, and no label. Settings are static
-    fields, given to the constructor as keywords and read back by `settings`.
+    A rule sees φ, its own state and a minibatch of inputs, but no labels. Settings are static
+    fields, passed to `create` as keywords and read back through `settings`.
     """
 
     name: ClassVar[str]
     Settings: ClassVar[type[BaseModel] | None] = None
-    """The typed model of its settings, where it has one: configurations are checked by it, and the
-    command `metaplastic settings` lists them."""
+    """The pydantic model of the rule's settings, if it has one. It validates configurations, and
+    `metaplastic settings` lists its fields."""
 
     @classmethod
     @abc.abstractmethod
     def create(cls, key: PRNGKeyArray, **settings: Any) -> Rule:
-        """A rule with freshly drawn θ. Raises `ConfigError` on a setting it may not have."""
+        """Create a rule with freshly drawn θ. Raises `ConfigError` if a setting is invalid."""
 
     @property
     @abc.abstractmethod
     def settings(self) -> dict[str, Any]:
-        """The settings `create` needs to give a rule of the same shape; JSON-able."""
+        """The settings with which `create` makes a rule of the same shape, JSON-serialisable."""
 
     @property
     def needs_backward(self) -> bool:
@@ -49,26 +49,28 @@ class Rule(eqx.Module):
         return False
 
     def init(self, phi: Phi) -> RuleState:
-        """The state at the start of an unroll."""
+        """Return the state at the start of an unroll."""
         del phi
         return RuleState()
 
     def grow(self, fresh: Rule) -> Rule:
-        """This rule with the larger settings of `fresh`, whose θ is freshly drawn, its updates as
-        they were; of its very settings, the rule itself. Raises `ConfigError` on a difference that
-        a rule of this kind cannot grow over."""
+        """Return this rule grown to the larger settings of `fresh`, with its updates unchanged.
+
+        `fresh` provides the freshly drawn θ of the added parts. With identical settings, the rule
+        itself is returned. Raises `ConfigError` if a rule of this kind cannot grow to them.
+        """
         if (self.name, self.settings) == (fresh.name, fresh.settings):
             return self
         raise ConfigError(
-            f"a rule of kind {self.name!r} with settings {self.settings} can't become one of kind "
-            f"{fresh.name!r} with {fresh.settings}; give rule.name and rule.settings as they are"
+            f"a rule of kind {self.name!r} with settings {self.settings} cannot grow into one of "
+            f"kind {fresh.name!r} with {fresh.settings}; keep rule.name and rule.settings unchanged"
         )
 
     @abc.abstractmethod
     def update(
         self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"], t: Int[Array, ""]
     ) -> tuple[Phi, RuleState]:
-        """One inner step on the minibatch `x`: the next φ and the next state.
+        """Take one inner step on the minibatch `x` and return the next φ and the next state.
 
-        `t` is the number of inner steps taken before this one, 0 at the first.
+        `t` is the number of inner steps taken before this one, 0 for the first.
         """

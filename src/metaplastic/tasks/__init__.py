@@ -1,4 +1,4 @@
-"""What is meta-trained on: data set × classes × permutation × augmentation × architecture."""
+"""Tasks of meta-training: data set × classes × permutation × augmentation × architecture."""
 
 from metaplastic.tasks.architecture import Architecture, ArchitectureSpace
 from metaplastic.tasks.augmentation import Augmentation

@@ -1,4 +1,4 @@
-"""Architectures of the base models that a rule is meta-trained on, and how they are drawn."""
+"""Architectures of the base models that a rule is meta-trained on, and their distribution."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Topology = Literal["perceptron", "residual", "conv"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """Shape of a group of tasks: its inputs, and the base model's layers.
+    """The shape of a group of tasks: its inputs, and the layers of the base model.
 
-    Inputs are square images of `side` pixels; or, where `columns` is given, rows of that many
-    numbers, and `side` and `channels` mean nothing.
+    Inputs are square images of `side` pixels; or, if `columns` is given, rows of that many numbers,
+    in which case `side` and `channels` are ignored.
     """
 
     side: int
@@ -34,13 +34,14 @@ class Architecture:
 
     @property
     def is_map(self) -> bool:
-        """Whether the base model sees where pixels lie, which are then not permuted."""
+        """Whether the base model uses the positions of pixels, which are then not permuted."""
         return self.topology == "conv"
 
     @property
     def model(self) -> ModelSpec:
-        """The base model. `residual`: each hidden layer but the first adds to the one below;
-        `conv`: hidden layers are convolutions of stride 2, the top one reads four quadrants."""
+        """The base model. With `residual`, each hidden layer except the first adds to the one
+        below; with `conv`, hidden layers are convolutions of stride 2, and the top layer reads
+        means over four quadrants."""
         if self.topology == "conv":
             hidden = (Conv(units=n, kernel=self.kernel, stride=2) for n in self.hidden)
             layers = (*hidden, Dense(units=self.n_features, pool=2))
@@ -55,7 +56,7 @@ class Architecture:
 
     @property
     def is_image(self) -> bool:
-        """Whether inputs are images, as sources of images need."""
+        """Whether inputs are images, which sources of images require."""
         return self.columns is None
 
     @property
@@ -73,16 +74,16 @@ class Architecture:
 
 
 class ArchitectureSpace(BaseModel):
-    """What architectures are drawn from. The paper: 2 to 5 layers of 64 to 512 units.
+    """The distribution of architectures. The paper has 2 to 5 layers of 64 to 512 units.
 
-    Layers counts every layer of weights, the one that gives the features included. The last
+    `layers` counts all layers of weights, including the one that computes the features. The last
     `vector_groups` of a run's groups take rows of numbers, the others images.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sides: tuple[int, ...] = Field(default=(14,), min_length=1, description="image sides in pixels")
-    channels: tuple[int, ...] = Field(default=(1,), min_length=1, description="1 grey, 3 colour")
+    channels: tuple[int, ...] = Field(default=(1,), min_length=1, description="1: grey, 3: colour")
     layers: tuple[int, int] = Field(default=(2, 3), description="fewest and most layers of weights")
     units: tuple[int, ...] = Field(
         default=(64, 128), min_length=1, description="widths of hidden layers"
@@ -91,34 +92,34 @@ class ArchitectureSpace(BaseModel):
         default=(32,), min_length=1, description="widths of the top layer"
     )
     activations: tuple[Annotated[str, OneOf(ACTIVATIONS)], ...] = Field(
-        default=("relu",), min_length=1, description="activations, of every layer alike"
+        default=("relu",), min_length=1, description="activations, the same in all layers"
     )
     topologies: tuple[Topology, ...] = Field(
         default=("perceptron",),
         min_length=1,
         description="perceptron, residual (hidden layers add to those below) or conv (hidden "
-        "layers are convolutions; its tasks keep pixels in place, and are of images alone)",
+        "layers are convolutions; for images only, whose pixels are then not permuted)",
     )
     maps: tuple[int, ...] = Field(
         default=(16, 32), min_length=1, description="channels of convolutions"
     )
     kernels: tuple[int, ...] = Field(
-        default=(3, 5), min_length=1, description="sides of convolutions' receptive fields"
+        default=(3, 5), min_length=1, description="side lengths of the kernels of convolutions"
     )
     columns: tuple[int, ...] = Field(
         default=(),
-        description="numbers of columns, of groups that take rows of numbers",
+        description="numbers of columns in groups that take rows of numbers",
         examples=[[16, 48, 128]],
     )
     vector_groups: int = Field(
-        default=0, ge=0, description="how many of the groups take rows of numbers"
+        default=0, ge=0, description="number of groups that take rows of numbers"
     )
     redraw: int = Field(
         default=0,
         ge=0,
-        description="meta-steps after which all groups are redrawn: architectures, and numbers "
-        "of classes and labels; 0: never. Tasks begin again, and each new shape is compiled, for "
-        "seconds to a minute, so a hundred or more is sensible. Validation keeps the first groups",
+        description="meta-steps after which all groups are redrawn, with new architectures and "
+        "numbers of classes and labels; 0: never. Tasks start again, and compiling each new shape "
+        "takes seconds to a minute, so use a hundred or more. Validation keeps the first groups",
     )
 
     @model_validator(mode="after")
@@ -139,14 +140,14 @@ class ArchitectureSpace(BaseModel):
         return self
 
     def draw(self, rng: np.random.Generator, *, vectors: bool = False) -> Architecture:
-        """One architecture, its hidden layers of equal width; for rows of numbers, or images."""
+        """Draw an architecture with hidden layers of equal width, for images or rows of numbers."""
         layers = int(rng.integers(self.layers[0], self.layers[1] + 1))
         drawn = Architecture(
             side=int(rng.choice(self.sides)),
             channels=int(rng.choice(self.channels)),
             hidden=(int(rng.choice(self.units)),) * (layers - 1),
             n_features=int(rng.choice(self.n_features)),
-            # a space of one draws nothing, so that its streams are as they were before this field
+            # with one option, no random number is used, so that older streams stay the same
             activation=_one_of(rng, self.activations),
             columns=int(rng.choice(self.columns)) if vectors else None,
         )
@@ -159,7 +160,7 @@ class ArchitectureSpace(BaseModel):
         return replace(drawn, topology=topology)
 
     def draw_distinct(self, rng: np.random.Generator, count: int) -> tuple[Architecture, ...]:
-        """`count` architectures, all different for as long as the space has new ones."""
+        """Draw `count` architectures, all different as long as the space has new ones."""
         drawn: list[Architecture] = []
         for number in range(count):
             vectors = number >= count - self.vector_groups
@@ -175,6 +176,6 @@ class ArchitectureSpace(BaseModel):
 T = TypeVar("T")
 
 
-def _one_of(rng: np.random.Generator, given: Sequence[T]) -> T:
-    """One of them, evenly; where there is one, nothing is drawn."""
-    return given[int(rng.integers(len(given))) if len(given) > 1 else 0]
+def _one_of(rng: np.random.Generator, options: Sequence[T]) -> T:
+    """Draw one of the options uniformly; with a single one, no random number is used."""
+    return options[int(rng.integers(len(options))) if len(options) > 1 else 0]

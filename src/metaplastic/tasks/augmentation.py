@@ -1,4 +1,4 @@
-"""Shifts, rotations and noise, whose amounts are regression targets of the meta-objective."""
+"""Shifts, rotations and noise; their amounts are regression targets of the meta-objective."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ N_TARGETS = 4  # shift down, shift right, rotation, noise level
 
 
 class Augmentation(BaseModel):
-    """The largest amounts; each image draws its own, evenly, up to its task's share of them."""
+    """The largest amounts; each image draws its own uniformly, up to its task's share of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    shift: float = Field(default=0.1, ge=0, le=0.5, description="fraction of the image's side")
-    rotation: float = Field(default=20.0, ge=0, le=180, description="degrees")
+    shift: float = Field(
+        default=0.1, ge=0, le=0.5, description="largest shift, as a fraction of the image's side"
+    )
+    rotation: float = Field(default=20.0, ge=0, le=180, description="largest rotation, in degrees")
     noise: float = Field(
-        default=0.2, ge=0, description="standard deviation, in units of the pool's own"
+        default=0.2, ge=0, description="largest standard deviation, in units of that of the pool"
     )
     least_share: float = Field(
         default=1.0,
         ge=0,
         le=1,
-        description="each task has its own share of these amounts, drawn evenly from this to 1; "
-        "below 1, data that hardly vary are among them",
+        description="each task has its own share of these amounts, drawn uniformly from this value "
+        "to 1; below 1, some tasks have little variation",
     )
     regression_weight: float = Field(
         default=0.1,
         ge=0,
-        description="weight of the amounts beside the one-hot label; 0 leaves them out",
+        description="weight of the amounts relative to the one-hot label; 0 omits them",
     )
 
     def share(self, rng: np.random.Generator) -> float:
-        """Of the amounts, for one task."""
-        # a fixed share draws nothing, so that its streams are as they were before this field
+        """Draw the share of the amounts for one task."""
+        # a fixed share uses no random number, so that older streams stay the same
         return float(rng.uniform(self.least_share, 1.0)) if self.least_share < 1 else 1.0
 
     def scaled(self, share: float) -> Augmentation:
-        """With `share` of these amounts."""
+        """Multiply these amounts by `share`."""
         return self.model_copy(
             update={
                 "shift": share * self.shift,
@@ -53,10 +55,10 @@ def warp(
 ) -> NDArray[np.float32]:
     """Rotate about the centre, shift, and resample to `side` pixels.
 
-    `images` is (n, height, width[, channels]); `shift` (n, 2) in fractions of the side, down then
-    right; `angle` (n,) in radians. Each output pixel averages a grid of bilinear samples as fine
-    as the source, which is area averaging where nothing turns. Outside the image, its edge goes
-    on. Returns float32 (n, side, side[, channels]) in the units of `images`.
+    `images` is (n, height, width[, channels]); `shift` (n, 2) is in fractions of the side, down
+    then right; `angle` (n,) is in radians. Each output pixel averages a grid of bilinear samples as
+    fine as the source, which is area averaging without rotation. Outside the image, its edge pixels
+    are repeated. Returns float32 (n, side, side[, channels]) in the units of `images`.
     """
     n, height, width = images.shape[:3]
     grid = max(1, -(-max(height, width) // side))
@@ -84,8 +86,9 @@ def warp(
 def augment(
     images: NDArray[np.uint8], side: int, amounts: Augmentation, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Warped, noisy images of `side` pixels, standardised over the pool by one mean and one
-    standard deviation, and their targets (n, 4): the amounts drawn, each with unit variance."""
+    """Augment images to `side` pixels and standardise them over the pool with one mean and one
+    standard deviation; return them with their targets (n, 4), the amounts scaled to unit
+    variance."""
     n = images.shape[0]
     drawn = rng.uniform(-1.0, 1.0, size=(n, N_TARGETS)).astype(np.float32)
     angle = drawn[:, 2] * np.deg2rad(amounts.rotation)

@@ -1,4 +1,4 @@
-"""Tasks from an image data set: some of its classes, some of their images, augmented."""
+"""Tasks from an image data set: some of its classes and some of their images, augmented."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class DatasetSource(Source):
         augmentation: Augmentation,
         apart: int = 0,
     ) -> Drawn:
-        """Classes and examples without replacement, as far as there are enough. A class with
-        fewer than twice `apart` images shares them, each augmented separately."""
+        """Draw classes without replacement, and examples too if there are enough. In a class with
+        fewer than twice `apart` images, both parts share them, each augmented separately."""
         classes = rng.choice(len(self.members), size=n_classes, replace=False)
         rows = np.concatenate([choose(rng, self.members[c], per_class, apart) for c in classes])
         images = self.in_channels(rows, architecture.channels)
@@ -45,7 +45,7 @@ class DatasetSource(Source):
         return Drawn(images.reshape(len(rows), -1), amounts)
 
     def in_channels(self, rows: NDArray[np.intp], channels: int) -> NDArray[np.uint8]:
-        """The images at `rows`, grey (n, h, w) for one channel, (n, h, w, 3) for three."""
+        """Return the images at `rows`: grey (n, h, w) for one channel, (n, h, w, 3) for three."""
         images = self.images[rows]
         colour = images.ndim == 4
         if channels == 3:
@@ -59,7 +59,7 @@ class DatasetSource(Source):
 def choose(
     rng: np.random.Generator, members: NDArray[np.intp], count: int, apart: int
 ) -> NDArray[np.intp]:
-    """`count` of the members, the last `apart` kept from being among the others."""
+    """Choose `count` of the members; the last `apart` are not among the others, if possible."""
     if apart == 0 or members.size >= count:
         return rng.choice(members, count, replace=members.size < count)
     shuffled = rng.permutation(members)

@@ -1,4 +1,4 @@
-"""What tasks are drawn from, by its address, and the guard that keeps held-out data sets out."""
+"""Loads the sources of tasks by address, and refuses held-out data sets."""
 
 from __future__ import annotations
 
@@ -25,24 +25,23 @@ def load_sources(
     held_out: Iterable[str] = (),
     data_dir: Path | None = None,
 ) -> tuple[Source, ...]:
-    """The `portion` ("meta-train" or "meta-validation") of each data set, loaded once however often
-    it is named; a generator never draws a class twice, so that its portions differ by the seeds of
-    their tasks.
+    """Load the `portion` ("meta-train" or "meta-validation") of each data set, once even if it is
+    given several times. A generator never draws a class twice, so its portions differ only in the
+    seeds of their tasks.
 
-    Raises `ConfigError` where an address is held out by the run's config, or by its name in the
-    list of tables, and `DataError` where a data set is held out by its own card or has too few
-    classes for a task.
+    Raises `ConfigError` if an address is held out by the run's config or by its name in the list of
+    tables, and `DataError` if a data set is held out by its card or has too few classes for a task.
     """
     addresses = tuple(addresses)
     forbidden = {name.split("@")[0] for name in held_out}
     if not addresses:
-        raise ConfigError("no data set to meta-train on: name at least one, as in --tasks glyphs")
+        raise ConfigError("no data set to meta-train on: give at least one, such as --tasks glyphs")
     sources: dict[str, Source] = {}
     for address in dict.fromkeys(addresses):
         if address.split("@")[0] in forbidden:
             raise ConfigError(
                 f"{address!r} is listed as held out in this run's config and may not be "
-                "meta-trained on; take it out of the tasks or out of `held_out`"
+                "meta-trained on; remove it from the tasks or from `held_out`"
             )
         refuse_reported(address)
         if address in GENERATORS:
@@ -55,7 +54,7 @@ def load_sources(
 
 
 def _load(address: str, portion: str, n_classes: int, data_dir: Path | None) -> Source:
-    """The portion of that data set; raises `DataError` where it has fewer than `n_classes`
+    """Load the portion of a data set. Raises `DataError` if it has fewer than `n_classes`
     classes."""
     dataset = data.load(address, data_dir=data_dir)
     split = dataset.portion(portion)
@@ -71,14 +70,14 @@ def _load(address: str, portion: str, n_classes: int, data_dir: Path | None) -> 
 
 
 def refuse_reported(address: str) -> None:
-    """Raise `ConfigError` where an address names a table whose role is "report", under whatever
-    scheme: `table:adult`, `openml:adult`, `csv:somewhere/adult.csv`."""
-    rest = address.partition(":")[2].partition("?")[0]
-    if not rest:
+    """Raise `ConfigError` if an address refers to a table with the role "report", in any scheme:
+    `table:adult`, `openml:adult`, `csv:somewhere/adult.csv`."""
+    path = address.partition(":")[2].partition("?")[0]
+    if not path:
         return
-    name = PurePath(rest).name.partition(".")[0].partition("@")[0]
+    name = PurePath(path).name.partition(".")[0].partition("@")[0]
     if name in reported_tables():
         raise ConfigError(
             f"{address!r} is held out: {name} is one of the tables that results are reported on, "
-            "and may not be meta-trained on; take it out of the tasks"
+            "and may not be meta-trained on; remove it from the tasks"
         )

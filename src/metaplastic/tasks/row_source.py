@@ -1,5 +1,5 @@
-"""Tasks from a data set of rows of numbers, or of texts as counts of words: some of its classes,
-some of their rows, some of its columns."""
+"""Tasks from a data set of rows of numbers, or of texts as word counts: some of its classes, some
+of their rows and some of its columns."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from metaplastic.tasks.dataset_source import choose
 from metaplastic.tasks.source import Drawn, Source
 from metaplastic.tasks.standardise import in_width, standardise_rows
 
-LEAST_SHARE = 0.6  # of the columns, that a task keeps where they are no more than its width
-WIDEST = 4  # times its columns: a wider group would see little but padding
-FEWEST = 8  # rows of a class, below which no task has it
+LEAST_SHARE = 0.6  # smallest fraction of the columns that a task uses, if its inputs hold them
+WIDEST = 4  # most inputs per column of the data: beyond, inputs would be mostly padding
+FEWEST = 8  # classes with fewer rows are not used
 
 
 @dataclass(frozen=True)
 class RowSource(Source):
     """One portion of a data set, indexed by class.
 
-    `rows` is (n, d), an array or a CSR matrix; `members[c]` are the rows of class c. Counts of
-    words become log(1 + count).
+    `rows` is (n, d), an array or a CSR matrix; `members[c]` are the rows of class c. Word counts
+    become log(1 + count).
     """
 
     address: str
@@ -35,15 +35,16 @@ class RowSource(Source):
     counts: bool = False
 
     def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
-        """In groups of rows of numbers, where enough classes have rows of their own to keep apart,
-        and at least a quarter of the architecture's inputs are columns of the data."""
-        enough = len(self._classes(apart)) >= n_classes
-        wide = architecture.n_inputs <= WIDEST * shape_of(self.rows)[1]
-        return enough and wide and not architecture.is_image
+        """Return whether the group takes rows of numbers, enough classes have sufficient rows to
+        keep apart, and the data have at least a quarter as many columns as the architecture has
+        inputs."""
+        enough_classes = len(self._classes(apart)) >= n_classes
+        enough_columns = architecture.n_inputs <= WIDEST * shape_of(self.rows)[1]
+        return enough_classes and enough_columns and not architecture.is_image
 
     def _classes(self, apart: int) -> NDArray[np.intp]:
-        """The classes of enough rows. Unlike images, rows are not augmented: one that is drawn
-        twice must not be in both of the labelled batches."""
+        """Return the classes with enough rows. Unlike images, rows are not augmented, so the same
+        row must not be in both labelled batches."""
         return np.flatnonzero([len(m) >= max(apart, FEWEST) for m in self.members])
 
     def draw(
@@ -55,9 +56,9 @@ class RowSource(Source):
         augmentation: Augmentation,
         apart: int = 0,
     ) -> Drawn:
-        """Classes without replacement, rows as far as there are enough; columns those of a random
-        subset that vary, and of zeros up to the architecture's inputs. Nothing is known of the
-        rows to regress on."""
+        """Draw classes without replacement, and rows too if there are enough. Inputs are a random
+        subset of the columns that vary, padded with zeros to the architecture's inputs. There are
+        no regression targets."""
         del augmentation
         classes = rng.choice(self._classes(apart), size=n_classes, replace=False)
         chosen = np.concatenate([choose(rng, self.members[c], per_class, apart) for c in classes])

@@ -1,4 +1,4 @@
-"""What tasks are drawn from: data sets and generators behind one interface."""
+"""Sources of tasks: the common interface of data sets and generators."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from metaplastic.tasks.augmentation import Augmentation
 class Drawn(NamedTuple):
     """The examples of a task, class after class.
 
-    `inputs` (n, N_0) float32, standardised; `amounts` (n, N_TARGETS) float32, what the
-    meta-objective may regress on beside the label, each of zero mean and unit variance, or zero
-    where the source knows nothing to regress on.
+    `inputs` (n, N_0) are float32 and standardised. `amounts` (n, N_TARGETS), float32, are
+    additional regression targets for the meta-objective, each of zero mean and unit variance, or
+    zero if the source has none.
     """
 
     inputs: NDArray[np.float32]
@@ -27,15 +27,14 @@ class Drawn(NamedTuple):
 
 
 class Source(abc.ABC):
-    """Draws the examples of one task after another. `kind` is what they are, as of a
-    data set's card."""
+    """Draws the examples of tasks. `kind` is their kind of data, as on the card of a data set."""
 
     address: str
     kind: ClassVar[Kind] = "vector"
 
     def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
-        """Whether it can draw tasks of these inputs and as many classes, `apart` examples of each
-        of which are kept apart."""
+        """Return whether it can draw tasks for this architecture with `n_classes` classes, of each
+        of which `apart` examples are kept apart."""
         del n_classes, apart
         return not architecture.is_map
 
@@ -49,12 +48,12 @@ class Source(abc.ABC):
         augmentation: Augmentation,
         apart: int = 0,
     ) -> Drawn:
-        """`per_class` examples of each of `n_classes` classes; the last `apart` of each class
-        are of originals that the others are not of, as far as there are enough."""
+        """Draw `per_class` examples of each of `n_classes` classes; if there are enough, the last
+        `apart` of each class come from different originals than the others."""
 
 
 def fitting(
     sources: Iterable[Source], architecture: Architecture, n_classes: int, apart: int = 0
 ) -> tuple[Source, ...]:
-    """Those of the sources that can draw tasks for a group."""
+    """Return the sources that can draw tasks for a group."""
     return tuple(s for s in sources if s.fits(architecture, n_classes, apart))

@@ -1,6 +1,6 @@
-"""Rows of numbers standardised as the encoder does by default (`metaplastic.encoder.scale`).
+"""Standardises rows of numbers as the encoder does by default (`metaplastic.encoder.scale`).
 
-Where there are fewer than ten columns or so, the encoder asks for variances that are more even.
+With fewer than about ten columns, the encoder requires more even variances than this.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-EVEN = 0.45  # evenness of the columns' variances from which they share one scale
-LIMIT = 10.0  # standard deviations, where every column has its own
+EVEN = 0.45  # least evenness of the columns' variances for a common scale
+LIMIT = 10.0  # clipping limit in standard deviations, if every column has its own scale
 
 
 def standardise_rows(rows: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Rows (n, d), by one mean and standard deviation where the columns' variances v are even,
-    (Σ v)² / (d Σ v²) at least 0.45, as of pixels or samples of a signal; else column by column,
-    clipped. Rows without any variance become zeros."""
+    """Standardise rows (n, d), with a common mean and standard deviation if the columns' variances
+    v are even, (Σ v)² / (d Σ v²) >= 0.45, as for pixels or samples of a signal; otherwise column by
+    column, clipped. Rows without any variance become zeros."""
     mean, std = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
     varying = std > 1e-6 * np.maximum(np.abs(mean), 1e-6)
     if not varying.any():
@@ -29,5 +29,5 @@ def standardise_rows(rows: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def in_width(rows: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """Rows (n, d), d at most `width`, with columns of zeros up to that width."""
+    """Pad rows (n, d), d at most `width`, with columns of zeros to that width."""
     return np.pad(rows, ((0, 0), (0, width - rows.shape[1])))

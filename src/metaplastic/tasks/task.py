@@ -1,4 +1,4 @@
-"""A task: a pool of examples of some classes of one data set, permuted and augmented."""
+"""Tasks: pools of examples from some classes of a data set, permuted and augmented."""
 
 from __future__ import annotations
 
@@ -17,37 +17,41 @@ Range = tuple[int, int]
 
 
 class TaskFields(BaseModel, frozen=True):
-    """What the tasks of a run have in common."""
+    """Settings that the tasks of a run have in common."""
 
     model_config = ConfigDict(extra="forbid")
 
-    sources: tuple[str, ...] = Field(default=("glyphs",), description="data sets, sampled evenly")
+    sources: tuple[str, ...] = Field(
+        default=("glyphs",), description="data sets, sampled uniformly"
+    )
     held_out: tuple[str, ...] = Field(
         default=("mnist", "fashion_mnist", "imdb", "digits", "two_moons"),
-        description="data sets this run refuses to meta-train on",
+        description="data sets that this run refuses to meta-train on",
     )
-    examples_per_class: int = Field(default=60, ge=2, description="pool size of a task, per class")
+    examples_per_class: int = Field(
+        default=60, ge=2, description="examples per class in the pool of a task"
+    )
     labelled_apart: int = Field(
         default=0,
         ge=0,
-        description="examples per class beside the pool, that the meta-objective alone sees; "
-        "0: its labelled batches are drawn from the pool",
+        description="additional examples per class, seen only by the meta-objective; 0: its "
+        "labelled batches are drawn from the pool",
     )
     augmentation: Augmentation = Field(
-        default=Augmentation(), description="how images are shifted, turned and made noisy"
+        default=Augmentation(), description="how images are shifted, rotated and made noisy"
     )
     architectures: ArchitectureSpace = Field(
-        default=ArchitectureSpace(), description="base models that tasks are learned by"
+        default=ArchitectureSpace(), description="base models of the tasks"
     )
 
     @property
     def drawn_per_class(self) -> int:
-        """Examples of a task, per class: the pool's, and those kept apart."""
+        """Examples per class of a task: those of the pool and those kept apart."""
         return self.examples_per_class + self.labelled_apart
 
 
 class TaskConfig(TaskFields, frozen=True):
-    """What the tasks of one group are drawn from."""
+    """The distribution of tasks in one group."""
 
     n_classes: int = Field(default=10, ge=2, description="classes of a task")
     labels_per_class: int = Field(
@@ -56,8 +60,8 @@ class TaskConfig(TaskFields, frozen=True):
 
 
 class TaskSpace(TaskFields, frozen=True):
-    """What a run is meta-trained on. Each group has its own number of classes and of labels,
-    drawn where a range is given, evenly on a logarithmic scale."""
+    """The tasks that a run is meta-trained on. Each group has its own number of classes and of
+    labels; if a range is given, it is drawn from it uniformly on a logarithmic scale."""
 
     n_classes: int | Range = Field(
         default=10, description="classes of a task; [fewest, most]: each group draws its own"
@@ -77,17 +81,17 @@ class TaskSpace(TaskFields, frozen=True):
         return self
 
     def draw(self, rng: np.random.Generator) -> TaskConfig:
-        """That of one group. A number that is no range draws nothing."""
-        given = {name: getattr(self, name) for name in TaskFields.model_fields}
+        """Draw the settings of one group. Fixed numbers use no random number."""
+        common = {name: getattr(self, name) for name in TaskFields.model_fields}
         return TaskConfig(
             n_classes=_drawn(rng, self.n_classes),
             labels_per_class=_drawn(rng, self.labels_per_class),
-            **given,
+            **common,
         )
 
 
 def ends(given: int | Range) -> Range:
-    """The fewest and the most of a number or a range."""
+    """Return the fewest and the most of a number or a range."""
     return (given, given) if isinstance(given, int) else given
 
 
@@ -99,16 +103,16 @@ def _drawn(rng: np.random.Generator, given: int | Range) -> int:
 
 
 class Task(NamedTuple):
-    """`inputs` (classes, examples, N_0) float32, the pool's examples before those kept apart;
-    `targets` (classes, examples, T) float32: the one-hot label, centred and of unit norm, then the
-    augmentation's amounts, weighted."""
+    """The examples of a task. `inputs` are (classes, examples, N_0), float32, first the pool's
+    examples, then those kept apart. `targets` are (classes, examples, T), float32: the one-hot
+    label, centred and of unit norm, then the weighted amounts of the augmentation."""
 
     inputs: NDArray[np.float32]
     targets: NDArray[np.float32]
 
 
 def n_targets(config: TaskConfig) -> int:
-    """T, the width of a task's targets."""
+    """Return T, the width of a task's targets."""
     return config.n_classes + (N_TARGETS if config.augmentation.regression_weight > 0 else 0)
 
 
@@ -118,9 +122,9 @@ def sample_task(
     architecture: Architecture,
     seed: Sequence[int],
 ) -> Task:
-    """The task of that seed: data set, classes, examples, augmentation and permutation.
+    """Draw the task of a seed: data set, classes, examples, augmentation and permutation.
 
-    `sources` must all fit the architecture (`fitting`).
+    All `sources` must fit the architecture (`fitting`).
     """
     rng = np.random.default_rng(np.random.SeedSequence(list(seed)))
     source = sources[int(rng.integers(len(sources)))]

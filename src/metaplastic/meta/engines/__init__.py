@@ -1,4 +1,4 @@
-"""Engines: who computes gradients, one a file. To add one: a new file, and a line in `ENGINES`."""
+"""Engines compute gradients; there is one per file. To add one, add a line to `ENGINES` too."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __getattr__ = lazy.exports(
 
 
 def get_engine(name: str) -> type[Engine]:
-    """The engine of that name; raises `ConfigError` on an unknown one."""
+    """Return the engine with this name. Raises `ConfigError` if it is unknown."""
     return ENGINES.get(name)
 
 

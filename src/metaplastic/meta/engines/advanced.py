@@ -1,4 +1,4 @@
-"""What groups give in a meta-step, and the gradient and the report that are made of it."""
+"""The results of advancing groups in a meta-step, and their summary."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from metaplastic.meta.engines.engine import Gathered
 
 
 class Advanced(NamedTuple):
-    """G groups of T tasks after one estimate each: every group's mean gradient over its finite
-    tasks, and per task the loss, the gradient's norm and the mark of finite ones, each (G, T)."""
+    """The results of one estimate for each of G groups of T tasks: every group's mean gradient over
+    its finite tasks, and for every task the loss, the gradient norm and whether it is finite, each
+    (G, T)."""
 
     gradients: list[PyTree[Array]]
     loss: np.ndarray
@@ -25,7 +26,7 @@ class Advanced(NamedTuple):
 
 
 def summarise(advanced: Advanced) -> Gathered:
-    """The mean gradient over the groups that have one, and what to report."""
+    """Average the gradients of the groups that have one, and collect the numbers to report."""
     finite = advanced.finite
     usable = [g for g, f in zip(advanced.gradients, finite, strict=True) if f.any()]
     gradient = None

@@ -1,7 +1,7 @@
 """The policy of asynchronous gradients: which worker computes what, and which gradients count.
 
-Nothing here knows Ray or JAX: a `Backend` reaches the workers, so that tests and the simulation of
-benchmarks/ drive the same policy as a real cluster does.
+It does not depend on Ray or JAX: workers are reached through a `Backend`, so that tests and the
+simulation in benchmarks/ run the same policy as a real cluster.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from metaplastic.errors import RunError
 from metaplastic.meta.engines.backend import Answer, Backend, Request, WorkerLost
 from metaplastic.meta.engines.engine import Gathered
 
-ADMIT_SECONDS = 2.0  # between looks at how many workers the cluster holds
+ADMIT_SECONDS = 2.0  # between checks of how many workers the cluster has room for
 POLL_SECONDS = 0.5
-# a group with less than this share of what groups have on average is given to one more worker
+# a group with less than this fraction of the mean number of gradients gets one more worker
 FALLEN_BEHIND, FEW_GRADIENTS = 0.5, 8
-# so many lost workers, and no gradient for `worker_timeout`: something is wrong with all of them
+# consecutive lost workers, without a gradient for `worker_timeout`, after which a run fails
 LOST_IN_A_ROW = 20
 
 
@@ -32,14 +32,14 @@ class _Worker:
     heard: float
     asked: int = 0
     last: int = -1
-    open: int = 0  # requested, and not yet part of an update or dropped
+    open: int = 0  # requests that are not yet part of an update, nor dropped
     renew: set[int] = field(default_factory=set)
 
 
 @dataclass
 class Collected:
-    """The answers of one update, and what was left out since the last one. `late` are the answers
-    that were too old; `staleness` and `stale` count gradients."""
+    """The answers for one update, and what was dropped since the last one. `late` holds the answers
+    that were too old; `staleness` and `stale` refer to gradients."""
 
     answers: list[Answer] = field(default_factory=list)
     late: list[Answer] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Collected:
 
 
 class Collector:
-    """Keeps every worker busy and hands out gradients in batches."""
+    """Keeps every worker busy and collects gradients for updates."""
 
     def __init__(
         self,
@@ -69,8 +69,8 @@ class Collector:
         warn: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`backend` reaches the workers, or helpers that have workers of their own: each is then
-        given `names_each` incarnations, the first of which is its own."""
+        """`backend` reaches the workers, or helpers with their own workers: each helper then gets
+        `names_each` incarnations, the first of which is its own."""
         self._backend = backend
         self._n_groups = n_groups
         self._max_staleness = max_staleness
@@ -85,10 +85,10 @@ class Collector:
         self._workers: dict[int, _Worker] = {}
         self._pending: dict[Hashable, Request] = {}
         self._arrived: deque[Answer] = deque()
-        self._free: deque[int] = deque()  # workers that have less to do than they may
-        self._credit = [0] * n_groups  # gradients requested or counted, of each group
+        self._free: deque[int] = deque()  # workers with fewer than `in_flight` open requests
+        self._credit = [0] * n_groups  # by group, gradients requested or used
         self._owners = [0] * n_groups
-        # the mean credit from which another worker is found for a group
+        # by group, the mean credit above which it may get another worker
         self._help_from: list[float] = [FEW_GRADIENTS] * n_groups
         self._admit_at = -math.inf
         self._lost_in_a_row, self._last_arrival = 0, clock()
@@ -97,85 +97,85 @@ class Collector:
     def collect(
         self, theta: Any, version: int, wanted: int, patience: float = math.inf
     ) -> Collected:
-        """`wanted` gradients that are not too old, at most `max_staleness` updates behind
-        `version`; after `patience` seconds those that came, be they fewer.
+        """Collect `wanted` gradients, at most `max_staleness` updates behind `version`; after
+        `patience` seconds, return those that have arrived, even if they are fewer.
 
-        Raises `RunError` where one worker after another is lost before its first gradient.
+        Raises `RunError` if one worker after another is lost before its first gradient.
         """
         deadline = self._clock() + patience
         self._version = version
         self._theta = self._backend.broadcast(theta)
-        found = Collected()
+        collected = Collected()
         while True:
-            self._admit(found)
+            self._admit(collected)
             self._ask()
             while self._arrived:
-                self._take(self._arrived.popleft(), found)
-                if len(found.staleness) >= wanted:
-                    # the last worker is given the θ that results from this update
-                    found.workers = len(self._workers)
-                    return found
+                self._take(self._arrived.popleft(), collected)
+                if len(collected.staleness) >= wanted:
+                    # the last worker gets its next request with the θ of this update
+                    collected.workers = len(self._workers)
+                    return collected
                 self._ask()
             if self._clock() >= deadline:
-                found.workers = len(self._workers)
-                return found
+                collected.workers = len(self._workers)
+                return collected
             for ticket in self._backend.wait(list(self._pending), POLL_SECONDS):
-                self._receive(ticket, found)
+                self._receive(ticket, collected)
 
-    def _take(self, answer: Answer, found: Collected) -> None:
+    def _take(self, answer: Answer, collected: Collected) -> None:
         request = answer.request
         worker = self._workers.get(request.incarnation)
         if worker is not None:
             worker.open -= 1
         staleness = [self._version - part.version for part in answer.requests]
         if max(staleness, default=0) > self._max_staleness:
-            found.stale += len(staleness)
-            found.late.append(answer)
+            collected.stale += len(staleness)
+            collected.late.append(answer)
             self._credit[request.group] -= 1
         else:
-            found.answers.append(answer)
-            found.staleness += staleness
+            collected.answers.append(answer)
+            collected.staleness += staleness
             if not self._is_finite(answer.gathered):
-                found.not_finite += 1
+                collected.not_finite += 1
                 self._warn(
                     f"worker {request.incarnation} sent a gradient that is not finite; "
-                    "it is left out and its tasks are replaced"
+                    "it is dropped and its tasks are replaced"
                 )
                 if worker is not None:
                     worker.renew.add(request.group)
         if worker is not None:
             self._free.append(request.incarnation)
 
-    def _receive(self, ticket: Hashable, found: Collected) -> None:
+    def _receive(self, ticket: Hashable, collected: Collected) -> None:
         request = self._pending.pop(ticket, None)
-        if request is None:  # of a worker that was lost while others were heard
+        if request is None:  # of a worker that was lost while other answers were received
             return
         worker = self._workers[request.incarnation]
         try:
             answer = self._backend.answer(ticket)
         except WorkerLost as reason:
-            self._lose(request.incarnation, str(reason), found)
+            self._lose(request.incarnation, str(reason), collected)
             return
         worker.heard = self._clock()
         if answer.request != request or request.sequence <= worker.last:
-            # cannot happen while every ticket is answered once; it must never count twice
-            self._lose(request.incarnation, "it answered what was not asked", found)
+            # impossible if every ticket is answered once; an answer must never count twice
+            self._lose(request.incarnation, "its answer does not match its request", collected)
             return
         worker.last = request.sequence
-        if answer.requests:  # a helper may have had nothing to send
+        if answer.requests:  # a helper may have no gradients to send
             self._lost_in_a_row, self._last_arrival = 0, worker.heard
         self._arrived.append(answer)
 
-    def _admit(self, found: Collected) -> None:
-        """Now and then: give silent workers up, start new ones where there is room, and see that
+    def _admit(self, collected: Collected) -> None:
+        """At intervals, give up silent workers, start new ones if there is room, and make sure that
         every group has one."""
         now = self._clock()
         if now < self._admit_at:
             return
-        self._expire(found)
+        self._expire(collected)
         self._admit_at = now + ADMIT_SECONDS
         room = int(min(self._most, self._backend.capacity()))
-        # two groups each at least: then slow groups get their share of fast workers
+        # at least two groups each, so that every group gets its share of the fast workers
         share = min(self._n_groups, max(2, math.ceil(self._n_groups / max(room, 1))))
         while len(self._workers) < room:
             groups = sorted(range(self._n_groups), key=self._owners.__getitem__)[:share]
@@ -193,8 +193,8 @@ class Collector:
         self._help_along()
 
     def _help_along(self) -> None:
-        """Give a group whose workers are all slow to the fastest of the others too. Compiling its
-        program takes a while: each time twice as many gradients must have come."""
+        """Assign a group whose workers are all slow to the fastest other worker too. Compiling its
+        program takes a while, so each time twice as many gradients must have arrived."""
         mean = sum(self._credit) / self._n_groups
         for group, credit in enumerate(self._credit):
             if mean < self._help_from[group] or credit >= FALLEN_BEHIND * mean:
@@ -206,7 +206,7 @@ class Collector:
                 self._help_from[group] = 2 * mean
 
     def _ask(self) -> None:
-        """Give free workers up to `in_flight` requests each, for the group with the fewest."""
+        """Give free workers up to `in_flight` requests each, for groups with the least credit."""
         while self._free:
             incarnation = self._free.popleft()
             worker = self._workers.get(incarnation)
@@ -223,17 +223,17 @@ class Collector:
                 self._credit[group] += 1
                 self._pending[self._backend.ask(worker.handle, self._theta, request)] = request
 
-    def _expire(self, found: Collected) -> None:
-        late = self._silent()
-        if late:
-            # it may have answered while nobody listened, as the trainer was validating for long
-            for ticket in self._backend.wait(list(late), 0.0):
-                self._receive(ticket, found)
+    def _expire(self, collected: Collected) -> None:
+        overdue = self._silent()
+        if overdue:
+            # they may have answered while the trainer did not listen, as in a long validation
+            for ticket in self._backend.wait(list(overdue), 0.0):
+                self._receive(ticket, collected)
         for incarnation in dict.fromkeys(self._silent().values()):
-            self._lose(incarnation, f"silent for {self._timeout:.0f} s", found)
+            self._lose(incarnation, f"silent for {self._timeout:.0f} s", collected)
 
     def _silent(self) -> dict[Hashable, int]:
-        """The open requests of workers not heard of for too long, and whose they are."""
+        """Return the open requests of workers silent for too long, with their incarnations."""
         now = self._clock()
         return {
             ticket: request.incarnation
@@ -241,29 +241,29 @@ class Collector:
             if now - self._workers[request.incarnation].heard > self._timeout
         }
 
-    def _lose(self, incarnation: int, reason: str, found: Collected) -> None:
-        """Drop a worker and its open requests; what it sent is kept."""
+    def _lose(self, incarnation: int, reason: str, collected: Collected) -> None:
+        """Drop a worker and its open requests, but keep the answers it has sent."""
         worker = self._workers.pop(incarnation)
         for group in worker.groups:
             self._owners[group] -= 1
         self._backend.end(worker.handle, lost=True)
-        owed = [t for t, request in self._pending.items() if request.incarnation == incarnation]
-        for ticket in owed:
+        unanswered = [t for t, r in self._pending.items() if r.incarnation == incarnation]
+        for ticket in unanswered:
             self._credit[self._pending.pop(ticket).group] -= 1
-        found.lost += 1
+        collected.lost += 1
         self._admit_at = -math.inf
         self._warn(f"{self._noun} {incarnation} is lost ({reason}); it is replaced")
         self._lost_in_a_row += 1
         silence = self._clock() - self._last_arrival
         if self._lost_in_a_row >= self._hopeless and silence > self._timeout:
             raise RunError(
-                f"the last {self._lost_in_a_row} {self._noun}s were lost before a gradient came; "
-                f"the last one: {reason}"
+                f"the last {self._lost_in_a_row} {self._noun}s were lost before they sent a "
+                f"gradient; the last one: {reason}"
             )
 
     @property
     def incarnations(self) -> tuple[int, ...]:
-        """Those of the workers at work."""
+        """The incarnations of the current workers."""
         return tuple(self._workers)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The mean of the gradients of engine `ray`, at the trainer and at its helpers."""
+"""Averages of gradients in engine `ray`, for the trainer and its helpers."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from metaplastic.meta.engines.engine import Gathered
 
 
 def is_finite(gathered: Gathered) -> bool:
-    """Whether there is a gradient, and all of it and its loss are finite."""
+    """Return whether there is a gradient, and all of it and its loss are finite."""
     if gathered.gradient is None or not np.isfinite(gathered.loss):
         return False
     return all(np.isfinite(a).all() for a in jax.tree.leaves(gathered.gradient))
 
 
 def weight(answer: Answer) -> int:
-    """How many gradients an answer is the mean of."""
+    """Return the number of gradients that an answer averages."""
     return 1 if answer.report is None else answer.report.averaged
 
 
-def combined(found: Collected, more: dict[str, Any]) -> Gathered:
-    """The mean of the finite gradients that came, each as heavy as any other, whether it came from
-    a worker or in a helper's mean; and the sums of what else is reported."""
-    parts = [answer.gathered for answer in found.answers]
-    usable = [(a.gathered, weight(a)) for a in found.answers if is_finite(a.gathered)]
+def combined(collected: Collected, more: dict[str, Any]) -> Gathered:
+    """Average the finite gradients with equal weights, whether they come from a worker or in a
+    helper's mean, and sum the other numbers to report."""
+    parts = [answer.gathered for answer in collected.answers]
+    usable = [(a.gathered, weight(a)) for a in collected.answers if is_finite(a.gathered)]
     finite, weights = [g for g, _ in usable], [w for _, w in usable]
     return Gathered(
         gradient=mean_tree([g.gradient for g in finite], weights) if finite else None,
@@ -48,7 +48,7 @@ def combined(found: Collected, more: dict[str, Any]) -> Gathered:
 def mean_tree(
     gradients: Sequence[PyTree[Array | np.ndarray]], weights: Sequence[int]
 ) -> PyTree[np.ndarray]:
-    """The leaf-wise weighted mean, in the leaves' own precision."""
+    """Compute the weighted mean of each leaf, in the precision of the leaves."""
     if len(set(weights)) == 1:
         return jax.tree.map(lambda *g: np.asarray(np.mean(g, axis=0)), *gradients)
     shares = np.array(weights, np.float32) / sum(weights)

@@ -1,4 +1,4 @@
-"""How engine `ray` and its helpers reach the workers: what is asked, and what comes back."""
+"""The interface through which engine `ray` and its helpers reach workers: requests and answers."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from metaplastic.meta.engines.engine import Gathered
 
 
 class Request(NamedTuple):
-    """A request for one gradient from a worker. Incarnation and sequence number identify it."""
+    """A request to a worker for one gradient, identified by incarnation and sequence number."""
 
     incarnation: int
     sequence: int
-    version: int  # the meta-step whose θ it is of
+    version: int  # the meta-step of its θ
     group: int
     renew: bool  # replace all tasks of the group first
 
 
 class Report(NamedTuple):
-    """What a helper says beside the mean of its workers' gradients: whose they are, how many of
-    them were finite and so averaged, and what happened since it last reported."""
+    """What a helper reports with the mean of its workers' gradients: the requests they answer, how
+    many of them were finite and therefore averaged, and what happened since its last report."""
 
     requests: tuple[Request, ...]
     averaged: int
     stale: int
     lost: int
-    workers: int  # at work now
+    workers: int  # currently at work
     warnings: tuple[str, ...]
 
 
 class Answer(NamedTuple):
-    """What came back for a request, and the seconds its computation took.
+    """The answer to a request, and the seconds that it took to compute.
 
-    A helper's answer has a `report`; a worker's own gradient has none.
+    A helper's answer has a `report`; a worker's has none.
     """
 
     request: Request
@@ -43,24 +43,24 @@ class Answer(NamedTuple):
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        """The requests of the gradients in it: one, but for a helper's."""
+        """The requests of the gradients it contains: one, except for a helper."""
         return (self.request,) if self.report is None else self.report.requests
 
 
 class WorkerLost(Exception):
-    """A worker died, was killed, or failed; says why in one line."""
+    """A worker died, was killed, or failed; the message is one line with the reason."""
 
 
 @runtime_checkable
 class Backend(Protocol):
-    """How workers are reached."""
+    """The way to reach workers."""
 
     def capacity(self) -> int:
-        """How many workers there is room for, including those at work."""
+        """Return how many workers there is room for, including those at work."""
         ...
 
     def begin(self, incarnation: int) -> Any:
-        """Start a worker; its handle."""
+        """Start a worker and return its handle."""
         ...
 
     def end(self, handle: Any, *, lost: bool = False) -> None:
@@ -68,19 +68,19 @@ class Backend(Protocol):
         ...
 
     def broadcast(self, theta: Any) -> Any:
-        """Publish θ to all workers; return what to send in its place."""
+        """Publish θ to all workers; return a reference to send instead of it."""
         ...
 
     def ask(self, handle: Any, theta: Any, request: Request) -> Hashable:
-        """Start the computation of a gradient by a worker; return a ticket for the answer."""
+        """Have a worker start computing a gradient; return a ticket for the answer."""
         ...
 
     def wait(self, tickets: Sequence[Any], seconds: float) -> Sequence[Any]:
-        """Those of the tickets that have an answer, after at most that long."""
+        """Wait at most that long; return the tickets that have an answer."""
         ...
 
     def answer(self, ticket: Any) -> Answer:
-        """The answer; raises `WorkerLost`."""
+        """Return the answer for a ticket. Raises `WorkerLost` if the worker is lost."""
         ...
 
     def close(self) -> None:

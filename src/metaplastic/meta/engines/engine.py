@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Gathered:
-    """Gradients of one meta-step, and what to report of them.
+    """The gradient of one meta-step, and numbers to report.
 
-    `gradient` is None where no task gave a finite one. Counts are of this meta-step alone.
-    `more` holds counts that only some engines have; it goes into the meta-step's metrics.
+    `gradient` is None if no task gave a finite one. Counts are for this meta-step only. `more`
+    holds counts that only some engines have; they are added to the metrics of the meta-step.
     """
 
     gradient: PyTree[Array | np.ndarray] | None
@@ -37,44 +37,44 @@ class Gathered:
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Where an engine computes. Nothing here affects results, so that a run saved on some machines
-    can continue on others; what affects them is in the run's config."""
+    """Where an engine computes. Nothing here affects the results, so that a run can continue on
+    other machines; settings that affect them are in the run's config."""
 
-    cluster: Cluster | None = None  # mesh: the processes, already joined
-    address: str | None = None  # ray: a cluster to join; None starts one on loopback
-    workers: int | None = None  # ray: most workers; None is one a core of the cluster
-    worker_timeout: float = 300.0  # ray: seconds until a silent worker is replaced
-    in_flight: int = 1  # ray: open requests of a worker
-    fan_in: int | None = None  # ray: workers of a helper; None is without helpers
+    cluster: Cluster | None = None  # mesh: the processes, already connected
+    address: str | None = None  # ray: the cluster to join; None starts one on loopback
+    workers: int | None = None  # ray: most workers; None: one per core of the cluster
+    worker_timeout: float = 300.0  # ray: seconds after which a silent worker is replaced
+    in_flight: int = 1  # ray: open requests per worker
+    fan_in: int | None = None  # ray: workers per helper; None: no helpers
 
 
 class Engine(abc.ABC):
     """Owns the groups of tasks and advances them; the trainer owns θ."""
 
     synchronous: ClassVar[bool] = True
-    """Whether its results are those of `local`, so that each can continue a run of the other."""
+    """Whether its results equal those of `local`, so that either can continue the other's runs."""
 
     @classmethod
     @abc.abstractmethod
     def make(cls, plan: Plan, options: EngineOptions) -> Engine:
-        """The engine for this run. Raises `ConfigError` where plan and devices do not fit."""
+        """Make the engine for a run. Raises `ConfigError` if plan and devices do not fit."""
 
     @abc.abstractmethod
     def start(self, rule: Rule, meta_step: int = 0) -> None:
-        """Begin every group's tasks, of the groups that a run has after `meta_step` meta-steps."""
+        """Start the tasks of all groups that the run has after `meta_step` meta-steps."""
 
     @abc.abstractmethod
     def gather(self, rule: Rule, meta_step: int) -> Gathered:
-        """Return the gradient at this θ and advance all groups by one estimate; groups that are due
-        are redrawn after it."""
+        """Return the gradient at this θ and advance all groups by one estimate; then redraw the
+        groups if that is due."""
 
     @abc.abstractmethod
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold for `restore` to go on: a pytree of arrays."""
+        """Return the state that `restore` needs to continue: a pytree of arrays."""
 
     @abc.abstractmethod
     def restore(self, rule: Rule, state: dict[str, Any]) -> None:
-        """Continue from `state`, on an engine started at the meta-step at which it was saved."""
+        """Continue from `state`, in an engine started at the meta-step at which it was saved."""
 
     def close(self) -> None:
         """Release workers and devices."""

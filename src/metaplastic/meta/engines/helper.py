@@ -1,9 +1,9 @@
-"""A helper of engine `ray`: it averages the gradients of workers of its own for the trainer.
+"""Helpers of engine `ray`: each averages the gradients of its own workers for the trainer.
 
-The trainer's time goes by messages, so that it is saturated by some thousand workers. A helper
-does for its workers what the trainer does for all: the same `Collector`, with the same bound on
-staleness. To the trainer it is a worker whose gradient is a mean, sent with the names of those that
-are in it. It knows nothing of Ray, as the `Collector` does not.
+The trainer spends time on every message, so that some thousand workers saturate it. A helper does
+for its workers what the trainer does for all: it has the same `Collector`, with the same bound on
+staleness. To the trainer, it looks like a worker whose gradient is a mean, sent with the names of
+the averaged gradients. Like the `Collector`, it does not depend on Ray.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from metaplastic.meta.engines.asynchronous import Collector
 from metaplastic.meta.engines.averaging import combined, is_finite
 from metaplastic.meta.engines.backend import Answer, Backend, Report, Request, WorkerLost
 
-NAMES = 1024  # incarnations set aside for a helper's workers, those that replace lost ones included
-LEAST, PART = 2, 4  # a message is the mean of two gradients or of a quarter of the workers'
-# a helper answers within this part of `worker_timeout`, with what has come: so silence means loss
+NAMES = 1024  # incarnations reserved for a helper's workers, with replacements of lost ones
+LEAST, PART = 2, 4  # a message averages at least two gradients, or a quarter of the workers'
+# a helper answers within this fraction of `worker_timeout`, with what has arrived, so that silence
+# means that it is lost
 PATIENCE = 1 / 3
-# so many helpers lost in a row: each has lost many workers in a row before
+# consecutive lost helpers, each after many consecutive lost workers, after which a run fails
 LOST_HELPERS_IN_A_ROW = 3
 
 
 class Share(NamedTuple):
-    """A helper's part, said with each request: as the cluster grows and shrinks it changes."""
+    """A helper's share, sent with each request, since it changes with the size of the cluster."""
 
     workers: int  # at most
     gradients: int  # in a message, at most
@@ -35,8 +36,8 @@ class Share(NamedTuple):
 class Helper:
     """Averages the gradients of the workers behind a backend.
 
-    Never twice and never shared: its workers' incarnations are the `NAMES` from its own on, which
-    the trainer gives to nobody else.
+    Its workers use the `NAMES` incarnations from its own on. The trainer gives these to no one
+    else, so that no incarnation is used twice.
     """
 
     def __init__(
@@ -68,27 +69,27 @@ class Helper:
         self._collector.next_incarnation = incarnation
 
     def gradient(self, theta: Any, request: Request, share: Share) -> Answer:
-        """The mean of the first gradients that come, at most `max_staleness` updates behind
-        `request.version`; of fewer, or none, where few come for long.
+        """Average the first gradients that arrive, at most `max_staleness` updates behind
+        `request.version`; fewer of them, or none, if they do not arrive in time.
 
-        Raises `WorkerLost` where one worker after another is lost, or all names are used.
+        Raises `WorkerLost` if one worker after another is lost, or if all incarnations are used.
         """
         began = self._clock()
         room = min(self._backend.capacity(), share.workers)
         wanted = max(1, min(room, share.gradients, max(LEAST, room // PART)))
         try:
-            found = self._collector.collect(theta, request.version, wanted, self._patience)
+            collected = self._collector.collect(theta, request.version, wanted, self._patience)
         except RunError as error:
             raise WorkerLost(str(error)) from None
         if self._collector.next_incarnation > self._end:
             raise WorkerLost(f"{NAMES} of its workers were lost")
         report = Report(
-            requests=tuple(part for answer in found.answers for part in answer.requests),
-            averaged=sum(is_finite(answer.gathered) for answer in found.answers),
-            stale=found.stale,
-            lost=found.lost,
-            workers=found.workers,
+            requests=tuple(part for answer in collected.answers for part in answer.requests),
+            averaged=sum(is_finite(answer.gathered) for answer in collected.answers),
+            stale=collected.stale,
+            lost=collected.lost,
+            workers=collected.workers,
             warnings=tuple(self._warnings),
         )
         self._warnings.clear()
-        return Answer(request, combined(found, {}), self._clock() - began, report)
+        return Answer(request, combined(collected, {}), self._clock() - began, report)

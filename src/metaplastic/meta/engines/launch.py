@@ -1,4 +1,4 @@
-"""Starts the processes of a mesh on this machine, on loopback, each on a core of its own."""
+"""Starts the processes of a mesh on this machine, on loopback, each pinned to its own core."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 from metaplastic.errors import ConfigError
 
-GRACE_SECONDS = 60.0  # how long the others may take to notice that one is lost
+GRACE_SECONDS = 60.0  # time for the other processes to notice that one is lost
 _PR_SET_PDEATHSIG = 1
 
 
 def launch(command: Sequence[str], count: int, environment: Mapping[str, str] | None = None) -> int:
-    """Run `command` `count` times with the options of a mesh on loopback; the exit status.
+    """Run `command` in `count` processes that form a mesh on loopback; return the exit status.
 
-    `environment` is added to this process's own. Signals go to process 0, which saves and ends
-    the others. Where one dies, the others have a minute to end by themselves. Raises
-    `ConfigError` where `count` is below 1.
+    `environment` is added to the environment of this process. Signals are forwarded to process 0,
+    which saves and ends the others. If one process dies, the others have a minute to end by
+    themselves. Raises `ConfigError` if `count` is below 1.
     """
     if count < 1:
-        raise ConfigError(f"--local-processes {count}: at least 1")
+        raise ConfigError(f"--local-processes {count}: must be at least 1")
     address = f"127.0.0.1:{free_port()}"
     processes: list[subprocess.Popen[bytes]] = []
 
@@ -33,14 +33,14 @@ def launch(command: Sequence[str], count: int, environment: Mapping[str, str] | 
         if processes:
             processes[0].send_signal(number)
 
-    before = {n: signal.signal(n, forward) for n in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {n: signal.signal(n, forward) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         for index, core in enumerate(local_cores(count)):
-            place = [f"--coordinator={address}", f"--num-processes={count}"]
+            mesh = [f"--coordinator={address}", f"--num-processes={count}"]
             processes.append(
                 subprocess.Popen(
-                    [*command, *place, f"--process-id={index}"],
-                    # a terminal's interrupt reaches only this process, which passes it on
+                    [*command, *mesh, f"--process-id={index}"],
+                    # an interrupt from the terminal reaches only this process, which forwards it
                     start_new_session=True,
                     env={**os.environ, **(environment or {})},
                     preexec_fn=_preparation(core),
@@ -52,7 +52,7 @@ def launch(command: Sequence[str], count: int, environment: Mapping[str, str] | 
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
@@ -64,15 +64,15 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int:
             deadline = time.monotonic() + GRACE_SECONDS
         time.sleep(0.1)
     statuses = [p.poll() for p in processes]
-    # process 0's says most; that of a killed process says nothing
-    bad = [s for s in statuses if s != 0]
-    if not bad:
+    failures = [s for s in statuses if s != 0]
+    if not failures:
         return 0
-    return next((s for s in bad if s is not None and s > 0), 1)
+    # that of process 0 is the most informative, while that of a killed process is not
+    return next((s for s in failures if s is not None and s > 0), 1)
 
 
 def _preparation(core: int | None) -> Callable[[], None]:
-    """What a child calls before it runs: it is pinned to its core, and ends with its parent."""
+    """Return a function for a child to call first: it pins it and ends it with its parent."""
     library = ctypes.CDLL(None)
 
     def prepare() -> None:
@@ -86,15 +86,15 @@ def _preparation(core: int | None) -> Callable[[], None]:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nothing listens on."""
+    """Return an unused port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def local_cores(count: int) -> Sequence[int | None]:
-    """A core for each of `count` processes, among those this one may use; None where the system
-    does not say, or there are too few."""
+    """Choose a core for each of `count` processes, among those that this one may use; None for all
+    if the system does not say or there are too few."""
     if not hasattr(os, "sched_getaffinity"):
         return [None] * count
     cores = sorted(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""Engine `local`: every group in this process, its tasks spread over the local devices."""
+"""Engine `local`: all groups in this process, their tasks spread over the local devices."""
 
 from __future__ import annotations
 
@@ -30,12 +30,11 @@ T = TypeVar("T")
 _SPLIT = PartitionSpec("tasks")
 _WHOLE = PartitionSpec()
 _OUT: Any = Estimate(*cast("list[Any]", [_WHOLE, *[_SPLIT] * 5]))
-_BEGIN, _ESTIMATE = 5, 6  # what an estimator's keys are for
+_BEGIN, _ESTIMATE = 5, 6  # uses of an estimator's keys
 
 
 class Redraw(NamedTuple):
-    """How often groups are redrawn, and the streams of the groups that a run has after a number of
-    meta-steps."""
+    """How often groups are redrawn, and the streams of the groups after a number of meta-steps."""
 
     every: int
     streams: Callable[[int], Sequence[TaskStream]]
@@ -57,16 +56,16 @@ def _init_again(
     state: PyTree[Array],
     new: Bool[Array, " tasks"] | np.ndarray,
 ) -> PyTree[Array]:
-    """The state, initialised again for the tasks that are new."""
+    """Initialise the state again for the new tasks."""
 
-    def chosen(fresh: Array, old: Array) -> Array:
+    def select(fresh: Array, old: Array) -> Array:
         return jnp.where(jnp.reshape(new, (-1, *[1] * (old.ndim - 1))), fresh, old)
 
-    return jax.tree.map(chosen, estimator.init(rule, group, keys), state)
+    return jax.tree.map(select, estimator.init(rule, group, keys), state)
 
 
 def _mean_over_devices(estimate: Estimate) -> PyTree[Array]:
-    """The mean gradient over all devices' finite tasks, from each device's own mean."""
+    """Compute the mean gradient over the finite tasks of all devices from each device's mean."""
     count = jnp.sum(estimate.finite)
     total = jnp.maximum(jax.lax.psum(count, "tasks"), 1)
     return jax.tree.map(lambda g: jax.lax.psum(g * count, "tasks") / total, estimate.gradient)
@@ -86,24 +85,24 @@ class LocalEngine(Engine):
         first_slot: int = 0,
         redraw: Redraw | None = None,
     ) -> None:
-        """`n_tasks` per group, in the slots from `first_slot` on; `redraw` says when other groups
-        replace those of `streams`. Raises `ConfigError` where the tasks cannot be split over
-        `devices`."""
+        """There are `n_tasks` per group, in the slots from `first_slot` on; `redraw` says when
+        other groups replace those of `streams`. Raises `ConfigError` if the tasks cannot be split
+        evenly over `devices`."""
         devices = list(devices or jax.local_devices())
         if n_tasks % len(devices):
             raise ConfigError(
-                f"{n_tasks} tasks a group cannot be split evenly over {len(devices)} devices; "
+                f"{n_tasks} tasks per group cannot be split evenly over {len(devices)} devices; "
                 f"use a multiple of {len(devices)}"
             )
         self._estimator = estimator
         self._redraw = redraw
         self._programs: dict[int, Any] = {}
-        self._take_up(streams)
+        self._set_groups(streams)
         self._n_tasks = n_tasks
         self._first_slot = first_slot
         self._seed = (seed,) if isinstance(seed, int) else tuple(seed)
         self._groups: list[GroupState] = []
-        self._states: list[PyTree[Array]] = []  # the estimator's, of each group
+        self._states: list[PyTree[Array]] = []  # of the estimator, for each group
         self._mesh = Mesh(np.array(devices), ("tasks",))
         self._sharding = NamedSharding(self._mesh, _SPLIT)
         self._compile_seconds = 0.0
@@ -115,7 +114,7 @@ class LocalEngine(Engine):
 
     @classmethod
     def of(cls, plan: Plan, n_tasks: int, first_slot: int = 0) -> LocalEngine:
-        """The engine for `n_tasks` of each group's tasks, from `first_slot` on."""
+        """Make the engine for `n_tasks` of each group's tasks, from `first_slot` on."""
         config = plan.config
         every = config.tasks.architectures.redraw
         return cls(
@@ -127,8 +126,8 @@ class LocalEngine(Engine):
             redraw=Redraw(every, lambda meta_step: plan.at(meta_step).streams()) if every else None,
         )
 
-    def _take_up(self, streams: Sequence[TaskStream]) -> None:
-        """Replace the groups by these, and forget the programs of those before."""
+    def _set_groups(self, streams: Sequence[TaskStream]) -> None:
+        """Replace the groups, and release the programs of the previous ones."""
         self._streams = tuple(streams)
         self._estimators = [
             dataclasses.replace(self._estimator, per_class=stream.config.labels_per_class)
@@ -138,7 +137,7 @@ class LocalEngine(Engine):
 
     def start(self, rule: Rule, meta_step: int = 0) -> None:
         if self._redraw is not None:
-            self._take_up(self._redraw.streams(meta_step))
+            self._set_groups(self._redraw.streams(meta_step))
         self._groups = [self._begin(rule, s, [0] * self._n_tasks) for s in self._streams]
         self._states = [
             self._place(_init(self._estimators[i], rule, group, self._keys(meta_step, i, _BEGIN)))
@@ -149,15 +148,15 @@ class LocalEngine(Engine):
         return self._place(begin_group(rule, stream, serials, self._first_slot))
 
     def renew(self, rule: Rule, meta_step: int) -> None:
-        """Begin the next task in every slot, before `meta_step`."""
+        """Start the next task in every slot, before `meta_step`."""
         for i in range(len(self._groups)):
             self._renew(rule, i, range(self._n_tasks), meta_step)
 
-    def _renew(self, rule: Rule, index: int, places: Sequence[int], meta_step: int) -> None:
-        """Begin the next task at those places, and the estimator's part of it."""
-        group = renew(rule, self._groups[index], self._streams[index], places, self._first_slot)
+    def _renew(self, rule: Rule, index: int, slots: Sequence[int], meta_step: int) -> None:
+        """Start the next tasks in these of the engine's slots, with a new estimator state."""
+        group = renew(rule, self._groups[index], self._streams[index], slots, self._first_slot)
         self._groups[index] = group = self._place(group)
-        new = np.isin(np.arange(self._n_tasks), places)
+        new = np.isin(np.arange(self._n_tasks), slots)
         keys = self._keys(meta_step, index, _BEGIN)
         state = _init_again(self._estimators[index], rule, group, keys, self._states[index], new)
         self._states[index] = self._place(state)
@@ -165,19 +164,18 @@ class LocalEngine(Engine):
     def _place(self, tree: T) -> T:
         return jax.device_put(tree, self._sharding)
 
-    def _keys(self, meta_step: int, index: int, what_for: int) -> Key[Array, " tasks"]:
-        """The estimator's keys, one per task. They depend on the slot, not on the process that owns
-        it, and only on what a resumed run knows."""
+    def _keys(self, meta_step: int, index: int, use: int) -> Key[Array, " tasks"]:
+        """Return the estimator's keys, one per task. They depend only on values that a resumed run
+        knows, and on the slot rather than on the process that owns it."""
         slots = range(self._first_slot, self._first_slot + self._n_tasks)
         seeds = (
-            np.random.SeedSequence([*self._seed, meta_step, index, slot, what_for])
-            for slot in slots
+            np.random.SeedSequence([*self._seed, meta_step, index, slot, use]) for slot in slots
         )
         data = jnp.asarray(np.stack([seed.generate_state(2) for seed in seeds]))
         return self._place(jax.random.wrap_key_data(data, impl="threefry2x32"))
 
     def _estimate(self, index: int, rule: Rule, meta_step: int, n_steps: int) -> Estimate:
-        """The estimator, compiled for this group's shapes at first use."""
+        """Run the estimator, compiled for the shapes of this group at first use."""
         arguments = self._arguments(index, rule, meta_step, n_steps)
         if index not in self._programs:
             began = time.perf_counter()
@@ -191,25 +189,25 @@ class LocalEngine(Engine):
         return self._programs[index](*arguments)
 
     def _arguments(self, index: int, rule: Rule, meta_step: int, n_steps: int) -> tuple[Any, ...]:
-        """What the program of a group takes: θ and the number of steps on every device, the tasks
-        split over them."""
-        everywhere = NamedSharding(self._mesh, _WHOLE)
+        """Return the arguments of a group's program: θ and the number of steps on every device, the
+        tasks split over the devices."""
+        replicated = NamedSharding(self._mesh, _WHOLE)
         return (
-            jax.device_put(eqx.filter(rule, eqx.is_array), everywhere),
+            jax.device_put(eqx.filter(rule, eqx.is_array), replicated),
             self._groups[index],
             self._states[index],
             self._keys(meta_step, index, _ESTIMATE),
-            jax.device_put(jnp.array(n_steps, jnp.int32), everywhere),
+            jax.device_put(jnp.array(n_steps, jnp.int32), replicated),
         )
 
     def _program(self, index: int, rule: Rule) -> Any:
-        """A group's estimator, jitted, its tasks split over the devices."""
+        """Return a group's estimator, jitted, with its tasks split over the devices."""
         static = eqx.filter(rule, eqx.is_array, inverse=True)
         estimator = self._estimators[index]  # the program outlives the engine
 
-        def estimate(theta, *rest):
-            found = estimator.estimate(eqx.combine(theta, static), *rest)
-            return found._replace(gradient=_mean_over_devices(found))
+        def estimate(theta, *args):
+            result = estimator.estimate(eqx.combine(theta, static), *args)
+            return result._replace(gradient=_mean_over_devices(result))
 
         return jax.jit(
             jax.shard_map(
@@ -230,21 +228,21 @@ class LocalEngine(Engine):
         return summarise(self.advance(rule, meta_step))
 
     def advance(self, rule: Rule, meta_step: int) -> Advanced:
-        """One estimate of every group; tasks that are over or not finite are replaced, and groups
-        that are due are redrawn."""
+        """Make one estimate of every group. Tasks that have ended or are not finite are replaced,
+        and the groups are redrawn if that is due."""
         before = self._compile_seconds
         lengths = [self._length(meta_step, i) for i in range(len(self._groups))]
         estimates = [self._estimate(i, rule, meta_step, n) for i, n in enumerate(lengths)]
-        read = jax.device_get(
+        on_host = jax.device_get(
             [(e.loss, e.norm, e.finite, e.group.age, e.group.horizon) for e in estimates]
         )
         begun, after = 0, meta_step + 1
         redraw = self._redraw is not None and after % self._redraw.every == 0
         for i, (estimate, (_, _, finite, age, horizon)) in enumerate(
-            zip(estimates, read, strict=True)
+            zip(estimates, on_host, strict=True)
         ):
-            over = ~finite | (age >= horizon) | self._estimator.restarts
-            slots = np.flatnonzero(over).tolist()
+            ended = ~finite | (age >= horizon) | self._estimator.restarts
+            slots = np.flatnonzero(ended).tolist()
             begun += len(slots)
             self._groups[i], self._states[i] = estimate.group, estimate.state
             if slots and not redraw:
@@ -254,9 +252,9 @@ class LocalEngine(Engine):
             begun = len(self._groups) * self._n_tasks
         return Advanced(
             gradients=[e.gradient for e in estimates],
-            loss=np.stack([r[0] for r in read]),
-            norm=np.stack([r[1] for r in read]),
-            finite=np.stack([r[2] for r in read]),
+            loss=np.stack([r[0] for r in on_host]),
+            norm=np.stack([r[1] for r in on_host]),
+            finite=np.stack([r[2] for r in on_host]),
             lengths=lengths,
             begun=begun,
             compile_seconds=self._compile_seconds - before,

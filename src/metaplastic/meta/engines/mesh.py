@@ -1,5 +1,5 @@
-"""Engine `mesh`: one program on many processes and hosts; the tasks of every group are split
-over all their devices, and JAX's collectives add the gradients up."""
+"""Engine `mesh`: one program on many processes and hosts. The tasks of every group are split over
+all their devices, and JAX's collectives sum the gradients."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ LOG = logging.getLogger(__name__)
 
 
 class MeshEngine(Engine):
-    """The part of process 0, which leads; `follow` is the part of the others.
+    """The role of process 0, the leader; `follow` is the role of the others.
 
     Every process owns an equal share of each group's slots, spread over its own devices, and
-    computes their mean gradient as `LocalEngine` does. Once per meta-step, θ goes out from process
-    0 and one sum over all processes brings back gradients, losses and marks. θ is updated
-    nowhere else, so that processes on different hardware cannot diverge.
+    computes their mean gradient as `LocalEngine` does. In each meta-step, process 0 sends θ, and
+    one sum over all processes returns gradients, losses and which tasks are finite. θ is updated
+    only in process 0, so that processes on different hardware cannot diverge.
     """
 
     def __init__(self, part: LocalEngine, cluster: Cluster, n_slots: int) -> None:
@@ -45,7 +45,7 @@ class MeshEngine(Engine):
     def make(cls, plan: Plan, options: EngineOptions) -> MeshEngine:
         if options.cluster is None:
             raise ConfigError(
-                "engine mesh runs in processes that joined each other: "
+                "engine mesh needs processes that have joined each other: "
                 "use metaplastic meta-train --engine mesh"
             )
         cluster, config = options.cluster, plan.config
@@ -74,57 +74,61 @@ class MeshEngine(Engine):
         self.take_part("restore", rule, 0, state)
 
     def take_part(
-        self, what: str, rule: Any = None, meta_step: int = 0, state: dict[str, Any] | None = None
+        self,
+        operation: str,
+        rule: Any = None,
+        meta_step: int = 0,
+        state: dict[str, Any] | None = None,
     ) -> Any:
-        """One operation of all processes together."""
-        if what == "start":
+        """Do this process's part in an operation of all processes."""
+        if operation == "start":
             return self._part.start(self._shared(rule), meta_step)
-        if what == "gather":
+        if operation == "gather":
             return self._gather(self._shared(rule), meta_step)
-        if what == "state":
+        if operation == "state":
             return self._cluster.join_parts(self._part.state())
         rule = self._shared(rule)
         shapes = self._cluster.join_parts(self._part.state())
         whole = self._cluster.from_leader(shapes if state is None else state)
         first = self._n_slots * self._cluster.index
-        own = jax.tree.map(lambda a: jnp.asarray(a[first : first + self._n_slots]), whole)
-        return self._part.restore(rule, own)
+        local = jax.tree.map(lambda a: jnp.asarray(a[first : first + self._n_slots]), whole)
+        return self._part.restore(rule, local)
 
     def _shared(self, rule: Rule) -> Rule:
-        """The rule with process 0's θ."""
+        """Return the rule with the θ of process 0."""
         theta, static = eqx.partition(rule, eqx.is_array)
         theta = jax.tree.map(jnp.asarray, self._cluster.from_leader(jax.device_get(theta)))
         return eqx.combine(theta, static)
 
     def _gather(self, rule: Rule, meta_step: int) -> Gathered:
-        own = self._part.advance(rule, meta_step)
-        if own.compile_seconds:
-            self._cluster.meet()  # all have compiled: no collective waits for a compiler
-        flat = [ravel_pytree(g) for g in own.gradients]
-        unravel = [back for _, back in flat]
-        # each process fills its own part and leaves the rest zero: one sum gathers everything
-        counts = own.finite.sum(axis=1).astype(np.float32)
+        local = self._part.advance(rule, meta_step)
+        if local.compile_seconds:
+            self._cluster.meet()  # collectives must not time out while another process compiles
+        flat = [ravel_pytree(g) for g in local.gradients]
+        unravel = [function for _, function in flat]
+        # each process fills in its part and leaves the others zero, so one sum gathers everything
+        counts = local.finite.sum(axis=1).astype(np.float32)
         tasks = np.zeros((3, len(counts), self._cluster.count, self._n_slots), np.float32)
-        tasks[:, :, self._cluster.index] = own.loss, own.norm, own.finite
+        tasks[:, :, self._cluster.index] = local.loss, local.norm, local.finite
         message = [np.asarray(g) * n for (g, _), n in zip(flat, counts, strict=True)]
-        message += [counts, np.array([own.begun], np.float32), tasks.ravel()]
+        message += [counts, np.array([local.begun], np.float32), tasks.ravel()]
         total = self._cluster.sum(np.concatenate(message).astype(np.float32))
 
         sizes = np.cumsum([part.size for part in message])[:-1]
-        *sums, counts, begun, rest = np.split(total, sizes)
-        loss, norm, finite = rest.reshape(3, len(counts), -1)
+        *sums, counts, begun, tasks = np.split(total, sizes)
+        loss, norm, finite = tasks.reshape(3, len(counts), -1)
         return summarise(
             Advanced(
                 [
-                    back(jnp.asarray(g / max(n, 1)))
-                    for back, g, n in zip(unravel, sums, counts, strict=True)
+                    function(jnp.asarray(g / max(n, 1)))
+                    for function, g, n in zip(unravel, sums, counts, strict=True)
                 ],
                 loss,
                 norm,
                 finite.astype(bool),
-                own.lengths,
+                local.lengths,
                 int(begun[0]),
-                own.compile_seconds,
+                local.compile_seconds,
             )
         )
 
@@ -133,19 +137,19 @@ class MeshEngine(Engine):
 
 
 def share_of(tasks_per_group: int, n_processes: int) -> int:
-    """A process's part of a group; raises `ConfigError` where the parts would not be equal."""
+    """Return each process's share of a group. Raises `ConfigError` if the shares are not equal."""
     if tasks_per_group % n_processes:
         raise ConfigError(
-            f"{tasks_per_group} tasks a group cannot be split evenly over {n_processes} "
+            f"{tasks_per_group} tasks per group cannot be split evenly over {n_processes} "
             f"processes; use a multiple of {n_processes}"
         )
     return tasks_per_group // n_processes
 
 
 def follow(cluster: Cluster, data_dir: Path | None = None) -> None:
-    """The loop of every process but 0: do what process 0 announces, until it announces the end.
+    """Run every process except 0: do what process 0 announces, until it announces the end.
 
-    Raises `RunError` where process 0 ended by an error.
+    Raises `RunError` if process 0 ended with an error.
     """
     from metaplastic.meta.config import parse_config
     from metaplastic.meta.plan import make_plan

@@ -1,5 +1,5 @@
-"""The process of a Ray worker, and its end where it is frozen: Ray asks a worker to end, which one
-that is frozen does not hear, so that its CPU would stay taken."""
+"""The processes of Ray workers, and how to kill them: Ray only asks a worker to end, which a frozen
+one ignores, so that its CPU would stay occupied."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 
 class Process(NamedTuple):
-    """A process of a cluster. When it began tells it from a later one of the same number."""
+    """A process of a cluster. Its start time tells it from a later one with the same pid."""
 
     node: str
     pid: int
-    began: str | None  # None where the system has no /proc
+    began: str | None  # None if the system has no /proc
 
 
 def this_process() -> Process:
-    """The process of the actor that calls it."""
+    """Return the process of the calling actor."""
     import ray
 
     pid = os.getpid()
@@ -27,8 +27,8 @@ def this_process() -> Process:
 
 
 def began(pid: int) -> str | None:
-    """When a process of this machine began, in ticks since the machine did; None if it is not
-    there, or the system does not say."""
+    """Return when a process of this machine started, in clock ticks since boot; None if it does not
+    exist or the system does not say."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -37,8 +37,8 @@ def began(pid: int) -> str | None:
 
 
 def kill(process: Process) -> bool:
-    """End a process of this machine at once, frozen or not; whether it was there. Another one that
-    has its number by now is left alone."""
+    """Kill a process of this machine, frozen or not, and return whether it existed. Another process
+    that has its pid by now is left alone."""
     if process.began is None or began(process.pid) != process.began:
         return False
     with contextlib.suppress(ProcessLookupError):
@@ -47,12 +47,12 @@ def kill(process: Process) -> bool:
 
 
 def kill_anywhere(ray: Any, process: Process) -> None:
-    """End a process of the cluster, by a task on its machine; nothing is waited for."""
+    """Kill a process of the cluster through a task on its machine, without waiting for it."""
     if process.node == ray.get_runtime_context().get_node_id():
         kill(process)
         return
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    place = NodeAffinitySchedulingStrategy(node_id=process.node, soft=False)
+    strategy = NodeAffinitySchedulingStrategy(node_id=process.node, soft=False)
     task = ray.remote(num_cpus=0, max_retries=0)(kill)
-    task.options(scheduling_strategy=place).remote(process)
+    task.options(scheduling_strategy=strategy).remote(process)

@@ -1,7 +1,7 @@
-"""Compiled programs that the engines of one process share.
+"""Compiled programs, shared by the engines of one process.
 
-Stages of a run, a run that is resumed, and runs one after another take the same program where their
-estimator, rule and shapes are the same: it is traced and compiled once.
+Stages of a run, resumed runs and successive runs use the same program if their estimator, rule and
+shapes are the same, so that it is traced and compiled only once.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ import equinox as eqx
 import jax
 from jaxtyping import PyTree
 
-# a program takes tens of megabytes; engines hold those that they are at work with themselves
+# a program takes tens of megabytes; engines hold references to those that they currently use
 MOST = 8
-_CONFIG = ("jax_enable_x64", "jax_default_matmul_precision")  # what a trace depends on besides
+_CONFIG = ("jax_enable_x64", "jax_default_matmul_precision")  # settings that change a trace
 _programs: OrderedDict[Hashable, Any] = OrderedDict()
 
 
 def compiled(key: Hashable, arguments: PyTree, jitted: Callable[[], Any]) -> Any:
-    """The program of `key` for arguments of these shapes, dtypes and shardings; `jitted` makes the
-    function to compile where there is none yet."""
-    full = (key, signature(arguments), *(getattr(jax.config, name) for name in _CONFIG))
-    if full in _programs:
-        _programs.move_to_end(full)
-        return _programs[full]
+    """Return the program of `key` for arguments of these shapes, dtypes and shardings. If there is
+    none yet, `jitted` makes the function to compile."""
+    full_key = (key, signature(arguments), *(getattr(jax.config, name) for name in _CONFIG))
+    if full_key in _programs:
+        _programs.move_to_end(full_key)
+        return _programs[full_key]
     program = jitted().lower(*arguments).compile()
-    _programs[full] = program
+    _programs[full_key] = program
     while len(_programs) > MOST:
         _programs.popitem(last=False)
     return program
 
 
 def signature(tree: PyTree) -> Hashable:
-    """What a program depends on of its arguments: arrays by their kind, all else by value."""
-    arrays, rest = eqx.partition(tree, eqx.is_array)
+    """Return what a program depends on: types of arrays, and values of everything else."""
+    arrays, static = eqx.partition(tree, eqx.is_array)
     leaves, structure = jax.tree.flatten(arrays)
-    kinds = tuple((jax.typeof(leaf), leaf.sharding) for leaf in leaves)
-    return kinds, structure, tuple(jax.tree.leaves(rest)), jax.tree.structure(rest)
+    types = tuple((jax.typeof(leaf), leaf.sharding) for leaf in leaves)
+    return types, structure, tuple(jax.tree.leaves(static)), jax.tree.structure(static)
 
 
 def forget() -> None:

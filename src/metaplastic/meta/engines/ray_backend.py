@@ -1,4 +1,4 @@
-"""Workers of engine `ray` as Ray actors, of the trainer itself or of a helper (extra `ray`)."""
+"""Workers of engine `ray` as Ray actors, for the trainer or for a helper (extra `ray`)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from metaplastic.meta.engines.ray_worker import Worker
 if TYPE_CHECKING:
     from metaplastic.meta.plan import Plan
 
-ATTEMPTS = 3  # at starting Ray here
+ATTEMPTS = 3  # most attempts to start Ray on this machine
 _JAX_SETTINGS = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
 
 
 class Equipment(NamedTuple):
-    """What every worker is given: the plan, by a reference inside of a list, which Ray leaves for
-    the worker to follow; JAX's settings and the user's modules, as the trainer has them."""
+    """What every worker receives: the plan, as a reference inside a list, which Ray leaves for the
+    worker to resolve; and the trainer's JAX settings and user modules."""
 
     plan: list[Any]
     settings: dict[str, Any]
@@ -37,22 +37,24 @@ class Equipment(NamedTuple):
 
 
 class RayActors:
-    """The part of a backend that workers and helpers share: actors, asked and ended."""
+    """What the backends of workers and of helpers share: starting, asking and ending actors."""
 
     def __init__(self, ray: Any, actor: Any, cores: Sequence[int] | None) -> None:
-        """`cores` are those to pin to; None where they are not this machine's alone."""
+        """`cores` are the cores to pin to; None if actors may run on other machines."""
         self._ray, self._actor, self._cores = ray, actor, cores
-        self._held: dict[Any, Sequence[int]] = {}  # the cores of living actors
-        self._process: dict[Any, Any] = {}  # where each runs, as soon as it does
+        self._held: dict[Any, Sequence[int]] = {}  # the cores of live actors
+        self._process: dict[
+            Any, Any
+        ] = {}  # reference to the process of each, available once it runs
 
     def _free_cores(self, most: int) -> Sequence[int] | None:
-        """Up to so many cores that no living actor has; None where nothing is pinned."""
+        """Return at most `most` cores that no live actor has; None if actors are not pinned."""
         if self._cores is None:
             return None
         taken = {core for cores in self._held.values() for core in cores}
         return [core for core in self._cores if core not in taken][:most]
 
-    def _keep(self, handle: Any, cores: Sequence[int] | None) -> Any:
+    def _register(self, handle: Any, cores: Sequence[int] | None) -> Any:
         self._held[handle] = cores or ()
         self._process[handle] = handle.process.remote()
         return handle
@@ -60,10 +62,10 @@ class RayActors:
     def end(self, handle: Any, *, lost: bool = False) -> None:
         self._held.pop(handle, None)
         process = self._process.pop(handle, None)
-        with contextlib.suppress(Exception):  # it may be gone with its machine
+        with contextlib.suppress(Exception):  # it may be lost with its machine
             self._ray.kill(handle, no_restart=True)
         if lost and process is not None:
-            with contextlib.suppress(Exception):  # it never ran, or is gone
+            with contextlib.suppress(Exception):  # it never ran, or is lost
                 processes.kill_anywhere(self._ray, self._ray.get(process, timeout=0))
 
     def broadcast(self, theta: Any) -> Any:
@@ -90,7 +92,7 @@ class RayActors:
 
 
 class RayWorkers(RayActors):
-    """Workers, one a CPU."""
+    """Workers, one per CPU."""
 
     def __init__(
         self,
@@ -113,22 +115,23 @@ class RayWorkers(RayActors):
         plan, settings, imports = self._equipment
         core = cores[0] if cores else None
         handle = self._actor.remote(plan, incarnation, core, settings, imports)
-        return self._keep(handle, cores)
+        return self._register(handle, cores)
 
     def ask(self, handle: Any, theta: Any, request: Request) -> Any:
         return handle.gradient.remote(theta, request)
 
     def close(self) -> None:
-        """Its owner leaves the cluster."""
+        """Do nothing: the owner leaves the cluster."""
 
 
 class RayBackend(RayWorkers):
-    """All of a cluster's workers, asked by the trainer itself."""
+    """All workers of a cluster, asked directly by the trainer."""
 
     def __init__(self, plan: Plan, options: EngineOptions, worker: type[Worker]) -> None:
-        """Joins the cluster at `options.address`, or starts one on loopback.
+        """Join the cluster at `options.address`, or start one on loopback.
 
-        Raises `MissingExtraError` without Ray, `RunError` where the cluster cannot be reached.
+        Raises `MissingExtraError` if Ray is not installed, `RunError` if the cluster cannot be
+        reached.
         """
         ray = connect(options)
         super().__init__(ray, equipment(ray, plan), worker, cores_to_pin_to(options))
@@ -138,31 +141,31 @@ class RayBackend(RayWorkers):
         return super().capacity()
 
     def close(self) -> None:
-        """Leave the cluster; one that was started here ends."""
+        """Leave the cluster, or end it if it was started here."""
         self._ray.shutdown()
 
 
 def equipment(ray: Any, plan: Plan) -> Equipment:
-    """What this process's workers are given."""
+    """Return what the workers of this process receive."""
     settings = {name: getattr(jax.config, name) for name in _JAX_SETTINGS}
     return Equipment([ray.put(plan)], settings, plugins.asked_for())
 
 
 def cores_to_pin_to(options: EngineOptions) -> list[int] | None:
-    """This process's cores, where the workers are on this machine and the system says."""
+    """Return this process's cores; None if unknown, or if workers may run on other machines."""
     if options.address is not None or not hasattr(os, "sched_getaffinity"):
         return None
     return sorted(os.sched_getaffinity(0))
 
 
 def connect(options: EngineOptions) -> Any:
-    """Ray, connected. A cluster of its own listens on loopback alone and has no dashboard."""
+    """Connect Ray and return it. A cluster started here listens on loopback only."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if options.address is None:
-        # Ray's own name for "one machine, loopback only"; without it Ray takes the machine's
-        # outward address, whatever address it is given
+        # Ray's switch for "one machine, loopback only"; without it, Ray uses the machine's external
+        # address, whatever address it is given
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-        # Ray's workers would give way to everything else on the machine (niceness 15)
+        # by default, Ray's workers yield to everything else on the machine (niceness 15)
         os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         import ray
@@ -178,19 +181,19 @@ def connect(options: EngineOptions) -> Any:
         for attempt in range(ATTEMPTS):
             try:
                 with warnings.catch_warnings():
-                    # Ray's processes are forked to run another program at once, which is safe
+                    # safe, as Ray's forked processes immediately run another program
                     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
                     ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **settings)
                 break
-            except Exception as error:  # a busy machine may miss Ray's 30 s, which it raises so
+            except Exception as error:  # on a busy machine, Ray may exceed its 30 s timeout
                 ray.shutdown()
                 if options.address is None and attempt + 1 < ATTEMPTS:
                     continue
                 reason = " ".join(str(error).split())[:200]
-                where = options.address or "this machine"
-                raise RunError(f"cannot use a Ray cluster at {where}: {reason}") from None
+                address = options.address or "this machine"
+                raise RunError(f"cannot use a Ray cluster at {address}: {reason}") from None
     finally:
-        for number, handler in handlers.items():  # ray.init takes SIGTERM for itself
+        for number, handler in handlers.items():  # ray.init replaces that of SIGTERM
             with contextlib.suppress(ValueError):  # not in the main thread
                 signal.signal(number, handler)
     return ray

@@ -1,4 +1,4 @@
-"""Engine `ray`: many elastic workers that send gradients when they are ready (extra `ray`)."""
+"""Engine `ray`: elastic workers that send gradients when these are ready (extra `ray`)."""
 
 from __future__ import annotations
 
@@ -27,28 +27,29 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-LISTED = 64  # gradients of an update that its line of metrics names one by one
+LISTED = 64  # most gradients of an update that its line of metrics lists one by one
 
 
 class RayEngine(Engine):
-    """The long paper's scheme: an update of θ is made of the first gradients that come, whoever
-    sends them; a worker never waits for another.
+    """The long paper's scheme: an update of θ uses the first gradients that arrive, from whichever
+    workers; no worker waits for another.
 
-    Gradients are of a θ some updates old; those older than `asynchronous.max_staleness` updates
-    are dropped and counted. Not reproducible to the bit: which gradients meet in an update depends
-    on how fast workers are. Tasks are not saved: a resumed run begins new ones.
+    Gradients are for a θ some updates old; those older than `asynchronous.max_staleness` updates
+    are dropped and counted. Results are not reproducible bit for bit, since the speed of the
+    workers determines which gradients are averaged in an update. Tasks are not saved: a resumed run
+    starts new ones.
     """
 
     synchronous: ClassVar[bool] = False
     worker: ClassVar[type[Worker]] = Worker
 
     def __init__(self, backend: Backend, collector: Collector, wanted: int) -> None:
-        """`wanted` gradients make an update."""
+        """Each update uses `wanted` gradients."""
         self._backend = backend
         self._collector = collector
         self._wanted = wanted
-        self._complained = False
-        self._workers_of: dict[int, int] = {}  # of each helper
+        self._warned = False
+        self._workers_of: dict[int, int] = {}  # workers of each helper, by incarnation
 
     @classmethod
     def make(cls, plan: Plan, options: EngineOptions) -> RayEngine:
@@ -59,7 +60,7 @@ class RayEngine(Engine):
             ("fan-in", options.fan_in),
         ):
             if value is not None and value < 1:
-                raise ConfigError(f"--{name} {value}: at least 1")
+                raise ConfigError(f"--{name} {value}: must be at least 1")
         wanted = config.asynchronous.gradients_per_step or config.groups
         common: dict[str, Any] = {
             "max_staleness": config.asynchronous.max_staleness,
@@ -81,61 +82,61 @@ class RayEngine(Engine):
             backend = HelperBackend(plan, options, cls.worker, wanted)
             collector = collector_of_helpers(backend, **common)
             room = f"{backend.workers()} workers of {backend.capacity()} helpers"
-        LOG.info("Ray: room for %s, %d gradients a step", room, wanted)
+        LOG.info("Ray: room for %s, %d gradients per step", room, wanted)
         return cls(backend, collector, wanted)
 
     def start(self, rule: Rule, meta_step: int = 0) -> None:
-        """Workers begin their tasks when they are first asked for a gradient."""
+        """Do nothing: workers start their tasks at the first request for a gradient."""
 
     def gather(self, rule: Rule, meta_step: int) -> Gathered:
         theta, _ = eqx.partition(rule, eqx.is_array)
-        found = self._collector.collect(jax.device_get(theta), meta_step, self._wanted)
-        more = self._counts(found)
-        if more["stale"] > self._wanted and not self._complained:
-            self._complained = True
+        collected = self._collector.collect(jax.device_get(theta), meta_step, self._wanted)
+        counts = self._counts(collected)
+        if counts["stale"] > self._wanted and not self._warned:
+            self._warned = True
             LOG.warning(
-                "%d gradients of this update were too old: raise --gradients-per-step or "
+                "%d gradients were too old for this update: raise --gradients-per-step or "
                 "asynchronous.max_staleness, or use fewer workers",
-                more["stale"],
+                counts["stale"],
             )
-        gathered = combined(found, more)
+        gathered = combined(collected, counts)
         if gathered.gradient is None:
             return gathered
         return dataclasses.replace(gathered, gradient=jax.tree.map(jnp.asarray, gathered.gradient))
 
-    def _counts(self, found: Collected) -> dict[str, Any]:
-        """What the metrics of an update say of its workers; helpers' warnings are logged."""
-        more: dict[str, Any] = {
-            "workers": found.workers,
-            "staleness": float(np.mean(found.staleness)),
-            "stale": found.stale,
-            "lost_workers": found.lost,
+    def _counts(self, collected: Collected) -> dict[str, Any]:
+        """Return the metrics of an update's workers, and log the warnings of helpers."""
+        counts: dict[str, Any] = {
+            "workers": collected.workers,
+            "staleness": float(np.mean(collected.staleness)),
+            "stale": collected.stale,
+            "lost_workers": collected.lost,
         }
-        came = [*found.answers, *found.late]
-        reports = [(a.request.incarnation, a.report) for a in came if a.report is not None]
+        answers = [*collected.answers, *collected.late]
+        reports = [(a.request.incarnation, a.report) for a in answers if a.report is not None]
         if reports or self._workers_of:
-            more |= self._counts_of_helpers(found, reports)
-        names = [list(part[:2]) for answer in found.answers for part in answer.requests]
+            counts |= self._counts_of_helpers(collected, reports)
+        names = [list(part[:2]) for answer in collected.answers for part in answer.requests]
         if len(names) <= LISTED:
-            # incarnation and sequence number: no pair ever comes twice
-            more["gradients"] = names
-        return more
+            # incarnation and sequence number: every pair is unique
+            counts["gradients"] = names
+        return counts
 
     def _counts_of_helpers(
-        self, found: Collected, reports: list[tuple[int, Report]]
+        self, collected: Collected, reports: list[tuple[int, Report]]
     ) -> dict[str, Any]:
         for incarnation, report in reports:
             self._workers_of[incarnation] = report.workers
             for line in report.warnings:
-                LOG.warning("of helper %d: %s", incarnation, line)
+                LOG.warning("helper %d: %s", incarnation, line)
         alive = self._collector.incarnations
         self._workers_of = {i: n for i, n in self._workers_of.items() if i in alive}
         return {
             "workers": sum(self._workers_of.values()),
-            "stale": found.stale + sum(report.stale for _, report in reports),
+            "stale": collected.stale + sum(report.stale for _, report in reports),
             "lost_workers": sum(report.lost for _, report in reports),
-            "helpers": found.workers,
-            "lost_helpers": found.lost,
+            "helpers": collected.workers,
+            "lost_helpers": collected.lost,
         }
 
     def state(self) -> dict[str, Any]:
@@ -150,8 +151,7 @@ class RayEngine(Engine):
 
 
 def collector_of_helpers(backend: Backend, **settings: Any) -> Collector:
-    """The trainer's `Collector` where helpers average: they see to groups, and to what is not
-    finite."""
+    """Make the trainer's `Collector` for helpers, which handle groups and non-finite gradients."""
     return Collector(
         backend,
         1,

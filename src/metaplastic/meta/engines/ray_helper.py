@@ -1,4 +1,4 @@
-"""Helpers of engine `ray` as Ray actors, each with workers of its own (extra `ray`)."""
+"""Helpers of engine `ray` as Ray actors, each with its own workers (extra `ray`)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class RayHelper:
-    """One actor. Its workers are its own: Ray ends them where it is lost."""
+    """An actor that owns its workers: if it is lost, Ray ends them."""
 
     def __init__(
         self,
@@ -37,33 +37,34 @@ class RayHelper:
         n_groups: int,
         settings: dict[str, Any],
     ) -> None:
-        """`settings` are those of `Helper`."""
+        """`settings` are keyword arguments of `Helper`."""
         import ray
 
-        plugins.ask_for(equipment.imports)  # θ may be of a rule of the user's
+        plugins.ask_for(equipment.imports)  # θ may belong to a user-defined rule
         self._workers = RayWorkers(ray, equipment, worker, cores)
         self._helper = Helper(self._workers, n_groups, incarnation, **settings)
 
     def process(self) -> Process:
-        """Where it runs, so that it can be ended."""
+        """Return the actor's process, so that it can be killed."""
         return this_process()
 
     def gradient(self, theta: Any, request: Request, share: Share) -> Answer:
-        """The mean of the next gradients of its workers."""
+        """Return the mean of the next gradients of its workers."""
         self._workers.most = share.workers
         return self._helper.gradient(theta, request, share)
 
 
 class HelperBackend(RayActors):
-    """Helpers with up to `fan_in` workers each, asked by the trainer. A helper takes no CPU of the
-    cluster's: it is busy a hundredth of the time."""
+    """Helpers with up to `fan_in` workers each, asked by the trainer. A helper reserves no CPU of
+    the cluster, as it is busy for only a hundredth of the time."""
 
     def __init__(
         self, plan: Plan, options: EngineOptions, worker: type[Worker], wanted: int
     ) -> None:
-        """`wanted` gradients make an update.
+        """Each update uses `wanted` gradients.
 
-        Raises `MissingExtraError` without Ray, `RunError` where the cluster cannot be reached.
+        Raises `MissingExtraError` if Ray is not installed, `RunError` if the cluster cannot be
+        reached.
         """
         ray = connect(options)
         actor = ray.remote(
@@ -83,7 +84,7 @@ class HelperBackend(RayActors):
         self._room = 0
 
     def workers(self) -> int:
-        """How many workers there is room for."""
+        """Return how many workers there is room for."""
         return int(min(self._most, self._ray.cluster_resources().get("CPU", 0)))
 
     def capacity(self) -> int:
@@ -95,18 +96,18 @@ class HelperBackend(RayActors):
         handle = self._actor.remote(
             self._equipment, self._worker, cores, incarnation, self._groups, self._settings
         )
-        return self._keep(handle, cores)
+        return self._register(handle, cores)
 
     def ask(self, handle: Any, theta: Any, request: Request) -> Any:
         share = share_of(list(self._held).index(handle), len(self._held), self._room, self._wanted)
         return handle.gradient.remote(theta, request, share)
 
     def close(self) -> None:
-        """Leave the cluster; one that was started here ends."""
+        """Leave the cluster, or end it if it was started here."""
         self._ray.shutdown()
 
 
-def share_of(place: int, helpers: int, workers: int, gradients: int) -> Share:
-    """The part of the helper at that place, of all workers and of an update's gradients."""
-    own = workers // helpers + (place < workers % helpers)
-    return Share(own, max(1, gradients // helpers))
+def share_of(index: int, helpers: int, workers: int, gradients: int) -> Share:
+    """Return the share of helper `index` in all workers and in the gradients of an update."""
+    own_workers = workers // helpers + (index < workers % helpers)
+    return Share(own_workers, max(1, gradients // helpers))

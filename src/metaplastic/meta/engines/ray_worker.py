@@ -1,4 +1,4 @@
-"""What runs in a worker of engine `ray`: its own groups of tasks, and gradients on demand."""
+"""The worker of engine `ray`: it has its own groups of tasks and computes gradients on demand."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class Worker:
-    """One actor. Its tasks are its incarnation's alone: no other worker, before or after, gets
-    them, so that a lost one costs its own unrolls and nothing is learned from twice."""
+    """An actor whose tasks belong to its incarnation: no earlier or later worker gets the same
+    ones, so that a lost worker costs only its own unrolls and no task is used twice."""
 
     def __init__(
         self,
@@ -28,10 +28,11 @@ class Worker:
         settings: dict[str, Any],
         imports: Sequence[str] = (),
     ) -> None:
-        """`settings` are JAX's, as the trainer has them; `core` is the only one to use. `imports`
-        are modules that the user imports there (`plugins`), before the plan is read: it may be a
-        sequence of one reference to it, since it may hold a source of theirs."""
-        # before JAX's first use
+        """`settings` are the trainer's settings of JAX; `core` is the only core to use. `imports`
+        are the user's modules (`plugins`), imported before the plan is read, as it may contain
+        objects from them. For this, the plan may be a sequence with one reference to it.
+        """
+        # must be set before the first use of JAX
         os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
         if core is not None and hasattr(os, "sched_setaffinity"):
             with contextlib.suppress(OSError):
@@ -56,14 +57,14 @@ class Worker:
         self._estimator = plan.estimator()
         self._incarnation = incarnation
         self._groups: dict[int, LocalEngine] = {}
-        self._draws: dict[int, int] = {}  # of each group, which draw of groups it is of
+        self._draws: dict[int, int] = {}  # the draw that each group belongs to
 
     def process(self) -> Process:
-        """Where it runs, so that it can be ended."""
+        """Return the actor's process, so that it can be killed."""
         return this_process()
 
     def gradient(self, theta: Any, request: Request) -> Answer:
-        """The gradient at this θ of a group's tasks, which advance by one estimate."""
+        """Compute the gradient at this θ of a group's tasks, which advance by one estimate."""
         import dataclasses
 
         import equinox as eqx
@@ -78,9 +79,9 @@ class Worker:
             engine.start(rule, request.sequence if plan.draw else 0)
         elif request.renew:
             engine.renew(rule, request.sequence)
-        found = engine.gather(rule, request.sequence)
-        found = dataclasses.replace(found, gradient=jax.device_get(found.gradient))
-        return Answer(request, found, time.perf_counter() - began)
+        gathered = engine.gather(rule, request.sequence)
+        gathered = dataclasses.replace(gathered, gradient=jax.device_get(gathered.gradient))
+        return Answer(request, gathered, time.perf_counter() - began)
 
     def _begin(self, plan: Plan, group: int) -> LocalEngine:
         from metaplastic.meta.engines.local import LocalEngine

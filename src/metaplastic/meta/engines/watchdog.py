@@ -1,8 +1,8 @@
-"""Ends a process of a mesh in one line where another is lost.
+"""Ends a process of a mesh with a one-line message if another process is lost.
 
-JAX's coordination service watches heartbeats; where a process is silent for too long, or the
-service itself is gone, JAX's client aborts the process from a thread of its own, with a stack
-trace. No callback can be given to it from Python that works (JAX 0.10). So the abort is caught.
+JAX's coordination service watches heartbeats. If a process is silent for too long, or the service
+itself is gone, JAX's client aborts the process from one of its threads, with a stack trace. Python
+cannot give it a working callback (JAX 0.10), so the abort is caught.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from collections.abc import Iterator
 from typing import Any
 
 LOST = (
-    "another process of this mesh was lost; what was saved is whole: go on by --resume "
-    "with the processes that are left"
+    "another process of this mesh was lost; the saved files are intact: continue with --resume on "
+    "the remaining processes"
 )
 _SIGN = "JAX distributed service detected fatal errors"
 _SHOW_CURSOR = b"\x1b[?25h"
-_kept: list[Any] = []  # what must outlive `start`
+_references: list[Any] = []  # objects that must outlive `start`
 _line = [LOST]
 
 
 def say(line: str) -> None:
-    """What an abort prints from here on."""
+    """Set the line that an abort prints."""
     _line[0] = line
 
 
 def start(line: str) -> None:
-    """From here on an abort by JAX's coordination client prints `line` and exits with status 1.
+    """Make aborts by JAX's coordination client print `line` and exit with status 1.
 
-    What C++ libraries write to stderr is held in a temporary file, and shown only where the
-    process aborts for another reason. Python's own stderr is untouched.
+    What C++ libraries write to stderr goes to a temporary file, and is shown only if the process
+    aborts for another reason. Python's own stderr is unaffected.
     """
     say(line)
-    if _kept:
+    if _references:
         return
     sys.stderr.flush()
     real = os.dup(2)
@@ -57,21 +57,21 @@ def start(line: str) -> None:
         os._exit(128 + number)
 
     handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(on_abort)
-    # Python's own handlers run in the main thread only, which may be inside a collective
+    # Python's handlers run in the main thread only, which may be blocked in a collective
     ctypes.CDLL(None).signal(signal.SIGABRT, handler)
-    _kept.extend((held, handler))
+    _references.extend((held, handler))
 
 
 @contextlib.contextmanager
 def quiet_stdout() -> Iterator[None]:
-    """Nothing that a C++ library prints reaches stdout."""
+    """Keep the output of C++ libraries off stdout."""
     sys.stdout.flush()
     real = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
     try:
         yield
     finally:
         os.dup2(real, 1)
         os.close(real)
-        os.close(nowhere)
+        os.close(null)

@@ -1,4 +1,4 @@
-"""Gradient estimators, one a file. To add one: a new file, and a line in `ESTIMATORS`."""
+"""Gradient estimators, one per file. To add one, add a file and a line to `ESTIMATORS`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from metaplastic.registry import Registry
 if TYPE_CHECKING:
     from metaplastic.meta.estimators.estimator import Estimate, Estimator
 
-_ROOM = "metaplastic.meta.estimators"
+_PACKAGE = "metaplastic.meta.estimators"
 
 ESTIMATORS: Registry[type[Estimator]] = Registry(
     "estimator",
     {
-        "truncated": f"{_ROOM}.truncated:TruncatedBackprop",
-        "full": f"{_ROOM}.full:FullBackprop",
-        "late": f"{_ROOM}.late:LateBackprop",
-        "es": f"{_ROOM}.es:FullEvolution",
-        "pes": f"{_ROOM}.pes:PersistentEvolution",
-        "es-single": f"{_ROOM}.es_single:SingleEvolution",
+        "truncated": f"{_PACKAGE}.truncated:TruncatedBackprop",
+        "full": f"{_PACKAGE}.full:FullBackprop",
+        "late": f"{_PACKAGE}.late:LateBackprop",
+        "es": f"{_PACKAGE}.es:FullEvolution",
+        "pes": f"{_PACKAGE}.pes:PersistentEvolution",
+        "es-single": f"{_PACKAGE}.es_single:SingleEvolution",
     },
     group="estimators",
     base="metaplastic.meta.estimators.estimator:Estimator",
@@ -29,14 +29,14 @@ ESTIMATORS: Registry[type[Estimator]] = Registry(
 __getattr__ = lazy.exports(
     __name__,
     {
-        "Estimate": f"{_ROOM}.estimator",
-        "Estimator": f"{_ROOM}.estimator",
-        "FullEvolution": f"{_ROOM}.es",
-        "SingleEvolution": f"{_ROOM}.es_single",
-        "FullBackprop": f"{_ROOM}.full",
-        "LateBackprop": f"{_ROOM}.late",
-        "PersistentEvolution": f"{_ROOM}.pes",
-        "TruncatedBackprop": f"{_ROOM}.truncated",
+        "Estimate": f"{_PACKAGE}.estimator",
+        "Estimator": f"{_PACKAGE}.estimator",
+        "FullEvolution": f"{_PACKAGE}.es",
+        "SingleEvolution": f"{_PACKAGE}.es_single",
+        "FullBackprop": f"{_PACKAGE}.full",
+        "LateBackprop": f"{_PACKAGE}.late",
+        "PersistentEvolution": f"{_PACKAGE}.pes",
+        "TruncatedBackprop": f"{_PACKAGE}.truncated",
     },
 )
 

@@ -1,4 +1,4 @@
-"""Which gradient estimator a run has, and the estimator's own settings."""
+"""The choice of a gradient estimator and its settings."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 class EstimatorConfig(Choice):
-    """An estimator by name, with settings of its own."""
+    """The name of a gradient estimator, with its settings."""
 
     registry: ClassVar[Registry[type[Estimator]]] = ESTIMATORS
 
-    name: Annotated[str, OneOf(ESTIMATORS)] = Field(default="truncated", description="which one")
+    name: Annotated[str, OneOf(ESTIMATORS)] = Field(
+        default="truncated", description="the gradient estimator"
+    )

@@ -18,10 +18,10 @@ class FullEvolution(EvolutionStrategy):
 
     with L the weighted loss of the whole unroll. Every task is new in each meta-step.
 
-    Unbiased for the smoothed loss E_ε L(θ + ε), over any horizon. Cost: 2N unrolls forwards and no
-    backward pass; memory does not grow with the horizon; θ is updated once an unroll, which is what
-    `pes` and `es-single` mend. Pick it as the yardstick of those two, for chaotic unrolls that are
-    not long, and for objectives without a derivative.
+    Unbiased for the smoothed loss E_ε L(θ + ε), over any horizon. Cost: 2N forward unrolls and no
+    backward pass; memory does not grow with the horizon. θ is updated only once per unroll, which
+    `pes` and `es-single` improve on. Use it as the reference for those two, for chaotic unrolls
+    that are not long, and for objectives without a derivative.
 
     Source: Salimans et al. (2017), "Evolution strategies as a scalable alternative to reinforcement
     learning"; in meta-training, Metz et al. (2019), "Understanding and correcting pathologies in

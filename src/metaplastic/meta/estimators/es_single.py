@@ -13,31 +13,30 @@ from metaplastic.rules import Rule
 
 
 class SingleState(NamedTuple):
-    """Of every task: where its particles are, and each pair's ε; arrays (tasks, pairs, ...)."""
+    """The particles of every task, and the ε of each pair; arrays (tasks, pairs, ...)."""
 
     particles: Particles
     epsilon: PyTree[Array]
 
 
 class SingleEvolution(EvolutionStrategy):
-    """ES-single, antithetic. The perturbation of a pair is drawn when its task begins, and held:
+    """ES-single, antithetic. The perturbation of a pair is drawn when its task starts, and kept:
 
-        ε_i ~ N(0, σ² I) once a task
+        ε_i ~ N(0, σ² I) once per task
         g_k = 1/N Σ_i ε_i (L_k(θ + ε_i) − L_k(θ − ε_i)) / 2σ²
 
     Each particle continues from where its last truncation ended; L_k is the weighted loss of
-    truncation k. At one θ the sum over a task's truncations is the estimate that `es` gives of the
-    sum of their losses: it is the unroll of `es`, with θ updated on the way.
+    truncation k. At constant θ, the sum over a task's truncations is the estimate that `es` gives
+    of the sum of their losses: this is the unroll of `es`, with θ updated on the way.
 
-    Unbiased while θ changes slowly against a task (Vicol proves it for quadratic problems), and of
-    a variance that does not grow with the number of truncations, as that of `pes` does. Cost: 2N
-    truncations forwards, no backward pass, and the state of 2N particles a task. Estimates that
-    follow one another share ε, and are correlated over a task. Pick it for long tasks cut into
-    short truncations.
+    Unbiased while θ changes slowly compared with a task (Vicol proves it for quadratic problems).
+    Unlike for `pes`, the variance does not grow with the number of truncations. Cost: 2N forward
+    truncations, no backward pass, and the state of 2N particles per task. Successive estimates of a
+    task share ε and are correlated. Use it for long tasks cut into short truncations.
 
     Source: Vicol, Kolter and Swersky (2023), "Low-variance gradient estimation in unrolled
-    computation graphs with ES-single"; the same as noise-reuse evolution strategies of Li et al.
-    (2023).
+    computation graphs with ES-single"; the same method as noise-reuse evolution strategies, Li et
+    al. (2023).
     """
 
     def init(self, rule: Rule, group: GroupState, keys: Key[Array, " tasks"]) -> SingleState:

@@ -1,4 +1,4 @@
-"""The interface of gradient estimators, in optax's manner: `init`, `estimate`, explicit state."""
+"""The interface of gradient estimators, as in optax: `init` and `estimate` with explicit state."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from metaplastic.rules import Rule
 
 
 class Estimate(NamedTuple):
-    """What one group gives to a meta-step.
+    """The contribution of one group to a meta-step.
 
-    `gradient` is the mean over the tasks whose loss and gradient are finite and whose norm is
-    within the limit; `finite` marks them; the others have no part in it and must be replaced.
-    `loss` and `norm` (of each task's gradient, before clipping) are per task. `group` and `state`
-    are those to go on from.
+    `gradient` is the mean over the tasks whose loss and gradient are finite and whose gradient norm
+    is within the limit; `finite` marks these tasks. The others do not contribute and must be
+    replaced. `loss` and `norm` (of the gradient before clipping) are per task. `group` and `state`
+    are the ones to continue from.
     """
 
     gradient: PyTree[Array]
@@ -36,7 +36,7 @@ class Estimate(NamedTuple):
 
 
 class NoSettings(BaseModel):
-    """Of an estimator that has none of its own."""
+    """The settings of an estimator that has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,11 +44,12 @@ class NoSettings(BaseModel):
 class Estimator(eqx.Module):
     """Estimates the gradient of the meta-objective in θ from a group's tasks.
 
-    Two pure functions. What an estimator carries from one estimate to the next (perturbed copies of
-    φ, say) is its state: a pytree whose arrays lead with the tasks, as the group's do, so that it
-    is split over devices and processes and saved in checkpoints with them. `keys` are one a task,
-    new in each estimate. `tasks_at_once` are computed side by side, the rest one batch after
-    another: all of them (None) keeps an accelerator busy, one keeps a processor's caches warm.
+    It consists of two pure functions. What an estimator carries from one estimate to the next, such
+    as perturbed copies of φ, is its state: a pytree whose arrays have a leading task axis like the
+    group's, so that it is split over devices and processes and saved in checkpoints like the group.
+    `keys` holds one key per task, new in each estimate. `tasks_at_once` tasks are computed side by
+    side, in successive batches: all of them (None) keeps an accelerator busy, one keeps the caches
+    of a CPU warm.
     """
 
     Settings: ClassVar[type[BaseModel]] = NoSettings
@@ -63,7 +64,7 @@ class Estimator(eqx.Module):
     settings: Any = eqx.field(static=True, default=NoSettings())
 
     def init(self, rule: Rule, group: GroupState, keys: Key[Array, " tasks"]) -> PyTree[Array]:
-        """The state of tasks at the start of their unrolls; empty where none is needed."""
+        """Return the state of tasks at the start of their unrolls; empty if none is needed."""
         del rule, group, keys
         return ()
 
@@ -76,21 +77,21 @@ class Estimator(eqx.Module):
         keys: Key[Array, " tasks"],
         n_steps: Int[Array, ""],
     ) -> Estimate:
-        """The estimate for this group, whose tasks advance by `n_steps`."""
+        """Compute the estimate for this group and advance its tasks by `n_steps`."""
 
     @property
     @abc.abstractmethod
     def lengths(self) -> tuple[int, int]:
-        """Fewest and most inner steps of one estimate; the compiled program holds the most."""
+        """Fewest and most inner steps of an estimate; the program is compiled for the most."""
 
     @property
     def backward_steps(self) -> int:
-        """Most inner steps that are differentiated, which is what takes memory."""
+        """Most inner steps that are differentiated, which determines the memory needed."""
         return self.lengths[1]
 
     @property
     def restarts(self) -> bool:
-        """Whether every estimate needs tasks that are new."""
+        """Whether every estimate needs new tasks."""
         return False
 
 
@@ -100,11 +101,11 @@ def gather(
     clip: float,
     limit: float = float("inf"),
 ) -> tuple[PyTree[Array], Float[Array, " tasks"], Bool[Array, " tasks"]]:
-    """Per-task gradients, clipped each to norm `clip`, as a mean over the finite ones.
+    """Clip each task's gradient to norm `clip` and average the finite ones.
 
-    A norm above `limit` counts as not finite: such an unroll has turned chaotic, and what is left
-    of its gradient after clipping is noise. Returns the mean, the norms before clipping, and the
-    marks of finite tasks.
+    A norm above `limit` counts as not finite: such an unroll has turned chaotic, and its gradient
+    after clipping would be noise. Returns the mean, the norms before clipping, and which tasks are
+    finite.
     """
     norm = jax.vmap(optax.tree.norm)(gradients)
     finite = jnp.isfinite(loss) & jnp.isfinite(norm) & (norm <= limit)
@@ -113,7 +114,7 @@ def gather(
 
     def mean(leaf: Array) -> Array:
         shape = (-1,) + (1,) * (leaf.ndim - 1)
-        kept = jnp.where(finite.reshape(shape), leaf, 0.0) * scale.reshape(shape)
-        return jnp.sum(kept, axis=0) / count
+        clipped = jnp.where(finite.reshape(shape), leaf, 0.0) * scale.reshape(shape)
+        return jnp.sum(clipped, axis=0) / count
 
     return jax.tree.map(mean, gradients), norm, finite

@@ -1,10 +1,10 @@
-"""The base of evolution strategies: pairs of particles with θ + ε and θ − ε, run side by side.
+"""The base class of evolution strategies: pairs of particles at θ + ε and θ − ε, run side by side.
 
-Nothing is differentiated: unrolls run forwards alone, so that memory does not grow with their
-length, a chaotic loss is smoothed by Gaussian noise of standard deviation σ, and the objective and
-the rule need no derivative. The price is variance, which grows with the number of meta-parameters:
-each estimate has about `|θ| / pairs` times the squared norm of the gradient, and what is clipped
-and dropped by `optimizer.clip_task` and `optimizer.norm_limit` is a norm that consists of it.
+Nothing is differentiated. Unrolls only run forwards, so memory does not grow with their length; a
+chaotic loss is smoothed by Gaussian noise of standard deviation σ; and the objective and the rule
+need no derivative. The price is variance, which grows with the number of meta-parameters: that of
+each estimate is about `|θ| / pairs` times the squared norm of the gradient. The norms to which
+`optimizer.clip_task` and `optimizer.norm_limit` apply consist mostly of this variance.
 """
 
 from __future__ import annotations
@@ -26,27 +26,29 @@ from metaplastic.rules import Rule, RuleState
 
 
 class ParticleSettings(BaseModel):
-    """How many perturbations, and how large."""
+    """The number and the size of the perturbations."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pairs: int = Field(default=8, ge=1, description="pairs of particles a task, at θ + ε and θ − ε")
-    sigma: float = Field(default=0.01, gt=0, description="σ, standard deviation of ε")
+    pairs: int = Field(
+        default=8, ge=1, description="pairs of particles per task, at θ + ε and θ − ε"
+    )
+    sigma: float = Field(default=0.01, gt=0, description="σ, the standard deviation of ε")
 
 
 class Particles(NamedTuple):
-    """Where the particles of one task, or of each of many, are: arrays (..., pairs, 2, ...)."""
+    """φ and rule state of the particles of one or several tasks: arrays (..., pairs, 2, ...)."""
 
     phi: Phi
     rule_state: RuleState
 
 
 class EvolutionStrategy(Estimator):
-    """The mean over pairs of ξ (L(θ + ε) − L(θ − ε)) / 2σ²; strategies differ in
-    how ε and ξ are drawn.
+    """The mean over pairs of ξ (L(θ + ε) − L(θ − ε)) / 2σ²; strategies differ in how ε and ξ are
+    drawn.
 
     Both particles of a pair, and all pairs, see the same minibatches, so that their losses differ
-    by ε alone. The group's own φ stays where it began: the particles hold theirs.
+    only through ε. The group's own φ stays at its initial value: each particle has its own.
     """
 
     Settings: ClassVar[type[BaseModel]] = ParticleSettings
@@ -65,7 +67,7 @@ class EvolutionStrategy(Estimator):
     def of_task(
         self, rule: Rule, task: GroupState, state: Any, key: PRNGKeyArray, n_steps: Int[Array, ""]
     ) -> tuple[PyTree[Array], Float[Array, "pairs 2"], Any]:
-        """One task's gradient, its particles' losses and its next state."""
+        """Return a task's gradient, the losses of its particles, and its next state."""
 
     def estimate(
         self,
@@ -75,9 +77,9 @@ class EvolutionStrategy(Estimator):
         keys: Key[Array, " tasks"],
         n_steps: Int[Array, ""],
     ) -> Estimate:
-        def one(at: tuple[GroupState, Any, PRNGKeyArray]) -> Any:
-            task, own, key = at
-            return self.of_task(rule, task, own, key, n_steps)
+        def one(arguments: tuple[GroupState, Any, PRNGKeyArray]) -> Any:
+            task, task_state, key = arguments
+            return self.of_task(rule, task, task_state, key, n_steps)
 
         at_once = self.tasks_at_once or group.n_tasks
         gradients, losses, state = jax.lax.map(one, (group, state, keys), batch_size=at_once)
@@ -88,14 +90,14 @@ class EvolutionStrategy(Estimator):
         return Estimate(gradient, group, state, loss, norm, finite)
 
     def particles_at(self, phi: Phi, rule_state: RuleState) -> Particles:
-        """Every particle of one task there."""
+        """Return all particles of one task, at this φ and rule state."""
         shape = (self.settings.pairs, 2)
         return jax.tree.map(
             lambda a: jnp.broadcast_to(a, (*shape, *a.shape)), Particles(phi, rule_state)
         )
 
     def draw(self, rule: Rule, key: PRNGKeyArray) -> PyTree[Array]:
-        """ε of every pair: arrays (pairs, ...) shaped like θ."""
+        """Draw ε for every pair: arrays (pairs, ...) shaped like θ."""
         theta = eqx.filter(rule, eqx.is_inexact_array)
         leaves, structure = jax.tree.flatten(theta)
         drawn = [
@@ -112,7 +114,7 @@ class EvolutionStrategy(Estimator):
         epsilon: PyTree[Array],
         n_steps: Int[Array, ""],
     ) -> tuple[Float[Array, "pairs 2"], Particles]:
-        """L of every particle over the next `n_steps`, and where it is then."""
+        """Run every particle for `n_steps`; return its loss L and its state afterwards."""
         theta, static = eqx.partition(rule, eqx.is_inexact_array)
 
         def one(theta: Any, phi: Phi, rule_state: RuleState) -> tuple[Array, Particles]:
@@ -132,10 +134,10 @@ class EvolutionStrategy(Estimator):
             loss = weigh(end.losses, n_steps, self.config.late_weight)
             return loss, Particles(end.phi, end.rule_state)
 
-        both = jax.tree.map(lambda t, e: t[None, None] + jnp.stack([e, -e], 1), theta, epsilon)
-        return jax.vmap(jax.vmap(one))(both, *particles)
+        thetas = jax.tree.map(lambda t, e: t[None, None] + jnp.stack([e, -e], 1), theta, epsilon)
+        return jax.vmap(jax.vmap(one))(thetas, *particles)
 
     def slope(self, xi: PyTree[Array], losses: Float[Array, "pairs 2"]) -> PyTree[Array]:
-        """The mean over pairs of ξ (L+ − L−) / 2σ², shaped like θ."""
+        """Compute the mean over pairs of ξ (L+ − L−) / 2σ², shaped like θ."""
         differences = (losses[:, 0] - losses[:, 1]) / (2 * self.settings.sigma**2 * len(losses))
         return jax.tree.map(lambda x: jnp.tensordot(differences, x, 1), xi)

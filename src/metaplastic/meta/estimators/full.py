@@ -6,12 +6,11 @@ from metaplastic.meta.estimators.truncated import TruncatedBackprop
 
 
 class FullBackprop(TruncatedBackprop):
-    """One stretch from the random φ to the end of the horizon; every task is new in each
-    meta-step.
+    """Backpropagation from the random φ to the end of the horizon; every meta-step uses new tasks.
 
-    Unbiased for its horizon, and honest about slow effects; its memory and time grow with the
-    horizon, and past some length the gradient's variance explodes (the unroll turns chaotic).
-    Meant for short horizons and as the yardstick of other estimators.
+    Unbiased for its horizon, slow effects included. Its memory and time grow with the horizon, and
+    beyond some length the variance of the gradient explodes (the unroll turns chaotic). Meant for
+    short horizons and as the reference for other estimators.
     """
 
     @property

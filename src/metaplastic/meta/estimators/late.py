@@ -14,13 +14,13 @@ from metaplastic.rules import Rule
 
 
 class LateBackprop(FullBackprop):
-    """Runs every task from the random φ to its horizon, and differentiates the last k steps, k
-    being the most that `truncation` allows.
+    """Runs every task from the random φ to its horizon and differentiates the last k steps, k being
+    the longest `truncation`.
 
-    What is optimised is the end of the inner loop, as with `FullBackprop`, and as with truncations
-    how θ shaped the state k steps before it is left out. Meant for rules that are near their
-    optimum: there the gradient through a whole unroll is nearly all noise of the inner loop, and
-    the steps before the last are cheap.
+    As with `FullBackprop`, the end of the inner loop is optimised; as with truncations, the effect
+    of θ on the state k steps before the end is ignored. Meant for rules near their optimum: there,
+    the gradient through a whole unroll is nearly all noise of the inner loop, and the steps that
+    are not differentiated are cheap.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Persistent evolution strategies: truncated, and unbiased."""
+"""Persistent evolution strategies: truncated, yet unbiased."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from metaplastic.rules import Rule
 
 
 class PersistentState(NamedTuple):
-    """Of every task: where its particles are, and ξ, the sum of each pair's perturbations since the
-    task began; arrays (tasks, pairs, ...)."""
+    """The particles of every task, and ξ, the sum of each pair's perturbations since the task
+    started; arrays (tasks, pairs, ...)."""
 
     particles: Particles
     xi: PyTree[Array]
 
 
 class PersistentEvolution(EvolutionStrategy):
-    """Persistent evolution strategies, antithetic. In truncation k, with new perturbations:
+    """Persistent evolution strategies, antithetic. Each truncation k draws new perturbations:
 
         ε_ik ~ N(0, σ² I),   ξ_ik = ξ_i(k-1) + ε_ik
         g_k = 1/N Σ_i ξ_ik (L_k(θ ± ε_i1 … ε_ik)+ − L_k(…)−) / 2σ²
 
-    Each particle continues from where its last truncation ended, with ε of the other sign in the
-    other particle of its pair; L_k is the weighted loss of truncation k.
+    Each particle continues from where its last truncation ended; the two particles of a pair have ε
+    of opposite sign. L_k is the weighted loss of truncation k.
 
-    Unbiased: the perturbations of earlier truncations, which shaped the state that truncation k
-    began from, stay in ξ, so that effects of any length are credited, as truncated backpropagation
-    does not. Cost: 2N truncations forwards, no backward pass, and the state of 2N particles a task.
-    The variance grows with the number of truncations in a task. Pick it where truncated
-    backpropagation is biased and whole unrolls are too long or too chaotic for `full`; where the
-    variance is too large, `es-single`.
+    Unbiased: the perturbations of earlier truncations, which shaped the state at the start of
+    truncation k, stay in ξ, so that effects over any number of steps are credited, unlike with
+    truncated backpropagation. Cost: 2N forward truncations, no backward pass, and the state of 2N
+    particles per task. The variance grows with the number of truncations in a task. Use it if
+    truncated backpropagation is too biased and whole unrolls are too long or too chaotic for
+    `full`; if the variance is too large, use `es-single`.
 
     Source: Vicol, Metz and Sohl-Dickstein (2021), "Unbiased gradient estimation in unrolled
     computation graphs with persistent evolution strategies".

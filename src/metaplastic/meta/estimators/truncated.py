@@ -13,15 +13,15 @@ from metaplastic.rules import Rule
 
 
 class TruncatedBackprop(Estimator):
-    """Unrolls each task from where its last truncation ended, and differentiates that stretch:
+    """Unrolls each task from where its last truncation ended, and differentiates these steps only:
 
         g = dL(φ_a, θ)/dθ,   φ_a held constant,   L over the inner steps a+1 … a+k
 
-    Cheap in memory and stable, and biased: how θ shaped the state at the start of a stretch is
-    left out, so effects that take longer than k steps to show are not credited. Varying k and the
-    total length weakens the bias (Metz et al., 2018). For short horizons, `FullBackprop` has none;
-    for long ones, `PersistentEvolution` and `SingleEvolution`. Pick it first: of all estimators it
-    has the least variance for its cost.
+    Stable and cheap in memory, but biased: the effect of θ on the state at the start of a
+    truncation is ignored, so effects that take longer than k steps are not credited. Varying k and
+    the total length reduces the bias (Metz et al., 2018). `FullBackprop` (short horizons),
+    `PersistentEvolution` and `SingleEvolution` (long ones) avoid it. Try this estimator first: of
+    all, it has the least variance for its cost.
     """
 
     @property

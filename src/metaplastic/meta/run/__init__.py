@@ -1,6 +1,6 @@
 """A run of meta-training from its first meta-step to its last: directory, checkpoints, metrics,
-trainer, stages.
+trainer and stages.
 
-It stands above the engines; what an engine needs of a run (configuration, plan) is a floor below
-them, in `metaplastic.meta`.
+This package may import the engines. What the engines themselves need (configuration, plan) is in
+`metaplastic.meta`.
 """

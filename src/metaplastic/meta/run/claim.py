@@ -1,4 +1,4 @@
-"""A directory that one live process alone writes in."""
+"""Locks a directory, so that only one live process writes to it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LOCK, PID = ".lock", ".pid"
 
 
 class Claim:
-    """A locked directory. Release it, or give it up where nothing came of it."""
+    """A locked directory. Release it, or give it up if the work in it failed at the start."""
 
     def __init__(self, path: Path) -> None:
-        """Make the directory where it is missing, and lock it.
+        """Create the directory if it is missing, and lock it.
 
-        Raises `RunError` where a live process has locked it, or it cannot be written in.
+        Raises `RunError` if a live process has locked it or it is not writable.
         """
         self.path = path
         self._made = not os.path.lexists(path)
@@ -39,12 +39,12 @@ class Claim:
         files.write(path / PID, str(os.getpid()).encode(), RunError)
 
     def release(self) -> None:
-        """Let other processes in."""
+        """Release the lock."""
         self._lock.release()
 
     def give_up(self, paths: Iterable[Path]) -> None:
-        """Release it, and remove what a start that came to nothing has left: these files, these
-        folders where they are empty, and the directory where it was made for it."""
+        """Release the lock and remove what a failed start left: these files, these folders if they
+        are empty, and the directory if it was created for it."""
         for path in [*paths, self.path / PID, self.path / LOCK]:
             _remove(path)
         self._lock.release()
@@ -55,7 +55,7 @@ class Claim:
 def _remove(path: Path) -> None:
     with suppress(OSError):
         if path.is_symlink():
-            return  # someone's own
+            return  # made by the user
         if path.is_dir():
             path.rmdir()
         else:

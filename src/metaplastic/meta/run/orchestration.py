@@ -1,9 +1,9 @@
-"""A whole job of meta-training: one run, or stages that begin from one another's rules.
+"""A whole job of meta-training: a single run, or stages that each start from the previous rule.
 
     meta_train(make_config("quick"), Path("runs/mine"))
     run_stages(make_stages(out, file=Path("recipe.toml")), out)
 
-Both are what `metaplastic meta-train` does, without its signals and its screen.
+Both do what `metaplastic meta-train` does, without its signal handling and display.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a job is run; nothing here affects its result.
+    """Options of a job that do not affect its result.
 
-    reporter: makes the callbacks of the run in a directory.
-    watch: called when work begins; the function that it returns is called after each meta-step,
-    and where it returns True the run is saved and ends. engine: continues a run in place of the
-    config's own.
+    reporter: makes the callbacks for the run in a directory.
+    watch: called when work begins; the function it returns is called after each meta-step, and if
+    that returns True, the run is saved and ends. engine: continues a run instead of the engine in
+    its config.
     """
 
     reporter: Callable[[Path], Reporter] = lambda _: Reporter()
@@ -64,8 +64,8 @@ def meta_train(
 ) -> bool:
     """Meta-train one rule into the directory `out`; return whether it reached its last meta-step.
 
-    With `resume` it continues as if it had never stopped. Raises `ConfigError`, `DataError` and
-    `RunError` for what a user can get wrong.
+    With `resume`, it continues as if it had never stopped. Raises `ConfigError`, `DataError` or
+    `RunError` on mistakes that a user can make.
     """
     return run_stages([Stage(Path(out), config, until)], out, resume=resume, how=how)
 
@@ -80,21 +80,23 @@ def run_stages(
 ) -> bool:
     """Meta-train stage after stage into `out`; return whether the last one reached its end.
 
-    With `resume`, finished stages are left alone. `own_settings`: the run in the directory
-    continues with the settings that it started with, whatever those of `stages` are. Raises as
-    `meta_train`.
+    With `resume`, finished stages are skipped. With `own_settings`, the run in the directory
+    continues with the settings it was started with, regardless of those in `stages`. Raises the
+    same errors as `meta_train`.
     """
     out, how = Path(out), how or RunOptions()
     recorded = read_stages(out)
     own_settings = resume and own_settings
     if recorded is not None and own_settings:
         if stages[0].until is not None:
-            raise ConfigError(f"--until: the stages in {str(out)!r} each have their own")
+            raise ConfigError(
+                f"--until cannot be used with stages: those in {str(out)!r} each have their own"
+            )
         stages = recorded
     if stages[0].path != out:
-        return _in_stages(out, stages, how, resume=resume, own_settings=own_settings)
+        return _run_stages(out, stages, how, resume=resume, own_settings=own_settings)
     if recorded is not None:
-        raise RunError(f"{str(out)!r} holds a run in stages; name another directory for this one")
+        raise RunError(f"{str(out)!r} holds a run in stages; choose another directory for this one")
     (stage,) = stages
     if own_settings:
         stage = replace(stage, config=read_config(out))
@@ -103,14 +105,15 @@ def run_stages(
     return reached >= stage.config.optimizer.meta_steps
 
 
-def _in_stages(
+def _run_stages(
     out: Path, stages: list[Stage], how: RunOptions, *, resume: bool, own_settings: bool
 ) -> bool:
     check_begun(out, stages, resume=resume)
     claim = Claim(out)
     try:
-        check_begun(out, stages, resume=resume)  # what another process did meanwhile
-        LOG.info("looking for the data of every stage")
+        # again, as another process may have started a run before the lock was taken
+        check_begun(out, stages, resume=resume)
+        LOG.info("checking the data of every stage")
         check_writable(out / RULE, RunError)
         cluster = how.options.cluster
         check_ahead(
@@ -119,7 +122,7 @@ def _in_stages(
             how.data_dir,
         )
         record_stages(out, stages)
-        return _one_after_another(out, stages, how, resume=resume, own_settings=own_settings)
+        return _run_in_order(out, stages, how, resume=resume, own_settings=own_settings)
     finally:
         if any(stage.begun for stage in stages):
             claim.release()
@@ -127,19 +130,19 @@ def _in_stages(
             claim.give_up([out / RECORD])
 
 
-def _one_after_another(
+def _run_in_order(
     out: Path, stages: list[Stage], how: RunOptions, *, resume: bool, own_settings: bool
 ) -> bool:
     stop = how.watch()
     for number, stage in enumerate(stages, 1):
-        what = "done" if stage.done else f"{stage.last} meta-steps, in {stage.path}"
-        LOG.info("stage %d of %d, %s", number, len(stages), what)
+        status = "done" if stage.done else f"{stage.last} meta-steps, in {stage.path}"
+        LOG.info("stage %d of %d, %s", number, len(stages), status)
         if stage.done:
             continue
-        going_on = resume and stage.begun
-        if going_on:
+        resume_stage = resume and stage.begun
+        if resume_stage:
             point_at_earlier(stage)
-        reached = run_stage(stage, how, stop, resume=going_on, own_settings=own_settings)
+        reached = run_stage(stage, how, stop, resume=resume_stage, own_settings=own_settings)
         publish(out, stage)
         if reached < stage.last or (stop() and stage is not stages[-1]):
             return False
@@ -154,22 +157,22 @@ def run_stage(
     resume: bool,
     own_settings: bool = False,
 ) -> int:
-    """One run, to its end or until it is stopped; the meta-step that it reached."""
-    wanted, engine = stage.config, how.engine
+    """Run one stage to its end or until it is stopped; return the meta-step it reached."""
+    config, engine = stage.config, how.engine
     if resume:
         saved = read_config(stage.path).engine
         engine = engine_to_go_on(saved, engine)
-        wanted = wanted.model_copy(update={"engine": saved})
-    engine = engine or wanted.engine
+        config = config.model_copy(update={"engine": saved})
+    engine = engine or config.engine
     if engine == "mesh" and how.options.cluster is None:
-        engine = "local"  # of one process, they are the same
+        engine = "local"  # the same as mesh with a single process
     run = (
-        RunDir.resume(stage.path, None if own_settings else wanted)
+        RunDir.resume(stage.path, None if own_settings else config)
         if resume
-        else RunDir.create(stage.path, wanted)
+        else RunDir.create(stage.path, config)
     )
     events = stage.path / "events"
-    kept_events = events.exists()
+    had_events = events.exists()
     reporter, done = Reporter(), 0
     try:
         reporter = how.reporter(stage.path)
@@ -191,6 +194,6 @@ def run_stage(
         reporter.close()
         if done or resume:
             run.close()
-        else:  # it failed at once: leave no trace of it
-            run.discard([] if kept_events else [*events.glob("*"), events])
+        else:  # it failed before the first meta-step: remove its files
+            run.discard([] if had_events else [*events.glob("*"), events])
     return done

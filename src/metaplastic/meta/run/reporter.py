@@ -1,4 +1,4 @@
-"""Callbacks of a run. What a person should read is logged instead."""
+"""Callbacks of a run. Messages for people are logged instead."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 
 
 class Reporter:
-    """Does nothing; a front end overrides what it shows."""
+    """Does nothing; a front end overrides the callbacks that it displays."""
 
     def working(self, what: str) -> None:
-        """Work that is no meta-step and may take long: loading, compilation, validation."""
+        """Called before other long work than meta-steps: loading, compilation, validation."""
 
     def compiled(self, seconds: float) -> None:
-        """Programs were compiled in this meta-step."""
+        """Called if programs were compiled in this meta-step."""
 
     def step(self, metrics: dict[str, Any], total: int) -> None:
-        """A meta-step ended; `metrics` is its line of metrics.jsonl, `total` their number."""
+        """Called after a meta-step of `total`; `metrics` is its line of metrics.jsonl."""
 
     def saved(self, path: Path) -> None:
-        """A checkpoint was written."""
+        """Called when a checkpoint was written."""
 
     def close(self) -> None:
-        """The run ended, for whatever reason."""
+        """Called when the run has ended, for whatever reason."""
 
 
 class Reporters(Reporter):
-    """Several reporters as one."""
+    """Combines several reporters into one."""
 
     def __init__(self, *reporters: Reporter) -> None:
         self._all = reporters

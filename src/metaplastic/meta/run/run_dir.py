@@ -1,4 +1,4 @@
-"""A run directory: config, metrics, checkpoints, rule files, and a lock while a process uses it.
+"""A run directory: config, metrics, checkpoints, rule files, and a lock while it is in use.
 
 config.json  metrics.jsonl  checkpoints/step-*.safetensors  rules/step-*.safetensors
 rule.safetensors (the newest)
@@ -25,14 +25,14 @@ KEPT_CHECKPOINTS = 2
 
 
 def on_ladder(meta_step: int) -> bool:
-    """Whether a rule file is kept at this meta-step: 1, 2, 5, 10, 20, 50, 100, ..."""
+    """Return whether a rule file is kept at this meta-step: 1, 2, 5, 10, 20, 50, 100, ..."""
     while meta_step >= 10 and meta_step % 10 == 0:
         meta_step //= 10
     return meta_step in (1, 2, 5)
 
 
 class RunDir:
-    """One run's files. Open it with `create` or `resume`; close it to release the lock."""
+    """The files of one run. Open with `create` or `resume`; close to release the lock."""
 
     def __init__(self, path: Path, config: MetaTrainConfig, claim: Claim) -> None:
         self.path = path
@@ -42,12 +42,12 @@ class RunDir:
 
     @classmethod
     def create(cls, path: Path, config: MetaTrainConfig) -> RunDir:
-        """A new run. Raises `RunError` where the directory holds a run already, is in use, or
-        cannot be written in."""
+        """Create a new run. Raises `RunError` if the directory already holds a run, is in use, or
+        is not writable."""
         _refuse_a_second_run(path)
         claim = Claim(path)
         try:
-            _refuse_a_second_run(path)  # that another process began meanwhile
+            _refuse_a_second_run(path)  # another process may have begun one meanwhile
             run = cls(path, config, claim)
             write_config(path, config)
         except BaseException:
@@ -57,16 +57,16 @@ class RunDir:
 
     @classmethod
     def resume(cls, path: Path, config: MetaTrainConfig | None) -> RunDir:
-        """An existing run. `config`, where given, must be the run's own.
+        """Open an existing run. `config`, if given, must equal the run's configuration.
 
-        Raises `RunError` where there is no run, a live process uses it, the configurations
-        differ, naming the fields, or the checkpoints are gone.
+        Raises `RunError` if there is no run, a live process uses it, the configurations differ (the
+        error names the fields), or the checkpoints are missing.
         """
         saved = read_config(path)
         if config is not None and (fields := differing_fields(saved, config)):
             raise RunError(
                 f"cannot resume {str(path)!r} with another configuration: {'; '.join(fields)}. "
-                "Leave these settings out to resume, or start a new run in another directory"
+                "Omit these settings to resume, or start a new run in another directory"
             )
         claim = Claim(path)
         try:
@@ -76,25 +76,25 @@ class RunDir:
             claim.release()
             raise
         for folder in (path, path / CHECKPOINTS, path / RULES):
-            _unlink(folder.glob(".*.tmp"))  # half written when the process was killed
+            _unlink(folder.glob(".*.tmp"))  # partly written when the process was killed
         return run
 
     def close(self) -> None:
         """Release the lock."""
         self._claim.release()
 
-    def discard(self, more: Iterable[Path] = ()) -> None:
-        """Close a run in which no meta-step was done, and remove its files, and `more`."""
+    def discard(self, extra: Iterable[Path] = ()) -> None:
+        """Close a run that completed no meta-step, and remove its files and the `extra` ones."""
         first = _checkpoint_path(self.path, 0).relative_to(self.path)
         names = (CONFIG, metrics.NAME, first, CHECKPOINTS, RULES)
-        self._claim.give_up([*(self.path / name for name in names), *more])
+        self._claim.give_up([*(self.path / name for name in names), *extra])
 
     def checkpoints(self) -> list[Path]:
-        """Complete checkpoints, the newest first."""
+        """Return the complete checkpoints, newest first."""
         return _checkpoints(self.path)
 
     def save(self, meta_step: int, tree: Any, seconds: float, validation: dict[str, float]) -> Path:
-        """Write a checkpoint; older ones than the newest few are deleted after it is whole."""
+        """Write a checkpoint, then delete all but the newest few."""
         path = _checkpoint_path(self.path, meta_step)
         files.make_folder(path.parent, RunError)
         header = Header(meta_step=meta_step, seconds=seconds, validation=validation)
@@ -103,18 +103,18 @@ class RunDir:
         return path
 
     def load_newest(self, like: Callable[[int], Any]) -> Iterator[str | tuple[Any, Header]]:
-        """Yields a warning for every damaged checkpoint, then the newest readable one.
+        """Yield a warning for every damaged checkpoint, then the newest readable one.
 
-        `like` gives the tree that a checkpoint of a meta-step holds, by its structure, shapes and
-        dtypes. Nothing where none was saved yet; raises `RunError` where all are damaged.
+        `like` maps a meta-step to a tree with the structure, shapes and dtypes of its checkpoint.
+        Yields nothing if none was saved yet. Raises `RunError` if all are damaged.
         """
         for path in self.checkpoints():
             try:
                 tree, header = load_checkpoint(path, like(_meta_step_of(path)))
                 if path != _checkpoint_path(self.path, header.meta_step):
-                    raise RunError(f"{str(path)!r} says that it is of step {header.meta_step}")
+                    raise RunError(f"{str(path)!r} holds meta-step {header.meta_step}")
             except RunError as error:
-                yield f"{error}; trying the one before"
+                yield f"{error}; trying the previous one"
             else:
                 yield tree, header
                 return
@@ -129,21 +129,21 @@ class RunDir:
         metrics.append_metrics(self.path, line)
 
     def rewind_metrics(self, meta_step: int) -> Iterator[str]:
-        """Drop lines past `meta_step`, which a resumed run writes again, and damaged ones; yields
-        a warning where lines are missing."""
+        """Drop lines after `meta_step`, which a resumed run writes again, and damaged ones. Yields
+        a warning if lines are missing."""
         warnings: list[str] = []
         lines = metrics.read_metrics(self.path, warnings.append)
-        kept = [line for line in lines if line["meta_step"] <= meta_step]
-        metrics.write_metrics(self.path, kept)
+        lines = [line for line in lines if line["meta_step"] <= meta_step]
+        metrics.write_metrics(self.path, lines)
         yield from warnings
-        if not warnings and len(kept) < meta_step:
+        if not warnings and len(lines) < meta_step:
             yield (
-                f"{self.path / metrics.NAME}: holds {len(kept):,} of the {meta_step:,} meta-steps "
-                "done before"
+                f"{self.path / metrics.NAME}: holds only {len(lines):,} of the {meta_step:,} "
+                "meta-steps done so far"
             )
 
     def rule_path(self, meta_step: int) -> Path:
-        """Where the ladder keeps the rule of that meta-step."""
+        """Return the path of the rule file kept at that meta-step."""
         return self.path / RULES / f"step-{meta_step:09d}.safetensors"
 
 
@@ -160,7 +160,7 @@ def _checkpoint_path(run: Path, meta_step: int) -> Path:
 def _meta_step_of(checkpoint: Path) -> int:
     number = checkpoint.stem.removeprefix("step-")
     if not (number.isascii() and number.isdigit()):
-        raise RunError(f"{str(checkpoint)!r} is not named by a meta-step")
+        raise RunError(f"{str(checkpoint)!r} is not named after a meta-step")
     return int(number)
 
 
@@ -169,15 +169,16 @@ def _checkpoints(run: Path) -> list[Path]:
 
 
 def _refuse_a_second_run(path: Path) -> None:
-    # a run that failed before its first meta-step left only its settings behind
+    # a run that failed before its first meta-step leaves only its settings behind
     if (path / metrics.NAME).exists() or _checkpoints(path):
         raise RunError(
-            f"{str(path)!r} holds a run already; resume it with --resume, or name another"
+            f"{str(path)!r} already holds a run; resume it with --resume, or choose another "
+            "directory"
         )
 
 
 def _refuse_lost_checkpoints(path: Path) -> None:
-    """A run saves a checkpoint before its first meta-step: without one it cannot go on."""
+    """Raise `RunError` if a run that has results has no checkpoint to resume from."""
     done = [
         name
         for name in (metrics.NAME, RULE)
@@ -186,12 +187,12 @@ def _refuse_lost_checkpoints(path: Path) -> None:
     if done and not _checkpoints(path):
         raise RunError(
             f"cannot resume {str(path)!r}: it has {' and '.join(done)}, but no checkpoint in "
-            f"{str(path / CHECKPOINTS)!r}; put them back, or start again in another directory"
+            f"{str(path / CHECKPOINTS)!r}; restore it, or start again in another directory"
         )
 
 
 def _check_writable(path: Path) -> None:
-    """Before hours of training: a link that leads nowhere, a file where a folder is meant, ..."""
+    """Check before hours of training: a link may be broken, a file be in place of a folder."""
     for name in (CHECKPOINTS, RULES):
         files.make_folder(path / name, RunError)
     for name in (CONFIG, metrics.NAME, RULE):
@@ -199,13 +200,13 @@ def _check_writable(path: Path) -> None:
 
 
 def read_config(path: Path) -> MetaTrainConfig:
-    """The configuration of the run at `path`; raises `RunError` where there is none."""
+    """Read the configuration of the run at `path`. Raises `RunError` if there is none."""
     file = path / CONFIG
     if not file.exists():
-        raise RunError(f"{str(path)!r} holds no run: there is no config.json in it")
+        raise RunError(f"{str(path)!r} holds no run: it contains no config.json")
     table = files.read_json(file, RunError)
     if not isinstance(table, dict):
-        raise RunError(f"{str(file)!r} holds no table of settings")
+        raise RunError(f"{str(file)!r} does not hold a table of settings")
     try:
         return parse_config(table)
     except ConfigError as error:
@@ -213,6 +214,6 @@ def read_config(path: Path) -> MetaTrainConfig:
 
 
 def write_config(path: Path, config: MetaTrainConfig) -> None:
-    """The configuration of the run at `path`; raises `RunError` where the disk refuses."""
+    """Write the configuration of the run at `path`. Raises `RunError` if it cannot be written."""
     text = json.dumps(config.model_dump(mode="json"), indent=2) + "\n"
     files.write(path / CONFIG, text.encode(), RunError)

@@ -1,9 +1,10 @@
-"""Meta-training in stages: one configuration file, runs that begin from one another's rules.
+"""Meta-training in stages: one configuration file, several runs, each starting from the rule of the
+one before.
 
-A file with an array of tables `stages` describes as many runs. Each table is laid on the stage
-before it, the first on the rest of the file; `until` stops a stage, and it alone, after that
-meta-step. Run K is in OUT/stage-K; the last one's rule is in OUT too. A file without `stages` is
-one run, in OUT itself.
+In a file with an array of tables `stages`, each table describes one run. It is merged over the
+stage before it, the first one over the rest of the file; `until` stops that stage only, after that
+meta-step. Run K is in OUT/stage-K; the rule of the last one is copied to OUT. A file without
+`stages` describes a single run, in OUT itself.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class _StageRecord(BaseModel):
 
 
 class _Record(BaseModel):
-    """What stages.json holds."""
+    """The content of stages.json."""
 
     stages: list[_StageRecord] = Field(min_length=1)
 
@@ -52,7 +53,7 @@ class Stage:
 
     @property
     def last(self) -> int:
-        """The meta-step that it ends at."""
+        """The last meta-step."""
         total = self.config.optimizer.meta_steps
         return total if self.until is None else min(self.until, total)
 
@@ -63,7 +64,7 @@ class Stage:
 
     @property
     def done(self) -> bool:
-        """Whether its rule has all of its meta-steps."""
+        """Whether its rule has been trained for all meta-steps."""
         rule = self.path / RULE
         return rule.is_file() and (hub.load_card(rule).meta_steps or 0) >= self.last
 
@@ -76,35 +77,40 @@ def make_stages(
     *,
     until: int | None = None,
 ) -> list[Stage]:
-    """Preset, then file, then a stage's own table, then overrides, each laid on the one before.
+    """Build the stages of a job: preset, then file, then the stage's table, then overrides, each
+    merged over the one before.
 
-    Raises `ConfigError` that names the stage and the field, what was given and what is allowed.
+    Raises a `ConfigError` that names the stage and the field, what was given and what is allowed.
     """
     table = make_table(preset, file)
     if "stages" not in table:
         return [Stage(out, parse_config(lay(table, combine(overrides))), until)]
     if until is not None:
-        raise ConfigError(f"--until {until}: the stages in {str(file)!r} each have their own")
+        raise ConfigError(
+            f"--until {until} cannot be used with stages; set until in each stage of {str(file)!r}"
+        )
     tables = table.pop("stages")
     if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables) or not tables:
-        raise ConfigError(f"{str(file)!r}: stages must be one table or more, as [[stages]]")
-    asked = combine(overrides)
+        raise ConfigError(
+            f"{str(file)!r}: stages must be one or more tables, written as [[stages]]"
+        )
+    overrides_table = combine(overrides)
     stages: list[Stage] = []
-    for number, own in enumerate(tables, 1):
-        stop = own.pop("until", None)
+    for number, stage_table in enumerate(tables, 1):
+        stop = stage_table.pop("until", None)
         if stop is not None and (not isinstance(stop, int) or isinstance(stop, bool) or stop < 1):
             given = files.show(repr(stop))
-            raise ConfigError(f"stage {number}: until {given}: a meta-step, 1 or more")
-        rule = own.get("rule")
+            raise ConfigError(f"stage {number}: until {given}: give a meta-step, 1 or more")
+        rule = stage_table.get("rule")
         if number > 1 and isinstance(rule, dict) and "start" in rule:
             raise ConfigError(
-                f"stage {number}: rule.start {files.show(rule['start'])!r}: a stage begins from "
-                "the rule of the one before; leave it out"
+                f"stage {number}: rule.start {files.show(rule['start'])!r}: a stage starts from "
+                "the rule of the stage before it; leave this setting out"
             )
-        table = lay(table, own)
-        before = {"rule": {"start": str(stages[-1].path / RULE)}} if stages else {}
+        table = lay(table, stage_table)
+        start = {"rule": {"start": str(stages[-1].path / RULE)}} if stages else {}
         try:
-            config = parse_config(merge(lay(table, asked), before))
+            config = parse_config(merge(lay(table, overrides_table), start))
         except ConfigError as error:
             raise ConfigError(f"stage {number}: {error}") from None
         stages.append(Stage(out / f"stage-{number}", config, stop))
@@ -112,7 +118,7 @@ def make_stages(
 
 
 def record_stages(out: Path, stages: list[Stage]) -> None:
-    """What OUT is to hold, for `read_stages`. Raises `RunError` where the disk refuses."""
+    """Record the stages of OUT for `read_stages`. Raises `RunError` if they cannot be written."""
     tables = [
         {"until": stage.until, "config": stage.config.model_dump(mode="json")} for stage in stages
     ]
@@ -121,9 +127,9 @@ def record_stages(out: Path, stages: list[Stage]) -> None:
 
 
 def read_stages(out: Path) -> list[Stage] | None:
-    """The stages that OUT holds; None where it is a single run, or nothing.
+    """Return the stages in OUT, or None if it holds a single run or nothing.
 
-    Raises `RunError` where their record cannot be read.
+    Raises `RunError` if their record cannot be read.
     """
     file = out / RECORD
     try:
@@ -145,45 +151,47 @@ def read_stages(out: Path) -> list[Stage] | None:
 
 
 def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:
-    """Raises `RunError` where stages have begun that are not to be resumed, none has that is, or
-    one that has begun had another configuration; those to come may have changed."""
+    """Raise `RunError` if stages have begun although `resume` is false, if none has begun although
+    it is true, or if the configuration of a begun stage has changed. The configurations of later
+    stages may change."""
     if out.exists() and not out.is_dir():
-        raise RunError(f"{str(out)!r} is a file; name a directory for the run")
+        raise RunError(f"{str(out)!r} is a file; give a directory for the run")
     if (out / "config.json").is_file():
-        raise RunError(f"{str(out)!r} holds a single run; name another directory for the stages")
+        raise RunError(f"{str(out)!r} holds a single run; choose another directory for the stages")
     begun = [stage for stage in stages if stage.begun]
     if resume and not begun:
         raise RunError(f"{str(out)!r} holds no run: there is no stage-1 in it")
     if not resume and any((stage.path / METRICS).exists() for stage in begun):
         raise RunError(
-            f"{str(out)!r} holds a run already; resume it with --resume, or name another"
+            f"{str(out)!r} already holds a run; resume it with --resume, or choose another "
+            "directory"
         )
     for stage in begun if resume else []:
         saved = read_config(stage.path)
         # the engine is checked elsewhere
-        wanted = stage.config.model_copy(update={"engine": saved.engine})
+        config = stage.config.model_copy(update={"engine": saved.engine})
         if stage is not stages[0]:
-            saved = _from(saved, wanted.rule.start)  # the directory may have been moved
-        if fields := differing_fields(saved, wanted):
+            saved = _from(saved, config.rule.start)  # the directory may have been moved
+        if fields := differing_fields(saved, config):
             raise RunError(
                 f"cannot resume {str(stage.path)!r} with another configuration: "
-                f"{'; '.join(fields)}. Leave these settings out to resume, or start in another "
+                f"{'; '.join(fields)}. Omit these settings to resume, or start in another "
                 "directory"
             )
     for stage in begun[:-1] if resume else []:
         if not stage.done:
             raise RunError(
-                f"{str(stage.path)!r} would go on to meta-step {stage.last}, but the stage after "
-                "it has begun from its rule; ask for no more, or start in another directory"
+                f"{str(stage.path)!r} would continue to meta-step {stage.last}, but the next stage "
+                "has already started from its rule; do not extend it, or start in another directory"
             )
 
 
 def check_ahead(
     configs: Iterable[MetaTrainConfig], n_processes: int, data_dir: Path | None
 ) -> None:
-    """Raises what a later stage would, after hours: `ConfigError` where its groups cannot be split
-    over the processes, `ConfigError` or `DataError` where its data are not there, or fit none of
-    its groups."""
+    """Raise errors now that a later stage would raise only after hours: `ConfigError` if groups
+    cannot be split over the processes; `ConfigError` or `DataError` if data are missing or fit none
+    of the groups."""
     loaded: dict[tuple[str, int, tuple[str, ...]], Source] = {}
     for config in configs:
         share_of(config.tasks_per_group, n_processes)
@@ -198,12 +206,12 @@ def check_ahead(
                     data_dir=data_dir,
                 )
                 loaded[address, fewest, held_out] = source
-        own = [loaded[address, fewest, held_out] for address in config.tasks.sources]
-        arrange(config, own, "meta-train")
+        sources = [loaded[address, fewest, held_out] for address in config.tasks.sources]
+        arrange(config, sources, "meta-train")
 
 
 def point_at_earlier(stage: Stage) -> None:
-    """Correct the path of the rule that a stage began from, as after the directory was moved."""
+    """Correct the path of the rule that a stage started from, as the directory may have moved."""
     saved = read_config(stage.path)
     if saved.rule.start != stage.config.rule.start:
         write_config(stage.path, _from(saved, stage.config.rule.start))

@@ -1,4 +1,4 @@
-"""The trainer: meta-steps, validation, checkpoints and rule files of one run."""
+"""The trainer: the meta-steps, validation, checkpoints and rule files of one run."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from metaplastic.rules import Rule, make_rule
 
 LOG = logging.getLogger(__name__)
 
-HOPELESS = 10  # meta-steps in a row without one finite gradient
+HOPELESS = 10  # consecutive meta-steps without a finite gradient, after which a run fails
 VALIDATION_SEED = 2**31
 
 
 class Trainer:
-    """Updates θ by the gradients that an engine gathers; owns θ and the run directory."""
+    """Updates θ with the gradients that an engine computes; owns θ and the run directory."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Trainer:
         engine: str | None = None,
         options: EngineOptions | None = None,
     ) -> None:
-        """`engine`, if given, continues the run in place of the config's own."""
+        """`engine`, if given, continues the run instead of the engine in its config."""
         self._run = run
         self._config = config = run.config
         self._reporter = reporter or Reporter()
@@ -59,26 +59,26 @@ class Trainer:
         LOG.info(loading)
         self._reporter.working(loading)
         plan = make_plan(config, data_dir=data_dir)
-        held_back = make_plan(config, portion="meta-validation", data_dir=data_dir)
-        if left_out := dict.fromkeys(s.address for s in held_back.unused()):
-            LOG.info("not validated on, for too few examples or classes: %s", ", ".join(left_out))
+        validation_plan = make_plan(config, portion="meta-validation", data_dir=data_dir)
+        if unused := dict.fromkeys(s.address for s in validation_plan.unused()):
+            LOG.info("too few examples or classes to validate on: %s", ", ".join(unused))
         self.architectures = plan.architectures
         self._plan = plan
         self._engine = get_engine(engine or config.engine).make(plan, options or EngineOptions())
         self._validator = Validator(
-            held_back.streams(seed=VALIDATION_SEED),
+            validation_plan.streams(seed=VALIDATION_SEED),
             config.validation.tasks,
             ages=[round(h * config.unroll.horizon[1]) for h in config.validation.horizons],
             config=config.unroll,
             objective=config.objective.make(),
         )
         self._rule = _starting_rule(config)
-        self._start = _card_of_start(config)
+        self._start_card = _start_card(config)
         self._training_data = tuple(
-            dict.fromkeys([*config.tasks.sources, *self._start.training_data])
+            dict.fromkeys([*config.tasks.sources, *self._start_card.training_data])
         )
         self._optimizer = optimizer.start(config.optimizer, self._rule)
-        if LOG.isEnabledFor(logging.INFO):  # it takes a trace
+        if LOG.isEnabledFor(logging.INFO):  # tracing takes seconds
             LOG.info(memory_line(plan, self._rule))
         self._meta_step = 0
 
@@ -89,7 +89,7 @@ class Trainer:
 
     @property
     def meta_step(self) -> int:
-        """The meta-steps done."""
+        """The number of meta-steps done."""
         return self._meta_step
 
     def close(self) -> None:
@@ -97,11 +97,14 @@ class Trainer:
         self._engine.close()
 
     def train(self, stop: Callable[[], bool] = lambda: False, *, until: int | None = None) -> bool:
-        """Run to the last meta-step, or to meta-step `until` if that comes first. `stop` is called
-        after each; where it returns True, and at `until`, the state is saved and False returned.
-        Raises `RunError` where no task gives a finite gradient for several meta-steps, or the
-        disk refuses."""
-        self._reporter.working("beginning the tasks")
+        """Run to the last meta-step, or to meta-step `until` if that comes first, and return
+        whether the last one was reached.
+
+        `stop` is called after each meta-step; if it returns True, the state is saved and the run
+        ends. Raises `RunError` if no task gives a finite gradient for several meta-steps, or if
+        files cannot be written.
+        """
+        self._reporter.working("starting the tasks")
         self._begin()
         self._reporter.working("compiling, then the first meta-step")
         total = self._config.optimizer.meta_steps
@@ -144,7 +147,7 @@ class Trainer:
         return float(norm)
 
     def _follow_plan(self) -> None:
-        """Report new groups, where they were redrawn after this meta-step."""
+        """Log the new groups if they were redrawn after this meta-step."""
         plan = self._plan.at(self._meta_step)
         if plan.draw != self._plan.draw:
             self._plan, self.architectures = plan, plan.architectures
@@ -155,14 +158,14 @@ class Trainer:
     def _begin(self) -> None:
         """Start the engine's tasks, or restore them from the newest readable checkpoint."""
         loaded = None
-        for found in self._run.load_newest(self._tree_at):
-            if isinstance(found, str):
-                LOG.warning(found)
+        for item in self._run.load_newest(self._tree_at):
+            if isinstance(item, str):
+                LOG.warning(item)
             else:
-                loaded = found
+                loaded = item
         if loaded is None:
             self._engine.start(self._rule)
-            self._save()  # so that a run without a checkpoint is known to have lost it
+            self._save()  # so that a missing checkpoint can only mean a lost one
         else:
             tree, header = loaded
             self._rule, self._optimizer = tree["rule"], tree["optimizer"]
@@ -175,7 +178,7 @@ class Trainer:
             LOG.warning(warning)
 
     def _tree_at(self, meta_step: int) -> dict[str, Any]:
-        """What a checkpoint of that meta-step holds, in structure, shapes and dtypes."""
+        """Return a tree with the structure, shapes and dtypes of a checkpoint of that meta-step."""
         self._engine.start(self._rule, meta_step)
         return self._tree()
 
@@ -220,7 +223,7 @@ class Trainer:
         self._reporter.step(line, config.optimizer.meta_steps)
 
     def _publish(self, *, rung: bool = True) -> None:
-        """The rule file of now; on the ladder, a copy that stays."""
+        """Write the current rule file and, if `rung`, a copy that is kept."""
         config = self._config
         card = hub.RuleCard(
             title=f"rule {config.rule.name}, meta-trained on {_listed(self._training_data)}",
@@ -231,11 +234,12 @@ class Trainer:
             command=self._command,
             seed=config.seed,
             meta_steps=self._meta_step,
-            earlier_meta_steps=self._start.earlier_meta_steps + (self._start.meta_steps or 0),
+            earlier_meta_steps=self._start_card.earlier_meta_steps
+            + (self._start_card.meta_steps or 0),
             horizon=config.unroll.horizon[1],
             batch_size=config.unroll.batch_size,
             wall_clock_seconds=round(self._seconds, 1),
-            earlier_wall_clock_seconds=round(self._start.seconds_in_all or 0.0, 1),
+            earlier_wall_clock_seconds=round(self._start_card.seconds_in_all or 0.0, 1),
             hardware=_hardware(),
         )
         if rung:
@@ -256,14 +260,14 @@ def _starting_rule(config: MetaTrainConfig) -> Rule:
         raise ConfigError(f"rule.start {config.rule.start!r}: {error}") from None
 
 
-def _card_of_start(config: MetaTrainConfig) -> hub.RuleCard:
-    """The card of the rule that the run began from; of a fresh one, an empty card."""
+def _start_card(config: MetaTrainConfig) -> hub.RuleCard:
+    """Return the card of the rule that the run started from, or an empty one for a fresh rule."""
     start = config.rule.start
     return hub.RuleCard() if start is None else hub.load_card(start)
 
 
 def _listed(sources: Sequence[str]) -> str:
-    """The first three, and how many more."""
+    """List the first three sources and the number of the others."""
     shown = ", ".join(sources[:3])
     return f"{shown} and {len(sources) - 3} more" if len(sources) > 3 else shown
 

@@ -1,18 +1,19 @@
 """Rule `local`: the paper's neuron-local learned update (A.2), permutation equivariant.
 
-Put together from named parts, a file each: *senses*, what a neuron sees; the *update network*,
-shared by every neuron of every layer; *terms* of the weight change; and the *step* that they
-become. One application, from the top layer down, for every layer l:
+The rule is composed of named parts, one module per kind: *senses*, the inputs of a neuron's update
+network; the *update network*, shared by every neuron of every layer; *terms* of the weight change;
+and the *step* that applies it. One update goes from the top layer down. For every layer l:
 
-    e^L = w_top · senses^L,  e^l = norm(Σ_{m reads l} δ^m (W^m)ᵀ)     errors that come, K channels
+    e^L = w_top · senses^L,  e^l = norm(Σ_{m reads l} δ^m (W^m)ᵀ)     incoming errors, K channels
     (ε, pre, post, β)^l = network(senses^l)                           readouts
-    δ^l = ε^l + gate · σ(z^l) e^l                                     errors sent on
+    δ^l = ε^l + gate · σ(z^l) e^l                                     outgoing errors
     ΔW^{l+1} = mix of terms of (pre^l, post^{l+1}, W^{l+1}, x)        W turns by a bounded angle
     Δb^l = tanh(mean β^l) - b^l / 2
 
-Every receptive field is held at unit norm (batch norm makes its scale irrelevant). Positions of a
-map are further examples to its units. Layers wider than `lateral.GROUP` are equivariant within
-groups of units. Arrays are planes (channels, cells, units), which feed every matrix product.
+Every receptive field is kept at unit norm (batch norm makes its scale irrelevant). The positions of
+a feature map count as additional examples for its units. Layers wider than `lateral.GROUP` are
+equivariant within groups of units only. Activities are stacks of planes (channels, cells, units),
+the layout that every matrix product uses.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ from metaplastic.rules.local.update_network import (
 from metaplastic.rules.rule import Rule, RuleState
 from metaplastic.settings import validated
 
-RESTING = (0.0, 3.0, 0.0)  # of the first, the middle and the top layer, in a fresh rule
-COMPETITION = 6.0
+RESTING = (0.0, 3.0, 0.0)  # initial resting bias of the first, the middle and the top layers
+COMPETITION = 6.0  # initial weight of a unit's share of its group in `post`
 
 
 class Local(Rule):
-    """The learned rule. Shapes below: F features, S statistics, H hidden, R readouts."""
+    """The learned rule. Shapes: F features, S statistics, H hidden units, R readouts."""
 
     name: ClassVar[str] = "local"
     Settings: ClassVar = LocalSettings
@@ -79,8 +80,8 @@ class Local(Rule):
         def draw(rows: int, columns: int, scale: float = 1.0) -> Array:
             return jax.random.normal(next(keys), (rows, columns)) * scale / max(1, rows) ** 0.5
 
-        # begins as plain competitive Hebbian learning: presynaptic activity times the unit's
-        # share of its layer, the network and its error signals a small perturbation of that
+        # start as plain competitive Hebbian learning, presynaptic activity times the unit's share
+        # of its group; the network and its error signals are a small perturbation of that
         skip = draw(features, readouts, 0.1)
         skip = skip.at[rows.example["activity"], columns["pre"]].add(1.0)
         if "lateral" in rows.example:
@@ -99,8 +100,8 @@ class Local(Rule):
             w_readout=draw(h, readouts, 0.1),
             w_skip=skip,
             b_readout=jnp.zeros(readouts),
-            w_top=draw(len(labels(config)["own"]), config.error_channels),
-            # a dtype of its own: a weak one is lost in a checkpoint, and all is compiled again
+            w_top=draw(len(labels(config)["without_error"]), config.error_channels),
+            # an explicit dtype: a checkpoint loses weak typing, which would cause recompilation
             error_gate=jnp.full((config.error_channels,), 0.5, jnp.result_type(float)),
             term_weights=terms.first_weights(
                 config.terms, by_position=config.subspace, middle_as_top=config.resting_bias
@@ -123,7 +124,7 @@ class Local(Rule):
         return grow.grow(self, fresh)
 
     def ablated(self, *parts: str) -> Local:
-        """This rule, its θ as it is, with senses, terms or parts of the network switched off."""
+        """Return this rule without the given senses, terms or parts of the network; see `grow`."""
         return grow.ablated(self, parts)
 
     def update(
@@ -132,32 +133,35 @@ class Local(Rule):
         activity, top = forward(phi, x), len(phi.layers)
         rates = step.inner_steps(self.config, self.log_rate, t)
         layers = list(phi.layers)
-        errors: dict[int, Array] = {}  # what has come down to a layer, from all that read it
+        errors: dict[int, Array] = {}  # by layer, the sum of the errors sent down to it so far
         above: tuple[View, Readout] | None = None
         for number in range(top, -1, -1):
             view = view_of(phi, activity, number, errors.get(number), t)
             view, senses = self._sense(view)
             readout = self._read(view, senses)
             if above is not None and (number == 0 or self.config.learns == "all"):
-                layers[number] = self._turned(layers[number], view, readout, *above, rates.weights)
+                layers[number] = self._turn(layers[number], view, readout, *above, rates.weights)
             if number > 0:
-                layers[number - 1] = self._biased(layers[number - 1], view, readout, rates.biases)
+                layers[number - 1] = self._shift(layers[number - 1], view, readout, rates.biases)
                 self._send_back(phi.layers[number - 1], view, readout, errors)
             above = view, readout
         return dataclasses.replace(phi, layers=tuple(layers)), state
 
     def _sense(self, view: View) -> tuple[View, dict[str, Array]]:
-        """What the neurons of a layer sense, by name, in the order of θ's rows. In the top layer
-        the error is a linear map of the other senses of single examples; the view then holds it."""
-        own = [s for s in self.config.senses if s.of_inputs or not view.is_input]
-        seen = {sense.name: sense(view) for sense in own if sense.name != "error"}
+        """Compute the senses of a layer's neurons, by name, in the order of θ's rows.
+
+        In the top layer, the error is a linear map of the other per-example senses; the returned
+        view holds it.
+        """
+        senses = [s for s in self.config.senses if s.of_inputs or not view.is_input]
+        values = {sense.name: sense(view) for sense in senses if sense.name != "error"}
         if view.is_top and self.config.has("error"):
-            examples = [seen[s.name] for s in own if s.per_example and s.name != "error"]
+            examples = [values[s.name] for s in senses if s.per_example and s.name != "error"]
             view = view._replace(error=apply(self.w_top, jnp.concatenate(examples)))
-        return view, {s.name: seen[s.name] if s.name in seen else s(view) for s in own}
+        return view, {s.name: values[s.name] if s.name in values else s(view) for s in senses}
 
     def _read(self, view: View, senses: dict[str, Array]) -> Readout:
-        """What the neurons of a layer say of what they sense."""
+        """Compute the readouts of a layer's neurons from their senses."""
         examples = [s.name for s in self.config.senses if s.per_example and s.name in senses]
         context = [senses[name] for name in senses if name not in examples]
         return apply_network(
@@ -167,27 +171,35 @@ class Local(Rule):
             examples,
         )
 
-    def _turned(
-        self, layer: Layer, view: View, readout: Readout, above: View, said: Readout, rate: Array
+    def _turn(
+        self,
+        layer: Layer,
+        view: View,
+        readout: Readout,
+        above: View,
+        readout_above: Readout,
+        rate: Array,
     ) -> Layer:
-        """The layer between two views, its receptive fields turned by the mixed terms."""
-        assert said.post is not None
+        """Turn the receptive fields of the layer between two views by the weighted terms."""
+        assert readout_above.post is not None
         assert above.x_hat is not None
         assert above.correlation is not None
         pre = readout.pre - jnp.mean(readout.pre, axis=1, keepdims=True)
-        link = terms.Link(layer, view.activity, pre, said.post, above.x_hat, above.correlation)
-        mixture = self.term_weights
+        link = terms.Link(
+            layer, view.activity, pre, readout_above.post, above.x_hat, above.correlation
+        )
+        term_weights = self.term_weights
         if self.config.subspace:
-            mixture = mixture[step.position(view.number, view.top)]
-        change = terms.weight_change(link, self.config.terms, mixture)
+            term_weights = term_weights[step.position(view.number, view.top)]
+        change = terms.weight_change(link, self.config.terms, term_weights)
         backward = layer.backward
         if backward is not None:
             backward = step.turn(backward, change, rate)
         weight = step.turn(layer.weight, change, rate)
         return dataclasses.replace(layer, weight=weight, backward=backward)
 
-    def _biased(self, layer: Layer, view: View, readout: Readout, rate: Array) -> Layer:
-        """The layer with its biases driven by what its own neurons say."""
+    def _shift(self, layer: Layer, view: View, readout: Readout, rate: Array) -> Layer:
+        """Shift the biases of a layer by its neurons' bias readouts."""
         assert readout.bias is not None
         drive = jnp.tanh(jnp.mean(readout.bias[0], axis=0))
         if self.resting_bias is not None:
@@ -198,8 +210,8 @@ class Local(Rule):
     def _send_back(
         self, layer: Layer, view: View, readout: Readout, errors: dict[int, Array]
     ) -> None:
-        """Add a layer's error to that of what it reads: through its weights, and as it is along a
-        residual connection."""
+        """Add a layer's error to those of the layers it reads: through the weights, and unchanged
+        along a residual connection."""
         if view.error is None:
             return
         assert readout.error is not None

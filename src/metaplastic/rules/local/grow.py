@@ -1,12 +1,12 @@
-"""Growing and ablating rule `local`: θ of a rule with other parts, what they share being as it was.
+"""Grow or ablate rule `local`: change its parts and keep the θ that old and new rule share.
 
-The meaning of each row and column of θ is known by name (`update_network.labels`), so that either
-is a matter of matching names. Growth preserves the function (Chen et al., 2016, "Net2Net", with
-zeros in place of copies, so that nothing has to break a symmetry): new hidden units get weights
-freshly drawn, and what leaves new units or new senses towards anything that was there before begins
-at zero. New terms weigh nothing at first. The subspace term and resting biases begin as in a fresh
-rule, which changes updates: of the top layer the one, of middle layers the others, whose terms are
-weighed as the top layer's from then on.
+Every row and column of θ has a name (`update_network.labels`), so both operations match names.
+Growth preserves the function (Chen et al., 2016, "Net2Net", but with zeros instead of copies, so
+that no symmetry has to be broken): new hidden units get freshly drawn incoming weights, and all
+weights from new units or new senses to existing units start at zero. New terms start with weight
+zero. The exceptions are the subspace term and the resting biases, which start as in a fresh rule
+and change updates: the former those of the top layer, the latter those of the middle layers, whose
+term weights become those of the top layer.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ _MAY_GROW = ("hidden", "subspace", "resting_bias", "extra", "without")
 
 
 def grow(rule: Local, fresh: Rule) -> Rule:
-    """`rule` with as many hidden units and all the parts that `fresh` has.
+    """Return `rule` with the hidden units and the parts of `fresh`, whose θ is freshly drawn.
 
-    `fresh` is of the same kind and settings but for a larger `hidden`, or `subspace`,
-    `resting_bias` or further parts where there were none, θ freshly drawn; a rule of its very
-    settings is returned as it is. Raises `ConfigError` on any other difference.
+    `fresh` must be of the same kind, with the same settings except for a larger `hidden`,
+    `subspace` or `resting_bias` switched on, or additional parts. If the settings are identical,
+    `rule` itself is returned. Raises `ConfigError` on any other difference.
     """
     if (rule.name, rule.settings) == (fresh.name, fresh.settings):
         return rule
     if type(fresh) is not type(rule) or not _contains(fresh.config, rule.config):  # pyright: ignore
         raise ConfigError(
-            f"a rule of kind {rule.name!r} with settings {rule.settings} can't become one of kind "
-            f"{fresh.name!r} with {fresh.settings}; give rule.name and rule.settings as they are, "
-            "or, for 'local', a larger hidden, subspace = true or resting_bias = true, more parts, "
-            "and all else as it is"
+            f"a rule of kind {rule.name!r} with settings {rule.settings} cannot grow into one of "
+            f"kind {fresh.name!r} with {fresh.settings}; keep rule.name and rule.settings as they "
+            "are except, for 'local', for a larger hidden, subspace = true, resting_bias = true or "
+            "additional parts"
         )
     before, after = labels(rule.config), labels(fresh.config)  # pyright: ignore
     changed: dict[str, Array] = {"log_rate": rule.log_rate}
     for name, axes in AXES.items():
-        kept = [_where(before[axis], after[axis]) for axis in axes]
+        indices = [_indices(before[axis], after[axis]) for axis in axes]
         new, old = getattr(fresh, name), getattr(rule, name)
         if name == "term_weights":
             old = np.broadcast_to(old, (*new.shape[:-1], old.shape[-1]))
-            changed[name] = new.at[..., kept[0]].set(old)
+            changed[name] = new.at[..., indices[0]].set(old)
             continue
         if len(axes) == 2:
-            added = np.setdiff1d(np.arange(new.shape[0]), kept[0])
-            new = new.at[np.ix_(added, kept[1])].set(0.0)
-        changed[name] = new.at[np.ix_(*kept)].set(old)
+            added = np.setdiff1d(np.arange(new.shape[0]), indices[0])
+            new = new.at[np.ix_(added, indices[1])].set(0.0)
+        changed[name] = new.at[np.ix_(*indices)].set(old)
     if rule.resting_bias is not None:
         changed["resting_bias"] = rule.resting_bias
     elif fresh.config.subspace and fresh.config.resting_bias:  # pyright: ignore
@@ -68,8 +68,8 @@ def grow(rule: Local, fresh: Rule) -> Rule:
 
 
 def ablated(rule: Local, parts: Sequence[str]) -> Local:
-    """`rule` without those senses, terms or parts of the update network, θ as it is else. Raises
-    `ConfigError` on a part that it has not."""
+    """Return `rule` without the given senses, terms or parts of the update network, the rest of θ
+    unchanged. Raises `ConfigError` if the rule does not have one of these parts."""
     extra = tuple(name for name in rule.config.extra if name not in parts)
     without = tuple(
         dict.fromkeys([*rule.config.without, *(p for p in parts if p not in rule.config.extra)])
@@ -80,18 +80,19 @@ def ablated(rule: Local, parts: Sequence[str]) -> Local:
     before, after = labels(rule.config), labels(config)
     changed = {}
     for name, axes in AXES.items():
-        kept = [_where(after[axis], before[axis]) for axis in axes]
+        indices = [_indices(after[axis], before[axis]) for axis in axes]
         array = getattr(rule, name)
-        changed[name] = array[..., kept[0]] if name == "term_weights" else array[np.ix_(*kept)]
+        index = (..., indices[0]) if name == "term_weights" else np.ix_(*indices)
+        changed[name] = array[index]
     return dataclasses.replace(rule, config=config, **changed)
 
 
 def _contains(large: LocalSettings, small: LocalSettings) -> bool:
-    """Whether a rule of settings `small` can grow into one of `large`."""
+    """Return whether a rule with settings `small` can grow into one with settings `large`."""
     before, after = labels(small), labels(large)
-    same = dict.fromkeys(_MAY_GROW)
+    blanks = dict.fromkeys(_MAY_GROW)
     return (
-        {**small.model_dump(), **same} == {**large.model_dump(), **same}
+        {**small.model_dump(), **blanks} == {**large.model_dump(), **blanks}
         and all(set(before[axis]) <= set(after[axis]) for axis in before)
         and large.subspace >= small.subspace
         and large.resting_bias >= small.resting_bias
@@ -99,7 +100,7 @@ def _contains(large: LocalSettings, small: LocalSettings) -> bool:
     )
 
 
-def _where(some: Sequence[tuple], among: Sequence[tuple]) -> np.ndarray:
-    """The index of each label of `some`."""
-    index = {label: i for i, label in enumerate(among)}
-    return np.array([index[label] for label in some], int)
+def _indices(labels: Sequence[tuple], all_labels: Sequence[tuple]) -> np.ndarray:
+    """Return the index in `all_labels` of each of `labels`."""
+    index = {label: i for i, label in enumerate(all_labels)}
+    return np.array([index[label] for label in labels], int)

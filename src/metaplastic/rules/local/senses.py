@@ -1,8 +1,9 @@
-"""What the update network of a neuron sees. To add a sense: a file with its class, and a line in
-`SENSES` that gives its name and address.
+"""Senses: the inputs of a neuron's update network. To add one, write a file with its class and add
+a line to `SENSES` with its name and import path.
 
-A sense is a stack of channels, one number per unit: on every example, (channels, cells, units), or
-whatever the example, (channels, units). Cells are examples and, in a map, positions.
+A sense is a stack of channels with one number per unit, either for every example, (channels, cells,
+units), or independent of the example, (channels, units). Cells are examples and, in a feature map,
+positions.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 class View(NamedTuple):
     """What the neurons of layer `number` of `top` see; layer 0 is the input.
 
-    `x` and `z` are x^l and z^l with positions among examples, `activity` is x^l as it is; `layer`
-    holds the weights that come in, `reader` those that go out. In the input layer `z`, `x_hat`,
-    `correlation` and `layer` are None, in the top layer `reader` is.
+    `x` and `z` are x^l and z^l with positions folded into the examples; `activity` is x^l in its
+    original shape. `layer` holds the incoming weights, `reader` the outgoing ones. `z`, `x_hat`,
+    `correlation` and `layer` are None in the input layer, `reader` is None in the top layer.
     """
 
     number: int
@@ -59,13 +60,13 @@ def view_of(
     error: Float[Array, "K cells units"] | None,
     t: Int[Array, ""],
 ) -> View:
-    """A layer's view, at inner step `t`; `error` is the sum of what has been sent to it, which is
-    normalised here, each channel by its rms."""
+    """Build the view of a layer at inner step `t`. `error` is the sum of the errors sent to the
+    layer; each of its channels is normalised here by its rms."""
     x, is_input = fold(activity.x[number]), number == 0
     x_hat = None if is_input else lateral.standardise_units(x)
     if error is not None:
-        size = jnp.mean(error * error, axis=(1, 2), keepdims=True)
-        error = error * jax.lax.rsqrt(size + 0.01)
+        mean_square = jnp.mean(error * error, axis=(1, 2), keepdims=True)
+        error = error * jax.lax.rsqrt(mean_square + 0.01)
     return View(
         number=number,
         top=len(phi.layers),
@@ -85,17 +86,17 @@ class Sense(abc.ABC):
     """A named stack of channels."""
 
     name: ClassVar[str]
-    optional: ClassVar[bool] = False  # off unless a rule's settings ask for it
+    optional: ClassVar[bool] = False  # off unless a rule's settings switch it on
     per_example: ClassVar[bool] = True
     of_inputs: ClassVar[bool] = False  # whether units of the input layer have it too
 
     @abc.abstractmethod
     def channels(self, settings: LocalSettings) -> int:
-        """How many channels."""
+        """Return the number of channels."""
 
     @abc.abstractmethod
     def __call__(self, view: View) -> Float[Array, "channels *cells units"]:
-        """The channels of the units of a layer."""
+        """Compute the channels for the units of a layer."""
 
 
 class Activity(Sense):
@@ -112,7 +113,7 @@ class Activity(Sense):
 
 
 class Error(Sense):
-    """e^l, K channels: the signal that comes from above (see `Local.update`)."""
+    """e^l, K channels: the error signal from the layers above (see `Local.update`)."""
 
     name = "error"
     of_inputs = True
@@ -139,7 +140,7 @@ class Preactivation(Sense):
 
 
 class Lateral(Sense):
-    """What the other units of the layer do: see `lateral.lateral_features`."""
+    """The activity of the other units in the group: see `lateral.lateral_features`."""
 
     name = "lateral"
 
@@ -154,11 +155,11 @@ class Lateral(Sense):
 
 
 class Neighbours(Sense):
-    """Activity averaged over an example's nearest ones in the minibatch, Σ_b' s_bb' x_b'.
+    """Activity averaged over an example's nearest neighbours in the minibatch, Σ_b' s_bb' x_b'.
 
-    Affinities s = softmax_b'(-10 d²_bb' / mean d²), d being distances between the standardised
-    activities of the examples in this layer; an example's own is left out. What UMAP and label
-    spreading go by.
+    The affinities are s = softmax_b'(-10 d²_bb' / mean d²), d being the distances between the
+    standardised activities of the examples in this layer; the example itself is left out. UMAP and
+    label spreading use similar affinities.
     """
 
     name = "neighbours"
@@ -181,12 +182,12 @@ class Neighbours(Sense):
         return (weight @ view.x.reshape(examples, -1)).reshape(1, *view.x.shape)
 
 
-SHARPNESS_OF_NEIGHBOURS = 10.0  # of affinities, per mean squared distance of two examples
+SHARPNESS_OF_NEIGHBOURS = 10.0  # affinities fall by exp(-10) at the mean squared distance
 
 
 class WeightStatistics(Sense):
     """Incoming weights: `√n mean |w|` and `√n mean w`; outgoing: `√n mean |w|` and `√n rms w`, n
-    being the fan-in of the layer that the weights belong to. Zeros where there are none."""
+    being the fan-in of the layer that the weights belong to. Zeros if there are none."""
 
     name = "weights"
     per_example = False
@@ -227,7 +228,7 @@ class Bias(Sense):
 
 
 class Position(Sense):
-    """Whether the layer is that of the inputs, and whether it is the top one."""
+    """Whether the layer is the input layer, and whether it is the top layer."""
 
     name = "position"
     per_example = False
@@ -275,7 +276,7 @@ def _constant(view: View, *flags: bool) -> Float[Array, "flags units"]:
     return jnp.broadcast_to(column, (len(flags), view.x.shape[-1]))
 
 
-# in the order of θ's rows; senses of single examples first, those of inputs before the others
+# in the order of θ's rows: per-example senses first, and of these, those of the inputs first
 SENSES: Registry[type[Sense]] = Registry(
     "sense",
     {

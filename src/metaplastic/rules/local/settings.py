@@ -1,4 +1,4 @@
-"""Settings of rule `local`: widths, the parts it is made of, and its step."""
+"""Settings of rule `local`: its widths, its parts and its step."""
 
 from __future__ import annotations
 
@@ -11,78 +11,84 @@ from metaplastic.errors import ConfigError, unknown_name
 from metaplastic.rules.local.senses import SENSES, Sense
 from metaplastic.rules.local.terms import TERMS, Term
 
-NETWORK_PARTS = ("statistics", "pooling")  # of the update network, which can be left out
-BROUGHT = {"subspace": "subspace", "first": "resting_bias"}  # parts by the setting that adds them
+NETWORK_PARTS = ("statistics", "pooling")  # optional parts of the update network
+SWITCHES = {"subspace": "subspace", "first": "resting_bias"}  # part: the setting that adds it
 
 
 class LocalSettings(BaseModel):
-    """What meta-training does not change."""
+    """The settings of rule `local`, which meta-training does not change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hidden: int = Field(
-        default=16, ge=1, description="H, units in each layer of the update network"
-    )
+    hidden: int = Field(default=16, ge=1, description="H, units per layer of the update network")
     error_channels: int = Field(default=4, ge=1, description="K, channels of the error signal")
     readout_channels: int = Field(
         default=4, ge=1, description="C, channels of the low-rank weight change"
     )
     backward: Literal["tied", "separate"] = Field(
-        default="tied", description="error signal through W^T (tied) or V (separate)"
+        default="tied",
+        description="weights that carry the error signal back: W^T (tied) or V (separate)",
     )
     subspace: bool = Field(
         default=False,
-        description="a fourth term, Oja's subspace rule, and term weights that differ between the "
-        "first, the middle and the top layer",
+        description="add a fourth term, Oja's subspace rule, and use separate term weights for the "
+        "first, the middle and the top layers",
     )
     resting_bias: bool = Field(
         default=False,
-        description="biases drawn to a learned value of the first, the middle and the top layer, "
-        "and neurons that know whether theirs is the first; with subspace, middle layers begin as "
-        "the top layer, which hands on what is below it",
+        description="pull biases towards learned values, one each for the first, the middle and "
+        "the top layers, and tell neurons whether their layer is the first; with subspace, middle "
+        "layers start with the term weights of the top layer, which pass on the activity below",
     )
     extra: tuple[str, ...] = Field(
         default=(),
-        description="senses and terms beside those that are on by default",
+        description="senses and terms to add to the default ones",
         examples=[["neighbours"]],
     )
     without: tuple[str, ...] = Field(
         default=(),
-        description="senses, terms and parts of the update network (statistics, pooling) left out",
+        description="senses, terms and parts of the update network (statistics, pooling) to leave "
+        "out",
         examples=[["lateral"]],
     )
     learns: Literal["all", "first"] = Field(
-        default="all", description="which layers' weights change: all of them, or the first alone"
+        default="all", description="layers whose weights change: all of them, or the first only"
     )
     inner_step: float = Field(
-        default=0.08, gt=0, le=1, description="angle of the first step, radians"
+        default=0.08, gt=0, le=1, description="angle of the first step, in radians"
     )
     half_life: float = Field(
-        default=40.0, gt=0, description="age at which the inner step has halved"
+        default=40.0,
+        gt=0,
+        description="number of inner steps after which the inner step size has halved",
     )
-    decay_power: float = Field(default=2.0, ge=0, description="0 keeps the inner step constant")
+    decay_power: float = Field(
+        default=2.0,
+        ge=0,
+        description="power of the decay of the inner step size; 0 keeps it constant",
+    )
 
     @model_validator(mode="after")
     def _known_parts(self) -> LocalSettings:
-        named = [*SENSES, *TERMS]
-        free = [
+        known = [*SENSES, *TERMS]
+        addable = [
             n
-            for n in named
-            if n not in BROUGHT
+            for n in known
+            if n not in SWITCHES
             and (_part(n).optional or n not in (*SENSES.built_in, *TERMS.built_in))
         ]
-        _check("extra", self.extra, named, free)
-        mine = [name for name in named if self._is_on(name)]
-        _check("without", self.without, [*named, *NETWORK_PARTS], [*mine, *NETWORK_PARTS])
+        _check("extra", self.extra, known, addable)
+        present = [name for name in known if self._is_on(name)]
+        _check("without", self.without, [*known, *NETWORK_PARTS], [*present, *NETWORK_PARTS])
         if "activity" in self.without:
-            raise ValueError("without: the activity is what a rule learns from; it must stay")
+            raise ValueError("without: 'activity' must stay, since a rule learns from it")
         if not self.terms:
             raise ValueError("without: at least one term of the weight change must stay")
         return self
 
     @property
     def senses(self) -> tuple[Sense, ...]:
-        """What a neuron sees, in the order of θ's rows."""
+        """The senses of a neuron, in the order of θ's rows."""
         return tuple(cast(Sense, _part(name)) for name in self._chosen(SENSES))
 
     @property
@@ -91,43 +97,46 @@ class LocalSettings(BaseModel):
         return tuple(cast(Term, _part(name)) for name in self._chosen(TERMS))
 
     def has(self, part: str) -> bool:
-        """Whether a part of the update network is there."""
+        """Return whether a part is not listed in `without`."""
         return part not in self.without
 
     def _chosen(self, registry: Iterable[str]) -> list[str]:
         return [name for name in registry if name not in self.without and self._is_on(name)]
 
     def _is_on(self, name: str) -> bool:
-        """Whether a part is there unless it is left out."""
-        brought = name in BROUGHT and getattr(self, BROUGHT[name])
-        # parts of other packages are off unless they are named, whatever their `optional` says
-        usual = name in (*SENSES.built_in, *TERMS.built_in) and not _part(name).optional
-        return brought or usual or name in self.extra
+        """Return whether a part is present unless `without` lists it."""
+        switched_on = name in SWITCHES and getattr(self, SWITCHES[name])
+        # parts from other packages are off unless `extra` lists them, even if not `optional`
+        by_default = name in (*SENSES.built_in, *TERMS.built_in) and not _part(name).optional
+        return switched_on or by_default or name in self.extra
 
     def dump(self) -> dict[str, Any]:
-        """As JSON-able settings. What is off is left out: older rules keep their fingerprints."""
-        off = {
+        """Return the settings as JSON-serialisable values.
+
+        Optional ones at their defaults are left out, so that older rules keep their fingerprints.
+        """
+        defaults = {
             name
             for name in ("subspace", "resting_bias", "extra", "without", "learns")
             if getattr(self, name) == type(self).model_fields[name].default
         }
-        return self.model_dump(exclude=off, mode="json")
+        return self.model_dump(exclude=defaults, mode="json")
 
 
 def _part(name: str) -> Sense | Term:
     entry = SENSES[name] if name in SENSES else TERMS[name]
-    return entry() if isinstance(entry, type) else entry  # one of the user's own may be made
+    return entry() if isinstance(entry, type) else entry  # user-defined parts may be instances
 
 
 def _check(field: str, given: tuple[str, ...], known: list[str], allowed: list[str]) -> None:
     try:
         for name in given:
             if name not in known:
-                own = " One of your own: --import its file."
-                raise unknown_name("part of the rule", name, known, own)
+                hint = " To use one of your own, --import its file."
+                raise unknown_name("part of the rule", name, known, hint)
     except ConfigError as error:
         raise ValueError(f"{field}: {error}") from None
-    if wrong := [name for name in given if name not in allowed]:
-        raise ValueError(f"{field}: {', '.join(wrong)} cannot be named here; allowed: {allowed}")
+    if invalid := [name for name in given if name not in allowed]:
+        raise ValueError(f"{field}: {', '.join(invalid)} cannot be given here; allowed: {allowed}")
     if len(set(given)) < len(given):
         raise ValueError(f"{field}: {list(given)} names a part twice")

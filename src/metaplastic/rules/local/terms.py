@@ -1,9 +1,10 @@
-"""The terms of a weight change. To add one: a file with its class, and a line in `TERMS` that
-gives its name and address.
+"""Terms of the weight change. To add one, write a file with its class and add a line to `TERMS`
+with its name and import path.
 
-A term is a matrix (fan-in, units) like the weights, in units of the receptive fields' rms. All but
-`subspace` are bounded, then mixed with weights that θ holds (see `weight_change`). W below has
-receptive fields of unit norm, `w = √n W` their entries in units of rms, n being the fan-in.
+A term is a matrix (fan-in, units) like the weights, in units of the receptive fields' rms. All
+terms but `subspace` are bounded, then mixed with weights from θ (see `weight_change`). Below, W has
+receptive fields of unit norm, and `w = √n W` holds their entries in units of rms, n being the
+fan-in.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from metaplastic.rules.local.step import POSITIONS
 
 
 class Link(NamedTuple):
-    """A layer's weights, and the activity and readouts of the units at both ends.
+    """A layer's weights, with the activity and the readouts of the units at both ends.
 
-    `pre` (C channels) is centred over cells. `x` is the activity below, (batch, ...);
-    `x_hat` the standardised activity above, `correlation` that of the units above.
+    `pre` (C channels) is centred over cells. `x` is the activity below, (batch, ...); `x_hat` is
+    the standardised activity above, and `correlation` that of the units above.
     """
 
     layer: Layer
@@ -39,21 +40,21 @@ class Link(NamedTuple):
 
     @property
     def w(self) -> Float[Array, "fan_in units"]:
-        """Weights in units of their receptive field's rms."""
+        """The weights in units of their receptive field's rms."""
         return self.layer.weight * self.layer.fan_in**0.5
 
 
 class Term(abc.ABC):
-    """One named change of a layer's weights."""
+    """One named contribution to the change of a layer's weights."""
 
     name: ClassVar[str]
-    optional: ClassVar[bool] = False  # off unless a rule's settings ask for it
+    optional: ClassVar[bool] = False  # off unless a rule's settings switch it on
     bounded: ClassVar[bool] = True
-    first_weight: ClassVar[float] = 0.0  # in a fresh rule
+    first_weight: ClassVar[float] = 0.0  # its weight in a fresh rule
 
     @abc.abstractmethod
     def __call__(self, link: Link) -> Float[Array, "fan_in units"]:
-        """The change, in units of rms."""
+        """Compute the change, in units of rms."""
 
 
 class LowRank(Term):
@@ -70,7 +71,7 @@ class LowRank(Term):
 
 
 class Decorrelation(Term):
-    """`-w corr(x^l)`, correlations between different units of a group."""
+    """`-w corr(x^l)`, with the correlations between different units of a group."""
 
     name = "decorrelation"
     first_weight = 0.03
@@ -94,7 +95,7 @@ class Subspace(Term):
 
     name = "subspace"
     optional = True
-    # near its fixed point it must be as small as it is
+    # its size must not be distorted: the term vanishes near its fixed point
     bounded = False
     first_weight = 1.0
 
@@ -115,8 +116,8 @@ class Hebbian(Term):
 
 
 class Growth(Term):
-    """`w`: a receptive field keeps, or with a negative weight gives up, what it has (released
-    variant)."""
+    """`w`: a receptive field keeps its weights, or gives them up if the term's weight is negative
+    (released variant)."""
 
     name = "growth"
     optional = True
@@ -126,7 +127,7 @@ class Growth(Term):
 
 
 class GatedLowRank(Term):
-    """`low_rank · exp(-w²)`: weights that are small already change most (released variant)."""
+    """`low_rank · exp(-w²)`: small weights change most (released variant)."""
 
     name = "gated_low_rank"
     optional = True
@@ -166,43 +167,43 @@ TERMS: Registry[type[Term]] = Registry(
 def first_weights(
     terms: Sequence[Term], *, by_position: bool, middle_as_top: bool
 ) -> Float[Array, "*positions terms"]:
-    """Term weights of a fresh rule; by position, the subspace term begins in the top layer, and in
-    middle layers if these begin as the top one."""
-    mixture = np.array([term.first_weight for term in terms], np.float32)
+    """Return the term weights of a fresh rule. With weights by position, the subspace term starts
+    in the top layer only, or with `middle_as_top` in the middle layers too."""
+    weights = np.array([term.first_weight for term in terms], np.float32)
     if not by_position:
-        return jnp.array(mixture)
-    mixture = np.tile(mixture, (POSITIONS, 1))
+        return jnp.array(weights)
+    weights = np.tile(weights, (POSITIONS, 1))
     for column, term in enumerate(terms):
         if isinstance(term, Subspace):
-            mixture[:, column] = [0.0, float(middle_as_top), 1.0]
-    return jnp.array(mixture)
+            weights[:, column] = [0.0, float(middle_as_top), 1.0]
+    return jnp.array(weights)
 
 
 def weight_change(
     link: Link, terms: Sequence[Term], weights: Float[Array, " terms"]
 ) -> Float[Array, "fan_in units"]:
-    """`bound(Σ_t weights_t bound(term_t))`, its rms below 1 over each receptive field."""
+    """Compute `bound(Σ_t weights_t bound(term_t))`, of rms below 1 over each receptive field."""
     changes = [_bounded(term(link)) if term.bounded else term(link) for term in terms]
     return _bounded(jnp.einsum("t,tmn->mn", weights, jnp.stack(changes)))
 
 
 def subspace(layer: Layer, x: Float[Array, "batch *below"]) -> Float[Array, "fan_in units"]:
-    """Oja's subspace rule, `(cov(x, y) - W cov(y)) √n / mean var(y)` with `y = x W`, which keeps in
-    a layer as much as it can of the variance below it (Oja, 1989, "Neural networks, principal
-    components, and subspaces").
+    """Compute Oja's subspace rule, `(cov(x, y) - W cov(y)) √n / mean var(y)` with `y = x W`, which
+    keeps in a layer as much as it can of the variance below it (Oja, 1989, "Neural networks,
+    principal components, and subspaces").
 
-    Zero where W spans an invariant subspace of cov(x) with orthonormal columns. Covariances
-    between units above count within groups only, as in every lateral term.
+    It is zero if the columns of W are orthonormal and span an invariant subspace of cov(x). As in
+    every lateral term, covariances between units above count within groups only.
     """
     axes = tuple(range(x.ndim - 1))
     centred = x - jnp.mean(x, axis=axes, keepdims=True)
     y = fold(layer.linear(centred))
-    spread = jnp.mean(y * y) + 1e-6
-    towards = layer.correlate(fold(centred)[None], y[None]) / y.shape[0]
+    variance = jnp.mean(y * y) + 1e-6
+    covariance = layer.correlate(fold(centred)[None], y[None]) / y.shape[0]
     w = layer.weight
-    return (towards - lateral.covariance(y).after(w)) * (layer.fan_in**0.5 / spread)
+    return (covariance - lateral.covariance(y).after(w)) * (layer.fan_in**0.5 / variance)
 
 
 def _bounded(change: Float[Array, "fan_in units"]) -> Float[Array, "fan_in units"]:
-    """Keeps small changes as they are and holds the rms over a receptive field below 1."""
+    """Keep the rms over each receptive field below 1; small changes stay nearly as they are."""
     return change * jax.lax.rsqrt(1.0 + jnp.mean(change * change, axis=0, keepdims=True))

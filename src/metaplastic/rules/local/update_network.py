@@ -4,10 +4,10 @@
     h2 = relu(B h1 + B_p mean_b(h1) + B_l mean_bj(h1) + b)
     readout = C h2 + D f + d
 
-f are a neuron's senses on one example, c those that do not depend on the example; means and
-standard deviations are over cells (examples and positions), and over units too where j is named.
-What depends on a unit but not on the example is added after the matrix product, never broadcast
-before it.
+f are a neuron's senses on one example and c those that do not depend on the example. Means and
+standard deviations are over cells b (examples and positions), and over units j too where named.
+Quantities that depend on a unit but not on the example are added after the matrix product, never
+broadcast before it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 
 class Readout(NamedTuple):
-    """What a neuron says on every example, (channels, cells, units); the input layer says `pre`
-    alone.
+    """The outputs of every neuron on every example, (channels, cells, units); the input layer has
+    `pre` only.
 
-    error: its part of the error signal that it sends on (K); pre and post: the factors of the
-    low-rank change of its outgoing and of its incoming weights (C each); bias: of its bias (1).
+    error: the neuron's contribution to the error signal it sends down (K); pre and post: the
+    factors of the low-rank change of its outgoing and its incoming weights (C each); bias: the
+    drive of its bias (1).
     """
 
     error: Float[Array, "K cells units"] | None
@@ -40,46 +41,46 @@ class Readout(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Which rows of θ's matrices each sense has: of single examples, and of units."""
+    """The rows of θ's matrices for each sense, per-example and per-unit ones apart."""
 
     example: dict[str, slice]
     unit: dict[str, slice]
 
     @property
     def features(self) -> int:
-        """F: rows of `w_features`."""
+        """F, the number of rows of `w_features`."""
         return _end(self.example)
 
     @property
     def context(self) -> int:
-        """Rows of senses that do not depend on the example."""
+        """The number of rows of senses that do not depend on the example."""
         return _end(self.unit)
 
 
 def rows_of(settings: LocalSettings) -> Rows:
-    """The rows of a rule of these settings."""
+    """Return the rows of each sense in a rule of these settings."""
     rows = Rows({}, {})
     for sense in settings.senses:
-        own = rows.example if sense.per_example else rows.unit
-        start = _end(own)
-        own[sense.name] = slice(start, start + sense.channels(settings))
+        slices = rows.example if sense.per_example else rows.unit
+        start = _end(slices)
+        slices[sense.name] = slice(start, start + sense.channels(settings))
     return rows
 
 
 def statistics_rows(settings: LocalSettings) -> dict[str, slice]:
-    """Parts of `w_statistics`: means and spreads of features, where they are, then the context."""
+    """Return the parts of `w_statistics`: means and spreads of features, if used, then context."""
     rows = rows_of(settings)
     sizes = {"context": rows.context}
     if settings.has("statistics"):
         sizes = {"mean": rows.features, "spread": rows.features, **sizes}
-    found: dict[str, slice] = {}
+    slices: dict[str, slice] = {}
     for name, size in sizes.items():
-        found[name] = slice(_end(found), _end(found) + size)
-    return found
+        slices[name] = slice(_end(slices), _end(slices) + size)
+    return slices
 
 
 def readout_columns(settings: LocalSettings) -> dict[str, slice]:
-    """The columns of `w_readout` that hold each field of `Readout`."""
+    """Return the columns of `w_readout` for each field of `Readout`."""
     k, c = settings.error_channels, settings.readout_channels
     return {
         "error": slice(0, k),
@@ -90,29 +91,29 @@ def readout_columns(settings: LocalSettings) -> dict[str, slice]:
 
 
 def labels(settings: LocalSettings) -> dict[str, list[tuple[Any, ...]]]:
-    """The meaning of each row and column of θ's arrays, axis by axis; `AXES` names the axes."""
+    """Name each row and column of θ's arrays, axis by axis; `AXES` lists the axes of each."""
     rows = rows_of(settings)
 
-    def of(slices: dict[str, slice], *more: str) -> list[tuple[Any, ...]]:
-        return [(*more, name, i) for name, s in slices.items() for i in range(s.stop - s.start)]
+    def names(slices: dict[str, slice], *prefix: str) -> list[tuple[Any, ...]]:
+        return [(*prefix, name, i) for name, s in slices.items() for i in range(s.stop - s.start)]
 
-    features = of(rows.example)
-    statistics = of(rows.unit, "context")
+    features = names(rows.example)
+    statistics = names(rows.unit, "context")
     if settings.has("statistics"):
-        spread = of(rows.example, "spread")
-        statistics = [*of(rows.example, "mean"), *spread, *statistics]
+        spread = names(rows.example, "spread")
+        statistics = [*names(rows.example, "mean"), *spread, *statistics]
     return {
         "features": features,
-        "own": [row for row in features if row[0] != "error"],
+        "without_error": [row for row in features if row[0] != "error"],
         "statistics": statistics,
         "hidden": [(i,) for i in range(settings.hidden)],
-        "readouts": of(readout_columns(settings)),
+        "readouts": names(readout_columns(settings)),
         "errors": [(i,) for i in range(settings.error_channels)],
         "terms": [(term.name,) for term in settings.terms],
     }
 
 
-# the axes of each of θ's arrays, the last ones
+# the trailing axes of each of θ's arrays
 AXES = {
     "w_features": ("features", "hidden"),
     "w_statistics": ("statistics", "hidden"),
@@ -124,7 +125,7 @@ AXES = {
     "w_readout": ("hidden", "readouts"),
     "w_skip": ("features", "readouts"),
     "b_readout": ("readouts",),
-    "w_top": ("own", "errors"),
+    "w_top": ("without_error", "errors"),
     "error_gate": ("errors",),
     "term_weights": ("terms",),
 }
@@ -136,51 +137,54 @@ def apply_network(
     context: Float[Array, "c units"],
     senses: Sequence[str],
 ) -> Readout:
-    """Every neuron's readouts. `features` are the channels of `senses`, in their order; fewer than
-    all of them, as in the input layer, are padded with zeros, and only `pre` is read out."""
+    """Compute every neuron's readouts.
+
+    `features` are the channels of `senses`, in that order. In the input layer, which has only some
+    of the rule's senses, the others count as zero and only `pre` is read out.
+    """
     settings = rule.config
     rows = rows_of(settings)
-    mine = [rows.example[name] for name in senses]
+    used_rows = [rows.example[name] for name in senses]
     parts = statistics_rows(settings)
 
-    own = rule.w_statistics[parts["context"]].T @ context + rule.b_features[:, None]
+    per_unit = rule.w_statistics[parts["context"]].T @ context + rule.b_features[:, None]
     if settings.has("statistics"):
         mean = jnp.mean(features, axis=1)
         spread = jnp.sqrt(jnp.maximum(jnp.mean(features**2, axis=1) - mean**2, 0.0) + 1e-4)
-        w_mean = _take(rule.w_statistics[parts["mean"]], mine)
-        w_spread = _take(rule.w_statistics[parts["spread"]], mine)
-        own = own + w_mean.T @ mean + w_spread.T @ spread
-    h = jax.nn.relu(apply(_take(rule.w_features, mine), features) + own[:, None])
+        w_mean = _take(rule.w_statistics[parts["mean"]], used_rows)
+        w_spread = _take(rule.w_statistics[parts["spread"]], used_rows)
+        per_unit = per_unit + w_mean.T @ mean + w_spread.T @ spread
+    h = jax.nn.relu(apply(_take(rule.w_features, used_rows), features) + per_unit[:, None])
 
-    shared = rule.b_hidden[:, None]
+    per_unit = rule.b_hidden[:, None]
     if settings.has("pooling"):
         pooled = jnp.mean(h, axis=1)
-        of_layer = rule.w_layer.T @ jnp.mean(pooled, axis=1)
-        shared = shared + rule.w_pooled.T @ pooled + of_layer[:, None]
-    h = jax.nn.relu(apply(rule.w_hidden, h) + shared[:, None])
+        per_layer = rule.w_layer.T @ jnp.mean(pooled, axis=1)
+        per_unit = per_unit + rule.w_pooled.T @ pooled + per_layer[:, None]
+    h = jax.nn.relu(apply(rule.w_hidden, h) + per_unit[:, None])
 
     columns = readout_columns(settings)
-    used = columns["pre"] if len(mine) < len(rows.example) else slice(None)
+    used_columns = columns["pre"] if len(used_rows) < len(rows.example) else slice(None)
     out = (
-        apply(rule.w_readout[:, used], h)
-        + apply(_take(rule.w_skip, mine)[:, used], features)
-        + rule.b_readout[used, None, None]
+        apply(rule.w_readout[:, used_columns], h)
+        + apply(_take(rule.w_skip, used_rows)[:, used_columns], features)
+        + rule.b_readout[used_columns, None, None]
     )
-    if used == columns["pre"]:
+    if used_columns == columns["pre"]:
         return Readout(None, out, None, None)
-    return Readout(**{name: out[where] for name, where in columns.items()})
+    return Readout(**{name: out[channels] for name, channels in columns.items()})
 
 
 def apply(
     matrix: Float[Array, "channels out"], planes: Float[Array, "channels cells units"]
 ) -> Float[Array, "out cells units"]:
-    """One linear layer of every neuron's network, as a single matrix product."""
+    """Apply a linear layer to every neuron, as a single matrix product."""
     channels, cells, units = planes.shape
     return (matrix.T @ planes.reshape(channels, -1)).reshape(-1, cells, units)
 
 
 def _take(matrix: Array, rows: Sequence[slice]) -> Array:
-    """Some rows of a matrix; neighbouring ones, as they mostly are, without a copy."""
+    """Take some rows of a matrix; without a copy if they are adjacent, as they mostly are."""
     if all(a.stop == b.start for a, b in pairwise(rows)):
         return matrix[rows[0].start : rows[-1].stop]
     return jnp.concatenate([matrix[r] for r in rows])

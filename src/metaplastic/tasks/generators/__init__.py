@@ -1,4 +1,4 @@
-"""Generators of tasks, one a file. To add one: a new file, and a line in `GENERATORS`."""
+"""Generators of tasks, one per file. To add one, add a file and a line to `GENERATORS`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Latent causes of generated tables, and the classes that they make.
+"""Latent causes of generated tables, and the classes they determine.
 
-Classes are made in one of three ways: each is a mixture of clusters; or it is where a random
-network, or a random tree, over the causes says so; or the steps of a scale that a random function
-of the causes gives. Every task has its own draw of everything; classes have equally many rows.
+Classes are made in one of three ways: each class is a mixture of clusters; or a random network or a
+random tree over the causes assigns the classes; or they are the levels of a random function of the
+causes. Every task draws all of this anew; classes have equal numbers of rows.
 """
 
 from __future__ import annotations
@@ -12,39 +12,39 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 
-MORE = 6  # times as many rows are drawn as are kept, where classes are cut from a cloud of rows
+OVERSAMPLING = 6  # rows drawn per row used, if classes are cut from a cloud of rows
 
 
 def draw_causes(rng: np.random.Generator, n_classes: int, per_class: int) -> Matrix:
-    """Causes (n, k) of `per_class` rows of each class, class after class."""
+    """Draw the causes (n, k) of `per_class` rows of each class, class after class."""
     dimensions = int(rng.integers(2, max(4, min(16, 2 * n_classes)) + 1))
     if rng.random() < 0.7:
         return _clusters(rng, n_classes, per_class, dimensions)
-    causes = _cloud(rng, MORE * n_classes * per_class, dimensions)
-    by = (_by_network, _by_tree, _by_scale)[int(rng.choice(3, p=[0.5, 0.3, 0.2]))]
-    return _evenly(rng, causes, by(rng, causes, n_classes), n_classes, per_class)
+    causes = _cloud(rng, OVERSAMPLING * n_classes * per_class, dimensions)
+    assign = (_by_network, _by_tree, _by_scale)[int(rng.choice(3, p=[0.5, 0.3, 0.2]))]
+    return _evenly(rng, causes, assign(rng, causes, n_classes), n_classes, per_class)
 
 
 def _clusters(rng: np.random.Generator, n_classes: int, per_class: int, dimensions: int) -> Matrix:
-    """Each class of one to three clusters, of widths and orientations of their own."""
-    most = int(rng.integers(1, 4))
-    apart = np.exp(rng.uniform(np.log(1.5), np.log(10.0)))
-    shape = (n_classes, most)
-    centres = rng.standard_normal((*shape, dimensions)) * apart
+    """Draw classes of one to three clusters each, with their own widths and orientations."""
+    clusters = int(rng.integers(1, 4))
+    separation = np.exp(rng.uniform(np.log(1.5), np.log(10.0)))
+    shape = (n_classes, clusters)
+    centres = rng.standard_normal((*shape, dimensions)) * separation
     spread = np.exp(rng.normal(0.0, 0.3, (*shape, dimensions)))
-    turn = rng.standard_normal((*shape, dimensions, dimensions)) / np.sqrt(dimensions)
+    mixing = rng.standard_normal((*shape, dimensions, dimensions)) / np.sqrt(dimensions)
     skew = rng.uniform(0.0, 1.0)
-    turn = skew * turn + (1 - skew) * np.eye(dimensions)
-    weights = rng.dirichlet(np.full(most, 2.0), n_classes)
-    of_class = np.repeat(np.arange(n_classes), per_class)
-    of = (weights.cumsum(axis=1)[of_class] < rng.random((len(of_class), 1))).sum(axis=1)
-    of = np.minimum(of, most - 1)
-    own = _noise(rng, (len(of_class), dimensions)) * spread[of_class, of]
-    return centres[of_class, of] + np.einsum("nd,nde->ne", own, turn[of_class, of])
+    mixing = skew * mixing + (1 - skew) * np.eye(dimensions)
+    weights = rng.dirichlet(np.full(clusters, 2.0), n_classes)
+    labels = np.repeat(np.arange(n_classes), per_class)
+    cluster = (weights.cumsum(axis=1)[labels] < rng.random((len(labels), 1))).sum(axis=1)
+    cluster = np.minimum(cluster, clusters - 1)
+    noise = _noise(rng, (len(labels), dimensions)) * spread[labels, cluster]
+    return centres[labels, cluster] + np.einsum("nd,nde->ne", noise, mixing[labels, cluster])
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, int]) -> Matrix:
-    """Normal, or with heavier tails."""
+    """Draw normal noise, or noise with heavier tails."""
     freedom = rng.choice([np.inf, 3.0, 6.0], p=[0.6, 0.2, 0.2])
     drawn = rng.standard_normal(shape)
     if np.isfinite(freedom):
@@ -53,24 +53,24 @@ def _noise(rng: np.random.Generator, shape: tuple[int, int]) -> Matrix:
 
 
 def _cloud(rng: np.random.Generator, n: int, dimensions: int) -> Matrix:
-    """Rows without classes: one cloud, or several that are none."""
+    """Draw rows without classes, in one or several clouds that are unrelated to classes."""
     cloud = _noise(rng, (n, dimensions))
-    heaps = int(rng.integers(1, 5))
-    return cloud + (rng.standard_normal((heaps, dimensions)) * 1.5)[rng.integers(0, heaps, n)]
+    clouds = int(rng.integers(1, 5))
+    return cloud + (rng.standard_normal((clouds, dimensions)) * 1.5)[rng.integers(0, clouds, n)]
 
 
 def _scores(rng: np.random.Generator, causes: Matrix, count: int) -> Matrix:
-    """Of a random network of one hidden layer over a few of the causes, blurred."""
+    """Compute noisy scores of a random network with one hidden layer over a few of the causes."""
     hidden = int(rng.integers(4, 17))
     x = causes[:, : int(rng.integers(2, 6))]
     x = x / x.std(axis=0)
-    bent = np.tanh(x @ rng.standard_normal((x.shape[1], hidden)) + rng.standard_normal(hidden))
-    scores = bent @ rng.standard_normal((hidden, count))
+    activity = np.tanh(x @ rng.standard_normal((x.shape[1], hidden)) + rng.standard_normal(hidden))
+    scores = activity @ rng.standard_normal((hidden, count))
     return scores + rng.uniform(0.0, 0.2) * scores.std() * rng.standard_normal(scores.shape)
 
 
 def _by_network(rng: np.random.Generator, causes: Matrix, n_classes: int) -> NDArray[np.intp]:
-    """Largest of a network's scores, classes that would have too many rows held back."""
+    """Assign classes by the largest score of a network, with biases that balance the classes."""
     scores = _scores(rng, causes, n_classes)
     bias, step = np.zeros(n_classes), float(scores.std())
     for _ in range(30):
@@ -81,7 +81,7 @@ def _by_network(rng: np.random.Generator, causes: Matrix, n_classes: int) -> NDA
 
 
 def _by_tree(rng: np.random.Generator, causes: Matrix, n_classes: int) -> NDArray[np.intp]:
-    """Leaves of a random tree over a few of the causes; every leaf is of one class."""
+    """Assign classes to the leaves of a random tree over a few of the causes."""
     causes = causes[:, : int(rng.integers(2, 6))]
     depth = int(np.ceil(np.log2(n_classes))) + int(rng.integers(0, 2))
     leaf = np.zeros(len(causes), int)
@@ -97,7 +97,7 @@ def _by_tree(rng: np.random.Generator, causes: Matrix, n_classes: int) -> NDArra
 
 
 def _by_scale(rng: np.random.Generator, causes: Matrix, n_classes: int) -> NDArray[np.intp]:
-    """Equal steps of a blurred scale."""
+    """Assign classes to equal steps of a noisy scale."""
     rank = np.argsort(np.argsort(_scores(rng, causes, 1)[:, 0]))
     return rank * n_classes // len(rank)
 
@@ -109,11 +109,11 @@ def _evenly(
     n_classes: int,
     per_class: int,
 ) -> Matrix:
-    """`per_class` rows of each class, class after class; again where there are too few."""
+    """Choose `per_class` rows of each class, class after class; repeatedly if there are too few."""
     chosen = []
     for c in range(n_classes):
         members = np.flatnonzero(labels == c)
-        if members.size == 0:  # a class that nothing speaks for is anything
+        if members.size == 0:  # an empty class gets arbitrary rows
             members = rng.integers(0, len(causes), per_class)
         chosen.append(rng.choice(members, per_class, replace=members.size < per_class))
     return causes[np.concatenate(chosen)]

@@ -1,8 +1,8 @@
-"""Generator `reviews`: short documents, most words of the vocabulary in none of their places.
+"""Generator `reviews`: short documents that contain few words of the vocabulary.
 
-As `topics`, but sparse: standardised word by word, a rare word is zero nearly everywhere and large
-where it stands, so that single inputs drown the directions that matter. Classes lie along one
-direction or two, among more topics that say nothing of them.
+Like `topics`, but sparse: after standardisation word by word, a rare word is zero nearly everywhere
+and large where it occurs, so that single inputs drown out the informative directions. Classes
+differ along one or two directions, among more topics unrelated to them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Generator `shapes`: filled, shaded silhouettes, where glyphs are strokes.
+"""Generator `shapes`: filled, shaded silhouettes, whereas glyphs are strokes.
 
 A class is a drawing of one to three parts. The outline of a part is a circle whose log-radius is a
-short Fourier series of the angle; its inside has a brightness, a slope and stripes. Classes come in
-families that resemble each other; examples of a class differ in every parameter, and in stripes
-and contrast that say nothing of the class.
+short Fourier series of the angle; its interior has a brightness, a gradient and stripes. Classes
+come in families of similar ones. Examples of a class differ in every parameter, and in stripes and
+contrast that are unrelated to the class.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from metaplastic.tasks.source import Drawn, Source
 SIDE = 28
 PARTS = 3
 HARMONICS = 4
-SOFTNESS = 0.05  # of an outline, in half sides of the image
+SOFTNESS = 0.05  # width of an outline, in half sides of the image
 
 # standard deviations of a family's parameters, part by part
 _OUTLINE = 0.35 / np.arange(1, HARMONICS + 1)
@@ -32,7 +32,7 @@ _SPREADS = np.concatenate(
 
 
 class Shapes(Source):
-    """Endless classes of 28×28 grey drawings; every task makes its own."""
+    """Endless classes of 28×28 grey drawings; every task has new ones."""
 
     address = "shapes"
     kind = "image"
@@ -50,7 +50,7 @@ class Shapes(Source):
         augmentation: Augmentation,
         apart: int = 0,
     ) -> Drawn:
-        """Drawn, then augmented like any image."""
+        """Draw images and augment them like any others."""
         images = draw_shapes(rng, n_classes, per_class)
         if architecture.channels == 3:
             images = np.repeat(images[..., None], 3, axis=-1)
@@ -59,18 +59,20 @@ class Shapes(Source):
 
 
 def draw_shapes(rng: np.random.Generator, n_classes: int, per_class: int) -> NDArray[np.uint8]:
-    """`per_class` drawings (SIDE, SIDE) of each of `n_classes` new classes, class after class."""
+    """Make `per_class` drawings (SIDE, SIDE) of each of `n_classes` new classes, class by class."""
     families = int(rng.integers(max(1, n_classes // 4), n_classes * 2 // 3 + 1))
     shape = (PARTS, _SPREADS.size)
     family = rng.standard_normal((families, *shape)) * _SPREADS
     present = rng.random((families, PARTS)) < [1.0, 0.6, 0.3]
-    of = rng.permutation(np.arange(n_classes) % families)
-    own = family[of] + 0.3 * rng.standard_normal((n_classes, *shape)) * _SPREADS
+    family_of = rng.permutation(np.arange(n_classes) % families)
+    classes = family[family_of] + 0.3 * rng.standard_normal((n_classes, *shape)) * _SPREADS
     spread = rng.uniform(0.15, 0.4, (n_classes, 1, 1, 1))
-    drawn = own[:, None] + spread * _SPREADS * rng.standard_normal((n_classes, per_class, *shape))
+    variation = spread * _SPREADS * rng.standard_normal((n_classes, per_class, *shape))
+    examples = classes[:, None] + variation
     n = n_classes * per_class
-    canvas = _render(drawn.reshape(n, *shape), np.repeat(present[of], per_class, axis=0), rng)
-    if rng.random() < 0.5:  # half of the tasks draw symmetric things
+    parts = np.repeat(present[family_of], per_class, axis=0)
+    canvas = _render(examples.reshape(n, *shape), parts, rng)
+    if rng.random() < 0.5:  # half of the tasks have symmetric drawings
         canvas = np.maximum(canvas, canvas[:, :, ::-1])
     contrast = np.exp(0.3 * rng.standard_normal((n, 1, 1)))
     return np.round(255 * np.clip(canvas * contrast, 0.0, 1.0)).astype(np.uint8)
@@ -79,14 +81,14 @@ def draw_shapes(rng: np.random.Generator, n_classes: int, per_class: int) -> NDA
 def _render(
     parameters: NDArray[np.float64], present: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Drawings (n, SIDE, SIDE), later parts over earlier ones."""
+    """Render drawings (n, SIDE, SIDE), later parts over earlier ones."""
     grid = ((np.arange(SIDE) + 0.5) / SIDE * 2 - 1).astype(np.float32)
     down, across = (g[None] for g in np.meshgrid(grid, grid, indexing="ij"))
     n = len(parameters)
     canvas = np.zeros((n, SIDE, SIDE), np.float32)
     values = parameters.astype(np.float32)[..., None, None]
-    noise = rng.standard_normal((n, 3, 1, 1)).astype(np.float32)  # stripes of no class
-    foreign = 0.25 * noise[:, 0] * np.sin(4 * (noise[:, 1] * across + noise[:, 2] * down))
+    noise = rng.standard_normal((n, 3, 1, 1)).astype(np.float32)  # stripes unrelated to classes
+    disturbance = 0.25 * noise[:, 0] * np.sin(4 * (noise[:, 1] * across + noise[:, 2] * down))
     for part in range(PARTS):
         p = values[:, part]
         outline, (size, aspect, x, y, angle) = p[:, : 2 * HARMONICS], np.moveaxis(p[:, 8:13], 1, 0)
@@ -101,10 +103,10 @@ def _render(
             power = power * unit
             log_radius = log_radius + outline[:, 2 * k] * power.real
             log_radius = log_radius + outline[:, 2 * k + 1] * power.imag
-        # the exponent is bounded, or a distant corner would overflow
+        # bound the exponent, which would overflow in a distant corner
         edge = np.clip((np.exp(log_radius) - distance) / SOFTNESS, -30, 30)
         mask = present[:, part, None, None] / (1 + np.exp(-edge))
         stripes = np.sin(6 * np.exp(pitch / 2) * (across * np.cos(turn) + down * np.sin(turn)))
         inside = 0.6 * np.exp(bright) * (1 + slope_x * across + slope_y * down + depth * stripes)
-        canvas = canvas * (1 - mask) + mask * np.clip(inside * (1 + foreign), 0.0, 1.5)
+        canvas = canvas * (1 - mask) + mask * np.clip(inside * (1 + disturbance), 0.0, 1.5)
     return canvas.astype(np.float32)
