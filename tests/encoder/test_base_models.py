@@ -235,7 +235,7 @@ def test_the_classifier_learns_by_maps(digits) -> None:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        ({**MAPS, "inputs": [8, 8, 2]}, r"8 x 8 x 2 are 128 numbers a row; X has 64 columns"),
+        ({**MAPS, "inputs": [8, 8, 2]}, r"8 x 8 x 2 are 128 numbers per row; X has 64 columns"),
         ({**MAPS, "inputs": [64]}, "conv layer reads a map"),
         ({**MAPS, "pool": 0}, "pool"),
         ({**MAPS, "colour": "red"}, "colour"),

@@ -97,11 +97,11 @@ def test_minus_one_and_one_alone_are_two_classes_and_said_to_be(few) -> None:
     ("labels", "message"),
     [
         ([-1] * 30, "no row is labelled"),
-        ([-1] * 29 + [3], "all of one class"),
+        ([-1] * 29 + [3], "all labelled rows are of one class"),
         ([0.5, 1.5, -1] * 10, "continuous"),
         ([1, 2, np.inf] * 10, "infinity"),
         ([1, 2, -1], "X has 30 rows and y 3 labels"),
-        (np.array(["a", 1, None] * 10, object), "types int, str"),
+        (np.array(["a", 1, None] * 10, object), r"mixed types \(int, str\)"),
     ],
 )
 def test_bad_labels_get_a_clear_error(labels, message: str) -> None:

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from metaplastic.data import Split, fit_scale
 from metaplastic.encoder.moments import column_moments, take_rows
-from metaplastic.encoder.scale import decide, evenness, scale_of
+from metaplastic.encoder.scale import choose_scale, evenness, scale_of
 
 MATRICES = hnp.arrays(
     np.float64, st.tuples(st.integers(1, 30), st.integers(1, 8)), elements=st.floats(-1e6, 1e6)
@@ -63,9 +63,9 @@ def test_small_numbers_are_not_constant() -> None:
 def test_columns_of_one_unit_share_a_scale_and_others_do_not() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(500, 10))
-    assert decide("auto", column_moments(x)) == "global"
-    assert decide("auto", column_moments(x * np.logspace(0, 4, 10))) == "columns"
-    assert decide("global", column_moments(x * np.logspace(0, 4, 10))) == "global"
+    assert choose_scale("auto", column_moments(x)) == "global"
+    assert choose_scale("auto", column_moments(x * np.logspace(0, 4, 10))) == "columns"
+    assert choose_scale("global", column_moments(x * np.logspace(0, 4, 10))) == "global"
     # by hand: variances 1, 1 and 4, and a column that does not vary
     y = np.array([[1.0, 1.0, 2.0, 7.0], [-1.0, -1.0, -2.0, 7.0]])
     assert evenness(column_moments(y)) == pytest.approx(((1 + 1 + 4) ** 2 / (1 + 1 + 16) - 1) / 2)

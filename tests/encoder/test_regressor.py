@@ -122,7 +122,7 @@ def test_targets_that_are_all_the_same_are_predicted() -> None:
     ("targets", "message"),
     [
         ([np.nan] * 30, "no row has a target"),
-        ([np.nan] * 29 + [3.0], "one sample alone has a target"),
+        ([np.nan] * 29 + [3.0], "only one sample has a target"),
         ([1.0, 2.0, np.inf] * 10, "contains infinity"),
         ([1.0, 2.0, np.nan], "X has 30 rows and y 3 targets"),
         (["1.0", "2.0", ""] * 10, "give numbers"),
