@@ -72,5 +72,5 @@ def test_blocks_that_do_not_fit_are_refused():
         Blocks.fit([])
     with pytest.raises(ValueError, match="equally many"):
         Blocks.fit([blocks[0], blocks[1][:5]])
-    with pytest.raises(ValueError, match="those measured have"):
+    with pytest.raises(ValueError, match="the fitted ones have"):
         Blocks.fit(blocks).apply(blocks[:1])

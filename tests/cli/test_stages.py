@@ -208,7 +208,7 @@ def test_a_stage_changes_what_it_names(tmp_path: Path) -> None:
         ("stages = []", [], "[[stages]]"),
         (FILE.replace("until = 2", "until = 0"), [], "stage 2: until 0"),
         (FILE.replace("until = 2", 'until = "x"'), [], "stage 2: until 'x'"),
-        (FILE.replace("seed = 6", "sed = 6"), [], "stage 2: bad configuration: sed"),
+        (FILE.replace("seed = 6", "sed = 6"), [], "stage 2: invalid configuration: sed"),
         (FILE + 'rule.start = "default"', [], "leave it out"),
         (FILE, ["--resume"], "holds no run"),
     ],

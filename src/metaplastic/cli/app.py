@@ -46,7 +46,7 @@ def _print_version(value: bool) -> None:
 
 
 def _import(given: list[str] | None) -> None:
-    plugins.ask_for(given or ())
+    plugins.request(given or ())
 
 
 @app.callback()

@@ -52,7 +52,7 @@ def _describe(section: Section) -> None:
 
 
 def _meaning(setting: Setting) -> str:
-    return f"{setting.meaning} [{setting.kind.whole}]"
+    return f"{setting.meaning} [{setting.kind.expected}]"
 
 
 def _print(text: str, first: int, rest: int) -> None:

@@ -40,7 +40,7 @@ class RayHelper:
         """`settings` are those of `Helper`."""
         import ray
 
-        plugins.ask_for(equipment.imports)  # θ may be of a rule of the user's
+        plugins.request(equipment.imports)  # θ may be of a rule of the user's
         self._workers = RayWorkers(ray, equipment, worker, cores)
         self._helper = Helper(self._workers, n_groups, incarnation, **settings)
 
