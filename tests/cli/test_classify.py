@@ -88,9 +88,9 @@ def test_a_column_may_be_ignored_and_parquet_written(folder: Path, monkeypatch) 
         ),
         (("inf.csv", "--label", "kind", "--out", "c.csv"), "inf is not a whole number"),
         (("none.csv", "--label", "kind", "--out", "c.csv"), "no such file"),
-        ((*ARGUMENTS, "--out", "t.csv"), "t.csv: is the file of the data"),
-        (("csv:t.csv?index=id", *ARGUMENTS[1:3], "--out", "t.csv"), "is the file of the data"),
-        ((*ARGUMENTS, "--out", "c.csv", "--model", "t.csv"), "t.csv: is the file of the data"),
+        ((*ARGUMENTS, "--out", "t.csv"), "t.csv: is the input file"),
+        (("csv:t.csv?index=id", *ARGUMENTS[1:3], "--out", "t.csv"), "is the input file"),
+        ((*ARGUMENTS, "--out", "c.csv", "--model", "t.csv"), "t.csv: is the input file"),
         ((*ARGUMENTS, "--out", "c.csv", "--model", "c.csv"), "are the same file"),
     ],
 )

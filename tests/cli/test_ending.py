@@ -134,7 +134,7 @@ def test_a_full_disk_under_stdout_is_one_line(arguments: list[str], unbuffered: 
             env={**LOCAL, "PYTHONUNBUFFERED": unbuffered},
         )
     assert done.returncode == 2
-    assert done.stderr == "metaplastic: what is printed or written: No space left on device\n"
+    assert done.stderr == "metaplastic: cannot write output: No space left on device\n"
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -212,7 +212,7 @@ def test_a_fault_is_one_line_and_its_traceback_is_kept(monkeypatch, capsys, tmp_
     line = capsys.readouterr().err
     (kept,) = tmp_path.iterdir()
     assert line == (
-        "metaplastic: KeyError: 'meta\\nstep'; this is a fault in metaplastic, please report it "
+        "metaplastic: KeyError: 'meta\\nstep'; this is a bug in metaplastic, please report it "
         f"with its traceback, which is in {kept}\n"
     )
     assert kept.read_text().startswith("Traceback")

@@ -51,7 +51,7 @@ def test_every_row_gets_a_number(folder: Path, monkeypatch, capsys) -> None:
     assert run(monkeypatch, *ARGUMENTS, "--out", "p.csv", "--model", "m.safetensors") == 0
     said = capsys.readouterr()
     assert "p.csv: 120 rows, learned from 30 targets" in said.out
-    assert said.out.count("error on a target that is left out") == 2
+    assert said.out.count("leave-one-out root mean squared error") == 2
     assert "120 rows, 4 columns" in said.err
     with Path("p.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -86,7 +86,7 @@ def test_targets_may_have_decimal_commas(in_the_address: bool, folder: Path, mon
         (("comma.csv", "--delimiter", ";", *ARGUMENTS[1:], "--out", "p.csv"), "decimal comma"),
         ((*ARGUMENTS, "--out", "p.csv", "--readout", "logistic"), "unknown readout 'logistic'"),
         ((*ARGUMENTS, "--out", "p.npy"), ".csv, .parquet"),
-        ((*ARGUMENTS, "--out", "t.csv"), "is the file of the data"),
+        ((*ARGUMENTS, "--out", "t.csv"), "is the input file"),
         (("digits", "--target", "y", "--out", "p.csv"), "digits is not one"),
     ],
 )

@@ -126,4 +126,4 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
     assert 0 < kept < 20
     again = run(*arguments)
     assert again.returncode == 0, again.stderr
-    assert f"{kept} numbers kept" in " ".join(again.stdout.split())
+    assert f"{kept} numbers reused" in " ".join(again.stdout.split())

@@ -46,7 +46,7 @@ def test_it_runs_and_goes_on_from_what_is_kept(tables, monkeypatch, capsys) -> N
     assert Path("results/domains.png").is_file()
     capsys.readouterr()
     assert call(monkeypatch, *arguments) == 0
-    assert "numbers kept from before" in capsys.readouterr().out
+    assert "numbers reused from an earlier run" in capsys.readouterr().out
     assert json.loads(Path("results/domains.json").read_text())["sets"] == content["sets"]
 
 
