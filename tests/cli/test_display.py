@@ -155,9 +155,9 @@ def test_logs_are_lines_and_logged_progress_is_shown(
         assert shown is not None
         assert shown.text() == "learning features: 3 of 80 inner steps"
     assert showing.display() is None
-    told = capsys.readouterr()
-    assert told.err == "resumed at [b]7\nwarning: a file is damaged\n"
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert printed.err == "resumed at [b]7\nwarning: a file is damaged\n"
+    assert printed.out == ""
     assert not log.isEnabledFor(logging.INFO)
 
 

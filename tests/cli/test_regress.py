@@ -58,13 +58,13 @@ def test_every_row_gets_a_number(folder: Path, monkeypatch, capsys) -> None:
     assert [*rows[0]] == ["name", "target", "prediction"]
     assert [row["name"] for row in rows] == [f"r{i}" for i in range(120)]
     assert [row["target"] != "" for row in rows] == [i % 4 == 0 for i in range(120)]
-    found, y = predictions("p.csv"), np.load("y.npy")
-    assert np.mean((found - y) ** 2) < 0.05 * np.var(y)
+    predicted, y = predictions("p.csv"), np.load("y.npy")
+    assert np.mean((predicted - y) ** 2) < 0.05 * np.var(y)
     model = PlasticRegressor.load("m.safetensors")
     assert model.feature_names_in_.tolist() == [*"abcd"]
     table = np.loadtxt("t.csv", delimiter=",", skiprows=1, usecols=(1, 2, 3, 4))
     del model.feature_names_in_
-    np.testing.assert_allclose(model.predict(table), found, rtol=1e-8)
+    np.testing.assert_allclose(model.predict(table), predicted, rtol=1e-8)
 
 
 @pytest.mark.parametrize("in_the_address", [False, True])

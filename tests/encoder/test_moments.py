@@ -25,12 +25,12 @@ def test_they_are_numpys_whole_or_in_parts(x: np.ndarray, cut: int) -> None:
     parts = column_moments(x[:cut])
     if cut < len(x):
         parts = parts.merge(column_moments(x[cut:]))
-    for found in (whole, parts, column_moments(csr_matrix(x))):
+    for actual in (whole, parts, column_moments(csr_matrix(x))):
         near = {"rtol": 1e-6, "atol": 1e-6 * (1 + np.abs(x).max())}
-        assert found.count == len(x)
-        np.testing.assert_allclose(found.mean, x.mean(axis=0), rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(found.std, x.std(axis=0), **near)
-        pooled = found.pooled()
+        assert actual.count == len(x)
+        np.testing.assert_allclose(actual.mean, x.mean(axis=0), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(actual.std, x.std(axis=0), **near)
+        pooled = actual.pooled()
         assert pooled.count == x.size
         np.testing.assert_allclose(pooled.mean, x.mean(), rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(pooled.std, x.std(), **near)
@@ -77,7 +77,7 @@ def test_columns_are_standardised_and_clipped_at_ten_deviations() -> None:
     x = rng.normal(size=(1000, 3)) * [1e-3, 1.0, 1e6] + [5.0, 0.0, -1e7]
     x[0] = [5.0 + 1.0, -4.0, 0.0]
     scale = scale_of(column_moments(x))
-    found = take_rows(x, slice(None), scale)
+    actual = take_rows(x, slice(None), scale)
     expected = np.clip((x - x.mean(axis=0)) / x.std(axis=0), -10, 10)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-    assert found[0, 0] == 10.0
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
+    assert actual[0, 0] == 10.0

@@ -92,10 +92,10 @@ def test_columns_have_scales_of_their_own_in_every_layer_read() -> None:
     # the inputs' gain is taken before values far out are clipped
     inputs, others = slice(0, SIZES[0]), slice(SIZES[0], None)
     np.testing.assert_allclose(got[:, others], expected[:, others], atol=2e-3)
-    found, wanted = (f[:, inputs] - f[:, inputs].mean(axis=0) for f in (got, expected))
-    ratio = found.std() / wanted.std()
+    actual, wanted = (f[:, inputs] - f[:, inputs].mean(axis=0) for f in (got, expected))
+    ratio = actual.std() / wanted.std()
     assert 0.5 < ratio < 1.0
-    np.testing.assert_allclose(found, ratio * wanted, atol=2e-3)
+    np.testing.assert_allclose(actual, ratio * wanted, atol=2e-3)
     np.testing.assert_array_equal(
         network.features(x, (3, 0, 2))[:, : SIZES[3]], network.features(x, (3, 2, 0))[:, : SIZES[3]]
     )
