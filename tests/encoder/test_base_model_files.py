@@ -125,7 +125,7 @@ VALUES = st.one_of(
 
 
 def paths(value: Any, prefix: tuple = ()) -> list[tuple]:
-    """The prefix to every value inside nested tables and lists."""
+    """Return the path to every value inside nested tables and lists."""
     inner = value.items() if isinstance(value, dict) else enumerate(value)
     results = []
     for key, item in inner:

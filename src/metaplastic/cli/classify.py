@@ -51,8 +51,8 @@ def classify(
     readout: Annotated[
         str,
         typer.Option(
-            help="logistic, ridge, inputs (logistic regression on the inputs alone), or auto: the "
-            "mean of logistic and inputs."
+            help="logistic or ridge (on the inputs and all layers), inputs (logistic regression on "
+            "the inputs alone), or auto: the mean of logistic and inputs."
         ),
     ] = "auto",
     seed: SeedOption = 0,

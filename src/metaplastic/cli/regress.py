@@ -52,8 +52,8 @@ def regress(
     readout: Annotated[
         str,
         typer.Option(
-            help="ridge, inputs (ridge regression on the inputs alone), or auto: the mean of ridge "
-            "and inputs."
+            help="ridge (on the inputs and all layers), inputs (ridge regression on the inputs "
+            "alone), or auto: the mean of ridge and inputs."
         ),
     ] = "auto",
     seed: SeedOption = 0,
