@@ -150,7 +150,7 @@ def test_the_reference_has_every_public_name() -> None:
         ('unroll.horizon=[1, "a"]', "for example [50, 200] (given item 2: 'a')"),
         (
             "tasks.sources=glyphs",
-            """give a list of texts, for example ["glyphs"] (given 'glyphs')""",
+            """give a list of strings, for example ["glyphs"] (given 'glyphs')""",
         ),
         ("tasks.n_classes=[2,3,4]", "give a whole number or two whole numbers, for example 10"),
         (
@@ -193,7 +193,7 @@ def as_json(table: dict[str, Any]) -> str:
         (lambda: make_baseline("raw", beta=1), "beta: there is no such setting; there are none"),
         (lambda: settings(STUDIES["labels"].Settings, sedes=3), "Did you mean 'seeds'?"),
         (lambda: settings(STUDIES["labels"].Settings, labels=("a",)), "(given item 1: 'a')"),
-        (lambda: settings(FewShotConfig, dataset=""), 'dataset: give text, for example "digits"'),
+        (lambda: settings(FewShotConfig, dataset=""), 'dataset: give a string, for example "digits"'),
         (
             lambda: parse_model({"inputs": [4], "layers": [{"units": 2}, {"unit": 3}]}),
             "layers.item 2.units: is required: a whole number, at least 1, for example 1; "

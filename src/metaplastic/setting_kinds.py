@@ -93,7 +93,7 @@ def kind_of(annotation: Any, metadata: Iterable[Any] = ()) -> Kind:
     if annotation in (int, float):
         return _number(annotation, constraints)
     if annotation is str:
-        return Kind("text", "texts", "", "...")
+        return Kind("a string", "strings", "", "...")
     return Kind("a table", "tables", "", {})
 
 
@@ -112,7 +112,7 @@ def _or(words: list[str]) -> str:
 
 
 def _named(names: tuple[Any, ...]) -> Kind:
-    return Kind("text", "texts", f"one of {_or([as_text(n) for n in names])}", names[0], names)
+    return Kind("a string", "strings", f"one of {_or([as_text(n) for n in names])}", names[0], names)
 
 
 def _union(members: list[Any], constraints: list[Any]) -> Kind:
