@@ -138,7 +138,7 @@ def test_the_reference_has_every_public_name() -> None:
         ("rule.settings.hiden=4", "rule.settings.hiden: there is no such"),
         ("rule.settings.hiden=4", "Did you mean 'hidden'?"),
         ("objective.settings.penalti=1", "Did you mean 'penalty'?"),
-        ("estimator.settings.pairs=1", "estimator.settings.pairs: there is no such setting; known"),
+        ("estimator.settings.pairs=1", "estimator.settings.pairs: there is no such setting; there"),
         (
             "optimizer.learning_rate=abc",
             "optimizer.learning_rate: give a number above 0, for example 0.003 (given 'abc')",
@@ -193,7 +193,10 @@ def as_json(table: dict[str, Any]) -> str:
         (lambda: make_baseline("raw", beta=1), "beta: there is no such setting; there are none"),
         (lambda: settings(STUDIES["labels"].Settings, sedes=3), "Did you mean 'seeds'?"),
         (lambda: settings(STUDIES["labels"].Settings, labels=("a",)), "(given item 1: 'a')"),
-        (lambda: settings(FewShotConfig, dataset=""), 'dataset: give a string, for example "digits"'),
+        (
+            lambda: settings(FewShotConfig, dataset=""),
+            'dataset: give a string, for example "digits"',
+        ),
         (
             lambda: parse_model({"inputs": [4], "layers": [{"units": 2}, {"unit": 3}]}),
             "layers.item 2.units: is required: a whole number, at least 1, for example 1; "

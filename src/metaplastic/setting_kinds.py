@@ -112,7 +112,9 @@ def _or(words: list[str]) -> str:
 
 
 def _named(names: tuple[Any, ...]) -> Kind:
-    return Kind("a string", "strings", f"one of {_or([as_text(n) for n in names])}", names[0], names)
+    return Kind(
+        "a string", "strings", f"one of {_or([as_text(n) for n in names])}", names[0], names
+    )
 
 
 def _union(members: list[Any], constraints: list[Any]) -> Kind:

@@ -113,7 +113,7 @@ def test_the_thread_speaks_while_the_work_does_not(monkeypatch: pytest.MonkeyPat
     shown = Display(Console(file=written, force_terminal=False, width=100))
     shown("compiling")
     assert shown._thread is not None
-    shown._ends.wait(0.2)  # no report meanwhile
+    shown._closed.wait(0.2)  # no report meanwhile
     shown.close()
     assert not shown._thread.is_alive()
     assert "compiling" in written.getvalue()

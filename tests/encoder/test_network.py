@@ -19,7 +19,7 @@ from metaplastic.base_model import (
     population_statistics,
 )
 from metaplastic.blocks import Blocks
-from metaplastic.encoder.activations import NUMPY_ACTIVATIONS, in_place
+from metaplastic.encoder.activations import NUMPY_ACTIVATIONS, in_place_activation
 from metaplastic.encoder.fitting import fitted_network
 from metaplastic.encoder.moments import column_moments, merge_statistics, take_rows
 from metaplastic.encoder.network import network_of
@@ -130,7 +130,7 @@ def test_every_activation_has_a_numpy_form() -> None:
 def test_an_activation_without_one_goes_through_jax(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ACTIVATIONS, "square", lambda z: z * z)
     z = np.arange(4, dtype=np.float32)
-    in_place("square")(z)
+    in_place_activation("square")(z)
     np.testing.assert_array_equal(z, [0, 1, 4, 9])
 
 

@@ -32,7 +32,7 @@ def meta_train(
         str | None,
         typer.Option(help="Data sets to meta-train on, for example glyphs,cifar10@16."),
     ] = None,
-    meta_steps: Annotated[int | None, typer.Option(help="Total number of updates of θ.")] = None,
+    meta_steps: Annotated[int | None, typer.Option(help="Number of updates of θ.")] = None,
     until: Annotated[
         int | None,
         typer.Option(
