@@ -51,7 +51,7 @@ def test_numbers(monkeypatch) -> None:
         (("new.csv", "new.csv", "--out", "c.csv"), "not a safetensors file"),
         ((CLASSIFIER, "new.csv", "--drop", "name,a", "--out", "c.csv"), "3 columns, but"),
         ((CLASSIFIER, "new.csv", "--out", "c.csv"), "column 'name'"),
-        ((CLASSIFIER, "new.csv", "--drop", "name", "--out", "new.csv"), "the file of the data"),
+        ((CLASSIFIER, "new.csv", "--drop", "name", "--out", "new.csv"), "the input file"),
         ((CLASSIFIER, "new.csv", "--drop", "name", "--out", "c.npy"), ".csv, .parquet"),
     ],
 )

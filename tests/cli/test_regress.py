@@ -101,7 +101,7 @@ def test_mistakes_are_one_line(arguments, words: str, folder: Path, monkeypatch,
 
 @pytest.mark.parametrize(
     ("last", "words"),
-    [("", "one sample alone has a target"), ("inf", "row 120: 'inf' is not a finite number")],
+    [("", "only one sample has a target"), ("inf", "row 120: 'inf' is not a finite number")],
 )
 def test_targets_that_do_not_suffice(
     last: str, words: str, folder: Path, monkeypatch, capsys
