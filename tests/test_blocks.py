@@ -16,7 +16,7 @@ def _drawn(n=300):
 
 def test_the_equation_by_hand():
     blocks = _drawn(40)
-    found = Blocks.fit(blocks).apply(blocks)
+    actual = Blocks.fit(blocks).apply(blocks)
     column, total = 0, sum(block.shape[1] for block in blocks)
     for block in blocks:
         d = block.shape[1]
@@ -25,24 +25,24 @@ def test_the_equation_by_hand():
         gain = (total / len(blocks)) ** 0.5 / ((sum(variances) / d) ** 0.5 * d**0.5)
         for j in range(d):
             expected = [(float(v) - means[j]) * gain for v in block[:, j]]
-            np.testing.assert_allclose(found[:, column], expected, atol=1e-6)
+            np.testing.assert_allclose(actual[:, column], expected, atol=1e-6)
             column += 1
-    assert column == found.shape[1]
+    assert column == actual.shape[1]
 
 
 def test_blocks_have_one_mean_squared_norm_whatever_their_widths_and_units():
     blocks = _drawn(9000)  # more rows than are worked on at once
     fitted = Blocks.fit(blocks)
-    found = fitted.apply(blocks)
-    assert found.dtype == np.float32
+    actual = fitted.apply(blocks)
+    assert actual.dtype == np.float32
     assert fitted.widths == (3, 7)
-    for part in (found[:, :3], found[:, 3:]):
+    for part in (actual[:, :3], actual[:, 3:]):
         np.testing.assert_allclose(part.mean(axis=0), 0, atol=1e-5)
         assert np.mean(np.sum(part**2, axis=1)) == pytest.approx(10 / 2, rel=1e-4)
-    assert np.var(found, axis=0).mean() == pytest.approx(1, rel=1e-4)
+    assert np.var(actual, axis=0).mean() == pytest.approx(1, rel=1e-4)
     rescaled = [blocks[0] * np.float32(1000), blocks[1]]
     again = Blocks.fit(rescaled).apply(rescaled)
-    np.testing.assert_allclose(again, found, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(again, actual, rtol=1e-4, atol=1e-5)
 
 
 def test_new_rows_are_scaled_by_the_rows_fitted_on():
@@ -72,5 +72,5 @@ def test_blocks_that_do_not_fit_are_refused():
         Blocks.fit([])
     with pytest.raises(ValueError, match="equally many"):
         Blocks.fit([blocks[0], blocks[1][:5]])
-    with pytest.raises(ValueError, match="those measured have"):
+    with pytest.raises(ValueError, match="the fitted ones have"):
         Blocks.fit(blocks).apply(blocks[:1])

@@ -35,9 +35,9 @@ def test_duration(seconds: float, said: str) -> None:
 
 def test_there_is_one_function_for_it() -> None:
     root = Path(metaplastic.__file__).parent
-    found = [
+    modules = [
         path.name
         for path in root.rglob("*.py")
         if re.search(r"def _?(duration|elapsed|format_seconds)", path.read_text(encoding="utf-8"))
     ]
-    assert found == ["durations.py"]
+    assert modules == ["durations.py"]

@@ -29,10 +29,10 @@ def load_yaml(name: str) -> Any:
 )
 def test_there_is_one_address(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    found = re.findall(r"https://(?:raw\.githubusercontent|github)\.com/[\w-]+/[\w-]+", text)
-    assert found
+    links = re.findall(r"https://(?:raw\.githubusercontent|github)\.com/[\w-]+/[\w-]+", text)
+    assert links
     raw = HOME.replace("github.com", "raw.githubusercontent.com")
-    assert set(found) <= {HOME, raw}
+    assert set(links) <= {HOME, raw}
 
 
 def test_the_citation_names_the_release_and_both_papers() -> None:

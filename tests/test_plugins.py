@@ -102,10 +102,10 @@ def test_every_command_imports() -> None:
 
 
 def test_a_rule_of_a_file_is_known_by_its_name(my_rule: Path) -> None:
-    with pytest.raises(ConfigError, match="One of your own: --import its file"):
+    with pytest.raises(ConfigError, match="To use one of your own, --import its file"):
         make_config("tiny", overrides=[{"rule": {"name": "mine"}}])
-    plugins.ask_for([str(my_rule)])
-    plugins.ask_for([str(my_rule)])  # twice is as good as once
+    plugins.request([str(my_rule)])
+    plugins.request([str(my_rule)])  # twice is as good as once
     assert make_config("tiny", overrides=[{"rule": {"name": "mine"}}]).rule.name == "mine"
     assert list(RULES)[-1] == "mine"
     assert os.environ[plugins.VARIABLE] == str(my_rule)
@@ -122,7 +122,7 @@ def test_a_rule_file_says_where_its_rule_is_from_and_imports_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    plugins.ask_for([str(my_rule)])
+    plugins.request([str(my_rule)])
     rule = make_rule("mine", jax.random.key(0))
     path = my_rule.parent / "a.safetensors"
     save_rule(rule, path)
@@ -156,7 +156,7 @@ def test_rules_of_the_package_say_nothing(tmp_path: Path) -> None:
     [
         ("none.py", None, r"--import .*none\.py: no such file"),
         ("no_such_module", None, "no module 'no_such_module'; give the path of a file"),
-        ("my-rule.py", "", r"as my_rule\.py"),
+        ("my-rule.py", "", r"such as my_rule\.py"),
         ("json.py", "", "another module 'json' in .*; rename the file"),
         ("broken.py", "x = 1\n1 / 0\n", r"ZeroDivisionError: .* \(broken\.py, line 2\)"),
         ("broken.py", "def f(:\n", r"SyntaxError: .*broken\.py, line 1"),
@@ -166,18 +166,18 @@ def test_rules_of_the_package_say_nothing(tmp_path: Path) -> None:
             "broken.py",
             "from metaplastic.rules import RULES, Rule\nclass A(Rule): name = 'local'\n"
             "RULES.register('local', A)\n",
-            r"there is a rule 'local' already .*; give broken:A another name",
+            r"there is already a rule 'local' .*; give broken:A another name",
         ),
         (
             "broken.py",
             "from metaplastic.rules import RULES, Rule\nclass A(Rule): name = 'a'\n"
             "RULES.register('b', A)\n",
-            "broken:A is entered as the rule 'b', but calls itself 'a'",
+            "broken:A is registered as the rule 'b', but its `name` is 'a'",
         ),
         (
             "broken.py",
             "from metaplastic.rules import RULES\nRULES.register('b', dict)\n",
-            "builtins:dict is no rule",
+            "builtins:dict is not a rule",
         ),
     ],
 )
@@ -243,8 +243,8 @@ def test_without_the_package_its_name_is_said(tmp_path: Path, forget: Callable[[
     ("point", "message"),
     [
         ("gone = scratch_rules:Gone", "'gone' cannot be loaded from scratch_rules:Gone of package"),
-        ("table = builtins:dict", "builtins:dict of package scratch-rules 1.2 is no rule"),
-        ("other = scratch_rules:Mine", "entered as the rule 'other', but calls itself 'mine'"),
+        ("table = builtins:dict", "builtins:dict of package scratch-rules 1.2 is not a rule"),
+        ("other = scratch_rules:Mine", "registered as the rule 'other', but its `name` is 'mine'"),
     ],
 )
 def test_an_entry_point_that_is_no_rule_is_refused(
@@ -257,13 +257,13 @@ def test_an_entry_point_that_is_no_rule_is_refused(
 
 def test_an_entry_point_of_a_name_that_is_taken_is_left_out(tmp_path: Path) -> None:
     installed(tmp_path, "[metaplastic.rules]\nlocal = scratch_rules:Mine\n")
-    with pytest.warns(UserWarning, match="'local' of package scratch-rules 1.2 .* is left out"):
+    with pytest.warns(UserWarning, match="'local' of package scratch-rules 1.2 .* is ignored"):
         assert list(RULES) == list(RULES.built_in)
     assert RULES["local"].__module__.startswith("metaplastic.")
 
 
 def test_a_rule_read_as_anothers_of_its_name_warns(my_rule: Path, tmp_path: Path) -> None:
-    plugins.ask_for([str(my_rule)])
+    plugins.request([str(my_rule)])
     save_rule(make_rule("mine", jax.random.key(0)), tmp_path / "a.safetensors")
     contents = container.read(tmp_path / "a.safetensors", 10**8, RuleFileError)
     metadata = {**contents.metadata, "home": json.dumps({"module": "their_rule"})}

@@ -46,7 +46,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(fruits: Registry[object]) -
 def test_a_name_belongs_to_one_entry(fruits: Registry[object]) -> None:
     fruits.register("pear", Pear)
     fruits.register("pear", Pear)  # as by a cell of a notebook that is run again
-    with pytest.raises(ConfigError, match=r"a fruit 'pear' already .*Pear.*; give .*Apple"):
+    with pytest.raises(ConfigError, match=r"already a fruit 'pear' .*Pear.*; give .*Apple"):
         fruits.register("pear", Apple)
     fruits["pear"] = Apple  # who asks for it may replace one
     assert fruits["pear"] is Apple

@@ -130,7 +130,7 @@ def test_the_reference_has_every_public_name() -> None:
 @pytest.mark.parametrize(
     ("override", "wanted"),
     [
-        ("optimzer.learning_rate=1", "optimzer: there is no such setting; there are: seed, rule"),
+        ("optimzer.learning_rate=1", "optimzer: there is no such setting; known: seed, rule"),
         ("optimzer.learning_rate=1", "Did you mean 'optimizer'?"),
         ("optimizer.learnin_rate=1", "optimizer.learnin_rate: there is no such setting"),
         ("learning_rate=1", "Did you mean 'optimizer.learning_rate'?"),
@@ -150,7 +150,7 @@ def test_the_reference_has_every_public_name() -> None:
         ('unroll.horizon=[1, "a"]', "for example [50, 200] (given item 2: 'a')"),
         (
             "tasks.sources=glyphs",
-            """give a list of texts, for example ["glyphs"] (given 'glyphs')""",
+            """give a list of strings, for example ["glyphs"] (given 'glyphs')""",
         ),
         ("tasks.n_classes=[2,3,4]", "give a whole number or two whole numbers, for example 10"),
         (
@@ -188,20 +188,23 @@ def as_json(table: dict[str, Any]) -> str:
         (lambda: make_rule("hebbian", jax.random.key(0), half_lfe=1), "Did you mean 'half_life'?"),
         (lambda: make_rule("hebbian", jax.random.key(0), half_life=0), "a number above 0, for"),
         (lambda: make_objective("ridge", penalty=-1), "a number above 0, for example 0.1"),
-        (lambda: make_baseline("vae", bta=1), "bta: there is no such setting; there are: beta"),
+        (lambda: make_baseline("vae", bta=1), "bta: there is no such setting; known: beta"),
         (lambda: make_baseline("vae", beta="x"), "beta: give a number above 0, for example 1.0"),
         (lambda: make_baseline("raw", beta=1), "beta: there is no such setting; there are none"),
         (lambda: settings(STUDIES["labels"].Settings, sedes=3), "Did you mean 'seeds'?"),
         (lambda: settings(STUDIES["labels"].Settings, labels=("a",)), "(given item 1: 'a')"),
-        (lambda: settings(FewShotConfig, dataset=""), 'dataset: give text, for example "digits"'),
+        (
+            lambda: settings(FewShotConfig, dataset=""),
+            'dataset: give a string, for example "digits"',
+        ),
         (
             lambda: parse_model({"inputs": [4], "layers": [{"units": 2}, {"unit": 3}]}),
-            "layers.item 2.units: is needed: a whole number, at least 1, for example 1; "
-            "layers.item 2.unit: there is no such setting; there are: units, skip, pool. "
+            "layers.item 2.units: is required: a whole number, at least 1, for example 1; "
+            "layers.item 2.unit: there is no such setting; known: units, skip, pool. "
             "Did you mean 'units'?",
         ),
         (lambda: parse_model({"inputs": [4], "layers": [{"units": 0}]}), "layers.item 1.units: g"),
-        (lambda: parse_model({"layers": []}), "inputs: is needed: a list of whole numbers"),
+        (lambda: parse_model({"layers": []}), "inputs: is required: a list of whole numbers"),
     ],
 )
 def test_settings_given_in_python_have_the_same_errors(call: Any, wanted: str) -> None:

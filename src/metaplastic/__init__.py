@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from metaplastic import forks as forks  # watches for forks from now on
+from metaplastic import forks as forks  # registers its hook for forks
 from metaplastic import lazy
 from metaplastic._version import __version__
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     )
     from metaplastic.hub import RuleCard, load_card, load_rule, save_rule
 
-# what the library logs is shown by whoever asks for it: logging.basicConfig(level=logging.INFO)
+# to see the library's log messages: logging.basicConfig(level=logging.INFO)
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
-# imported on first use, so that the command line's --help does not wait for JAX
+# lazy, so that the command line's --help does not wait for the import of JAX
 __getattr__ = lazy.exports(
     __name__,
     {

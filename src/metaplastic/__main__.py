@@ -1,4 +1,4 @@
-"""`python -m metaplastic` is the `metaplastic` command."""
+"""Run the `metaplastic` command with `python -m metaplastic`."""
 
 from metaplastic.cli.app import main
 

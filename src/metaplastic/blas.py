@@ -1,4 +1,4 @@
-"""One thread for every BLAS product of the process, for as long as somebody needs that."""
+"""Limit BLAS products to one thread, process-wide, while any caller needs it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ _lock = Lock()
 _inside = 0
 _allowed = 1
 _leave = Event()
-_keeper: Thread | None = None
+_holder: Thread | None = None
 
 
-def _begin_anew() -> None:
-    """In a forked process: what other threads of its parent held at that moment, nobody lets go."""
-    global _lock, _inside, _keeper
-    _lock, _inside, _keeper = Lock(), 0, None
+def _reset() -> None:
+    """Reset the state in a forked process: locks held by other threads of the parent at the time of
+    the fork would never be released."""
+    global _lock, _inside, _holder
+    _lock, _inside, _holder = Lock(), 0, None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_reset)
 
 
 @cache
@@ -32,30 +33,30 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
-def _keep_limit(set_: Event, leave: Event) -> None:
+def _hold_limit(is_set: Event, leave: Event) -> None:
     try:
         with _blas().limit(limits=1):
-            set_.set()
+            is_set.set()
             leave.wait()
     finally:
-        set_.set()
+        is_set.set()
 
 
 @contextmanager
 def one_thread_per_product() -> Iterator[int]:
-    """Inside, a BLAS product takes one thread; gives how many it was allowed before.
+    """Limit BLAS products to one thread inside the context; yield the previous limit.
 
-    The setting belongs to the process, so that callers on several threads enter and leave it
-    together: the first sets it, the last restores it. threadpoolctl (from 3.8) lets only the
-    thread that set a limit lift it, and that caller may be gone by then: a thread of its own does.
+    The limit is process-wide, so callers on several threads share it: the first to enter sets it,
+    the last to leave restores it. threadpoolctl (from 3.8) lets only the thread that set a limit
+    lift it, and that caller may have left by then, so a dedicated thread holds the limit.
     """
-    global _inside, _allowed, _leave, _keeper
+    global _inside, _allowed, _leave, _holder
     with _lock:
         if _inside == 0:
             _allowed = max((library["num_threads"] for library in _blas().info()), default=1)
             is_set, _leave = Event(), Event()
-            _keeper = Thread(target=_keep_limit, args=(is_set, _leave), daemon=True)
-            _keeper.start()
+            _holder = Thread(target=_hold_limit, args=(is_set, _leave), daemon=True)
+            _holder.start()
             is_set.wait()
         _inside += 1
         allowed = _allowed
@@ -64,6 +65,6 @@ def one_thread_per_product() -> Iterator[int]:
     finally:
         with _lock:
             _inside -= 1
-            if _inside == 0 and _keeper is not None:
+            if _inside == 0 and _holder is not None:
                 _leave.set()
-                _keeper.join()
+                _holder.join()

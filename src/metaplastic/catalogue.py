@@ -1,6 +1,6 @@
-"""Every setting there is, by section: of meta-training, of what is chosen by name, of evaluation.
+"""All settings by section: of meta-training, of entries of the registries, of evaluation.
 
-Read from the typed models themselves, for the reference and the command `metaplastic settings`.
+They are read from the typed models, for the reference and the command `metaplastic settings`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from metaplastic.rules import RULES
 from metaplastic.setting_kinds import is_model
 from metaplastic.settings import Setting, settings_of
 
-TOP = "meta-train"  # the section of settings that stand in no table
+TOP = "meta-train"  # the section of top-level settings
 
 
 class Section(NamedTuple):
-    """Settings that stand together. `prefix` comes before their names where they are set, as in
-    `optimizer.` or `rule.settings.`; `meaning` is one sentence."""
+    """Related settings. `prefix` comes before their names when they are set, such as `optimizer.`
+    or `rule.settings.`; `meaning` is one sentence."""
 
     name: str
     meaning: str
@@ -37,7 +37,7 @@ class Section(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Sections of one kind, and how their settings are given."""
+    """Sections of one kind; `usage` says how their settings are given."""
 
     title: str
     usage: str
@@ -45,8 +45,8 @@ class Group(NamedTuple):
 
 
 def groups() -> list[Group]:
-    """All sections, in the order of the reference. Imports every entry of every registry."""
-    config = "in a file of `--config`, or by `--set {}` of `metaplastic meta-train`"
+    """Return all sections, in the order of the reference. Imports every entry of every registry."""
+    config = "in a `--config` file, or with `--set {}` of `metaplastic meta-train`"
     return [
         Group(
             "Meta-training",
@@ -70,30 +70,30 @@ def groups() -> list[Group]:
         ),
         Group(
             "Evaluation",
-            "as `FewShotConfig(...)` in Python, or by the options of `metaplastic evaluate`",
+            "as `FewShotConfig(...)` in Python, or with the options of `metaplastic evaluate`",
             (_section("evaluate", FewShotConfig, ""),),
         ),
         _chosen(
             "Baselines", BASELINES, "baseline", 'as `make_baseline("vae", beta=2.0)` in Python'
         ),
-        _chosen("Studies", STUDIES, "study", "by `--set seeds=3` of `metaplastic study`"),
+        _chosen("Studies", STUDIES, "study", "with `--set seeds=3` of `metaplastic study`"),
         _layers(),
     ]
 
 
-def find(asked: str) -> list[Section]:
-    """The sections called `asked` or lying below it, else those settings that are.
+def find(query: str) -> list[Section]:
+    """Return the sections called `query` or below it; if there are none, the settings of that name.
 
-    A setting may be called by its name alone, or as it is set. Raises `ConfigError` where there is
-    none of that name.
+    A setting is found by its bare name, or by its full name as in `--set`. Raises `ConfigError` if
+    there is no match.
     """
     sections = [section for group in groups() for section in group.sections]
-    whole = [s for s in sections if s.name == asked or s.name.startswith(f"{asked}.")]
-    if whole:
-        return whole
-    found, names = [], {section.name for section in sections}
+    matching = [s for s in sections if s.name == query or s.name.startswith(f"{query}.")]
+    if matching:
+        return matching
+    results, names = [], {section.name for section in sections}
     for section in sections:
-        called = {
+        by_name = {
             name: setting
             for setting in section.settings
             for name in (
@@ -102,45 +102,45 @@ def find(asked: str) -> list[Section]:
                 f"{section.name}.{setting.name}",
             )
         }
-        names |= called.keys()
-        if asked in called:
-            found.append(section._replace(settings=(called[asked],)))
-    if not found:
-        hint = nearest(asked, names)
+        names |= by_name.keys()
+        if query in by_name:
+            results.append(section._replace(settings=(by_name[query],)))
+    if not results:
+        hint = nearest(query, names)
         raise ConfigError(
-            f"no section and no setting is called {asked!r}; `metaplastic settings` lists the "
+            f"no section or setting is called {query!r}; `metaplastic settings` lists the "
             f"sections.{hint}"
         )
-    return found
+    return results
 
 
 def _sections(model: type[BaseModel], path: str) -> Iterator[Section]:
-    """A model's own settings, and those of the models in it, each a section."""
+    """Yield a section of the model's settings, and one for each nested model."""
     yield _section(path or TOP, model, f"{path}." if path else "")
     for name, field in model.model_fields.items():
-        if is_model(below := field.annotation):
-            yield from _sections(below, f"{path}.{name}" if path else name)
+        if is_model(nested := field.annotation):
+            yield from _sections(nested, f"{path}.{name}" if path else name)
 
 
-def _section(name: str, model: type[BaseModel] | None, prefix: str, of: Any = None) -> Section:
-    meaning = _first_sentence(of or model)
-    if title := getattr(of, "title", ""):
+def _section(name: str, model: type[BaseModel] | None, prefix: str, entry: Any = None) -> Section:
+    meaning = _first_sentence(entry or model)
+    if title := getattr(entry, "title", ""):
         meaning = f"{title}. {meaning}"
     if model is None:
-        return Section(name, f"{meaning} Its settings are not described.", prefix, ())
+        return Section(name, f"{meaning} Its settings are not documented.", prefix, ())
     return Section(name, meaning, prefix, tuple(settings_of(model)))
 
 
 def _chosen(
     title: str, registry: Registry[Any], name: str, usage: str, prefix: str | None = None
 ) -> Group:
-    """Every entry of a registry, with its own `Settings`."""
-    before = "" if prefix is None else f"{name}{prefix}"
+    """Return a group with one section for the `Settings` of each entry of a registry."""
+    full_prefix = "" if prefix is None else f"{name}{prefix}"
     return Group(
         title,
         usage,
         tuple(
-            _section(f"{name}.{key}", getattr(entry, "Settings", None), before, entry)
+            _section(f"{name}.{key}", getattr(entry, "Settings", None), full_prefix, entry)
             for key, entry in registry.items()
         ),
     )
@@ -155,7 +155,7 @@ def _layers() -> Group:
     )
 
 
-def _first_sentence(of: Any) -> str:
-    paragraph = " ".join((of.__doc__ or "").partition("\n\n")[0].split())
+def _first_sentence(documented: Any) -> str:
+    paragraph = " ".join((documented.__doc__ or "").partition("\n\n")[0].split())
     sentence = paragraph.partition(". ")[0].rstrip(".:")
     return f"{sentence}." if sentence else ""

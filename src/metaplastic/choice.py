@@ -1,6 +1,6 @@
-"""A choice from a registry with settings of its own, as configurations hold it."""
+"""A configuration field that chooses an entry of a registry, with the entry's settings."""
 
-# annotations are not strings here: older pydantic would look them up where a subclass is defined
+# annotations are not strings here: older pydantic would resolve them in a subclass's module
 from typing import Any, ClassVar, Self
 
 from pydantic import (
@@ -18,25 +18,25 @@ from metaplastic.settings import SettingsError, validated
 
 
 class Choice(BaseModel):
-    """An entry of `registry` by name, with those of its settings that are not its defaults.
+    """An entry of `registry` by name, with its settings that differ from the defaults.
 
-    The name alone, as a string, means the default settings, and is what is recorded
-    of one that has them. Entries have a `Settings`, a pydantic model.
+    The bare name, as a string, means the default settings, and is also how a choice with default
+    settings is recorded. Entries have a `Settings`, a pydantic model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     registry: ClassVar[Registry[Any]]
 
-    name: str = Field(description="which one")
+    name: str = Field(description="name of the entry")
     settings: dict[str, Any] = Field(
-        default_factory=dict, description="its own, as far as they are not its defaults"
+        default_factory=dict, description="its settings that differ from their defaults"
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _by_name(cls, given: Any) -> Any:
-        return {"name": given} if isinstance(given, str) else given
+    def _by_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -46,8 +46,8 @@ class Choice(BaseModel):
             raise error.below("settings") from None
         except ConfigError as error:
             raise ValueError(str(error)) from None
-        kept = settings.model_dump(mode="json", exclude_defaults=True)
-        object.__setattr__(self, "settings", kept)
+        changed = settings.model_dump(mode="json", exclude_defaults=True)
+        object.__setattr__(self, "settings", changed)
         return self
 
     @model_serializer(mode="wrap")

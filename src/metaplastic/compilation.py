@@ -1,4 +1,4 @@
-"""Compiled programs: kept on disk, and compiled quickly where they run for seconds."""
+"""Compilation: a cache on disk, and quick compilation of programs that run for seconds."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# of XLA on processors: its older code generator, and few passes of LLVM. A third of the time to
-# compile an inner step, which then runs as fast. With no passes (level 0) a tenth, but steps
-# take three times as long, and gradients of rule `local` come out as NaN
+# options of XLA on CPUs: its older code generator and few LLVM passes. An inner step compiles in a
+# third of the time and runs as fast. With no passes (level 0) it compiles in a tenth, but runs
+# three times as slowly, and gradients of rule `local` become NaN
 _QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
 
 def use_compilation_cache() -> None:
-    """Keep compiled programs on disk, so that a second process with the same shapes starts at once.
+    """Cache compiled programs on disk, so that a second process with the same shapes starts at
+    once.
 
-    They are in the user's cache directory, `metaplastic/compiled`. JAX's own environment variables
-    and configuration take precedence; JAX_ENABLE_COMPILATION_CACHE=false keeps nothing.
+    The cache is `metaplastic/compiled` in the user's cache directory. JAX's environment variables
+    and configuration take precedence; JAX_ENABLE_COMPILATION_CACHE=false turns it off.
     """
     import jax
     import platformdirs
@@ -32,17 +33,17 @@ def use_compilation_cache() -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
-            return  # a read-only home costs time, nothing else
+            return  # without a writable home, programs are compiled again each time
         jax.config.update("jax_compilation_cache_dir", str(folder))
         if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
 def quick_jit(function: F) -> F:
-    """`equinox.filter_jit` that compiles quickly on a processor, where XLA has the options.
+    """Jit a function like `equinox.filter_jit`, compiling quickly on CPUs if XLA supports it.
 
-    For programs that run for seconds, as the steps of one fit do; those that run for hours are
-    better left to XLA's own choice.
+    Meant for programs that run for seconds, such as the steps of one fit; programs that run for
+    hours are better compiled with XLA's defaults.
     """
 
     @functools.wraps(function)
@@ -56,18 +57,18 @@ def quick_jit(function: F) -> F:
 def _jitted(function: Callable[..., Any]) -> Any:
     import equinox as eqx
 
-    options: Any = {"compiler_options": _QUICK} if _has_quick() else {}
+    options: Any = {"compiler_options": _QUICK} if _supports_quick() else {}
     return eqx.filter_jit(function, **options)
 
 
 @functools.cache
-def _has_quick() -> bool:
+def _supports_quick() -> bool:
     import jax
 
     if jax.default_backend() != "cpu":
         return False
     try:
         jax.jit(lambda: 0.0, compiler_options=_QUICK).lower().compile()
-    except Exception:  # of whatever type an unknown option is met with
+    except Exception:  # the error's type for an unknown option depends on the version
         return False
     return True

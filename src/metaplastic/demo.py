@@ -1,4 +1,4 @@
-"""What `metaplastic demo` shows: a rule used on real handwritten digits, as one results table."""
+"""The computation behind `metaplastic demo`: a rule applied to real handwritten digits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILTERS = 24
 
 
 def shipped_rule() -> NamedRule | None:
-    """The rule that ships as `default`, or None where none does yet."""
+    """Return the rule shipped as `default`, or None if none is."""
     try:
         return named_rule("default")
     except RuleFileError:
@@ -41,9 +41,11 @@ def run_demo(
     inner_steps: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Few-shot accuracy on scikit-learn's digits beside baselines, and what to draw of one seed:
-    receptive fields and an embedding, before and after; `inner_steps` are the rule's own where
-    not given. JSON-able."""
+    """Return the few-shot accuracy of the rule and of baselines on scikit-learn's digits and, for
+    one seed, receptive fields and an embedding before and after learning. JSON-able.
+
+    inner_steps: by default those that the rule was meta-trained for.
+    """
     config = FewShotConfig.model_validate(
         {
             "dataset": DATASET,
@@ -56,7 +58,7 @@ def run_demo(
     evaluation = evaluate(rule, config, baselines=BASELINES, problem=problem, progress=progress)
     content = evaluation.to_json()
     content["dataset"] = describe_problem(problem)
-    progress("features and their picture")
+    progress("drawing the features")
     content["pictures"] = _pictures(rule, config, problem)
     return content
 
@@ -92,7 +94,7 @@ def _pictures(rule: NamedRule, config: FewShotConfig, problem: Problem) -> dict[
 
 
 def _embed(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Features (n, F) laid out in the plane, neighbours kept together (t-SNE)."""
+    """Return a two-dimensional t-SNE embedding of features (n, F)."""
     from sklearn.manifold import TSNE
 
     scaled = (features - features.mean(0)) / (features.std() + 1e-6)

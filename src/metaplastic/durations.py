@@ -1,4 +1,4 @@
-"""How long something took, or will take, as a reader says it."""
+"""Durations as text."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the two largest units that they fill: `45 s`, `4 min 5 s`, `2 h 13 min`."""
-    left = max(0, round(seconds))
-    if left >= 3600:  # nobody counts the seconds of hours
-        left = round(left / 60) * 60
+    """Return seconds in the two largest non-zero units: `45 s`, `4 min 5 s`, `2 h 13 min`."""
+    remaining = max(0, round(seconds))
+    if remaining >= 3600:  # from one hour on, round to minutes
+        remaining = round(remaining / 60) * 60
     parts = []
     for unit, size in _UNITS:
-        count, left = divmod(left, size)
+        count, remaining = divmod(remaining, size)
         if count and len(parts) < 2:
             parts.append(f"{count:,} {unit}")
         elif parts:

@@ -1,4 +1,4 @@
-"""Errors a user can cause. The command line prints them as one line and exits with status 2."""
+"""Errors that users can cause. The command line prints them in one line and exits with status 2."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ _LONGEST = 1000  # characters of a message
 
 
 class MetaplasticError(Exception):
-    """What was given, what is allowed and what to do, in one line."""
+    """Base class; messages say what was given, what is allowed and what to do, in one line."""
 
     def __str__(self) -> str:
-        # what comes from files may hold line breaks, what steers a terminal, or megabytes
+        # text from files may hold line breaks, terminal control characters, or megabytes
         text = " ".join(super().__str__().splitlines()).replace("\t", " ")
         return cut("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
 def cut(text: str, longest: int = _LONGEST) -> str:
-    """A text without its middle, where it is too long."""
+    """Shorten a text longer than `longest` characters by cutting its middle."""
     end = longest // 4
     return text if len(text) <= longest else f"{text[: longest - end - 3]} … {text[-end:]}"
 
 
 class ConfigError(MetaplasticError):
-    """A setting has a value that it may not have."""
+    """A setting has an invalid value."""
 
 
 class DataError(MetaplasticError):
-    """A data set, or a file of one, is missing, damaged or not what it should be."""
+    """A data set, or one of its files, is missing, damaged or not as expected."""
 
 
 class RuleFileError(MetaplasticError):
@@ -43,7 +43,7 @@ class RunError(MetaplasticError):
 
 
 class MissingExtraError(MetaplasticError):
-    """An optional dependency is not installed; names the extra that brings it."""
+    """An optional dependency is not installed; the message names the extra that installs it."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
@@ -53,16 +53,16 @@ class MissingExtraError(MetaplasticError):
 
 
 def nearest(given: str, names: Iterable[str], shown: Callable[[str], str] = str) -> str:
-    """ " Did you mean 'x'?", where a name is near what was given; else nothing."""
+    """Return " Did you mean 'x'?" if one of the names is close to `given`, else ""."""
     from difflib import get_close_matches
 
-    near = get_close_matches(given, list(names), n=1)
-    return f" Did you mean {shown(near[0])!r}?" if near else ""
+    matches = get_close_matches(given, list(names), n=1)
+    return f" Did you mean {shown(matches[0])!r}?" if matches else ""
 
 
-def unknown_name(kind: str, given: str, allowed: Iterable[str], more: str = "") -> ConfigError:
-    """An error that lists what is allowed and, where one is near, what was probably meant; `more`
-    is said last."""
+def unknown_name(kind: str, given: str, allowed: Iterable[str], advice: str = "") -> ConfigError:
+    """Return an error that lists the allowed names and suggests the closest one; `advice` ends the
+    message."""
     names = sorted(allowed)
     hint = nearest(given, names)
-    return ConfigError(f"unknown {kind} {given!r}; known: {', '.join(names)}.{hint}{more}")
+    return ConfigError(f"unknown {kind} {given!r}; known: {', '.join(names)}.{hint}{advice}")

@@ -1,7 +1,7 @@
-"""Files: the one way in which they are written, and bounded ways to read those others can change.
+"""Atomic writing of files, and bounded reading of files that others can change.
 
-A writer gives all or nothing. A reader never takes more than its bound, and gives one line of
-error whatever the file holds. Errors are of the class that the caller names.
+Writing is all or nothing. Reading never takes more than its limit, and any problem with the
+contents is a one-line error. Errors are of the class that the caller passes.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from metaplastic.errors import MetaplasticError
 
 JSON_LIMIT = 1 << 28  # bytes
 TOML_LIMIT = 1 << 20
-MOST_NESTING = 50  # lists and tables inside one another
+MOST_NESTING = 50  # levels of nested lists and tables
 MOST_DIGITS = 20  # of an integer; 64 bits have fewer
 _LARGEST = 10**MOST_DIGITS
-_ECHO = 200  # characters of what was given that a message repeats
+_ECHO = 200  # characters of the user's input that a message repeats
 
 Content = bytes | Callable[[BinaryIO], object]
 Error = type[MetaplasticError]
 
 
 def write(path: Path, content: Content, error: Error, *, parents: bool = False) -> None:
-    """Write all or nothing: to a file beside `path`, synchronised, then renamed over it.
+    """Write a file atomically: to a temporary file next to `path`, synchronised, then renamed.
 
-    Whoever reads `path`, at whatever instant the writer dies, finds the old content or the new.
-    `content` is the bytes, or a function that writes them to the open file it is given (whose
-    `name` is the temporary file's path). With `parents`, missing folders are made. A link is
-    followed and stays a link; a device or a pipe is written to directly.
+    Readers of `path` find either the old or the new content, even if the writer is killed at any
+    moment. `content` is the bytes, or a function that writes them to the open file it is passed
+    (whose `name` is the temporary file's path). With `parents`, missing folders are created. A link
+    is followed and stays a link; a device or a pipe is written to directly.
 
-    Raises `error` where the disk refuses. Whatever else goes wrong, an interrupt included, leaves
-    the old content, and nothing beside it.
+    Raises `error` if the file cannot be written. Any other failure, an interrupt included, leaves
+    the old content and no temporary file.
     """
     try:
         if _is_device(path):
@@ -47,69 +47,69 @@ def write(path: Path, content: Content, error: Error, *, parents: bool = False) 
                 _fill(file, content)
             return
         target = _target(path, parents=parents)
-        beside = _beside(target)
+        temporary = _temporary(target)
         try:
-            with beside.open("xb") as file:  # x: never through a link that someone put there
+            with temporary.open("xb") as file:  # x: never through a link that someone put there
                 _fill(file, content)
                 file.flush()
                 os.fsync(file.fileno())
             if target.exists():
                 with suppress(OSError):
-                    shutil.copymode(target, beside)
-            beside.replace(target)
+                    shutil.copymode(target, temporary)
+            temporary.replace(target)
         except BaseException:
             with suppress(OSError):
-                beside.unlink()
+                temporary.unlink()
             raise
         _synchronise_folder(target.parent)
-    except OSError as problem:
-        _refuse(path, problem, error)
+    except OSError as cause:
+        _raise_unwritable(path, cause, error)
 
 
 def check_writable(path: Path, error: Error, *, parents: bool = False) -> None:
-    """Raises what `write` would, before hours of work: `error` where the folder is missing, or
-    where it or the file may not be written. Only a full disk is noticed later."""
+    """Check that `write` would succeed, before starting long work: raise `error` if the folder is
+    missing, or if it or the file is not writable. A full disk is not detected."""
     try:
         if not _is_device(path):
-            _try(_target(path, parents=parents).parent)
-    except OSError as problem:
-        _refuse(path, problem, error)
+            _create_in(_target(path, parents=parents).parent)
+    except OSError as cause:
+        _raise_unwritable(path, cause, error)
 
 
 def make_folder(path: Path, error: Error) -> None:
-    """Make a folder, and those above it, where it is missing. Raises `error` where that cannot be
-    done, or no file can be written in it."""
+    """Create a folder, and its parents, if missing. Raises `error` if that fails, or if no file can
+    be written in it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        _try(path)
+        _create_in(path)
     except FileExistsError:
-        what = "a link that leads nowhere" if path.is_symlink() else "a file, not a folder"
-        raise error(f"cannot write into {show(path)}: it is {what}") from None
-    except (OSError, ValueError) as problem:
-        raise error(f"cannot write into {show(path)}: {_reason(problem)}") from None
+        kind = "a broken link" if path.is_symlink() else "a file, not a folder"
+        raise error(f"cannot write into {show(path)}: it is {kind}") from None
+    except (OSError, ValueError) as cause:
+        raise error(f"cannot write into {show(path)}: {_reason(cause)}") from None
 
 
 def _target(path: Path, *, parents: bool) -> Path:
-    """Where `path` leads, if a file may be written there; OSError if not."""
+    """Resolve `path` and return it if a file may be written there. Raises OSError if not."""
     try:
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise IsADirectoryError(0, "it is a folder; name a file")
         if parents:
-            with suppress(FileExistsError):  # a file, or a link that leads nowhere: see below
+            with suppress(FileExistsError):  # a file or a broken link: handled below
                 path.parent.mkdir(parents=True, exist_ok=True)
-    except ValueError as problem:  # a NUL, or half of a character
-        raise OSError(0, str(problem)) from None
+    except ValueError as cause:  # a NUL character, or a lone surrogate
+        raise OSError(0, str(cause)) from None
     if not target.parent.is_dir():
         raise FileNotFoundError(0, f"there is no folder {show(target.parent)}")
-    # a rename would replace a file that its owner protects
+    # a rename would replace even a read-only file
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(0, "it is read-only")
     return target
 
 
 def _mode(path: Path) -> int:
-    """What kind of file it is, for `stat.S_ISREG` and its like; 0 where that cannot be known."""
+    """Return the file's mode, for `stat.S_ISREG` and the like; 0 if it cannot be read."""
     try:
         return path.stat().st_mode
     except (OSError, ValueError):
@@ -121,13 +121,13 @@ def _is_device(path: Path) -> bool:
     return mode != 0 and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def _beside(target: Path) -> Path:
-    # cut, since a name with an addition may be longer than a file system takes
+def _temporary(target: Path) -> Path:
+    # the name is cut because file systems limit its length
     return target.with_name(f".{target.name[:32]}.{secrets.token_hex(8)}.tmp")
 
 
-def _try(folder: Path) -> None:
-    """Permissions alone do not say whether a folder can be written; a file in it does."""
+def _create_in(folder: Path) -> None:
+    """Create and remove a file in a folder: permissions alone do not show that it is writable."""
     trial = folder / f".{secrets.token_hex(8)}.tmp"
     try:
         trial.open("xb").close()
@@ -143,7 +143,7 @@ def _fill(file: BinaryIO, content: Content) -> None:
 
 
 def _synchronise_folder(folder: Path) -> None:
-    # a rename is durable only once the folder is; not every system lets a folder be opened
+    # a rename is durable only once the folder is synchronised; not every system can open a folder
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -152,15 +152,15 @@ def _synchronise_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _refuse(path: Path, problem: OSError, error: Error) -> NoReturn:
-    whole = "; what was there before is whole" if stat.S_ISREG(_mode(path)) else ""
-    raise error(f"{show(path)}: cannot be written ({_reason(problem)}){whole}") from None
+def _raise_unwritable(path: Path, cause: OSError, error: Error) -> NoReturn:
+    unchanged = "; the existing file is unchanged" if stat.S_ISREG(_mode(path)) else ""
+    raise error(f"{show(path)}: cannot be written ({_reason(cause)}){unchanged}") from None
 
 
 def read_bytes(path: Path, error: Error, *, limit: int) -> bytes:
-    """The bytes of a regular file, at most `limit` of them; memory is allocated for its size.
+    """Return the bytes of a regular file, at most `limit`; memory is allocated for its actual size.
 
-    Raises `error` where there is no such file, or it is longer or cannot be read.
+    Raises `error` if the file is missing, longer than the limit, or unreadable.
     """
     size = 0
     try:
@@ -170,65 +170,65 @@ def read_bytes(path: Path, error: Error, *, limit: int) -> bytes:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > limit:
-                raise error(f"{show(path)}: larger than the {limit:,} bytes such a file may have")
+                raise error(f"{show(path)}: larger than the {limit:,} bytes allowed")
             content = file.read(size + 1)
     except FileNotFoundError:
         raise error(f"{show(path)}: no such file") from None
-    except (OSError, ValueError) as problem:
-        raise error(f"{show(path)}: cannot be read ({_reason(problem)})") from None
+    except (OSError, ValueError) as cause:
+        raise error(f"{show(path)}: cannot be read ({_reason(cause)})") from None
     except MemoryError:
         raise error(f"{show(path)}: its {size:,} bytes do not fit in memory") from None
     if len(content) != size:
-        raise error(f"{show(path)}: changed while it was read; try again once it is written")
+        raise error(f"{show(path)}: changed while it was read; try again when it is complete")
     return content
 
 
 def read_json(path: Path, error: Error, *, limit: int = JSON_LIMIT) -> Any:
-    """What a JSON file in UTF-8, with or without a byte order mark, holds. Raises `error`."""
+    """Parse a JSON file in UTF-8, with or without a byte order mark. Raises `error`."""
     return _read(path, "JSON", json.loads, error, limit)
 
 
 def read_toml(path: Path, error: Error, *, limit: int = TOML_LIMIT) -> dict[str, Any]:
-    """What a TOML file in UTF-8, with or without a byte order mark, holds. Raises `error`."""
+    """Parse a TOML file in UTF-8, with or without a byte order mark. Raises `error`."""
     return _read(path, "TOML", tomllib.loads, error, limit)
 
 
 def decode_json(text: str) -> Any:
-    """What a JSON text holds.
+    """Parse a JSON text.
 
-    Raises `json.JSONDecodeError` where it is none, a plain `ValueError`, in one line, where it
-    goes past what is read here: see `check_plain`.
+    Raises `json.JSONDecodeError` if it is invalid, and a plain one-line `ValueError` if it exceeds
+    the limits of `check_plain`.
     """
     return _decode(json.loads, text)
 
 
 def check_plain(value: Any) -> Any:
-    """`value`, of dicts, lists and scalars, where it is such as any other code can work with.
+    """Return `value`, made of dicts, lists and scalars, if other code can safely process it.
 
-    Raises `ValueError` where it is nested too deeply, or holds an integer of too many digits or
-    text that is no Unicode.
+    Raises `ValueError` if it is nested too deeply, or holds an integer with too many digits or text
+    that is not valid Unicode.
     """
     level, depth = [value], 0
     while level:
-        below: list[Any] = []
+        next_level: list[Any] = []
         for item in level:
             if isinstance(item, dict):
-                below += item
-                below += item.values()
+                next_level += item
+                next_level += item.values()
             elif isinstance(item, list):
-                below += item
+                next_level += item
             elif isinstance(item, str):
                 if not item.isascii() and any("\ud800" <= c <= "\udfff" for c in item):
-                    raise ValueError("it holds half of a character (a lone surrogate)")
+                    raise ValueError("it holds invalid Unicode (a lone surrogate)")
             elif isinstance(item, int) and abs(item) >= _LARGEST:
                 raise ValueError(_TOO_LONG)
-        level, depth = below, depth + 1
+        level, depth = next_level, depth + 1
         if depth > MOST_NESTING + 1:
             raise ValueError(_TOO_DEEP)
     return value
 
 
-_TOO_DEEP = f"it is nested more than {MOST_NESTING} deep"
+_TOO_DEEP = f"it is nested more than {MOST_NESTING} levels deep"
 _TOO_LONG = f"it holds an integer of more than {MOST_DIGITS} digits"
 
 
@@ -239,9 +239,9 @@ def _decode(loads: Callable[[str], Any], text: str) -> Any:
         raise
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
-    except ValueError as problem:
-        # Python's own bound on digits
-        raise ValueError(_TOO_LONG if "integer string" in str(problem) else problem) from None
+    except ValueError as cause:
+        # Python's own limit on digits
+        raise ValueError(_TOO_LONG if "integer string" in str(cause) else cause) from None
 
 
 def _read(path: Path, kind: str, loads: Callable[[str], Any], error: Error, limit: int) -> Any:
@@ -250,16 +250,16 @@ def _read(path: Path, kind: str, loads: Callable[[str], Any], error: Error, limi
         return _decode(loads, content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise error(f"{show(path)} is not {kind}: it is not text in UTF-8") from None
-    except ValueError as problem:
-        raise error(f"{show(path)} cannot be read as {kind}: {_reason(problem)}") from None
+    except ValueError as cause:
+        raise error(f"{show(path)} cannot be read as {kind}: {_reason(cause)}") from None
 
 
-def show(given: object) -> str:
-    """What was given, for a message: one line of printable characters, cut where it is long."""
-    text = str(given)[: _ECHO + 1]
+def show(value: object) -> str:
+    """Return user input for a message: one line of printable characters, cut if it is long."""
+    text = str(value)[: _ECHO + 1]
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return line if len(line) <= _ECHO else f"{line[:_ECHO]}…"
 
 
-def _reason(problem: BaseException) -> str:
-    return show(problem.strerror or problem if isinstance(problem, OSError) else problem)
+def _reason(cause: BaseException) -> str:
+    return show(cause.strerror or cause if isinstance(cause, OSError) else cause)

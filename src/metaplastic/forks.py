@@ -1,6 +1,7 @@
-"""JAX does not survive a fork: a child that uses it waits for ever for its parent's threads.
+"""Detect forks after JAX was used: a forked child that uses JAX waits forever for its parent's
+threads.
 
-Importing this module, which costs nothing, is what makes a later fork known.
+Importing this module, which is cheap, registers the hook that detects later forks.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def refuse_after_fork() -> None:
     """Raise `ConfigError` in a process forked from one in which JAX had already computed."""
     if _unusable:
         raise ConfigError(
-            "this process was forked from one that had used JAX, which then would hang here; "
-            "start processes by multiprocessing.get_context('spawn') or joblib's default backend, "
-            "loky (transform and PlasticEncoder.load work in forked processes too)"
+            "this process was forked from one that had already used JAX, so JAX would hang here; "
+            "start processes with multiprocessing.get_context('spawn') or joblib's default "
+            "backend, loky (transform and PlasticEncoder.load also work in forked processes)"
         )

@@ -1,4 +1,4 @@
-"""Names that are imported when they are first used, so that naming a thing costs no import."""
+"""Lazy imports: names are imported when they are first used."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from typing import Any
 
 
 def load(address: str) -> Any:
-    """The object at "module:attribute". Raises `ImportError` or `AttributeError` as Python does."""
+    """Import and return the object at "module:attribute". Raises `ImportError` or
+    `AttributeError`, as Python does."""
     module, _, attribute = address.partition(":")
     return getattr(import_module(module), attribute)
 
 
-def exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """A `__getattr__` for the package (PEP 562) that imports each name from its module on demand.
+def exports(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a `__getattr__` for the package (PEP 562) that imports each name from its module on
+    demand.
 
-    homes: names, each with the module that defines it.
+    modules: the module that defines each name.
     """
 
     def get(name: str) -> Any:
-        if name not in homes:
+        if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return load(f"{homes[name]}:{name}")
+        return load(f"{modules[name]}:{name}")
 
     return get

@@ -1,4 +1,4 @@
-"""How long work reports how far it is. Whoever starts it decides what is shown."""
+"""Progress callbacks of long computations. The caller decides how reports are shown."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from typing import Protocol, runtime_checkable
 class Progress(Protocol):
     def __call__(
         self,
-        what: str,
+        stage: str,
         done: int = 0,
         total: int | None = None,
         unit: str = "",
         *,
         job: bool = False,
     ) -> None:
-        """`what` goes on: `done` of `total` units are done, where these are known.
+        """Report that `stage` is in progress: `done` of `total` units are done, if known.
 
-        job: it is the whole of which the reports that follow are parts, and stays in view.
+        job: this report is of the whole job, whose parts the following reports describe; a display
+        keeps it in view.
         """
         ...
 
 
 def silent(
-    what: str, done: int = 0, total: int | None = None, unit: str = "", *, job: bool = False
+    stage: str, done: int = 0, total: int | None = None, unit: str = "", *, job: bool = False
 ) -> None:
     """Report nothing."""
 
 
 class LoggedProgress:
-    """Reports as log records, for work that is given no `progress`.
+    """Progress callback that logs its reports, for code that takes no `progress` argument.
 
-    Each record has an attribute `progress`, the arguments of the report, for a handler that shows
-    them another way.
+    Each record has an attribute `progress`, a dict of the report's arguments (`what` is the stage),
+    for handlers that display them differently.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
@@ -45,21 +46,22 @@ class LoggedProgress:
 
     def __call__(
         self,
-        what: str,
+        stage: str,
         done: int = 0,
         total: int | None = None,
         unit: str = "",
         *,
         job: bool = False,
     ) -> None:
-        text = what if total is None else f"{what}: {done} of {total} {unit}".rstrip()
-        report = {"what": what, "done": done, "total": total, "unit": unit, "job": job}
+        text = stage if total is None else f"{stage}: {done} of {total} {unit}".rstrip()
+        report = {"what": stage, "done": done, "total": total, "unit": unit, "job": job}
         self._logger.info(text, extra={"progress": report})
 
 
 @contextmanager
 def printed(wanted: bool) -> Iterator[None]:
-    """Print what the package logs meanwhile, where `wanted` and no logger is set to show it."""
+    """Print the package's log messages inside the context, if `wanted` and no logger is configured
+    to show them."""
     logger = logging.getLogger("metaplastic")
     if not wanted or logger.isEnabledFor(logging.INFO):
         yield

@@ -1,4 +1,4 @@
-"""The registry behind everything that is chosen by name: rules, data sets, baselines, studies, …"""
+"""Registry of everything that is chosen by name: rules, data sets, baselines, studies, …"""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ _NO_DEFAULT: Any = object()
 
 
 class Registry(MutableMapping[str, T]):
-    """Objects by name, in the order in which they were entered.
+    """Objects by name, in the order of registration.
 
     An entry is the object itself, or its address "module:attribute". Names are listed and checked
-    without an import; the module of an address is imported when its object is first asked for.
+    without imports; the module of an address is imported when its object is first requested.
 
     kind: what an entry is, in the singular, for messages. group: the entry points by which
-    installed packages add to it, which come last, by name (`metaplastic.rules` for "rules"). base:
-    the address of the class that the entries of others have to be subclasses or instances of.
+    installed packages add entries (`metaplastic.rules` for "rules"); these come last, sorted by
+    name. base: the address of the class of which user-defined entries must be subclasses or
+    instances.
     """
 
     def __init__(
@@ -41,13 +42,13 @@ class Registry(MutableMapping[str, T]):
         self._offered: dict[str, EntryPoint] | None = None
 
     def check(self, name: str) -> str:
-        """The name itself, where there is such an entry; no entry is imported.
+        """Return the name if there is such an entry, without importing it.
 
-        Raises `ConfigError` with all names, and the nearest one, where there is none.
+        Raises `ConfigError` with all names, and the closest one, if there is none.
         """
         if name not in self:
-            own = "" if self._group is None else " One of your own: --import its file."
-            raise unknown_name(self.kind, name, self, own)
+            hint = "" if self._group is None else " To use one of your own, --import its file."
+            raise unknown_name(self.kind, name, self, hint)
         return name
 
     @overload
@@ -60,22 +61,22 @@ class Registry(MutableMapping[str, T]):
     def get(self, name: str, /, default: D) -> T | D: ...
 
     def get(self, name: str, /, default: Any = _NO_DEFAULT) -> Any:
-        """The entry of that name; `default`, where one is given, if there is none.
+        """Return the entry of that name, or `default`, if given, when there is none.
 
-        Raises `ConfigError` as `check` does where there is neither.
+        Raises `ConfigError` as `check` if there is neither.
         """
         if default is not _NO_DEFAULT and name not in self:
             return default
         return self[self.check(name)]
 
     def register(self, name: str, entry: T) -> None:
-        """Enter an object. The same class may be entered again, as by a cell of a notebook that
-        is run twice. Raises `ConfigError` where the name is another's, or the object is of another
-        kind or calls itself by another name."""
-        here = self._entries.get(name)
-        if here is not None and _origin(entry) != _origin(here):
+        """Register an object. The same class may be registered again, for instance by a notebook
+        cell that is run twice. Raises `ConfigError` if the name is taken by another object, or if
+        the object is of the wrong kind or has a different `name`."""
+        existing = self._entries.get(name)
+        if existing is not None and _origin(entry) != _origin(existing):
             raise ConfigError(
-                f"there is a {self.kind} {name!r} already ({_origin(here)}); "
+                f"there is already a {self.kind} {name!r} ({_origin(existing)}); "
                 f"give {_origin(entry)} another name"
             )
         self._entries[name] = self._checked(name, entry, _origin(entry))
@@ -83,7 +84,7 @@ class Registry(MutableMapping[str, T]):
     def __contains__(self, name: object) -> bool:
         if name in self._entries:
             return True
-        others = self._others()  # which may enter it
+        others = self._others()  # may register the name
         return name in self._entries or name in others
 
     def __getitem__(self, name: str) -> T:
@@ -111,47 +112,48 @@ class Registry(MutableMapping[str, T]):
         return f"<registry of {len(self)} × {self.kind}: {', '.join(self)}>"
 
     def _others(self) -> dict[str, EntryPoint]:
-        """Entry points of installed packages, found when first needed; before, what the user asked
-        to import is, since it may enter something here."""
+        """Return the entry points of installed packages, looked up when first needed. The user's
+        requested imports come first, since they may register entries here."""
         if self._group is None:
             return {}
-        plugins.import_asked()
+        plugins.import_requested()
         if self._offered is None:
             self._offered = plugins.offered(f"metaplastic.{self._group}", self._entries)
         return self._offered
 
     def _loaded(self, point: EntryPoint) -> T:
-        where = f"{point.value} of {plugins.package_of(point)}"
+        source = f"{point.value} of {plugins.package_of(point)}"
         try:
             entry = point.load()
         except Exception as error:
             raise ConfigError(
-                f"the {self.kind} {point.name!r} cannot be loaded from {where}: "
+                f"the {self.kind} {point.name!r} cannot be loaded from {source}: "
                 f"{type(error).__name__}: {error}"
             ) from None
-        return self._checked(point.name, entry, where)
+        return self._checked(point.name, entry, source)
 
-    def _checked(self, name: str, entry: Any, where: str) -> T:
+    def _checked(self, name: str, entry: Any, source: str) -> T:
         if self._base is not None:
             base = lazy.load(self._base)
             if not (
                 (isinstance(entry, type) and issubclass(entry, base)) or isinstance(entry, base)
             ):
                 raise ConfigError(
-                    f"{where} is no {self.kind}: {base.__module__}.{base.__qualname__} is what "
-                    "it has to be made of"
+                    f"{source} is not a {self.kind}: it must be a subclass or an instance of "
+                    f"{base.__module__}.{base.__qualname__}"
                 )
-        own = getattr(entry, "name", name)
-        if isinstance(own, str) and own != name:
+        entry_name = getattr(entry, "name", name)
+        if isinstance(entry_name, str) and entry_name != name:
             raise ConfigError(
-                f"{where} is entered as the {self.kind} {name!r}, but calls itself {own!r}"
+                f"{source} is registered as the {self.kind} {name!r}, but its `name` is "
+                f"{entry_name!r}"
             )
         return cast(T, entry)
 
 
 def _origin(entry: object) -> str:
-    """Where an entry is defined, as its address says it."""
+    """Return the address at which an entry is defined."""
     if isinstance(entry, str):
         return entry
-    of: Any = entry if hasattr(entry, "__qualname__") else type(entry)
-    return f"{of.__module__}:{of.__qualname__}"
+    definition: Any = entry if hasattr(entry, "__qualname__") else type(entry)
+    return f"{definition.__module__}:{definition.__qualname__}"

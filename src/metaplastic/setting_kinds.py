@@ -1,4 +1,4 @@
-"""What a setting may be, in words, read from its type annotation and pydantic's constraints."""
+"""The allowed values of a setting, in words, read from its type and pydantic's constraints."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _COUNTS = {2: "two", 3: "three", 4: "four"}
 
 @dataclass(frozen=True)
 class OneOf:
-    """Marks a text as one of a registry's names: `Annotated[str, OneOf(ENGINES)]`."""
+    """Constraint on a string to be one of a registry's names: `Annotated[str, OneOf(ENGINES)]`."""
 
     registry: Registry[Any]
 
     def check(self, name: str) -> str:
-        """The name itself. Raises `ValueError` with all names, and the nearest one."""
+        """Return the name. Raises `ValueError` with all names, and the closest one."""
         try:
             return self.registry.check(name)
         except ConfigError as error:
@@ -38,8 +38,8 @@ class OneOf:
 
 
 class Kind(NamedTuple):
-    """What a value may be, in words: `one` of them ("a number"), `many` ("numbers"), which are
-    `allowed` ("above 0", or nothing), a value that would do, and the names to choose from."""
+    """The allowed values, in words: the singular `one` ("a number"), the plural `many` ("numbers"),
+    the constraint `allowed` ("above 0", or ""), a valid `example`, and `names` to choose from."""
 
     one: str
     many: str
@@ -48,52 +48,52 @@ class Kind(NamedTuple):
     names: tuple[Any, ...] = ()
 
     @property
-    def whole(self) -> str:
-        """What to give."""
+    def expected(self) -> str:
+        """The expected value with its constraint, such as "a number above 0"."""
         if self.allowed.startswith("one of"):
             return self.allowed
-        between = " " if self.allowed.startswith(("above", "below")) else ", "
-        return f"{self.one}{between}{self.allowed}" if self.allowed else self.one
+        separator = " " if self.allowed.startswith(("above", "below")) else ", "
+        return f"{self.one}{separator}{self.allowed}" if self.allowed else self.one
 
 
 def is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
-    """Whether a field always holds a model of its own."""
+    """Return whether a field always holds a nested model."""
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def model_of(annotation: Any) -> type[BaseModel] | None:
-    """The model that a field holds, if it holds one."""
-    inside = get_args(annotation) if _is_union(annotation) else [annotation]
-    return next(filter(is_model, inside), None)
+    """Return the nested model that a field may hold, or None."""
+    members = get_args(annotation) if _is_union(annotation) else [annotation]
+    return next(filter(is_model, members), None)
 
 
 def as_text(value: Any) -> str:
-    """A value as TOML and JSON, or `--set`, write it."""
+    """Return a value as written in TOML, JSON or `--set`."""
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def kind_of(annotation: Any, metadata: Iterable[Any] = ()) -> Kind:
-    """What a type annotation with pydantic's constraints allows."""
-    marks = [*_flat(metadata)]
+    """Return what a type annotation with pydantic's constraints allows."""
+    constraints = [*_flat(metadata)]
     while get_origin(annotation) is Annotated:
-        annotation, *more = get_args(annotation)
-        marks += _flat(more)
+        annotation, *nested = get_args(annotation)
+        constraints += _flat(nested)
     if _is_union(annotation):
-        return _union(list(get_args(annotation)), marks)
-    origin, inside = get_origin(annotation), get_args(annotation)
+        return _union(list(get_args(annotation)), constraints)
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
-        return _named(inside)
+        return _named(arguments)
     if origin in (tuple, list):
-        return _sequence(inside, marks)
-    for mark in marks:
-        if isinstance(mark, OneOf):
-            return _named(tuple(mark.registry))
+        return _sequence(arguments, constraints)
+    for constraint in constraints:
+        if isinstance(constraint, OneOf):
+            return _named(tuple(constraint.registry))
     if annotation is bool:
         return Kind("true or false", "values of true or false", "", True)
     if annotation in (int, float):
-        return _number(annotation, marks)
+        return _number(annotation, constraints)
     if annotation is str:
-        return Kind("text", "texts", "", "...")
+        return Kind("a string", "strings", "", "...")
     return Kind("a table", "tables", "", {})
 
 
@@ -102,8 +102,8 @@ def _is_union(annotation: Any) -> bool:
 
 
 def _flat(metadata: Iterable[Any]) -> Iterator[Any]:
-    for mark in metadata:
-        yield from _flat(mark.metadata) if isinstance(mark, FieldInfo) else (mark,)
+    for item in metadata:
+        yield from _flat(item.metadata) if isinstance(item, FieldInfo) else (item,)
 
 
 def _or(words: list[str]) -> str:
@@ -112,11 +112,13 @@ def _or(words: list[str]) -> str:
 
 
 def _named(names: tuple[Any, ...]) -> Kind:
-    return Kind("text", "texts", f"one of {_or([as_text(n) for n in names])}", names[0], names)
+    return Kind(
+        "a string", "strings", f"one of {_or([as_text(n) for n in names])}", names[0], names
+    )
 
 
-def _union(members: list[Any], marks: list[Any]) -> Kind:
-    kinds = [kind_of(member, marks) for member in members if member is not type(None)]
+def _union(members: list[Any], constraints: list[Any]) -> Kind:
+    kinds = [kind_of(member, constraints) for member in members if member is not type(None)]
     allowed = "; ".join(dict.fromkeys(kind.allowed for kind in kinds if kind.allowed))
     if type(None) in members:
         allowed = f"{allowed}, or null" if allowed else "or null"
@@ -125,12 +127,16 @@ def _union(members: list[Any], marks: list[Any]) -> Kind:
     return first._replace(one=one, many=many, allowed=allowed)
 
 
-def _bounds(marks: list[Any], *names: str) -> list[Any]:
-    return [next((v for m in marks if (v := getattr(m, n, None)) is not None), None) for n in names]
+def _bounds(constraints: list[Any], *names: str) -> list[Any]:
+    def bound(name: str) -> Any:
+        values = (getattr(constraint, name, None) for constraint in constraints)
+        return next((value for value in values if value is not None), None)
+
+    return [bound(name) for name in names]
 
 
-def _number(annotation: type, marks: list[Any]) -> Kind:
-    above, least, below, most = _bounds(marks, "gt", "ge", "lt", "le")
+def _number(annotation: type, constraints: list[Any]) -> Kind:
+    above, least, below, most = _bounds(constraints, "gt", "ge", "lt", "le")
     words = [
         f"{word} {bound:,}" if isinstance(bound, int) else f"{word} {bound:g}"
         for word, bound in (
@@ -148,20 +154,20 @@ def _number(annotation: type, marks: list[Any]) -> Kind:
     return Kind(f"a {name}", f"{name}s", " and ".join(words), annotation(example))
 
 
-def _sequence(inside: tuple[Any, ...], marks: list[Any]) -> Kind:
-    one = kind_of(inside[0])
+def _sequence(arguments: tuple[Any, ...], constraints: list[Any]) -> Kind:
+    one = kind_of(arguments[0])
     each = f"each {one.allowed}" if one.allowed else ""
-    if Ellipsis not in inside:
-        count = _COUNTS.get(len(inside), str(len(inside)))
+    if Ellipsis not in arguments:
+        count = _COUNTS.get(len(arguments), str(len(arguments)))
         return Kind(
             f"{count} {one.many}",
             f"lists of {one.many}",
             each,
-            [one.example] * len(inside),
+            [one.example] * len(arguments),
             one.names,
         )
-    least, most = _bounds(marks, "min_length", "max_length")
-    sizes = [f"{least} or more" if least else "", f"{most} at most" if most else ""]
+    least, most = _bounds(constraints, "min_length", "max_length")
+    sizes = [f"{least} or more" if least else "", f"at most {most}" if most else ""]
     allowed = "; ".join(filter(None, [*sizes, each]))
     example = [one.example] * (least or 1)
     return Kind(f"a list of {one.many}", f"lists of {one.many}", allowed, example, one.names)

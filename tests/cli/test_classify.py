@@ -83,14 +83,14 @@ def test_a_column_may_be_ignored_and_parquet_written(folder: Path, monkeypatch) 
         ((*ARGUMENTS, "--out", "c.csv", "--seed", "4294967296"), "below 2^32"),
         (
             ("t.csv", "--label", "a", "--ignore", "id,kind", "--out", "c.csv"),
-            "not a class; name the column of classes by --label, or predict numbers by "
+            "not a class; give the column of classes as --label, or predict numbers with "
             "`metaplastic regress`",
         ),
         (("inf.csv", "--label", "kind", "--out", "c.csv"), "inf is not a whole number"),
         (("none.csv", "--label", "kind", "--out", "c.csv"), "no such file"),
-        ((*ARGUMENTS, "--out", "t.csv"), "t.csv: is the file of the data"),
-        (("csv:t.csv?index=id", *ARGUMENTS[1:3], "--out", "t.csv"), "is the file of the data"),
-        ((*ARGUMENTS, "--out", "c.csv", "--model", "t.csv"), "t.csv: is the file of the data"),
+        ((*ARGUMENTS, "--out", "t.csv"), "t.csv: is the input file"),
+        (("csv:t.csv?index=id", *ARGUMENTS[1:3], "--out", "t.csv"), "is the input file"),
+        ((*ARGUMENTS, "--out", "c.csv", "--model", "t.csv"), "t.csv: is the input file"),
         ((*ARGUMENTS, "--out", "c.csv", "--model", "c.csv"), "are the same file"),
     ],
 )
@@ -106,4 +106,4 @@ def test_labels_of_one_class_are_refused(folder: Path, monkeypatch, capsys) -> N
     text = Path("t.csv").read_text().replace("dog", "cat")
     Path("t.csv").write_text(text)
     assert run(monkeypatch, *ARGUMENTS, "-q", "--out", "c.csv") == 2
-    assert "all of one class, 'cat'" in capsys.readouterr().err
+    assert "all labelled rows are of one class, 'cat'" in capsys.readouterr().err

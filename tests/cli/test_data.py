@@ -70,7 +70,7 @@ def test_list_marks_what_is_held_out_and_what_is_here(run: Run, data_dir: Path) 
     assert " yes " in rows["mnist"]
     assert "meta-train" in rows["glyphs"]
     assert "built in" in rows["glyphs"]
-    assert "to be fetched" in rows["cifar10"]
+    assert "not fetched" in rows["cifar10"]
     assert "folder:PATH" in result.stdout
 
 
@@ -108,7 +108,7 @@ def test_show_writes_a_png(run: Run, tmp_path: Path) -> None:
 
 def test_verify_tells_what_differs(run: Run, data_dir: Path) -> None:
     result = run("verify", "mnist", "--data-dir", str(data_dir))
-    _refused(result, "differ from what was published", "train-images-idx3-ubyte.gz")
+    _refused(result, "differ from the published files", "train-images-idx3-ubyte.gz")
     assert "train-images-idx3-ubyte.gz: differs" in result.stdout
 
 

@@ -113,7 +113,7 @@ def test_the_thread_speaks_while_the_work_does_not(monkeypatch: pytest.MonkeyPat
     shown = Display(Console(file=written, force_terminal=False, width=100))
     shown("compiling")
     assert shown._thread is not None
-    shown._ends.wait(0.2)  # no report meanwhile
+    shown._closed.wait(0.2)  # no report meanwhile
     shown.close()
     assert not shown._thread.is_alive()
     assert "compiling" in written.getvalue()
@@ -155,9 +155,9 @@ def test_logs_are_lines_and_logged_progress_is_shown(
         assert shown is not None
         assert shown.text() == "learning features: 3 of 80 inner steps"
     assert showing.display() is None
-    told = capsys.readouterr()
-    assert told.err == "resumed at [b]7\nwarning: a file is damaged\n"
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert printed.err == "resumed at [b]7\nwarning: a file is damaged\n"
+    assert printed.out == ""
     assert not log.isEnabledFor(logging.INFO)
 
 

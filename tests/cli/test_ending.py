@@ -97,12 +97,12 @@ def test_a_code_page_that_lacks_characters_is_no_error(encoding: str, tmp_path: 
         env={**LOCAL, "PYTHONIOENCODING": encoding},
     )
     # click takes ASCII for a mistake, and writes UTF-8
-    told = (done.stdout + done.stderr).decode("utf-8" if encoding == "ascii" else encoding)
-    assert done.returncode == 0, told
-    assert "Traceback" not in told
-    assert ("θ [b].csv" if encoding == "ascii" else "? [b].csv") in told
-    assert "Updates of ? in all" in told  # by rich
-    assert "[[stages]]" in told
+    output = (done.stdout + done.stderr).decode("utf-8" if encoding == "ascii" else encoding)
+    assert done.returncode == 0, output
+    assert "Traceback" not in output
+    assert ("θ [b].csv" if encoding == "ascii" else "? [b].csv") in output
+    assert "Number of updates of ?" in output  # by rich
+    assert "[[stages]]" in output
 
 
 def test_what_is_printed_is_not_markup(capsys) -> None:
@@ -114,10 +114,10 @@ def test_what_is_printed_is_not_markup(capsys) -> None:
     showing.console().print("folder:[b] :smile: [/x]")
     showing.console().print(table)
     showing.say("written to " + "long/" * 40 + "a b.json")
-    told = capsys.readouterr().out
-    assert "written to " + "long/" * 40 + "a b.json\n" in told
+    output = capsys.readouterr().out
+    assert "written to " + "long/" * 40 + "a b.json\n" in output
     for text in ("folder:[b] :smile: [/x]", "[title] :smile:", "[bold]cell[/]"):
-        assert text in told
+        assert text in output
     showing.console.cache_clear()
 
 
@@ -134,7 +134,7 @@ def test_a_full_disk_under_stdout_is_one_line(arguments: list[str], unbuffered: 
             env={**LOCAL, "PYTHONUNBUFFERED": unbuffered},
         )
     assert done.returncode == 2
-    assert done.stderr == "metaplastic: what is printed or written: No space left on device\n"
+    assert done.stderr == "metaplastic: cannot write output: No space left on device\n"
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -154,18 +154,18 @@ def test_a_reader_that_leaves_is_no_fault(arguments: list[str], unbuffered: str)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "output"),
     [
         ("JAX_PLATFORMS", "foo", "Unable to initialize backend 'foo'"),
         ("JAX_ENABLE_X64", "maybe", "invalid truth value 'maybe'"),
     ],
 )
-def test_where_jax_cannot_start_its_own_message_is_told(name: str, value: str, told: str) -> None:
+def test_where_jax_cannot_start_its_own_message_is_told(name: str, value: str, output: str) -> None:
     done = _run("info", "default", env={**LOCAL, name: value})
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("metaplastic: JAX cannot start: ")
-    assert told in done.stderr
+    assert output in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -210,17 +210,17 @@ def test_a_fault_is_one_line_and_its_traceback_is_kept(monkeypatch, capsys, tmp_
         app.main()
     assert end.value.code == 70
     line = capsys.readouterr().err
-    (kept,) = tmp_path.iterdir()
+    (saved,) = tmp_path.iterdir()
     assert line == (
-        "metaplastic: KeyError: 'meta\\nstep'; this is a fault in metaplastic, please report it "
-        f"with its traceback, which is in {kept}\n"
+        "metaplastic: KeyError: 'meta\\nstep'; this is a bug in metaplastic, please report it "
+        f"with its traceback, which is in {saved}\n"
     )
-    assert kept.read_text().startswith("Traceback")
+    assert saved.read_text().startswith("Traceback")
     monkeypatch.setenv(ending.TRACEBACK, "1")
     assert ending.report(KeyError("meta")) == 70
-    told = capsys.readouterr().err
-    assert told.startswith("KeyError: 'meta'\n")
-    assert told.endswith("please report it with its traceback\n")
+    output = capsys.readouterr().err
+    assert output.startswith("KeyError: 'meta'\n")
+    assert output.endswith("please report it with its traceback\n")
     assert len([*tmp_path.iterdir()]) == 1
 
 
@@ -253,7 +253,7 @@ def test_a_message_repeats_at_most_a_line_of_what_was_given() -> None:
     assert str(MetaplasticError("a\tb\x00\u2028c")) == "a b\ufffd c"
     with pytest.raises(ConfigError) as caught:
         parse_config({"seed": "x" * 10**6, "y" * 10**6: 1, "groups": 0})
-    told = str(caught.value)
-    assert len(told) < 600
+    output = str(caught.value)
+    assert len(output) < 600
     for words in ("seed: give a whole number", "no such setting", "groups: "):
-        assert words in told
+        assert words in output

@@ -45,23 +45,23 @@ def _ray_processes(root: int) -> set[int]:
             except OSError:
                 continue
             children.setdefault(parent, []).append(int(entry.name))
-    found, queue = set(), [root]
+    matches, queue = set(), [root]
     while queue:
         new = children.get(queue.pop(), [])
-        found.update(new)
+        matches.update(new)
         queue += new
-    return found
+    return matches
 
 
 def _workers(root: int) -> list[int]:
-    found = []
+    matches = []
     for pid in _ray_processes(root):
         try:
             if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::Worker"):
-                found.append(pid)
+                matches.append(pid)
         except OSError:
             continue
-    return sorted(found)
+    return sorted(matches)
 
 
 def _outward_sockets(pids: set[int]) -> list[str]:
@@ -73,15 +73,15 @@ def _outward_sockets(pids: set[int]) -> list[str]:
                 inodes.add(str(entry.readlink()).partition("socket:[")[2].rstrip("]"))
         except OSError:
             continue
-    found = []
+    matches = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in Path(table).read_text().splitlines()[1:]:
             fields = line.split()
             address = fields[1].rpartition(":")[0]
             loopback = address.endswith("0100007F") or address == "0" * 24 + "01000000"
             if fields[3] == "0A" and fields[9] in inodes and not loopback:
-                found.append(fields[1])
-    return found
+                matches.append(fields[1])
+    return matches
 
 
 @pytest.mark.skipif(
@@ -105,9 +105,9 @@ def test_ray_bears_the_death_of_a_worker_and_of_the_trainer(tmp_path: Path) -> N
     wait_for(len(metrics_of(out)) + 5, out, trainer)
     begun = _ray_processes(trainer.pid)
     trainer.kill()
-    _, told = trainer.communicate(timeout=60)
-    assert "is lost" in told
-    assert "it is replaced" in told
+    _, stderr = trainer.communicate(timeout=60)
+    assert "is lost" in stderr
+    assert "it is replaced" in stderr
     deadline = time.monotonic() + 240  # the last of Ray to notice are its agents
     while time.monotonic() < deadline and any(Path(f"/proc/{pid}/fd/0").exists() for pid in begun):
         time.sleep(0.1)
@@ -117,9 +117,9 @@ def test_ray_bears_the_death_of_a_worker_and_of_the_trainer(tmp_path: Path) -> N
     steps = len(metrics_of(out))
     wait_for(steps + 3, out, again)
     again.send_signal(signal.SIGTERM)
-    _, told = again.communicate(timeout=120)
+    _, stderr = again.communicate(timeout=120)
     assert again.returncode == 128 + signal.SIGTERM
-    assert "resumed at meta-step" in told
+    assert "resumed at meta-step" in stderr
     metrics = metrics_of(out)
     assert [m["meta_step"] for m in metrics] == list(range(1, len(metrics) + 1))
     assert sum(m["lost_workers"] for m in metrics) == 1

@@ -128,7 +128,7 @@ def test_an_error_of_process_0_ends_all_with_one_line(alone: Path, tmp_path: Pat
          "give host:port"),
         (["--engine=mesh", "--coordinator=127.0.0.1:1", "--num-processes=2", "--process-id=2"],
          "from 0 to 1"),
-        (["--engine=ray", "--local-processes=2"], "is of engine mesh"),
+        (["--engine=ray", "--local-processes=2"], "is for engine mesh only"),
         (["--local-processes=0"], "at least 1"),
     ],
 )  # fmt: skip

@@ -114,7 +114,7 @@ def test_a_base_model_from_a_file(folder: Path, monkeypatch, capsys) -> None:
     [
         (MODEL, ("--components", "3", "--hidden", "4"), "leave out --hidden, --components"),
         (MODEL, ("--activation", "tanh"), "leave out --activation"),
-        (MODEL.replace("8, 8", "9, 9"), (), "9 x 9 x 1 are 81 numbers a row; X has 64"),
+        (MODEL.replace("8, 8", "9, 9"), (), "9 x 9 x 1 are 81 numbers per row; X has 64"),
         (MODEL.replace("conv", "konv"), (), "model.toml: .*konv"),
         (MODEL.replace("inputs", "input"), (), "model.toml: .*inputs"),
         ("[", (), "model.toml"),

@@ -125,10 +125,10 @@ def test_a_signal_saves_says_so_and_ends(number: signal.Signals, tmp_path: Path)
     while _steps(out) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(number)
-    _, told = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert "saving" in told
-    assert "--resume" in told
+    assert "saving" in stderr
+    assert "--resume" in stderr
     saved = max((out / "checkpoints").iterdir())
     assert int(saved.stem[5:]) == _steps(out)
 

@@ -39,8 +39,8 @@ def test_classes_and_their_probabilities(monkeypatch, capsys) -> None:
 
 def test_numbers(monkeypatch) -> None:
     assert run(monkeypatch, REGRESSOR, "new.csv", "--drop", "name", "--out", "n.csv") == 0
-    found = [float(row["prediction"]) for row in table("n.csv")]
-    np.testing.assert_allclose(found, [0.999434, 1.997852, 0.004946, -0.999961], atol=1e-5)
+    predicted = [float(row["prediction"]) for row in table("n.csv")]
+    np.testing.assert_allclose(predicted, [0.999434, 1.997852, 0.004946, -0.999961], atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_numbers(monkeypatch) -> None:
         (("new.csv", "new.csv", "--out", "c.csv"), "not a safetensors file"),
         ((CLASSIFIER, "new.csv", "--drop", "name,a", "--out", "c.csv"), "3 columns, but"),
         ((CLASSIFIER, "new.csv", "--out", "c.csv"), "column 'name'"),
-        ((CLASSIFIER, "new.csv", "--drop", "name", "--out", "new.csv"), "the file of the data"),
+        ((CLASSIFIER, "new.csv", "--drop", "name", "--out", "new.csv"), "the input file"),
         ((CLASSIFIER, "new.csv", "--drop", "name", "--out", "c.npy"), ".csv, .parquet"),
     ],
 )

@@ -51,20 +51,20 @@ def test_every_row_gets_a_number(folder: Path, monkeypatch, capsys) -> None:
     assert run(monkeypatch, *ARGUMENTS, "--out", "p.csv", "--model", "m.safetensors") == 0
     said = capsys.readouterr()
     assert "p.csv: 120 rows, learned from 30 targets" in said.out
-    assert said.out.count("error on a target that is left out") == 2
+    assert said.out.count("leave-one-out root mean squared error") == 2
     assert "120 rows, 4 columns" in said.err
     with Path("p.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [*rows[0]] == ["name", "target", "prediction"]
     assert [row["name"] for row in rows] == [f"r{i}" for i in range(120)]
     assert [row["target"] != "" for row in rows] == [i % 4 == 0 for i in range(120)]
-    found, y = predictions("p.csv"), np.load("y.npy")
-    assert np.mean((found - y) ** 2) < 0.05 * np.var(y)
+    predicted, y = predictions("p.csv"), np.load("y.npy")
+    assert np.mean((predicted - y) ** 2) < 0.05 * np.var(y)
     model = PlasticRegressor.load("m.safetensors")
     assert model.feature_names_in_.tolist() == [*"abcd"]
     table = np.loadtxt("t.csv", delimiter=",", skiprows=1, usecols=(1, 2, 3, 4))
     del model.feature_names_in_
-    np.testing.assert_allclose(model.predict(table), found, rtol=1e-8)
+    np.testing.assert_allclose(model.predict(table), predicted, rtol=1e-8)
 
 
 @pytest.mark.parametrize("in_the_address", [False, True])
@@ -86,7 +86,7 @@ def test_targets_may_have_decimal_commas(in_the_address: bool, folder: Path, mon
         (("comma.csv", "--delimiter", ";", *ARGUMENTS[1:], "--out", "p.csv"), "decimal comma"),
         ((*ARGUMENTS, "--out", "p.csv", "--readout", "logistic"), "unknown readout 'logistic'"),
         ((*ARGUMENTS, "--out", "p.npy"), ".csv, .parquet"),
-        ((*ARGUMENTS, "--out", "t.csv"), "is the file of the data"),
+        ((*ARGUMENTS, "--out", "t.csv"), "is the input file"),
         (("digits", "--target", "y", "--out", "p.csv"), "digits is not one"),
     ],
 )
@@ -101,7 +101,7 @@ def test_mistakes_are_one_line(arguments, words: str, folder: Path, monkeypatch,
 
 @pytest.mark.parametrize(
     ("last", "words"),
-    [("", "one sample alone has a target"), ("inf", "row 120: 'inf' is not a finite number")],
+    [("", "only one sample has a target"), ("inf", "row 120: 'inf' is not a finite number")],
 )
 def test_targets_that_do_not_suffice(
     last: str, words: str, folder: Path, monkeypatch, capsys

@@ -64,8 +64,8 @@ def test_after_a_bare_resume_the_runs_own_settings_hold(
         _stop_at_once(stopped)
         result = _run(out, "--resume")
     assert result.exit_code == STOPPED
-    assert "saved; go on by: metaplastic meta-train" in result.stderr
-    assert "the rule is" not in result.stdout
+    assert "saved; to continue, run: metaplastic meta-train" in result.stderr
+    assert "rule file: " not in result.stdout
 
     monkeypatch.setitem(PRESETS["quick"], "optimizer", {"meta_steps": 100})
     result = _run(out, "--resume")
@@ -81,8 +81,8 @@ def test_after_a_bare_resume_the_runs_own_settings_hold(
     again = _run(out, "--resume")
     for done in (result, again):
         assert done.exit_code == 0, done.output
-        assert "the rule is" in done.stdout
-        assert "go on by" not in done.stderr
+        assert "rule file: " in done.stdout
+        assert "to continue, run" not in done.stderr
     assert again.stderr.count("cut off or damaged") == 1
     (out / "checkpoints").rename(out / "moved")
     assert "no checkpoint in" in _refused(out, "--resume")

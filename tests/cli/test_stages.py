@@ -86,10 +86,10 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_stages_are_the_runs_that_one_would_make_by_hand(staged: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     rate = "--set=optimizer.learning_rate=2e-3"
-    own = ["--set=tasks.n_classes=5", rate]
-    assert _run(*own, "--seed=5", "--meta-steps=3", f"--out={first}").returncode == 0
+    settings = ["--set=tasks.n_classes=5", rate]
+    assert _run(*settings, "--seed=5", "--meta-steps=3", f"--out={first}").returncode == 0
     start = f"--set=rule.start={first / RULE}"
-    done = _run(*own, "--seed=6", "--meta-steps=9", "--until=2", start, f"--out={second}")
+    done = _run(*settings, "--seed=6", "--meta-steps=9", "--until=2", start, f"--out={second}")
     assert done.returncode == 0, done.stderr
     for hand, stage in ((first, "stage-1"), (second, "stage-2")):
         assert _theta(hand / RULE) == _theta(staged / stage / RULE)
@@ -100,9 +100,9 @@ def test_stages_are_the_runs_that_one_would_make_by_hand(staged: Path, tmp_path:
 
 
 def test_info_tells_how_far_each_stage_is(staged: Path) -> None:
-    told = CliRunner().invoke(app, ["info", str(staged)]).output.splitlines()
-    assert told[:2] == ["stage 1: meta-step 3 of 3", "stage 2: meta-step 2 of 2"]
-    assert told[3].startswith("meta-step 2 of 9")
+    output = CliRunner().invoke(app, ["info", str(staged)]).output.splitlines()
+    assert output[:2] == ["stage 1: meta-step 3 of 3", "stage 2: meta-step 2 of 2"]
+    assert output[3].startswith("meta-step 2 of 9")
 
 
 def test_interrupted_stages_go_on_to_the_same_rule(staged: Path, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_stage_changes_what_it_names(tmp_path: Path) -> None:
         ("stages = []", [], "[[stages]]"),
         (FILE.replace("until = 2", "until = 0"), [], "stage 2: until 0"),
         (FILE.replace("until = 2", 'until = "x"'), [], "stage 2: until 'x'"),
-        (FILE.replace("seed = 6", "sed = 6"), [], "stage 2: bad configuration: sed"),
+        (FILE.replace("seed = 6", "sed = 6"), [], "stage 2: invalid configuration: sed"),
         (FILE + 'rule.start = "default"', [], "leave this setting out"),
         (FILE, ["--resume"], "holds no run"),
     ],

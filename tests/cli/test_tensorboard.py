@@ -16,13 +16,13 @@ def _scalars(folder: Path) -> list[tuple[str, int, float]]:
     """The events of a folder: each record is a length, a checksum, an event, a checksum."""
     event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
     (file,) = folder.glob("events.*")
-    data, at, found = file.read_bytes(), 0, []
+    data, at, records = file.read_bytes(), 0, []
     while at < len(data):
         (length,) = struct.unpack_from("<Q", data, at)
         event = event_pb2.Event.FromString(data[at + 12 : at + 12 + length])
-        found += [(v.tag, event.step, v.simple_value) for v in event.summary.value]
+        records += [(v.tag, event.step, v.simple_value) for v in event.summary.value]
         at += 16 + length
-    return found
+    return records
 
 
 def test_every_number_of_a_meta_step_is_written(tmp_path: Path) -> None:

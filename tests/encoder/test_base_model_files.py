@@ -102,8 +102,8 @@ def test_a_classifier_on_maps_is_a_file_too(digits, tmp_path) -> None:
 def test_descriptions_are_checked(old: str, new: str, words: str, saved, tmp_path) -> None:
     arrays, metadata = container.read(saved[1], 10**8, ModelFileError)
     facts = json.dumps(json.loads(metadata["encoder"]), separators=(",", ":"))
-    own = facts.index('"sizes"')  # what stands before are the parameters
-    changed = facts[:own] + facts[own:].replace(old, new)
+    start = facts.index('"sizes"')  # what stands before are the parameters
+    changed = facts[:start] + facts[start:].replace(old, new)
     assert changed != facts
     path = tmp_path / "changed.safetensors"
     container.write(path, arrays, {**metadata, "encoder": changed}, ModelFileError)
@@ -124,15 +124,15 @@ VALUES = st.one_of(
 )
 
 
-def paths(value: Any, way: tuple = ()) -> list[tuple]:
-    """The way to every value inside nested tables and lists."""
+def paths(value: Any, prefix: tuple = ()) -> list[tuple]:
+    """Return the path to every value inside nested tables and lists."""
     inner = value.items() if isinstance(value, dict) else enumerate(value)
-    found = []
+    results = []
     for key, item in inner:
-        found.append((*way, key))
+        results.append((*prefix, key))
         if isinstance(item, (dict, list)):
-            found += paths(item, (*way, key))
-    return found
+            results += paths(item, (*prefix, key))
+    return results
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
@@ -142,8 +142,8 @@ def test_any_other_model_is_refused_or_works(saved, tmp_path_factory, data) -> N
     arrays, metadata = container.read(saved[1], 10**8, ModelFileError)
     facts = copy.deepcopy(json.loads(metadata["encoder"]))
     holder = data.draw(st.sampled_from([facts, facts["parameters"]]))
-    *way, last = data.draw(st.sampled_from([("model",), *paths(holder["model"], ("model",))]))
-    for key in way:
+    *prefix, last = data.draw(st.sampled_from([("model",), *paths(holder["model"], ("model",))]))
+    for key in prefix:
         holder = holder[key]
     if data.draw(st.booleans()):
         holder[last] = data.draw(VALUES)

@@ -101,9 +101,9 @@ def test_features_are_those_of_the_base_model(spec: ModelSpec, scale: str, digit
     for ours, theirs in zip(network.statistics, statistics, strict=True):
         np.testing.assert_allclose(ours.mean, theirs.mean, atol=1e-4)
         np.testing.assert_allclose(ours.variance, theirs.variance, rtol=1e-3, atol=1e-6)
-    kept = [Statistics(*map(jnp.asarray, s)) for s in network.statistics]
+    fitted = [Statistics(*map(jnp.asarray, s)) for s in network.statistics]
     some = x[:300]
-    expected = np.asarray(features(phi, standard[:300], kept))
+    expected = np.asarray(features(phi, standard[:300], fitted))
     got = network.features(some)
     assert got.dtype == np.float32
     assert got.shape == (300, spec.widths[-1])
@@ -111,11 +111,11 @@ def test_features_are_those_of_the_base_model(spec: ModelSpec, scale: str, digit
     np.testing.assert_allclose(network.features(some.astype(np.float64)), expected, atol=1e-5)
     np.testing.assert_allclose(network.features(csr_matrix(some)), expected, atol=1e-5)
     # each layer's block is that of the layer, centred and scaled by the rows fitted
-    layers = [*map(np.asarray, layer_features(phi, standard[:300], kept))]
+    layers = [*map(np.asarray, layer_features(phi, standard[:300], fitted))]
     every = tuple(range(len(layers)))
     blocks = Blocks.of(*zip(*network.activity, strict=True))
     np.testing.assert_allclose(network.features(some, every), blocks.apply(layers), atol=1e-4)
-    measured = [*map(np.asarray, layer_features(phi, standard, kept))]
+    measured = [*map(np.asarray, layer_features(phi, standard, fitted))]
     for ours, layer in zip(network.activity[1:], measured[1:], strict=True):
         np.testing.assert_allclose(ours.mean, layer.mean(axis=0), atol=1e-4)
         np.testing.assert_allclose(ours.variance, layer.var(axis=0), rtol=1e-3, atol=1e-6)
@@ -235,7 +235,7 @@ def test_the_classifier_learns_by_maps(digits) -> None:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        ({**MAPS, "inputs": [8, 8, 2]}, r"8 x 8 x 2 are 128 numbers a row; X has 64 columns"),
+        ({**MAPS, "inputs": [8, 8, 2]}, r"8 x 8 x 2 are 128 numbers per row; X has 64 columns"),
         ({**MAPS, "inputs": [64]}, "conv layer reads a map"),
         ({**MAPS, "pool": 0}, "pool"),
         ({**MAPS, "colour": "red"}, "colour"),

@@ -69,39 +69,41 @@ def test_a_column_that_pandas_read_with_blanks_is_taken_as_it_is(few, fitted) ->
     numbers = pandas.Series(known).where(known != -1)  # float64, NaN where blank
     text = numbers.astype("Int64").astype("string")  # NA where blank
     for y in (numbers, numbers.astype("Int64"), text, text.astype("category")):
-        found = PlasticClassifier(ENCODER).fit(x, y)
-        assert found.n_labelled_ == 50
-        np.testing.assert_array_equal(found.predict(x[:99]).astype(float), fitted.predict(x[:99]))
+        classifier = PlasticClassifier(ENCODER).fit(x, y)
+        assert classifier.n_labelled_ == 50
+        np.testing.assert_array_equal(
+            classifier.predict(x[:99]).astype(float), fitted.predict(x[:99])
+        )
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), -1])
 def test_classes_may_be_text(missing: object, few, fitted) -> None:
     x, known, _ = few
     names = np.array([missing if k == -1 else f"digit {k}" for k in known], object)
-    found = PlasticClassifier(ENCODER).fit(x, names)
-    assert list(found.classes_) == [f"digit {c}" for c in range(10)]
+    classifier = PlasticClassifier(ENCODER).fit(x, names)
+    assert list(classifier.classes_) == [f"digit {c}" for c in range(10)]
     np.testing.assert_array_equal(
-        found.predict(x[:99]), [f"digit {c}" for c in fitted.predict(x[:99])]
+        classifier.predict(x[:99]), [f"digit {c}" for c in fitted.predict(x[:99])]
     )
 
 
 def test_minus_one_and_one_alone_are_two_classes_and_said_to_be(few) -> None:
     x, _, y = few
     with pytest.warns(UserWarning, match="taken for two classes"):
-        found = PlasticClassifier(ENCODER).fit(x, np.where(y < 5, -1, 1))
-    assert found.classes_.tolist() == [-1, 1]
-    assert found.n_labelled_ == len(x)
+        classifier = PlasticClassifier(ENCODER).fit(x, np.where(y < 5, -1, 1))
+    assert classifier.classes_.tolist() == [-1, 1]
+    assert classifier.n_labelled_ == len(x)
 
 
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
         ([-1] * 30, "no row is labelled"),
-        ([-1] * 29 + [3], "all of one class"),
+        ([-1] * 29 + [3], "all labelled rows are of one class"),
         ([0.5, 1.5, -1] * 10, "continuous"),
         ([1, 2, np.inf] * 10, "infinity"),
         ([1, 2, -1], "X has 30 rows and y 3 labels"),
-        (np.array(["a", 1, None] * 10, object), "types int, str"),
+        (np.array(["a", 1, None] * 10, object), r"mixed types \(int, str\)"),
     ],
 )
 def test_bad_labels_get_a_clear_error(labels, message: str) -> None:
@@ -115,9 +117,9 @@ def test_one_label_a_class_is_enough(few) -> None:
     known = np.full(len(y), -1)
     first = [int(np.flatnonzero(y == c)[0]) for c in range(10)]
     known[first] = y[first]
-    found = PlasticClassifier(ENCODER).fit(x, known)
-    assert found.score(x, y) > 0.4
-    assert all(np.isnan(readout.accuracy) for readout in found.readouts_.values())
+    classifier = PlasticClassifier(ENCODER).fit(x, known)
+    assert classifier.score(x, y) > 0.4
+    assert all(np.isnan(readout.accuracy) for readout in classifier.readouts_.values())
 
 
 def test_sparse_rows_are_classified_as_dense_ones(few, fitted) -> None:
@@ -155,10 +157,10 @@ def test_data_frames_keep_their_columns_names(few) -> None:
     pandas = pytest.importorskip("pandas")
     x, known, _ = few
     frame = pandas.DataFrame(x, columns=[f"pixel{i}" for i in range(64)])
-    found = PlasticClassifier(ENCODER).fit(frame, pandas.Series(known))
-    assert list(found.feature_names_in_) == list(frame.columns)
+    classifier = PlasticClassifier(ENCODER).fit(frame, pandas.Series(known))
+    assert list(classifier.feature_names_in_) == list(frame.columns)
     with pytest.raises(ValueError, match="feature names"):
-        found.predict(frame.rename(columns={"pixel0": "other"}))
+        classifier.predict(frame.rename(columns={"pixel0": "other"}))
 
 
 def test_few_rows_are_warned_of_without_naming_what_is_used_already() -> None:
@@ -170,10 +172,12 @@ def test_few_rows_are_warned_of_without_naming_what_is_used_already() -> None:
 
 
 def test_a_file_of_the_first_version_gives_the_same_probabilities() -> None:
-    found = PlasticClassifier.load(Path(__file__).parent / "files" / "classifier-v1.safetensors")
-    assert found.classes_.tolist() == ["a", "b", "β"]
+    classifier = PlasticClassifier.load(
+        Path(__file__).parent / "files" / "classifier-v1.safetensors"
+    )
+    assert classifier.classes_.tolist() == ["a", "b", "β"]
     wanted = [[0.402402, 0.338063, 0.259535], [0.356846, 0.318442, 0.324711]]
-    np.testing.assert_allclose(found.predict_proba(np.eye(4))[:2], wanted, atol=1e-5)
+    np.testing.assert_allclose(classifier.predict_proba(np.eye(4))[:2], wanted, atol=1e-5)
 
 
 def test_rows_without_a_label_are_not_scored(few, fitted) -> None:

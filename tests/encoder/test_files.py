@@ -108,8 +108,8 @@ def test_descriptions_and_arrays_are_checked(saved, tmp_path) -> None:
             PlasticEncoder.load(path)
         assert "\n" not in str(caught.value)
     for name in ("score_curve", "mean.0", "phi.weights.1", "state.age"):
-        rest = {key: array for key, array in arrays.items() if key != name}
-        container.write(path, rest, metadata, ModelFileError)
+        remaining = {key: array for key, array in arrays.items() if key != name}
+        container.write(path, remaining, metadata, ModelFileError)
         with pytest.raises(ModelFileError, match=name.split(".")[-1]):
             PlasticEncoder.load(path)
 

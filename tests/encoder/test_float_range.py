@@ -107,10 +107,10 @@ def test_moments_merge_without_overflow(
 
 def test_all_of_float64s_range_at_once() -> None:
     x = np.array([[1.7e308, -1.7e308], [1e-300, 0.0]])
-    found = column_moments(x).pooled()
-    assert found.std == pytest.approx(1.7e308 / 2**0.5)
+    moments = column_moments(x).pooled()
+    assert moments.std == pytest.approx(1.7e308 / 2**0.5)
     np.testing.assert_allclose(
-        take_rows(x, slice(None), scale_of(found)), [[2**0.5, -(2**0.5)], [0, 0]], atol=1e-6
+        take_rows(x, slice(None), scale_of(moments)), [[2**0.5, -(2**0.5)], [0, 0]], atol=1e-6
     )
 
 

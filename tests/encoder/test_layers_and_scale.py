@@ -82,8 +82,8 @@ def test_two_columns_of_different_units_have_a_scale_each() -> None:
     for units, scale in (([1, 1], "global"), ([1, 1.5], "global"), ([1, 3], "columns")):
         assert encoder(max_iter=0).fit(x * units).scale_ == scale
     age_and_income = x * [15, 2e4] + [40, 5e4]
-    found = encoder(max_iter=0).fit_transform(age_and_income)
-    spread = found[:, :2].std(axis=0)
+    features = encoder(max_iter=0).fit_transform(age_and_income)
+    spread = features[:, :2].std(axis=0)
     assert spread[0] == pytest.approx(spread[1], rel=1e-3)
     assert encoder(max_iter=0).fit(x[:, :1]).scale_ == "global"
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from metaplastic.data import Split, fit_scale
 from metaplastic.encoder.moments import column_moments, take_rows
-from metaplastic.encoder.scale import decide, evenness, scale_of
+from metaplastic.encoder.scale import choose_scale, evenness, scale_of
 
 MATRICES = hnp.arrays(
     np.float64, st.tuples(st.integers(1, 30), st.integers(1, 8)), elements=st.floats(-1e6, 1e6)
@@ -25,12 +25,12 @@ def test_they_are_numpys_whole_or_in_parts(x: np.ndarray, cut: int) -> None:
     parts = column_moments(x[:cut])
     if cut < len(x):
         parts = parts.merge(column_moments(x[cut:]))
-    for found in (whole, parts, column_moments(csr_matrix(x))):
+    for actual in (whole, parts, column_moments(csr_matrix(x))):
         near = {"rtol": 1e-6, "atol": 1e-6 * (1 + np.abs(x).max())}
-        assert found.count == len(x)
-        np.testing.assert_allclose(found.mean, x.mean(axis=0), rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(found.std, x.std(axis=0), **near)
-        pooled = found.pooled()
+        assert actual.count == len(x)
+        np.testing.assert_allclose(actual.mean, x.mean(axis=0), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(actual.std, x.std(axis=0), **near)
+        pooled = actual.pooled()
         assert pooled.count == x.size
         np.testing.assert_allclose(pooled.mean, x.mean(), rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(pooled.std, x.std(), **near)
@@ -63,9 +63,9 @@ def test_small_numbers_are_not_constant() -> None:
 def test_columns_of_one_unit_share_a_scale_and_others_do_not() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(500, 10))
-    assert decide("auto", column_moments(x)) == "global"
-    assert decide("auto", column_moments(x * np.logspace(0, 4, 10))) == "columns"
-    assert decide("global", column_moments(x * np.logspace(0, 4, 10))) == "global"
+    assert choose_scale("auto", column_moments(x)) == "global"
+    assert choose_scale("auto", column_moments(x * np.logspace(0, 4, 10))) == "columns"
+    assert choose_scale("global", column_moments(x * np.logspace(0, 4, 10))) == "global"
     # by hand: variances 1, 1 and 4, and a column that does not vary
     y = np.array([[1.0, 1.0, 2.0, 7.0], [-1.0, -1.0, -2.0, 7.0]])
     assert evenness(column_moments(y)) == pytest.approx(((1 + 1 + 4) ** 2 / (1 + 1 + 16) - 1) / 2)
@@ -77,7 +77,7 @@ def test_columns_are_standardised_and_clipped_at_ten_deviations() -> None:
     x = rng.normal(size=(1000, 3)) * [1e-3, 1.0, 1e6] + [5.0, 0.0, -1e7]
     x[0] = [5.0 + 1.0, -4.0, 0.0]
     scale = scale_of(column_moments(x))
-    found = take_rows(x, slice(None), scale)
+    actual = take_rows(x, slice(None), scale)
     expected = np.clip((x - x.mean(axis=0)) / x.std(axis=0), -10, 10)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-    assert found[0, 0] == 10.0
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
+    assert actual[0, 0] == 10.0

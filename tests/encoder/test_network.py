@@ -19,7 +19,7 @@ from metaplastic.base_model import (
     population_statistics,
 )
 from metaplastic.blocks import Blocks
-from metaplastic.encoder.activations import NUMPY_ACTIVATIONS, in_place
+from metaplastic.encoder.activations import NUMPY_ACTIVATIONS, in_place_activation
 from metaplastic.encoder.fitting import fitted_network
 from metaplastic.encoder.moments import column_moments, merge_statistics, take_rows
 from metaplastic.encoder.network import network_of
@@ -92,10 +92,10 @@ def test_columns_have_scales_of_their_own_in_every_layer_read() -> None:
     # the inputs' gain is taken before values far out are clipped
     inputs, others = slice(0, SIZES[0]), slice(SIZES[0], None)
     np.testing.assert_allclose(got[:, others], expected[:, others], atol=2e-3)
-    found, wanted = (f[:, inputs] - f[:, inputs].mean(axis=0) for f in (got, expected))
-    ratio = found.std() / wanted.std()
+    actual, wanted = (f[:, inputs] - f[:, inputs].mean(axis=0) for f in (got, expected))
+    ratio = actual.std() / wanted.std()
     assert 0.5 < ratio < 1.0
-    np.testing.assert_allclose(found, ratio * wanted, atol=2e-3)
+    np.testing.assert_allclose(actual, ratio * wanted, atol=2e-3)
     np.testing.assert_array_equal(
         network.features(x, (3, 0, 2))[:, : SIZES[3]], network.features(x, (3, 2, 0))[:, : SIZES[3]]
     )
@@ -130,7 +130,7 @@ def test_every_activation_has_a_numpy_form() -> None:
 def test_an_activation_without_one_goes_through_jax(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ACTIVATIONS, "square", lambda z: z * z)
     z = np.arange(4, dtype=np.float32)
-    in_place("square")(z)
+    in_place_activation("square")(z)
     np.testing.assert_array_equal(z, [0, 1, 4, 9])
 
 

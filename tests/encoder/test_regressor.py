@@ -113,16 +113,16 @@ def test_minus_one_is_a_number_and_blanks_may_be_none_or_na(few, fitted) -> None
 
 def test_targets_that_are_all_the_same_are_predicted() -> None:
     x = np.random.default_rng(0).normal(size=(30, 4))
-    found = PlasticRegressor(ENCODER).fit(x, [7.0, 7.0, *[np.nan] * 28])
-    np.testing.assert_allclose(found.predict(x), 7.0)
-    assert all(np.isnan(readout.r2) for readout in found.readouts_.values())
+    regressor = PlasticRegressor(ENCODER).fit(x, [7.0, 7.0, *[np.nan] * 28])
+    np.testing.assert_allclose(regressor.predict(x), 7.0)
+    assert all(np.isnan(readout.r2) for readout in regressor.readouts_.values())
 
 
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
         ([np.nan] * 30, "no row has a target"),
-        ([np.nan] * 29 + [3.0], "one sample alone has a target"),
+        ([np.nan] * 29 + [3.0], "only one sample has a target"),
         ([1.0, 2.0, np.inf] * 10, "contains infinity"),
         ([1.0, 2.0, np.nan], "X has 30 rows and y 3 targets"),
         (["1.0", "2.0", ""] * 10, "give numbers"),
@@ -162,9 +162,9 @@ def test_saved_and_loaded_it_predicts_the_same(readout: str, few, tmp_path) -> N
 
 
 def test_a_file_of_the_first_version_predicts_the_same() -> None:
-    found = PlasticRegressor.load(Path(__file__).parent / "files" / "regressor-v1.safetensors")
+    regressor = PlasticRegressor.load(Path(__file__).parent / "files" / "regressor-v1.safetensors")
     wanted = [0.999434, 1.997852, 0.004946, -0.999961]
-    np.testing.assert_allclose(found.predict(np.eye(4)), wanted, atol=1e-5)
+    np.testing.assert_allclose(regressor.predict(np.eye(4)), wanted, atol=1e-5)
 
 
 def test_rows_without_a_target_are_not_scored(few, fitted) -> None:

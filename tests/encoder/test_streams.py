@@ -57,19 +57,19 @@ def test_chunks_of_four_rows_are_as_good_as_large_ones(digits) -> None:
 @given(cuts=st.lists(st.integers(1, 199), max_size=12), sparse=st.booleans())
 def test_every_row_is_used_once_or_waits(cuts: list[int], sparse: bool) -> None:
     x = np.arange(200.0)[:, None]
-    kept, used = None, []
+    waiting, used = None, []
     for part in np.split(x, sorted(set(cuts))):
         rows = csr_matrix(part) if sparse else part
-        chunk = Chunk(kept, rows, 32, np.random.default_rng(0))
+        chunk = Chunk(waiting, rows, 32, np.random.default_rng(0))
         batches = [
             b.toarray() if sparse and hasattr(b, "toarray") else b for b in chunk.minibatches()
         ]
         assert all(batch.shape == (32, 1) for batch in batches)
         used += [*batches]
-        kept = chunk.left()
-        assert kept is None or len(kept) < 32
-    rest = np.empty((0, 1)) if kept is None else kept
-    assert sorted(np.concatenate([*used, rest]).ravel()) == list(range(200))
+        waiting = chunk.left()
+        assert waiting is None or len(waiting) < 32
+    remaining = np.empty((0, 1)) if waiting is None else waiting
+    assert sorted(np.concatenate([*used, remaining]).ravel()) == list(range(200))
 
 
 def test_inner_steps_are_counted_by_rows_not_by_chunks(digits) -> None:

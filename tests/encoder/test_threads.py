@@ -24,8 +24,8 @@ def test_results_come_in_order_and_the_setting_is_restored() -> None:
 
     expected = [float((m @ m).sum()) for m in x]
     with ThreadPoolExecutor(4) as callers:
-        for found in callers.map(transform, range(16)):
-            np.testing.assert_allclose(found, expected)
+        for actual in callers.map(transform, range(16)):
+            np.testing.assert_allclose(actual, expected)
     assert blas_threads() == before
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metaplastic.encoder.moments import column_moments
-from metaplastic.encoder.scale import decide, scale_of
+from metaplastic.encoder.scale import choose_scale, scale_of
 from metaplastic.errors import ConfigError, DataError
 from metaplastic.tasks import (
     Architecture,
@@ -81,7 +81,7 @@ def test_rows_are_standardised_as_the_encoder_does(kind: str) -> None:
     elif kind == "one value":
         x[:] = 3
     columns = column_moments(x)
-    by_column = decide("auto", columns) == "columns"
+    by_column = choose_scale("auto", columns) == "columns"
     assert by_column is (kind == "units")
     scale = scale_of(columns if by_column else columns.pooled())
     expected = np.clip((x - scale.mean) / scale.std, -scale.limit, scale.limit)

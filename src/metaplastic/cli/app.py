@@ -1,4 +1,4 @@
-"""The `metaplastic` command: one sub-command a file, each registered by one line here."""
+"""The `metaplastic` command: each sub-command has its own module and is registered here."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from metaplastic.cli.regress import regress
 from metaplastic.cli.report import report as write_report
 from metaplastic.cli.runtime import keep_interrupts
 from metaplastic.cli.settings import settings
-from metaplastic.cli.showing import shows
+from metaplastic.cli.showing import with_progress
 from metaplastic.cli.study import study
 from metaplastic.cli.transform import transform
 
 app = typer.Typer(
     name="metaplastic",
-    help="Meta-train unsupervised update rules, and learn features with them, without labels.",
+    help="Meta-train unsupervised update rules, and learn features from unlabelled data with them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -45,8 +45,8 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
-def _import(given: list[str] | None) -> None:
-    plugins.ask_for(given or ())
+def _import(targets: list[str] | None) -> None:
+    plugins.request(targets or ())
 
 
 @app.callback()
@@ -64,59 +64,59 @@ def _root(
             callback=_import,
             expose_value=False,
             metavar="FILE",
-            help="A Python file or module with a rule, objective or other part of your own "
-            "(repeatable; also METAPLASTIC_IMPORT).",
+            help="A Python file or module to import, with your own rules, objectives or other "
+            "parts (repeatable; also METAPLASTIC_IMPORT).",
         ),
     ] = None,
 ) -> None:
     pass
 
 
-app.command("meta-train")(shows(meta_train))
-app.command()(shows(evaluate))
-app.command()(shows(study))
-app.command("report")(shows(write_report))
+app.command("meta-train")(with_progress(meta_train))
+app.command()(with_progress(evaluate))
+app.command()(with_progress(study))
+app.command("report")(with_progress(write_report))
 app.add_typer(data_app, name="data")
 app.command()(info)
 app.command()(settings)
-app.command()(shows(push))
-app.command()(shows(pull))
-app.command()(shows(demo))
-app.command()(shows(fit))
-app.command()(shows(transform))
-app.command()(shows(classify))
-app.command()(shows(regress))
-app.command()(shows(predict))
+app.command()(with_progress(push))
+app.command()(with_progress(pull))
+app.command()(with_progress(demo))
+app.command()(with_progress(fit))
+app.command()(with_progress(transform))
+app.command()(with_progress(classify))
+app.command()(with_progress(regress))
+app.command()(with_progress(predict))
 
 
 def commands() -> Any:
-    """Every command, each with the option --import. Help is plain text: what stands in brackets
-    is not markup."""
+    """Return the root command, with the option --import added to every sub-command. Brackets in
+    help texts are escaped, since they are not markup."""
     root: Any = typer.main.get_command(app)
     option = next(param for param in root.params if "--import" in param.opts)
-    left = [root]
-    while left:
-        command: Any = left.pop()
-        inner = getattr(command, "commands", {}).values()
-        left += inner
-        if not inner:
+    pending = [root]
+    while pending:
+        command: Any = pending.pop()
+        subcommands = getattr(command, "commands", {}).values()
+        pending += subcommands
+        if not subcommands:
             command.params.append(option)
-        for described in (command, *command.params):
-            if text := getattr(described, "help", None):
+        for item in (command, *command.params):
+            if text := getattr(item, "help", None):
                 paragraphs = [" ".join(p.split()) for p in cleandoc(text).split("\n\n")]
-                described.help = escape("\n\n".join(paragraphs))
+                item.help = escape("\n\n".join(paragraphs))
     return root
 
 
 def main() -> None:
-    """Run the command line. Whatever goes wrong ends it with one line and a status."""
+    """Run the command line. Any error ends it with a one-line message and an exit status."""
     prepare_output()
     keep_interrupts()
     try:
         try:
             commands()(prog_name="metaplastic")
         finally:
-            sys.stdout.flush()  # a full disk is noticed here, or by nobody
+            sys.stdout.flush()  # a full disk may only show here
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""`metaplastic classify`: classes for every row of a table of which few rows are labelled."""
+"""`metaplastic classify`: predict the class of every row of a table with few labelled rows."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ def classify(
     data: Annotated[
         str,
         typer.Argument(
-            help="A table (.csv, .tsv, .parquet) with all rows; where a row's label is not known, "
-            "its cell is left blank."
+            help="A table (.csv, .tsv, .parquet) with all rows; the label's cell is blank in rows "
+            "whose label is unknown."
         ),
     ],
-    label: Annotated[str, typer.Option(help="The column of labels, by name or by number from 0.")],
-    out: Annotated[Path, typer.Option(help="Where each row's class goes: .csv or .parquet.")],
+    label: Annotated[str, typer.Option(help="Column of labels, by name or number, from 0.")],
+    out: Annotated[Path, typer.Option(help="Output file with predictions: .csv or .parquet.")],
     ignore: IgnoreOption = None,
     model: Annotated[
-        Path | None, typer.Option(help="Write the classifier too, to MODEL.safetensors.")
+        Path | None, typer.Option(help="Also save the fitted classifier, as MODEL.safetensors.")
     ] = None,
     rule: RuleOption = "default",
     readout: Annotated[
         str,
         typer.Option(
-            help="auto: the mean of two logistic regressions, on all layers with the inputs and on "
-            "the inputs alone. Or one of logistic, ridge, inputs."
+            help="logistic or ridge (on the inputs and all layers), inputs (logistic regression on "
+            "the inputs alone), or auto: the mean of logistic and inputs."
         ),
     ] = "auto",
     seed: SeedOption = 0,
@@ -63,7 +63,7 @@ def classify(
     encoding: EncodingOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Learn features from all rows and classes from the labelled ones, and classify every row."""
+    """Learn features from all rows and a classifier from labelled rows; classify every row."""
     import numpy as np
 
     from metaplastic.encoder import PlasticClassifier, PlasticEncoder
@@ -84,14 +84,14 @@ def classify(
     )
     rows = read_labelled(data, options)
     assert rows.labels is not None
-    where = f"{data}, column {label!r}"
-    _check_classes(rows.labels, where)
+    source = f"{data}, column {label!r}"
+    _check_classes(rows.labels, source)
     if not quiet:
         show_notes(data, rows)
     classifier = PlasticClassifier(PlasticEncoder(rule, random_state=seed), readout=readout)
     labels = np.empty(len(rows.labels), object)
     labels[:] = rows.labels
-    fit_on(classifier, rows, labels, where)
+    fit_on(classifier, rows, labels, source)
     progress()("classifying the rows")
     columns = predictions(classifier, rows.values)
     write_rows(out, rows, [("label", [text or "" for text in rows.labels]), *columns])
@@ -102,24 +102,24 @@ def classify(
         f"{out}: {len(rows.labels):,} rows in {len(classifier.classes_)} classes, learned from "
         f"{classifier.n_labelled_:,} labels"
     )
-    for name, vote in classifier.readouts_.items():
+    for name, readout_ in classifier.readouts_.items():
         read = "inputs alone" if name == "inputs" else "inputs and all layers"
-        if vote.accuracy == vote.accuracy:
-            say(f"cross-validated accuracy on those labels, {read}: {vote.accuracy:.3f}")
+        if readout_.accuracy == readout_.accuracy:
+            say(f"cross-validated accuracy on the labelled rows, {read}: {readout_.accuracy:.3f}")
         else:
-            say(f"{read}: accuracy not known, as some class has one label alone")
+            say(f"{read}: accuracy unknown, because some class has only one label")
 
 
-def _check_classes(labels: Sequence[str | None], where: str) -> None:
-    """Raises `DataError` for labels that are measurements rather than classes."""
-    given = [text for text in labels if text is not None]
+def _check_classes(labels: Sequence[str | None], source: str) -> None:
+    """Raise `DataError` for labels that are measurements rather than classes."""
+    known = [text for text in labels if text is not None]
     try:
-        numbers = [float(text) for text in given]
+        numbers = [float(text) for text in known]
     except ValueError:
         return  # text
-    fraction = next((t for t, n in zip(given, numbers, strict=True) if not n.is_integer()), None)
+    fraction = next((t for t, n in zip(known, numbers, strict=True) if not n.is_integer()), None)
     if fraction is not None:
         raise DataError(
-            f"{where}: {fraction} is not a whole number, so not a class; name the column of "
-            "classes by --label, or predict numbers by `metaplastic regress`"
+            f"{source}: {fraction} is not a whole number, so not a class; give the column of "
+            "classes as --label, or predict numbers with `metaplastic regress`"
         )

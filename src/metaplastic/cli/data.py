@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaplastic.cli.showing import progress, say, shows
+from metaplastic.cli.showing import progress, say, with_progress
 
 if TYPE_CHECKING:
     from metaplastic.data.dataset import Dataset
@@ -16,36 +16,36 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, describe, fetch, verify and show data sets.", no_args_is_help=True)
 
 _Address = Annotated[
-    str, typer.Argument(help="A data set: mnist, mnist@14, folder:PATH, csv:PATH?label=COLUMN")
+    str, typer.Argument(help="A data set: mnist, mnist@14, folder:PATH, csv:PATH?label=COLUMN.")
 ]
-_Name = Annotated[str, typer.Argument(help="The name of a data set, as `data list` shows it.")]
+_Name = Annotated[str, typer.Argument(help="Name of a data set, as in `metaplastic data list`.")]
 _DataDir = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
-        help="Searched first, before METAPLASTIC_DATA and the cache directory.",
+        help="Folder to search first, before METAPLASTIC_DATA and the cache directory.",
     ),
 ]
 
 
 @app.command("list")
 def list_(data_dir: _DataDir = None) -> None:
-    """Every data set, what it may be used for and whether its files are here."""
+    """List all data sets, their permitted use, and whether their files are available."""
     from metaplastic.data.registry import SOURCES, named_sources
 
     say(f"{'name':<14} {'role':<11} {'kind':<7} {'here':<13} title")
     for source in named_sources():
         card = source.card
-        here = _whether_here(source, data_dir)
+        here = _availability(source, data_dir)
         say(f"{card.name:<14} {card.role:<11} {card.kind:<7} {here:<13} {card.title}")
-    say("\nmeta-train: may be meta-trained on; held-out: for evaluation only.")
-    say("Your own data, by address:")
+    say("\nmeta-train: may be used for meta-training; held-out: for evaluation only.")
+    say("Addresses of your own data:")
     for source in SOURCES.values():
         if source.is_scheme:
             say(f"  {source.example:<36} {source.card.title}")
 
 
-def _whether_here(source: Source, data_dir: Path | None) -> str:
+def _availability(source: Source, data_dir: Path | None) -> str:
     from metaplastic.data.locate import search_roots
     from metaplastic.data.source import Request
     from metaplastic.errors import DataError
@@ -56,22 +56,22 @@ def _whether_here(source: Source, data_dir: Path | None) -> str:
     try:
         source.find(Request(roots))
     except DataError:
-        return "to be fetched"
+        return "not fetched"
     return "yes"
 
 
 @app.command()
-@shows
+@with_progress
 def info(address: _Address, data_dir: _DataDir = None) -> None:
-    """A data set's card and, where its files are here, its shape, classes and splits."""
+    """Show a data set's card and, if its files are available, its shape, classes and splits."""
     from metaplastic.data import load
     from metaplastic.data.address import parse_address
     from metaplastic.data.registry import source_of
 
     source = source_of(parse_address(address))
-    if source.find is not None and _whether_here(source, data_dir) == "to be fetched":
+    if source.find is not None and _availability(source, data_dir) == "not fetched":
         _print_card(source.card)
-        say(f"files     not here; run 'metaplastic data fetch {source.name}'")
+        say(f"files     not available; run 'metaplastic data fetch {source.name}'")
         return
     dataset = load(address, data_dir=data_dir, progress=progress())
     _print_card(dataset.card)
@@ -109,55 +109,56 @@ def _print_contents(dataset: Dataset) -> None:
 
 
 @app.command()
-@shows
+@with_progress
 def fetch(name: _Name, data_dir: _DataDir = None) -> None:
-    """Download a data set's published files, resuming earlier downloads and checking each file."""
+    """Download a data set's published files; resumes downloads and checks every file."""
     from metaplastic.data.download import fetch as fetch_files
     from metaplastic.data.registry import named_source
 
     paths = fetch_files(named_source(name), data_dir, progress=progress())
     for path in paths:
-        say(f"{path}: as published")
+        say(f"{path}: matches the published file")
 
 
 @app.command()
-@shows
+@with_progress
 def verify(name: _Name, data_dir: _DataDir = None) -> None:
-    """Compare a data set's files with the published checksums, and read them whole."""
+    """Compare a data set's files with the published checksums, and load them in full."""
     from metaplastic.data import load
     from metaplastic.data.registry import named_source
     from metaplastic.data.verification import verify_files
     from metaplastic.errors import DataError
 
     source = named_source(name)
-    bad: list[str] = []
+    different: list[str] = []
     progress()("comparing with the published checksums")
     for checked in verify_files(source, data_dir):
         say(f"{checked.path}: {checked.verdict}")
         if checked.sha256:
             say(f"  sha256 {checked.sha256}")
         if checked.verdict == "differs":
-            bad.append(str(checked.path))
-    if bad:
+            different.append(str(checked.path))
+    if different:
         raise DataError(
-            f"{name}: {', '.join(bad)} differ from what was published; delete and fetch them again"
+            f"{name}: {', '.join(different)} differ from the published files; delete them and "
+            "fetch them again"
         )
     dataset = load(name, data_dir=data_dir, progress=progress())
     _print_contents(dataset)
 
 
 @app.command()
-@shows
+@with_progress
 def show(
     address: _Address,
     data_dir: _DataDir = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The PNG to write; NAME.png unless given.")
+        Path | None, typer.Option("--out", help="PNG file to write; default: NAME.png.")
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="Which split to show.")] = "train",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Which examples to show.")] = 0,
+    split: Annotated[str, typer.Option("--split", help="Split to show.")] = "train",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed that selects examples.")] = 0,
 ) -> None:
-    """Write a contact sheet as PNG: a row a class."""
+    """Write a contact sheet of examples as PNG, one row per class."""
     from metaplastic.data import load
     from metaplastic.data.address import parse_address
     from metaplastic.data.contact_sheet import save_contact_sheet

@@ -1,4 +1,4 @@
-"""`metaplastic demo`: a rule on real handwritten digits, a table and a picture."""
+"""`metaplastic demo`: apply a rule to real handwritten digits; print a table, draw a figure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import typer
 
 def demo(
     out: Annotated[
-        Path, typer.Option(help="Folder for the picture and the numbers.", file_okay=False)
+        Path, typer.Option(help="Folder for the figure and the results.", file_okay=False)
     ] = Path("demo"),
-    seeds: Annotated[int, typer.Option(min=2, help="Seeds of the comparison.")] = 10,
+    seeds: Annotated[int, typer.Option(min=2, help="Number of seeds.")] = 10,
     inner_steps: Annotated[
         int | None,
-        typer.Option(min=1, help="Applications of the rule; as it was meta-trained for, if not."),
+        typer.Option(
+            min=1, help="Applications of the rule; default: as many as it was meta-trained for."
+        ),
     ] = None,
 ) -> None:
-    """Use a meta-trained rule on handwritten digits it never saw, beside baselines."""
+    """Compare a meta-trained rule with baselines on handwritten digits that it never saw."""
     from metaplastic.cli.evaluate import table
     from metaplastic.cli.showing import progress, say
     from metaplastic.compilation import use_compilation_cache
@@ -30,9 +32,9 @@ def demo(
     from metaplastic.figures.demo import draw
     from metaplastic.files import check_writable, make_folder
 
-    numbers, picture = out / "demo.json", out / "demo.png"
+    results, figure = out / "demo.json", out / "demo.png"
     make_folder(out, DataError)
-    for path in (numbers, picture):
+    for path in (results, figure):
         check_writable(path, DataError)
     use_compilation_cache()
     rule = shipped_rule()
@@ -40,18 +42,18 @@ def demo(
         rule = named_rule(str(_meta_train_small(out / "run")))
     say(
         f"Rule {rule.label!r}, meta-trained on {', '.join(rule.training_data) or 'nothing'}, "
-        "learns features of scikit-learn's digits at 14x14 without a label."
+        "learns features of scikit-learn's digits at 14x14 without labels."
     )
     content = run_demo(rule, seeds=seeds, inner_steps=inner_steps, progress=progress())
     say(table(content))
-    write_json(numbers, content)
-    progress()("drawing")
-    write_figure(draw(content), picture, dpi=120)
-    say(f"picture: {picture}\nnumbers: {numbers}")
+    write_json(results, content)
+    progress()("drawing the figure")
+    write_figure(draw(content), figure, dpi=120)
+    say(f"figure: {figure}\nresults: {results}")
 
 
 def _meta_train_small(folder: Path) -> Path:
-    """A rule meta-trained here, for as long as none is shipped."""
+    """Meta-train a small rule and return its file, used if no rule is shipped."""
     from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.showing import display
     from metaplastic.meta.config_tables import make_config

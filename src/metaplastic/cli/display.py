@@ -1,7 +1,7 @@
-"""The one display of what goes on: a live line on a terminal, a plain line now and then elsewhere.
+"""Progress display on stderr: a live line on a terminal, an occasional plain line elsewhere.
 
-Both are on stderr, and written by a thread: work that does not come back for minutes, as a
-compilation, is shown with the seconds that it has taken so far.
+A thread writes it, so that work without reports for minutes, such as a compilation, is shown with
+the time it has taken so far.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from rich.text import Text
 from metaplastic.durations import duration
 
 SWITCH = "METAPLASTIC_PROGRESS"  # off: progress is not shown
-QUIET = 2.0  # seconds of work before a plain line says what goes on
-EVERY = 10.0  # seconds between plain lines of the same work
+QUIET = 2.0  # seconds before the first plain line
+EVERY = 10.0  # seconds between plain lines of the same stage
 
 
 def details(task: Task) -> str:
-    """How far a piece of work is: "40 of 80 steps, 12 steps/s, 3 s left", or its seconds so far.
+    """Return the state of a stage: "40 of 80 steps, 12 steps/s, 3 s left", or its time so far.
 
-    The first report does not count towards the rate, because compilation comes before it.
+    The first report does not count towards the rate, because compilation precedes it.
     """
     unit, note = task.fields["unit"], task.fields["note"]
     elapsed, new = task.elapsed or 0.0, task.completed - task.fields["first"]
     rate = new / elapsed if new and elapsed else 0.0
     parts = []
     if task.total is not None:
-        shown, ending = (_bytes, "") if unit == "bytes" else (_count, f" {unit}".rstrip())
-        parts.append(f"{shown(task.completed)} of {shown(task.total)}{ending}")
+        format_, suffix = (_bytes, "") if unit == "bytes" else (_count, f" {unit}".rstrip())
+        parts.append(f"{format_(task.completed)} of {format_(task.total)}{suffix}")
         if rate and not task.finished:
             parts.append(_rate(rate, unit))
             parts.append(f"{duration((task.total - task.completed) / rate)} left")
@@ -75,10 +75,10 @@ class _Details(ProgressColumn):
 
 
 class Display:
-    """Shows the job, where there is one, and the part of it that goes on.
+    """Display of the job, if there is one, and of its current stage. Implements `Progress`.
 
-    It is a `Progress`. console: where it is shown, stderr unless given. clock: seconds. ticking:
-    whether a thread of its own draws; without it, plain lines come of `tick`.
+    console: the console to write to; default: stderr. clock: returns seconds. ticking: whether a
+    thread updates the display; otherwise `tick` prints plain lines.
     """
 
     def __init__(
@@ -104,15 +104,15 @@ class Display:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._shown: dict[bool, Any] = {}  # whether it is the job: its task
-        self._last, self._said = clock(), ""
-        self._ends = threading.Event()
+        self._task_ids: dict[bool, Any] = {}  # True: of the job, False: of its stage
+        self._last_time, self._last_stages = clock(), ""
+        self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.RLock()
 
     def __call__(
         self,
-        what: str,
+        stage: str,
         done: int = 0,
         total: int | None = None,
         unit: str = "",
@@ -123,59 +123,60 @@ class Display:
         with self._lock:
             self._start()
             if job:
-                self._take_away(False)
-            before = self._task(job)
-            if before is None or before.description != what or done < before.completed:
-                self._take_away(job)
-                self._shown[job] = self._bars.add_task(
-                    what, total=total, completed=done, first=done, unit=unit, note=note
+                self._remove(False)
+            task = self._task(job)
+            if task is None or task.description != stage or done < task.completed:
+                self._remove(job)
+                self._task_ids[job] = self._bars.add_task(
+                    stage, total=total, completed=done, first=done, unit=unit, note=note
                 )
             else:
-                self._bars.update(before.id, total=total, completed=done, unit=unit, note=note)
+                self._bars.update(task.id, total=total, completed=done, unit=unit, note=note)
 
     def _task(self, job: bool) -> Task | None:
-        number = self._shown.get(job)
-        return next((task for task in self._bars.tasks if task.id == number), None)
+        task_id = self._task_ids.get(job)
+        return next((task for task in self._bars.tasks if task.id == task_id), None)
 
-    def _take_away(self, job: bool) -> None:
-        number = self._shown.pop(job, None)
-        if number is not None:
-            self._bars.remove_task(number)
+    def _remove(self, job: bool) -> None:
+        task_id = self._task_ids.pop(job, None)
+        if task_id is not None:
+            self._bars.remove_task(task_id)
 
     def line(self, text: str, style: str = "") -> None:
-        """Print a line of text on stderr, above the live one; never broken: paths can be copied."""
+        """Print a line on stderr, above the live one. It is never wrapped, so paths can be
+        copied."""
         self._console.print(Text(text, style=style), soft_wrap=True)
 
     def text(self) -> str:
-        """What goes on, in one line: the job, then its part."""
+        """Return the current state in one line: the job, then its stage."""
         tasks = [task for job in (True, False) if (task := self._task(job)) is not None]
         pairs = [(task.description, details(task)) for task in tasks]
-        return "; ".join(f"{what}: {more}" if more else what for what, more in pairs)
+        return "; ".join(f"{stage}: {state}" if state else stage for stage, state in pairs)
 
     def tick(self) -> None:
-        """Print what goes on as a plain line, where it is time to."""
+        """Print the current state as a plain line, if one is due."""
         with self._lock:
-            what = " ".join(task.description for task in self._bars.tasks)
-            passed = self._clock() - self._last
-            if what and passed >= (EVERY if what == self._said else QUIET):
-                self._last, self._said = self._clock(), what
+            stages = " ".join(task.description for task in self._bars.tasks)
+            passed = self._clock() - self._last_time
+            if stages and passed >= (EVERY if stages == self._last_stages else QUIET):
+                self._last_time, self._last_stages = self._clock(), stages
                 self.line(self.text())
 
     def _start(self) -> None:
         if self._live:
             self._bars.start()
         elif self._ticking and self._thread is None:
-            self._last = self._clock()
+            self._last_time = self._clock()
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
 
     def _run(self) -> None:
-        while not self._ends.wait(QUIET / 4):
+        while not self._closed.wait(QUIET / 4):
             self.tick()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """The live line is taken away meanwhile, so that stdout can be printed to."""
+        """Hide the live line inside the context, so that stdout can be printed to."""
         if not self._live:
             yield
             return
@@ -187,8 +188,8 @@ class Display:
                 self._bars.start()
 
     def close(self) -> None:
-        """Take the live line away; nothing is shown afterwards."""
-        self._ends.set()
+        """Remove the live line and end the display."""
+        self._closed.set()
         if self._thread is not None:
             self._thread.join()
         if self._live:
@@ -196,8 +197,8 @@ class Display:
 
 
 class LogLines(logging.Handler):
-    """Shows what the package logs: reports of progress by the display of the moment, if there is
-    one, all else as lines."""
+    """Handler of the package's log messages: passes progress reports to the current display, if
+    there is one, and prints all others as lines."""
 
     def __init__(
         self, display: Callable[[], Display | None], line: Callable[[str, str], None]
@@ -211,10 +212,11 @@ class LogLines(logging.Handler):
             warns = record.levelno >= logging.WARNING
             text = record.getMessage()
             self._line(f"warning: {text}" if warns else text, "yellow" if warns else "")
-        elif (shown := self._display()) is not None:
-            shown(**report)
+        elif (current := self._display()) is not None:
+            report = dict(report)
+            current(report.pop("what"), **report)
 
 
 def switched_off() -> bool:
-    """Whether the user wants no progress shown."""
+    """Return whether the user turned progress off."""
     return os.environ.get(SWITCH, "").lower() in ("off", "0", "no", "false")

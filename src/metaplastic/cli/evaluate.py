@@ -1,4 +1,4 @@
-"""`metaplastic evaluate`: few-shot accuracy of a rule beside baselines."""
+"""`metaplastic evaluate`: few-shot accuracy of a rule and of baselines."""
 
 from __future__ import annotations
 
@@ -18,43 +18,48 @@ def evaluate(
         str, typer.Argument(help="A rule file, a shipped rule's name, or hebbian.", metavar="RULE")
     ],
     dataset: Annotated[
-        str, typer.Option(help="A data set: digits, mnist@14, folder:PATH, csv:PATH?label=COLUMN")
+        str, typer.Option(help="A data set: digits, mnist@14, folder:PATH, csv:PATH?label=COLUMN.")
     ] = "digits",
     out: Annotated[
-        Path | None, typer.Option(help="Where to write the numbers, JSON.", dir_okay=False)
+        Path | None, typer.Option(help="JSON file for the results.", dir_okay=False)
     ] = None,
     labels_per_class: Annotated[int, typer.Option(min=1, help="Labelled examples per class.")] = 10,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
-    first_seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds.")] = 10,
+    first_seed: Annotated[int, typer.Option(min=0, help="First seed.")] = 0,
     inner_steps: Annotated[
         int | None,
-        typer.Option(min=0, help="Inner steps; left out: those the rule was meta-trained to."),
+        typer.Option(min=0, help="Inner steps; default: as many as the rule was meta-trained for."),
     ] = None,
     points: Annotated[
-        str, typer.Option(help="Inner steps after which to take accuracy, as 0,50,200.")
+        str,
+        typer.Option(help="Inner steps after which to measure accuracy, for example 0,50,200."),
     ] = "",
-    hidden: Annotated[str, typer.Option(help="Units of the hidden layers, as 128,64.")] = "128,64",
-    features: Annotated[int, typer.Option(min=1, help="Units of the top layer.")] = 32,
+    hidden: Annotated[
+        str, typer.Option(help="Units of the hidden layers, for example 128,64.")
+    ] = "128,64",
+    features: Annotated[int, typer.Option(min=1, help="Units of the last layer.")] = 32,
     activation: Annotated[str, typer.Option(help="Activation of the base model.")] = "relu",
     batch_size: Annotated[
         int | None,
-        typer.Option(min=2, help="Examples in an inner minibatch; left out: the rule's own."),
+        typer.Option(min=2, help="Examples per inner minibatch; default: as on the rule's card."),
     ] = None,
     unlabelled: Annotated[
-        int | None, typer.Option(min=2, help="Use only so many unlabelled examples.")
+        int | None, typer.Option(min=2, help="Limit on the number of unlabelled examples.")
     ] = None,
     layers: Annotated[
-        str, typer.Option(help="Layers read: last, or all (every layer and the inputs).")
+        str, typer.Option(help="Layers to read: last, or all (every layer and the inputs).")
     ] = "last",
     baselines: Annotated[
         str,
-        typer.Option("--baselines", "--rivals", help="Baselines, as random,raw; or all, or none."),
+        typer.Option(
+            "--baselines", "--rivals", help="Baselines, for example random,raw; or all, or none."
+        ),
     ] = "random,raw",
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where the data sets' published files lie.")
+        Path | None, typer.Option(help="Folder with the data sets' published files.")
     ] = None,
 ) -> None:
-    """Fit features without labels, a readout on a few labels, and score the test split."""
+    """Learn features without labels, fit a readout on few labels, and score the test split."""
     from metaplastic.cli.showing import progress, say
     from metaplastic.errors import DataError
     from metaplastic.evaluation import FewShotConfig
@@ -64,9 +69,10 @@ def evaluate(
     from metaplastic.evaluation.results import write_json
     from metaplastic.files import check_writable
 
-    given = named_rule(rule)
-    at = numbers(points, "--points")
-    steps = inner_steps if inner_steps is not None else max(at, default=inner_steps_of(given))
+    named = named_rule(rule)
+    curve_points = numbers(points, "--points")
+    if inner_steps is None:
+        inner_steps = max(curve_points, default=inner_steps_of(named))
     config = settings(
         FewShotConfig,
         dataset=dataset,
@@ -76,20 +82,20 @@ def evaluate(
         hidden=numbers(hidden, "--hidden"),
         n_features=features,
         activation=activation,
-        batch_size=batch_size or given.batch_size or DEFAULT_BATCH_SIZE,
-        inner_steps=steps,
-        points=at,
+        batch_size=batch_size or named.batch_size or DEFAULT_BATCH_SIZE,
+        inner_steps=inner_steps,
+        points=curve_points,
         unlabelled=unlabelled,
         layers=layers,
     )
     chosen = baseline_names(baselines)
     if out is not None:
         check_writable(out, DataError, parents=True)
-    found = run(given, config, baselines=chosen, data_dir=data_dir, progress=progress())
-    content = found.to_json()
+    evaluation = run(named, config, baselines=chosen, data_dir=data_dir, progress=progress())
+    content = evaluation.to_json()
     say(table(content))
-    if given.caution:
-        say(f"{given.label}: {given.caution}")
+    if named.caution:
+        say(f"{named.label}: {named.caution}")
     for note in content["dataset"]["notes"]:
         say(f"{content['dataset']['address']}: {note}")
     if out is not None:
@@ -98,17 +104,17 @@ def evaluate(
 
 
 def numbers(text: str, option: str) -> tuple[int, ...]:
-    """Whole numbers separated by commas. Raises `ConfigError` naming the option."""
+    """Parse whole numbers separated by commas. Raises `ConfigError` that names the option."""
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise ConfigError(
-            f"{option} {text!r}: give whole numbers with commas between, as 128,64"
+            f"{option} {text!r}: give whole numbers separated by commas, for example 128,64"
         ) from None
 
 
 def baseline_names(text: str) -> tuple[str, ...]:
-    """Names of baselines separated by commas; `all` and `none` too."""
+    """Parse names of baselines separated by commas, or `all` or `none`."""
     from metaplastic.errors import unknown_name
     from metaplastic.evaluation.baselines import BASELINES
 
@@ -124,20 +130,21 @@ def baseline_names(text: str) -> tuple[str, ...]:
 
 
 def table(content: dict[str, Any]) -> Table:
-    """Methods with mean accuracy, standard error and paired difference, best first."""
+    """Return a table of methods with mean accuracy, standard error and paired difference, best
+    first."""
     from rich.markup import escape
     from rich.table import Table
 
     config, data = content["settings"], content["dataset"]
     layers = "-".join(map(str, (*config["hidden"], config["n_features"])))
-    drawn = Table(
+    result = Table(
         title=f"{escape(config['dataset'])}: {config['labels_per_class']} labels per class, "
         f"{data['test']:,} test examples, {config['seeds']} seeds, base model {layers}",
         title_justify="left",
     )
-    drawn.add_column("features")
-    drawn.add_column("accuracy ± s.e.", justify="right")
-    drawn.add_column("rule minus it ± s.e.", justify="right")
+    result.add_column("features")
+    result.add_column("accuracy ± s.e.", justify="right")
+    result.add_column("rule minus method ± s.e.", justify="right")
     rows = []
     for name, method in content["methods"].items():
         title = method["title"]
@@ -145,17 +152,17 @@ def table(content: dict[str, Any]) -> Table:
             title += f", {method['points'][-1]} inner steps"
         rows.append((method["mean"], title, with_error(method), with_error(method.get("paired"))))
     for _, title, accuracy, paired in sorted(rows, key=lambda row: -row[0]):
-        drawn.add_row(title, accuracy, paired)
+        result.add_row(title, accuracy, paired)
     rule = content["methods"]["rule"]
     if len(rule["points"]) > 1:
-        drawn.add_section()
+        result.add_section()
         for point, summary in zip(rule["points"], rule["curve_summary"], strict=True):
-            drawn.add_row(f"after {point} inner steps", with_error(summary), "")
-    return drawn
+            result.add_row(f"after {point} inner steps", with_error(summary), "")
+    return result
 
 
 def with_error(summary: dict[str, Any] | None) -> str:
-    """A mean and its standard error, with how many seeds gave no number."""
+    """Format a mean and its standard error, with the number of failed seeds."""
     if summary is None:
         return ""
     failed = f" ({summary['failed']} failed)" if summary["failed"] else ""

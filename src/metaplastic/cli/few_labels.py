@@ -1,4 +1,4 @@
-"""What `classify` and `regress` share: a table of which few rows have a label or a target."""
+"""Common parts of `classify` and `regress`: tables in which few rows have a label or target."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ if TYPE_CHECKING:
 
 IgnoreOption = Annotated[
     str | None,
-    typer.Option("--ignore", "--drop", help="Columns that are no features, comma-separated."),
+    typer.Option("--ignore", "--drop", help="Columns that are not features, comma-separated."),
 ]
 RuleOption = Annotated[
-    str, typer.Option(help="A shipped rule, the path of a rule file, or hf://owner/name.")
+    str, typer.Option(help="A shipped rule's name, a rule file, or hf://owner/name.")
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Draws the network and the minibatches.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no notes.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the network and the minibatches.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress or notes.")]
 
 
 def check_before_reading(data: str, out: Path, model: Path | None, rule: str, seed: int) -> None:
-    """Raise whatever is wrong with these: a mistake in them costs no reading of data."""
+    """Check these options before the data are read. Raises `DataError`, `ModelFileError`,
+    `ConfigError` or `RuleFileError`."""
     from metaplastic.hub import load_rule
 
     check_output(out, (".csv", ".parquet"))
@@ -50,7 +51,7 @@ def check_before_reading(data: str, out: Path, model: Path | None, rule: str, se
 
 
 def read_labelled(data: str, options: dict[str, str]) -> Rows:
-    """All rows of a table, those without a label too."""
+    """Read all rows of a table, including unlabelled ones."""
     from metaplastic.data.rows import read_rows
 
     rows = read_rows(data, split="all", options=options, progress=progress())
@@ -59,7 +60,7 @@ def read_labelled(data: str, options: dict[str, str]) -> Rows:
 
 
 def show_notes(data: str, rows: Rows) -> None:
-    """Say on stderr what was read, decided and left out."""
+    """Print on stderr what was read, inferred and left out."""
     from metaplastic.encoder.estimator import FEW
 
     few = ("few rows to learn features from",) if rows.values.shape[0] < FEW else ()
@@ -67,40 +68,40 @@ def show_notes(data: str, rows: Rows) -> None:
 
 
 def fit_on(
-    estimator: PlasticClassifier | PlasticRegressor, rows: Rows, labels: Any, where: str
+    estimator: PlasticClassifier | PlasticRegressor, rows: Rows, labels: Any, source: str
 ) -> None:
-    """Fit on all rows. Raises `DataError` where labels do not suffice or are no labels."""
+    """Fit on all rows. Raises `DataError` if there are too few labels or they are invalid."""
     import warnings
 
     from metaplastic.compilation import use_compilation_cache
 
-    warnings.filterwarnings("ignore", r"Plastic\w+\.fit saw")  # a note says so
+    warnings.filterwarnings("ignore", r"Plastic\w+\.fit saw")  # a note is printed instead
     use_compilation_cache()
     try:
         estimator.fit(rows.values, labels)
-    except ValueError as problem:
-        raise DataError(f"{where}: {' '.join(str(problem).split())}") from None
+    except ValueError as error:
+        raise DataError(f"{source}: {' '.join(str(error).split())}") from None
 
 
 def predictions(
     estimator: PlasticClassifier | PlasticRegressor, values: Any
 ) -> list[tuple[str, Any]]:
-    """Columns with the class of each row and the probabilities of all, or with its number."""
+    """Return columns with each row's class and class probabilities, or with its number."""
     from metaplastic.encoder import PlasticRegressor
 
     if isinstance(estimator, PlasticRegressor):
         return [("prediction", estimator.predict(values))]
-    likely, classes = estimator.predict_proba(values), estimator.classes_
-    chosen = likely.argmax(axis=1)
+    probabilities, classes = estimator.predict_proba(values), estimator.classes_
+    codes = probabilities.argmax(axis=1)
     return [
-        ("class", [str(classes[code]) for code in chosen]),
-        ("probability", likely.max(axis=1)),
-        *((f"probability of {name}", likely[:, code]) for code, name in enumerate(classes)),
+        ("class", [str(classes[code]) for code in codes]),
+        ("probability", probabilities.max(axis=1)),
+        *((f"probability of {name}", probabilities[:, code]) for code, name in enumerate(classes)),
     ]
 
 
 def write_rows(out: Path, rows: Rows, columns: list[tuple[str, Any]]) -> None:
-    """The names of the rows, where they have any, and columns, one row a row."""
+    """Write the names of the rows, if they have any, and the columns."""
     progress()(f"writing {out.name}")
     names = [] if rows.names is None else [("name", list(rows.names))]
     write_columns(out, [*names, *columns])
@@ -109,10 +110,10 @@ def write_rows(out: Path, rows: Rows, columns: list[tuple[str, Any]]) -> None:
 def save_model(
     estimator: PlasticClassifier | PlasticRegressor, rows: Rows, model: Path | None
 ) -> None:
-    """Write the fitted estimator where that was asked for, with the names of its columns."""
+    """Write the fitted estimator to `model`, if given, with the names of its columns."""
     import numpy as np
 
     if model is not None:
-        if rows.columns is not None:  # as scikit-learn keeps a data frame's
+        if rows.columns is not None:  # as scikit-learn does for data frames
             estimator.feature_names_in_ = np.array(rows.columns, dtype=object)
         estimator.save(model)

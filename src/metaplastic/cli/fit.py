@@ -1,4 +1,4 @@
-"""`metaplastic fit`: learn features from unlabelled rows, into a model file."""
+"""`metaplastic fit`: learn features from unlabelled rows, and save the model."""
 
 from __future__ import annotations
 
@@ -33,37 +33,39 @@ def fit(
             "or texts, or a data set (mnist, mnist@14, csv:PATH?label=COLUMN)."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The model file to write, MODEL.safetensors.")],
+    out: Annotated[Path, typer.Option(help="Model file to write, MODEL.safetensors.")],
     rule: Annotated[
-        str, typer.Option(help="A shipped rule, the path of a rule file, or hf://owner/name.")
+        str, typer.Option(help="A shipped rule's name, a rule file, or hf://owner/name.")
     ] = "default",
     hidden: Annotated[
-        str, typer.Option(help="Units of each hidden layer, comma-separated; empty for none.")
+        str, typer.Option(help="Units of each hidden layer, comma-separated; '' for none.")
     ] = HIDDEN,
     components: Annotated[int, typer.Option(min=1, help="Units of the last layer.")] = COMPONENTS,
     model: Annotated[
         Path | None,
         typer.Option(
-            help="A base model of another topology, with convolutions or residual connections, as "
-            ".toml or .json; in place of --hidden, --components and --activation."
+            help="A .toml or .json file with another base model, such as one with convolutions or "
+            "residual connections; replaces --hidden, --components and --activation."
         ),
     ] = None,
     scale: Annotated[
         str,
         typer.Option(
-            help="Standardise by one scale for all inputs (global), by one for each column "
-            "(columns), or as their spreads say (auto)."
+            help="Standardisation: one scale for all inputs (global), one per column (columns), or "
+            "chosen from the columns' variances (auto)."
         ),
     ] = "auto",
-    activation: Annotated[str, typer.Option(help="Of every layer.")] = ACTIVATION,
+    activation: Annotated[str, typer.Option(help="Activation of every layer.")] = ACTIVATION,
     max_iter: Annotated[
         int | None,
-        typer.Option(min=0, help="Inner steps, one minibatch each; left out: as the rule's card."),
+        typer.Option(
+            min=0, help="Inner steps, one minibatch each; default: as on the rule's card."
+        ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=2, help="Rows of a minibatch; left out: as the rule's card.")
+        int | None, typer.Option(min=2, help="Rows per minibatch; default: as on the rule's card.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Draws the network and the minibatches.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the network and the minibatches.")] = 0,
     split: SplitOption = "auto",
     header: HeaderOption = None,
     index: IndexOption = None,
@@ -72,13 +74,13 @@ def fit(
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Searched first for a data set's files.")
+        Path | None, typer.Option(help="Folder to search first for a data set's files.")
     ] = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print no progress and no notes.")
+        bool, typer.Option("--quiet", "-q", help="Print no progress or notes.")
     ] = False,
 ) -> None:
-    """Learn features from unlabelled rows; `transform` then applies the model."""
+    """Learn features from unlabelled rows; use `metaplastic transform` to apply the model."""
     import warnings
 
     import numpy as np
@@ -102,13 +104,13 @@ def fit(
     except ValueError:
         layers = (0,)
     if any(n < 1 for n in layers):
-        raise ConfigError(f"--hidden {hidden!r}: give integers of at least 1, as in 128,64")
-    given = {"--hidden": hidden != HIDDEN, "--components": components != COMPONENTS}
-    given["--activation"] = activation != ACTIVATION
-    if model is not None and any(given.values()):
+        raise ConfigError(f"--hidden {hidden!r}: give integers of at least 1, for example 128,64")
+    changes = {"--hidden": hidden != HIDDEN, "--components": components != COMPONENTS}
+    changes["--activation"] = activation != ACTIVATION
+    if model is not None and any(changes.values()):
         raise ConfigError(
             "--model describes the layers and their activation; leave out "
-            + ", ".join(option for option, changed in given.items() if changed)
+            + ", ".join(option for option, changed in changes.items() if changed)
         )
     use_compilation_cache()
     encoder = PlasticEncoder(
@@ -131,19 +133,19 @@ def fit(
         encoding=encoding,
     )
     check_seed(seed)
-    load_rule(rule)  # a mistake in its name costs no reading of data
+    load_rule(rule)  # report a wrong name before the data are read
     rows = read_rows(data, split=split, options=options, data_dir=data_dir, progress=progress())
     check_numbers(rows.values, data)
     if not quiet:
         few = ("few rows to learn features from",) if rows.values.shape[0] < FEW else ()
         print_notes(data, (*rows.notes, *few))
-    warnings.filterwarnings("ignore", "PlasticEncoder.fit saw")  # it speaks of pipelines
+    warnings.filterwarnings("ignore", "PlasticEncoder.fit saw")  # its advice is about pipelines
     try:
         encoder.fit(rows.values)
-    except ValueError as problem:
-        raise DataError(f"{data}: {' '.join(str(problem).split())}") from None
+    except ValueError as error:
+        raise DataError(f"{data}: {' '.join(str(error).split())}") from None
     if rows.columns is not None:
-        # As scikit-learn keeps a data frame's, so that `transform` can know columns by name.
+        # as scikit-learn does for data frames, so that `transform` can match columns by name
         encoder.feature_names_in_ = np.array(rows.columns, dtype=object)
     progress()(f"writing {out.name}")
     encoder.save(out)
@@ -153,7 +155,7 @@ def fit(
 
 
 def _read_model(path: Path) -> dict[str, Any]:
-    """The table of a base model, as the file holds it. Raises `ConfigError`."""
+    """Read and check the table of a base model. Raises `ConfigError`."""
     from metaplastic import files
     from metaplastic.base_model import parse_model
     from metaplastic.errors import ConfigError
@@ -162,6 +164,6 @@ def _read_model(path: Path) -> dict[str, Any]:
     table = read(path, ConfigError)
     try:
         parse_model(table)
-    except ConfigError as problem:
-        raise ConfigError(f"{path}: {problem}") from None
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
     return table

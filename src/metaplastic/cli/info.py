@@ -1,4 +1,4 @@
-"""`metaplastic info`: what a rule file or a run directory holds."""
+"""`metaplastic info`: describe a rule file or a run directory."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ import typer
 
 
 def info(
-    what: Annotated[str, typer.Argument(help="A rule file, a shipped rule's name, or a run.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A rule file, a shipped rule's name, or a run directory.", metavar="RULE_OR_RUN"
+        ),
+    ],
 ) -> None:
-    """Describe a rule (its card, as Markdown) or a run (its settings and how far it is)."""
-    path = Path(what)
+    """Describe a rule (its card, as Markdown) or a run (its settings and progress)."""
+    path = Path(target)
     if path.is_dir():
         _describe_run(_newest_stage(path))
         return
     from metaplastic.hub import rule_page
 
-    typer.echo(rule_page(what))
+    typer.echo(rule_page(target))
 
 
 def _newest_stage(path: Path) -> Path:
-    """Lists the stages of a run that has some; the run to describe, of those that have begun."""
+    """List the stages of a run, if it has any; return the run to describe: the last one begun."""
     from metaplastic.meta.run.metrics import read_metrics
     from metaplastic.meta.run.stages import read_stages
 
@@ -30,7 +35,7 @@ def _newest_stage(path: Path) -> Path:
     if stages is None:
         return path
     for number, stage in enumerate(stages, 1):
-        metrics = read_metrics(stage.path)  # of the one described below, what is left out is said
+        metrics = read_metrics(stage.path)  # warnings on damaged lines are printed below
         done = metrics[-1]["meta_step"] if metrics else 0
         typer.echo(f"stage {number}: meta-step {done} of {stage.last}")
     return next((s.path for s in reversed(stages) if s.begun), stages[0].path)
@@ -44,26 +49,27 @@ def _describe_run(path: Path) -> None:
     from metaplastic.meta.run.run_dir import read_config
 
     config = read_config(path)
-    left_out: list[str] = []
-    metrics = read_metrics(path, left_out.append)
+    warnings: list[str] = []
+    metrics = read_metrics(path, warnings.append)
     typer.echo(f"run {path}")
-    for warning in left_out:
+    for warning in warnings:
         typer.echo(f"warning: {warning}")
     total = config.optimizer.meta_steps
     if metrics:
         last = metrics[-1]
         typer.echo(f"meta-step {last['meta_step']} of {total}, {duration(last['seconds'])} so far")
         typer.echo(f"loss {last['loss']:.4f}")
-        read = [m for m in metrics if "validation_accuracy" in m]
-        if read:
-            shown = ", ".join(
+        validated = [m for m in metrics if "validation_accuracy" in m]
+        if validated:
+            latest = validated[-1]
+            accuracies = ", ".join(
                 f"{value:.3f} after {age} inner steps"
-                for age, value in read[-1]["validation_accuracy"].items()
+                for age, value in latest["validation_accuracy"].items()
             )
-            typer.echo(f"validation accuracy {shown} (meta-step {read[-1]['meta_step']})")
-        typer.echo(f"tasks dropped as not finite: {sum(m['dropped'] for m in metrics)}")
+            typer.echo(f"validation accuracy {accuracies} (meta-step {latest['meta_step']})")
+        typer.echo(f"tasks dropped for non-finite values: {sum(m['dropped'] for m in metrics)}")
     else:
-        typer.echo(f"no meta-step done of {total}")
+        typer.echo(f"meta-step 0 of {total}")
     rules = sorted((path / "rules").glob("*.safetensors"))
     if rules:
         typer.echo("rules: " + ", ".join(rule.name for rule in rules))

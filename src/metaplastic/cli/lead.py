@@ -1,4 +1,4 @@
-"""The part of `metaplastic meta-train` that owns the run directory: its screen and its signals."""
+"""The process of `metaplastic meta-train` that owns the run directory: display and signals."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JobOptions:
-    """Options of the command line that hold for every stage, beside its configuration.
+    """Command-line options that apply to all stages, besides their configurations.
 
-    settings: whether any settings were given; if not, those that the directory holds apply.
+    settings: whether any settings were given; if not, those of the run directory apply.
     """
 
     settings: bool
@@ -27,8 +27,8 @@ class JobOptions:
     tensorboard: bool
 
 
-def lead(out: Path, stages: list[Stage], given: JobOptions, *, resume: bool) -> int:
-    """Meta-train stage after stage; the exit status."""
+def lead(out: Path, stages: list[Stage], job: JobOptions, *, resume: bool) -> int:
+    """Meta-train one stage after another; return the exit status."""
     from metaplastic.cli.runtime import StopSignals, command_line
     from metaplastic.cli.showing import line, say
     from metaplastic.meta.run.orchestration import RunOptions, run_stages
@@ -39,23 +39,23 @@ def lead(out: Path, stages: list[Stage], given: JobOptions, *, resume: bool) -> 
         signals.append(StopSignals(line))
         return signals[0]
 
-    how = RunOptions(
-        reporter=_with_events if given.tensorboard else lambda _: _on_screen(),
+    options = RunOptions(
+        reporter=_with_events if job.tensorboard else lambda _: _console_reporter(),
         watch=watch,
-        engine=given.engine,
-        options=given.options,
-        data_dir=given.data_dir,
-        checkpoint_seconds=given.checkpoint_seconds,
+        engine=job.engine,
+        options=job.options,
+        data_dir=job.data_dir,
+        checkpoint_seconds=job.checkpoint_seconds,
         command=command_line(),
     )
-    if run_stages(stages, out, resume=resume, own_settings=not given.settings, how=how):
-        say(f"the rule is {out / 'rule.safetensors'}")
+    if run_stages(stages, out, resume=resume, own_settings=not job.settings, how=options):
+        say(f"rule file: {out / 'rule.safetensors'}")
         return 0
-    line(f"saved; go on by: metaplastic meta-train --out {out} --resume")
+    line(f"saved; to continue, run: metaplastic meta-train --out {out} --resume")
     return signals[0].status
 
 
-def _on_screen() -> Reporter:
+def _console_reporter() -> Reporter:
     from metaplastic.cli.progress import ConsoleReporter
     from metaplastic.cli.showing import display
     from metaplastic.meta.run.reporter import Reporter
@@ -68,4 +68,4 @@ def _with_events(run: Path) -> Reporter:
     from metaplastic.cli.tensorboard import TensorBoardReporter
     from metaplastic.meta.run.reporter import Reporters
 
-    return Reporters(_on_screen(), TensorBoardReporter(run / "events"))
+    return Reporters(_console_reporter(), TensorBoardReporter(run / "events"))

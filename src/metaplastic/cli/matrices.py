@@ -1,4 +1,4 @@
-"""What `fit` and `transform` share: notes on the rows read, features written."""
+"""Common parts of the commands that read rows: options of tables, checks, and output files."""
 
 from __future__ import annotations
 
@@ -19,94 +19,94 @@ WRITTEN = (".npy", ".csv", ".parquet")
 SplitOption = Annotated[
     str,
     typer.Option(
-        help="all, train, test, or another split that the data have. auto: every row where the "
-        "data have no splits of their own, else train."
+        help="Split to use: all, train, test, or another one of the data. auto: train if the data "
+        "come in splits, else all rows."
     ),
 ]
 HeaderOption = Annotated[
-    str | None, typer.Option(help="Of a table: whether its first row is a header: yes, no, auto.")
+    str | None, typer.Option(help="Tables: whether the first row is a header: yes, no or auto.")
 ]
 IndexOption = Annotated[
     str | None,
     typer.Option(
-        help="Of a table: the column that names the rows, or keep, to use every column. auto: an "
-        "unnamed first column, and the index that Parquet declares."
+        help="Tables: the column that names the rows, or keep to use all columns as data. auto: an "
+        "unnamed first column, or the index stored in a Parquet file."
     ),
 ]
 DropOption = Annotated[
-    str | None, typer.Option(help="Of a table: columns to leave out, comma-separated.")
+    str | None, typer.Option(help="Tables: columns to leave out, comma-separated.")
 ]
 DelimiterOption = Annotated[
-    str | None, typer.Option(help="Of a table: one character, 'tab' or 'space'.")
+    str | None, typer.Option(help="Tables: delimiter, one character, 'tab' or 'space'.")
 ]
-DecimalOption = Annotated[str | None, typer.Option(help="Of a table: '.' or ','.")]
+DecimalOption = Annotated[str | None, typer.Option(help="Tables: decimal separator, '.' or ','.")]
 EncodingOption = Annotated[
-    str | None, typer.Option(help="Of a table: UTF-8 unless given, for example cp1252.")
+    str | None, typer.Option(help="Tables: text encoding, for example cp1252; default: UTF-8.")
 ]
 
 
 def given_options(**options: str | None) -> dict[str, str]:
-    """The options that were given."""
+    """Return the options that are not None."""
     return {key: value for key, value in options.items() if value is not None}
 
 
 def check_seed(seed: int) -> None:
-    """Raises `ConfigError` for a seed that NumPy's generators do not take."""
+    """Raise `ConfigError` for a seed that NumPy's generators do not accept."""
     if seed >= 2**32:
         raise ConfigError(f"--seed {seed}: give a number below 2^32 = {2**32}")
 
 
 def print_notes(data: str, notes: Sequence[str]) -> None:
-    """Say on stderr what was read, decided and left out."""
+    """Print on stderr what was read, inferred and left out."""
     line(f"{data}: {'; '.join(notes)}")
 
 
-def check_numbers(values: Any, where: str) -> None:
-    """Raises `DataError`, in scikit-learn's words, unless all values are finite numbers."""
+def check_numbers(values: Any, source: str) -> None:
+    """Raise `DataError`, with scikit-learn's message, unless all values are finite numbers."""
     from sklearn.utils import check_array
 
     try:
         check_array(values, accept_sparse="csr")  # pyright: ignore[reportArgumentType]
-    except ValueError as problem:
-        raise DataError(f"{where}: {' '.join(str(problem).split())}") from None
+    except ValueError as error:
+        raise DataError(f"{source}: {' '.join(str(error).split())}") from None
 
 
 def check_output(path: Path, suffixes: Sequence[str] = WRITTEN) -> None:
-    """Raises `DataError` unless a file of one of these kinds can be written here."""
+    """Raise `DataError` unless the file has one of the suffixes and can be written."""
     if path.suffix.lower() not in suffixes:
-        raise DataError(f"{path}: what is written is one of {', '.join(suffixes)}")
+        raise DataError(f"{path}: give an output file that ends in {', '.join(suffixes)}")
     if path.suffix.lower() == ".parquet":
         try:
             import pyarrow  # noqa: F401
         except ImportError:
             raise MissingExtraError("pyarrow", "parquet", "writing .parquet") from None
-    for written in (path, names_file(path)) if path.suffix.lower() == ".npy" else (path,):
-        files.check_writable(written, DataError)
+    for output in (path, names_file(path)) if path.suffix.lower() == ".npy" else (path,):
+        files.check_writable(output, DataError)
 
 
 def check_not_input(path: Path, data: str) -> None:
-    """Raises `DataError` where what is written would replace the file that is read."""
-    given = Path(data.removeprefix("csv:").partition("?")[0]).expanduser()
-    for file in (Path(data).expanduser(), given):
+    """Raise `DataError` if the output would overwrite the input file."""
+    table = Path(data.removeprefix("csv:").partition("?")[0]).expanduser()
+    for file in (Path(data).expanduser(), table):
         try:
             if path.exists() and path.samefile(file):
-                raise DataError(f"{path}: is the file of the data; give another one to write to")
+                raise DataError(f"{path}: is the input file; give another file to write to")
         except (OSError, ValueError):
-            continue  # the data are no file
+            continue  # the data are not a file
 
 
 def names_file(path: Path) -> Path:
-    """Where the names of the rows of a .npy file are written, one a line."""
+    """Return the file with the names of the rows of a .npy file, one per line."""
     return path.with_suffix(".names.txt")
 
 
 def write_features(
     path: Path, features: Any, columns: Sequence[str], names: Sequence[str] | None
 ) -> None:
-    """Features (n, F) with the names of columns and, where known, of rows, all or nothing.
+    """Write features (n, F) with the names of columns and, if known, of rows, all or nothing.
 
-    The suffix says the format: in .csv and .parquet the names of rows are the first column, called
-    "name"; beside .npy they are a file of their own.
+    The suffix determines the format: in .csv and .parquet the names of rows are the first column,
+    called "name"; for .npy they are in a separate file.
     """
     import numpy as np
 
@@ -121,8 +121,8 @@ def write_features(
 
 
 def write_columns(path: Path, columns: Sequence[tuple[str, Any]]) -> None:
-    """Columns with their names, lists of text or arrays of numbers, all or nothing, as .csv or
-    .parquet."""
+    """Write named columns, lists of text or arrays of numbers, as .csv or .parquet, all or
+    nothing."""
     import numpy as np
 
     names = [name for name, _ in columns]
@@ -149,6 +149,6 @@ def write_columns(path: Path, columns: Sequence[tuple[str, Any]]) -> None:
 
 
 def _line(name: str) -> str:
-    """A name as one line of valid UTF-8: a file's name may hold line breaks and any bytes."""
+    """Return a name as one line of valid UTF-8: file names may hold line breaks and any bytes."""
     text = name.encode("utf-8", "backslashreplace").decode()
     return text.replace("\r", "\\r").replace("\n", "\\n")

@@ -1,4 +1,4 @@
-"""How the processes of engine `mesh` begin and end on the command line."""
+"""Start and end of the processes of engine `mesh` on the command line."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ if TYPE_CHECKING:
 
 
 def start_local_processes(count: int) -> int:
-    """This command again as `count` processes of a mesh on this machine; the exit status."""
+    """Run this command again as `count` processes of a mesh on this machine; return the exit
+    status."""
     from metaplastic.cli.runtime import TYPED, command_line
     from metaplastic.meta.engines.launch import launch
 
-    rest, skip = [], False
+    arguments, skip = [], False
     for argument in sys.argv[1:]:
         if not skip and not argument.startswith("--local-processes="):
-            rest.append(argument)
+            arguments.append(argument)
         skip = argument == "--local-processes"
         if skip:
-            rest.pop()
-    if not any(a == "--engine" or a.startswith("--engine=") for a in rest):
-        rest.append("--engine=mesh")
-    command = [sys.executable, "-m", "metaplastic", *rest]
+            arguments.pop()
+    if not any(a == "--engine" or a.startswith("--engine=") for a in arguments):
+        arguments.append("--engine=mesh")
+    command = [sys.executable, "-m", "metaplastic", *arguments]
     return launch(command, count, {TYPED: command_line()})
 
 
 @contextmanager
 def joined(meeting: Meeting | None) -> Iterator[Cluster | None]:
-    """The processes of a mesh, met; None where there is no meeting.
+    """Join the processes of a mesh inside the context; yield None if there is no meeting.
 
-    An error of process 0 is sent to the others. Where one is lost, or anything else goes wrong,
-    the process ends at once, with one line and a status: JAX's farewell would wait for processes
+    An error in process 0 is sent to the others. If a process is lost, or on any other error, this
+    process exits at once, with one line and a status: JAX's own shutdown would wait for processes
     that may hang.
     """
     if meeting is None:
@@ -57,15 +58,15 @@ def joined(meeting: Meeting | None) -> Iterator[Cluster | None]:
         cluster.leave()
     except PeerLostError as error:
         report(error)
-        _end(1)
+        _exit(1)
     except Exception as error:
         if cluster is not None and cluster.leads:
             with suppress(PeerLostError):
                 cluster.announce({"do": "end", "error": str(error)})
-        _end(report(error))
+        _exit(report(error))
 
 
-def _end(status: int) -> NoReturn:
+def _exit(status: int) -> NoReturn:
     with suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -73,17 +74,17 @@ def _end(status: int) -> NoReturn:
 
 
 def take_part(cluster: Cluster, data_dir: Path | None) -> None:
-    """All that a process other than 0 does. It prints nothing and writes no file; signals that
-    reach all processes (Slurm's, a terminal's) are process 0's to act on, twice end at once."""
+    """Run a process other than 0. It prints nothing and writes no files. A signal that reaches all
+    processes (from Slurm or a terminal) is left to process 0; a second one ends this process."""
     from metaplastic.meta.engines.mesh import follow
 
     received = []
 
-    def heed(number: int, _: object) -> None:
+    def handle(number: int, _: object) -> None:
         received.append(number)
         if len(received) > 1:
             os._exit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, heed)
+        signal.signal(number, handle)
     follow(cluster, data_dir)

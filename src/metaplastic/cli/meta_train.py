@@ -14,29 +14,29 @@ SCALE = "Scale (docs/scaling.md)"
 
 
 def meta_train(
-    out: Annotated[Path, typer.Option("--out", help="The run directory.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Run directory.", show_default=False)],
     preset: Annotated[
         str | None,
-        typer.Option(help="Settings to begin from: tiny, quick (the default), seed or paper."),
+        typer.Option(help="Preset settings: tiny, quick (the default), seed or paper."),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="A TOML or JSON file of settings, laid on the preset."),
+        typer.Option("--config", help="TOML or JSON file of settings that override the preset's."),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with the run in --out as if it had never stopped."),
+        typer.Option("--resume", help="Continue the run in --out as if it had never stopped."),
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the whole run.")] = None,
     tasks: Annotated[
         str | None,
-        typer.Option(help="Data sets to meta-train on, as in glyphs,cifar10@16."),
+        typer.Option(help="Data sets to meta-train on, for example glyphs,cifar10@16."),
     ] = None,
-    meta_steps: Annotated[int | None, typer.Option(help="Updates of θ in all.")] = None,
+    meta_steps: Annotated[int | None, typer.Option(help="Number of updates of θ.")] = None,
     until: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Stop after this meta-step, saved, for --resume to go on."
+            min=1, metavar="N", help="Save and stop after this meta-step; --resume continues."
         ),
     ] = None,
     override: Annotated[
@@ -44,12 +44,12 @@ def meta_train(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Any setting, as groups=4 or optimizer.warmup=5 (repeatable); "
+            help="Any setting, for example groups=4 or optimizer.warmup=5 (repeatable); "
             "`metaplastic settings` describes them.",
         ),
     ] = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where the data sets' published files lie.")
+        Path | None, typer.Option(help="Folder with the data sets' published files.")
     ] = None,
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")
@@ -60,14 +60,15 @@ def meta_train(
     engine: Annotated[
         str | None,
         typer.Option(
-            help="Who computes gradients: local (the default), mesh or ray.",
+            help="What computes the gradients: local (the default), mesh or ray.",
             rich_help_panel=SCALE,
         ),
     ] = None,
     local_processes: Annotated[
         int | None,
         typer.Option(
-            help="mesh: start this many processes here, one a core.", rich_help_panel=SCALE
+            help="mesh: start this many processes on this machine, one per core.",
+            rich_help_panel=SCALE,
         ),
     ] = None,
     coordinator: Annotated[
@@ -75,32 +76,37 @@ def meta_train(
         typer.Option(help="mesh: host:port of process 0.", rich_help_panel=SCALE),
     ] = None,
     num_processes: Annotated[
-        int | None, typer.Option(help="mesh: processes in all.", rich_help_panel=SCALE)
+        int | None, typer.Option(help="mesh: total number of processes.", rich_help_panel=SCALE)
     ] = None,
     process_id: Annotated[
-        int | None, typer.Option(help="mesh: which one this is, from 0.", rich_help_panel=SCALE)
+        int | None,
+        typer.Option(help="mesh: index of this process, from 0.", rich_help_panel=SCALE),
     ] = None,
     bind: Annotated[
         str | None,
         typer.Option(
-            help="mesh: this machine's address that the others reach.", rich_help_panel=SCALE
+            help="mesh: address at which the other processes reach this one.",
+            rich_help_panel=SCALE,
         ),
     ] = None,
     address: Annotated[
         str | None,
         typer.Option(
-            help="ray: the cluster to join; without it one is started here.",
+            help="ray: cluster to join; default: start one on this machine.",
             rich_help_panel=SCALE,
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="ray: most workers; one a core without it.", rich_help_panel=SCALE),
+        typer.Option(
+            help="ray: maximum number of workers; default: one per core.", rich_help_panel=SCALE
+        ),
     ] = None,
     gradients_per_step: Annotated[
         int | None,
         typer.Option(
-            help="ray: gradients in an update of θ; groups without it.", rich_help_panel=SCALE
+            help="ray: gradients per update of θ; default: the setting groups.",
+            rich_help_panel=SCALE,
         ),
     ] = None,
     worker_timeout: Annotated[
@@ -108,7 +114,8 @@ def meta_train(
         typer.Option(
             min=1,
             metavar="SECONDS",
-            help="ray: seconds until a silent worker is replaced; compilation counts.",
+            help="ray: time without an answer, compilation included, after which a worker is "
+            "replaced.",
             rich_help_panel=SCALE,
         ),
     ] = 300.0,
@@ -117,7 +124,7 @@ def meta_train(
         typer.Option(
             min=1,
             metavar="N",
-            help="ray: open requests per worker.",
+            help="ray: outstanding requests per worker.",
             rich_help_panel=SCALE,
         ),
     ] = 1,
@@ -125,17 +132,18 @@ def meta_train(
         int | None,
         typer.Option(
             metavar="N",
-            help="ray: workers of a helper, which averages their gradients for the trainer; "
-            "no helpers without it.",
+            help="ray: workers per helper, which averages their gradients for the trainer; "
+            "default: no helpers.",
             rich_help_panel=SCALE,
         ),
     ] = None,
 ) -> None:
     """Meta-train an update rule by truncated backpropagation through its inner loop.
 
-    Writes config.json, metrics.jsonl, checkpoints, a ladder of rule files and rule.safetensors
-    into --out. Interrupt and SIGTERM save and exit; --resume continues. A --config with [[stages]]
-    makes as many runs, stage-1 and so on in --out, each from the rule of the one before.
+    Writes config.json, metrics.jsonl, checkpoints, rule files of intermediate meta-steps and
+    rule.safetensors to --out. An interrupt or SIGTERM saves and exits; --resume continues. A
+    --config file with [[stages]] makes one run per stage, in --out/stage-1 and so on, each starting
+    from the rule of the previous one.
     """
     from metaplastic.cli.lead import JobOptions, lead
     from metaplastic.cli.mesh import joined, start_local_processes, take_part
@@ -154,10 +162,12 @@ def meta_train(
     if engine is not None:
         ENGINES.check(engine)
     if engine == "mesh":
-        hide_progress()  # of several processes, one shows what goes on
+        hide_progress()  # only one of several processes shows progress
     if local_processes is not None:
         if engine != "mesh" or coordinator is not None:
-            raise ConfigError("--local-processes is of engine mesh, and without --coordinator")
+            raise ConfigError(
+                "--local-processes is for engine mesh only, and not with --coordinator"
+            )
         raise typer.Exit(start_local_processes(local_processes))
 
     overrides: list[dict[str, Any]] = [parse_override(text) for text in override or []]
@@ -166,14 +176,14 @@ def meta_train(
     if tasks is not None:
         names = [name.strip() for name in tasks.split(",") if name.strip()]
         if not names:
-            raise ConfigError(f"--tasks {tasks!r}: name at least one data set, as in glyphs")
+            raise ConfigError(f"--tasks {tasks!r}: name at least one data set, for example glyphs")
         overrides.append({"tasks": {"sources": names}})
     if meta_steps is not None:
         overrides.append({"optimizer": {"meta_steps": meta_steps}})
     if gradients_per_step is not None:
         overrides.append({"asynchronous": {"gradients_per_step": gradients_per_step}})
-    # with a bare --resume the run's own settings apply
-    asked = bool(overrides) or config is not None or preset is not None
+    # without any settings, --resume uses those of the run
+    has_settings = bool(overrides) or config is not None or preset is not None
     if engine is not None:
         overrides.append({"engine": engine})
     stages = make_stages(out, preset or DEFAULT_PRESET, config, overrides, until=until)
@@ -187,9 +197,9 @@ def meta_train(
             take_part(cluster, data_dir)
             return
         options = EngineOptions(cluster, address, workers, worker_timeout, in_flight, fan_in)
-        how = JobOptions(asked, engine, options, data_dir, checkpoint_seconds, tensorboard)
+        job = JobOptions(has_settings, engine, options, data_dir, checkpoint_seconds, tensorboard)
         if cluster is not None:
             show_progress()
-        status = lead(out, stages, how, resume=resume)
+        status = lead(out, stages, job, resume=resume)
     if status:
         raise typer.Exit(status)

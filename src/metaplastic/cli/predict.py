@@ -1,4 +1,4 @@
-"""`metaplastic predict`: classes or numbers for new rows, by a model of `classify` or `regress`."""
+"""`metaplastic predict`: predict new rows with a model of `classify` or `regress`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(help="A model file that `classify` or `regress` wrote (--model)."),
+        typer.Argument(help="A model file saved by `classify` or `regress` with --model."),
     ],
     data: Annotated[
         str,
@@ -41,9 +41,7 @@ def predict(
             ".tsv, .parquet), a folder, or a data set."
         ),
     ],
-    out: Annotated[
-        Path, typer.Option(help="Where each row's class or number goes: .csv or .parquet.")
-    ],
+    out: Annotated[Path, typer.Option(help="Output file with predictions: .csv or .parquet.")],
     split: SplitOption = "auto",
     header: HeaderOption = None,
     index: IndexOption = None,
@@ -52,13 +50,13 @@ def predict(
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
 ) -> None:
-    """Predict the class of each row with its probabilities, or its number; nothing is learned."""
+    """Predict the class and class probabilities, or the number, of each row with a fitted model."""
     from metaplastic.data.rows import read_rows
 
     check_output(out, (".csv", ".parquet"))
     check_not_input(out, data)
     estimator = _load(model)
-    # taken off the estimator, because the columns are put in its order here
+    # removed from the estimator, because the columns are put in its order here
     known = vars(estimator).pop("feature_names_in_", None)
     options = given_options(
         header=header,
@@ -80,15 +78,15 @@ def predict(
     progress()("predicting the rows")
     try:
         columns = predictions(estimator, rows.values)
-    except ValueError as problem:
-        raise DataError(f"{data}: {' '.join(str(problem).split())}") from None
+    except ValueError as error:
+        raise DataError(f"{data}: {' '.join(str(error).split())}") from None
     write_rows(out, rows, columns)
-    what = columns[0][0]
-    say(f"{out}: {rows.values.shape[0]:,} rows, each with its {what}")
+    predicted = columns[0][0]
+    say(f"{out}: {rows.values.shape[0]:,} rows, each with its {predicted}")
 
 
 def _load(path: Path) -> PlasticClassifier | PlasticRegressor:
-    """Raises `ModelFileError` for files of any other kind."""
+    """Load a classifier or a regressor. Raises `ModelFileError` for any other file."""
     from metaplastic.encoder import PlasticClassifier, PlasticRegressor
     from metaplastic.encoder.semi_supervised_files import kind_of
 

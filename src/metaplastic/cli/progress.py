@@ -1,4 +1,4 @@
-"""How a meta-training run is shown: one live line, and a lasting one after each validation."""
+"""Console output of a meta-training run: a live line, and a lasting line after each validation."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from metaplastic.cli.display import Display
 from metaplastic.meta.run.reporter import Reporter
 
-RECENT = 50  # meta-steps that the loss shown is a mean of
+RECENT = 50  # meta-steps over which the displayed loss is averaged
 
 
 class ConsoleReporter(Reporter):
-    """Shows a run on a display."""
+    """Reporter that shows a run on a display."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
@@ -46,8 +46,8 @@ class ConsoleReporter(Reporter):
         if self._losses:
             parts.append(f"loss {sum(self._losses) / len(self._losses):.4f}")
         if self._accuracy:
-            shown = " → ".join(f"{a:.3f}" for a in self._accuracy.values())
-            parts.append(f"validation accuracy {shown}")
+            accuracies = " → ".join(f"{a:.3f}" for a in self._accuracy.values())
+            parts.append(f"validation accuracy {accuracies}")
         if self._dropped:
             parts.append(f"{self._dropped} tasks dropped")
         return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""`metaplastic regress`: a number for every row of a table of which few rows have one."""
+"""`metaplastic regress`: predict a number for every row of a table with few known targets."""
 
 from __future__ import annotations
 
@@ -35,27 +35,25 @@ def regress(
     data: Annotated[
         str,
         typer.Argument(
-            help="A table (.csv, .tsv, .parquet) with all rows; where a row's target is not known, "
-            "its cell is left blank."
+            help="A table (.csv, .tsv, .parquet) with all rows; the target's cell is blank in rows "
+            "whose target is unknown."
         ),
     ],
     target: Annotated[
         str,
-        typer.Option(
-            "--target", "--label", help="The column to predict, by name or by number from 0."
-        ),
+        typer.Option("--target", "--label", help="Column to predict, by name or number, from 0."),
     ],
-    out: Annotated[Path, typer.Option(help="Where each row's number goes: .csv or .parquet.")],
+    out: Annotated[Path, typer.Option(help="Output file with predictions: .csv or .parquet.")],
     ignore: IgnoreOption = None,
     model: Annotated[
-        Path | None, typer.Option(help="Write the regressor too, to MODEL.safetensors.")
+        Path | None, typer.Option(help="Also save the fitted regressor, as MODEL.safetensors.")
     ] = None,
     rule: RuleOption = "default",
     readout: Annotated[
         str,
         typer.Option(
-            help="auto: the mean of two ridge regressions, on all layers with the inputs and on "
-            "the inputs alone. Or one of ridge, inputs."
+            help="ridge (on the inputs and all layers), inputs (ridge regression on the inputs "
+            "alone), or auto: the mean of ridge and inputs."
         ),
     ] = "auto",
     seed: SeedOption = 0,
@@ -66,8 +64,7 @@ def regress(
     encoding: EncodingOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Learn features from all rows and a regression from those with a target, and predict it for
-    every row."""
+    """Learn features from all rows and a regression from rows with a target; predict every row."""
     from metaplastic.encoder import PlasticEncoder, PlasticRegressor
     from metaplastic.encoder.regression_readouts import AVERAGED
     from metaplastic.errors import unknown_name
@@ -85,12 +82,12 @@ def regress(
         encoding=encoding,
     )
     rows = read_labelled(data, options)
-    where = f"{data}, column {target!r}"
-    targets = rows.numbers(where)
+    source = f"{data}, column {target!r}"
+    targets = rows.numbers(source)
     if not quiet:
         show_notes(data, rows)
     regressor = PlasticRegressor(PlasticEncoder(rule, random_state=seed), readout=readout)
-    fit_on(regressor, rows, targets, where)
+    fit_on(regressor, rows, targets, source)
     progress()("predicting the rows")
     columns = predictions(regressor, rows.values)
     write_rows(out, rows, [("target", [text or "" for text in rows.labels or ()]), *columns])
@@ -98,7 +95,7 @@ def regress(
     if quiet:
         return
     say(f"{out}: {rows.values.shape[0]:,} rows, learned from {regressor.n_labelled_:,} targets")
-    for name, found in regressor.readouts_.items():
+    for name, fitted in regressor.readouts_.items():
         read = "inputs alone" if name == "inputs" else "inputs and all layers"
-        r2 = "" if found.r2 != found.r2 else f" (R² {found.r2:.3f})"
-        say(f"error on a target that is left out, {read}: {found.rmse:.4g}{r2}, root mean square")
+        r2 = "" if fitted.r2 != fitted.r2 else f" (R² {fitted.r2:.3f})"
+        say(f"leave-one-out root mean squared error, {read}: {fitted.rmse:.4g}{r2}")

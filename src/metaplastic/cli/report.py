@@ -1,4 +1,4 @@
-"""`metaplastic report`: all results as one HTML page that needs nothing else."""
+"""`metaplastic report`: all results in one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from metaplastic.cli.showing import progress, say
 
 
 def report(
-    results: Annotated[Path, typer.Option(help="Where the studies wrote.")] = Path("results"),
+    results: Annotated[Path, typer.Option(help="Folder with the studies' results.")] = Path(
+        "results"
+    ),
     out: Annotated[
-        Path | None, typer.Option(help="The page; left out: report.html among the results.")
+        Path | None, typer.Option(help="HTML file to write; default: RESULTS/report.html.")
     ] = None,
 ) -> None:
-    """Gather figures and tables of every study that was run into one self-contained page."""
+    """Collect the figures and tables of all studies run so far in one self-contained page."""
     from metaplastic.figures.report import write_report
 
     path, studies = write_report(results, out or results / "report.html", progress=progress())

@@ -1,4 +1,4 @@
-"""What every command that computes sets up first."""
+"""Set-up of the process for commands: environment, threads, interrupts and signals."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ import time
 from collections.abc import Callable
 from types import FrameType, FunctionType
 
-# set for the processes that a command starts: what was typed
+# the command as the user typed it, for processes that a command starts
 TYPED = "METAPLASTIC_COMMAND"
 
 
 def command_line() -> str:
-    """The command as it was typed, for a rule's card."""
+    """Return the command as the user typed it, for a rule's card."""
     typed = os.environ.get(TYPED) or shlex.join(["metaplastic", *sys.argv[1:]])
-    # a file's name need not be text, a card must
+    # file names may be invalid Unicode, cards may not
     return typed.encode("utf-8", "replace").decode()
 
 
 def one_thread_per_operation() -> None:
     """Keep XLA from splitting each operation over the cores.
 
-    The arrays of an inner loop are small: the fork and join of every operation cost more than a
-    second core saves (docs/performance.md). Must come before JAX's first use; what the user set in
-    XLA_FLAGS takes precedence.
+    The arrays of an inner loop are small: forking and joining threads for every operation costs
+    more than a second core saves (docs/performance.md). Call this before JAX's first use; if the
+    user set XLA_FLAGS, nothing is changed.
     """
     if "XLA_FLAGS" not in os.environ:
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
 
 def keep_interrupts() -> None:
-    """Raise an interrupt again that came where Python drops exceptions.
+    """Re-raise an interrupt that arrives where Python ignores exceptions.
 
     JAX has a callback in every garbage collection; a `KeyboardInterrupt` raised there, or in a
-    `__del__`, is printed and forgotten, and the command would go on.
+    `__del__`, is printed and ignored, and the command would continue.
     """
-    before = sys.unraisablehook
+    previous_hook = sys.unraisablehook
 
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             threading.Thread(target=raise_again, daemon=True).start()
         else:
-            before(unraisable)
+            previous_hook(unraisable)
 
     def raise_again() -> None:
-        # raised inside the hook it would be dropped too
+        # raised inside the hook it would be ignored too
         while _runs(hook):
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
@@ -57,7 +57,7 @@ def keep_interrupts() -> None:
 
 
 def _runs(function: FunctionType) -> bool:
-    """Whether the main thread is inside `function`."""
+    """Return whether the main thread is inside `function`."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
     while frame is not None and frame.f_code is not function.__code__:
         frame = frame.f_back
@@ -65,7 +65,7 @@ def _runs(function: FunctionType) -> bool:
 
 
 class StopSignals:
-    """Turns the first interrupt or SIGTERM into a wish to stop; the second ends at once."""
+    """Turns the first interrupt or SIGTERM into a request to stop; the second exits at once."""
 
     def __init__(self, announce: Callable[[str], None]) -> None:
         self._announce = announce
@@ -87,5 +87,5 @@ class StopSignals:
 
     @property
     def status(self) -> int:
-        """The exit status, which says which signal ended the process."""
+        """The exit status, which shows the signal that ended the process."""
         return 128 + self.received if self.received else 0

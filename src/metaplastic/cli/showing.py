@@ -1,4 +1,4 @@
-"""What commands print: results on stdout; progress, logs and warnings on stderr."""
+"""Output of commands: results on stdout; progress, logs and warnings on stderr."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_displays: list[Display] = []  # that of the command that runs
+_displays: list[Display] = []  # the display of the running command, if any
 
 
 @cache
 def console() -> Console:
-    """Where results are printed, as they are: brackets in a name are not markup."""
+    """Return the console for results; brackets in names are not markup."""
     from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False)
 
 
 def display() -> Display | None:
-    """The display of the command that runs, if it has one."""
+    """Return the display of the running command, or None."""
     return _displays[-1] if _displays else None
 
 
 def progress() -> Progress:
-    """Where to report what goes on."""
+    """Return the progress callback of the running command."""
     return display() or silent
 
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Nothing is drawn meanwhile, so that stdout can be printed to."""
-    shown = display()
-    with nullcontext() if shown is None else shown.paused():
+    """Hide the display inside the context, so that stdout can be printed to."""
+    current = display()
+    with nullcontext() if current is None else current.paused():
         yield
 
 
 def say(text: object) -> None:
-    """Print a line of text, or what rich can print; a line is never broken: a path in it can be
-    copied."""
+    """Print a line of text or a rich renderable on stdout. Lines are never wrapped, so that paths
+    can be copied."""
     with paused():
         if isinstance(text, str):
             typer.echo(text)
@@ -60,10 +60,10 @@ def say(text: object) -> None:
 
 
 def line(text: str, style: str = "") -> None:
-    """A line on stderr, above the live one."""
-    shown = display()
-    if shown is not None:
-        shown.line(text, style)
+    """Print a line on stderr, above the live one."""
+    current = display()
+    if current is not None:
+        current.line(text, style)
         return
     from rich.console import Console
     from rich.text import Text
@@ -73,8 +73,8 @@ def line(text: str, style: str = "") -> None:
 
 @contextmanager
 def displayed(quiet: bool = False) -> Iterator[None]:
-    """Show what goes on and what the package logs, until the work inside is done; where `quiet`,
-    warnings alone."""
+    """Show progress and the package's log messages inside the context; if `quiet`, only
+    warnings."""
     from metaplastic.cli.display import LogLines
 
     handler = LogLines(display, line)
@@ -93,7 +93,7 @@ def displayed(quiet: bool = False) -> Iterator[None]:
 
 
 def show_progress() -> None:
-    """Begin to show what goes on, unless the user switched it off."""
+    """Start showing progress, unless the user turned it off."""
     from metaplastic.cli.display import Display, switched_off
 
     if not switched_off():
@@ -102,13 +102,13 @@ def show_progress() -> None:
 
 
 def hide_progress() -> None:
-    """Show no more of it, as where other processes have the terminal."""
+    """Stop showing progress, for example because other processes use the terminal."""
     while _displays:
         _displays.pop().close()
 
 
-def shows(command: Callable[P, R]) -> Callable[P, R]:
-    """A command that shows what goes on, unless its option `quiet` is set."""
+def with_progress(command: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a command so that it shows progress, unless its option `quiet` is set."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:

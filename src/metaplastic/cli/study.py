@@ -1,4 +1,4 @@
-"""`metaplastic study`: one study of the paper, or all: numbers and a figure."""
+"""`metaplastic study`: run one study of the paper, or all, and draw its figure."""
 
 from __future__ import annotations
 
@@ -19,41 +19,47 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help=f"{', '.join(STUDIES.built_in)}, one of your own, or all.",
+            help=f"{', '.join(STUDIES.built_in)}, a study of your own, or all.",
             metavar="NAME",
         ),
     ],
     rule: Annotated[
-        str, typer.Option(help="A rule file, a shipped rule's name, a run, or hebbian.")
+        str,
+        typer.Option(help="A rule file, a shipped rule's name, a run directory, or hebbian."),
     ] = "default",
-    results: Annotated[Path, typer.Option(help="Where numbers and figures go.")] = Path("results"),
+    results: Annotated[Path, typer.Option(help="Folder for results and figures.")] = Path(
+        "results"
+    ),
     datasets: Annotated[
-        str, typer.Option(help="Data sets, as mnist@14,digits; left out: the study's own.")
+        str,
+        typer.Option(help="Data sets, for example mnist@14,digits; default: as in the study."),
     ] = "",
-    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
     baselines: Annotated[
         str,
-        typer.Option("--baselines", "--rivals", help="Baselines, as random,raw; left out: all."),
+        typer.Option(
+            "--baselines", "--rivals", help="Baselines, for example random,raw; default: all."
+        ),
     ] = "",
-    change: Annotated[
+    override: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Any other setting of the study, as widths=64,256 (repeatable); "
+            help="Any other setting of the study, for example widths=64,256 (repeatable); "
             "`metaplastic settings study` describes them.",
         ),
     ] = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where the data sets' published files lie.")
+        Path | None, typer.Option(help="Folder with the data sets' published files.")
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Compute again what the results folder holds already.")
+        bool, typer.Option("--fresh", help="Recompute results that exist already.")
     ] = False,
 ) -> None:
-    """Measure, write results/NAME.json and draw results/NAME.png.
+    """Run a study; write its results to results/NAME.json and its figure to results/NAME.png.
 
-    Results are kept as they come; an interrupted study resumes where it stopped.
+    Results are saved as they are computed; an interrupted study resumes where it stopped.
     """
     from metaplastic.cli.evaluate import baseline_names
     from metaplastic.cli.showing import progress, say
@@ -65,47 +71,47 @@ def study(
     if name != "all" and name not in STUDIES:
         raise unknown_name("study", name, [*STUDIES, "all"])
     names = list(STUDIES) if name == "all" else [name]
-    asked: dict[str, Any] = parse_changes(change or [])
-    asked |= {"seeds": seeds} if seeds is not None else {}
-    asked |= {"baselines": baseline_names(baselines)} if baselines else {}
-    asked |= {"datasets": _words(datasets)} if datasets else {}
-    given = named_rule(rule)
+    overrides: dict[str, Any] = parse_overrides(override or [])
+    overrides |= {"seeds": seeds} if seeds is not None else {}
+    overrides |= {"baselines": baseline_names(baselines)} if baselines else {}
+    overrides |= {"datasets": _words(datasets)} if datasets else {}
+    named = named_rule(rule)
     _check_results(results, names)
     use_compilation_cache()
-    if given.caution:
-        say(f"{given.label}: {given.caution}")
-    chosen = {each: _settings_for(each, asked, names) for each in names}
-    failed = []
+    if named.caution:
+        say(f"{named.label}: {named.caution}")
+    settings = {each: _settings_for(each, overrides, names) for each in names}
+    skipped = []
     for each in names:
         context = Context(
-            given,
+            named,
             results,
             data_dir=data_dir,
             progress=progress(),
-            classifiers=(ClassifierBaseline(given),),
+            classifiers=(ClassifierBaseline(named),),
         )
         if fresh:
             context.cells(each).unlink(missing_ok=True)
         try:
-            _run(make_study(each, context, **chosen[each]))
+            _run(make_study(each, context, **settings[each]))
         except MetaplasticError as error:
             if name != "all":
                 raise
-            failed.append(f"{each} left out: {error}")
+            skipped.append(f"{each} skipped: {error}")
         except KeyboardInterrupt:
             say(
-                f"interrupted: what was measured is kept in {context.cells(each)}; "
-                "the same command resumes it"
+                f"interrupted: results so far are saved in {context.cells(each)}; "
+                "run the same command to resume"
             )
             raise typer.Exit(130) from None
-    for line in failed:
-        say(line)
-    if failed and len(failed) == len(names):
+    for message in skipped:
+        say(message)
+    if skipped and len(skipped) == len(names):
         raise ConfigError("no study could be run; see above")
 
 
 def _check_results(results: Path, names: list[str]) -> None:
-    """Before any work, so that numbers are not lost for want of somewhere to write them."""
+    """Check that all output files are writable before starting, so that no result is lost."""
     from metaplastic.files import check_writable, make_folder
 
     make_folder(results / "cells", ConfigError)
@@ -133,15 +139,15 @@ def _run(study: Study) -> None:
         say(f"  {note}")
 
 
-def parse_changes(texts: list[str]) -> dict[str, Any]:
-    """KEY=VALUE settings; commas make lists. Raises `ConfigError` for anything else."""
-    found: dict[str, Any] = {}
+def parse_overrides(texts: list[str]) -> dict[str, Any]:
+    """Parse NAME=VALUE settings; commas make lists. Raises `ConfigError` for anything else."""
+    overrides: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not key.isidentifier() or not equals or not value:
-            raise ConfigError(f"--set {text!r}: give KEY=VALUE, as --set widths=64,256")
-        found[key] = _list(text, value) if value.startswith("[") else value
-    return found
+            raise ConfigError(f"--set {text!r}: give NAME=VALUE, for example --set widths=64,256")
+        overrides[key] = _list(text, value) if value.startswith("[") else value
+    return overrides
 
 
 def _list(text: str, value: str) -> Any:
@@ -150,19 +156,19 @@ def _list(text: str, value: str) -> Any:
     try:
         return files.decode_json(value)
     except ValueError:
-        raise ConfigError(f"--set {text!r}: the list cannot be read; write it as 64,256") from None
+        raise ConfigError(f"--set {text!r}: invalid list; write it as 64,256") from None
 
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _settings_for(name: str, asked: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """Those of the settings given that this study has; one that no study has is refused."""
-    found: dict[str, Any] = {}
-    for key, value in asked.items():
-        having = [each for each in names if _field(each, key) is not None]
-        if not having:
+def _settings_for(name: str, overrides: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return the overrides that apply to this study. Raises `ConfigError` for a setting that none
+    of the studies has."""
+    settings: dict[str, Any] = {}
+    for key, value in overrides.items():
+        if all(_field(each, key) is None for each in names):
             known = sorted(
                 {field for each in names for field in STUDIES[each].Settings.model_fields}
             )
@@ -172,26 +178,26 @@ def _settings_for(name: str, asked: dict[str, Any], names: list[str]) -> dict[st
         field = _field(name, key)
         if field is None:
             continue
-        several = "tuple" in str(STUDIES[name].Settings.model_fields[field].annotation)
-        if isinstance(value, str) and several:
+        takes_list = "tuple" in str(STUDIES[name].Settings.model_fields[field].annotation)
+        if isinstance(value, str) and takes_list:
             value = _words(value)
         if field == "dataset" and isinstance(value, tuple):
             if len(value) > 1 and len(names) > 1:
-                continue  # a list for the studies of several data sets
+                continue  # a list, meant for the studies of several data sets
             if len(value) != 1:
                 raise ConfigError(f"study {name} takes one data set, not {', '.join(value)}")
             value = value[0]
         if field == "seeds" and STUDIES[name].one_seed:
             if len(names) == 1:
-                raise ConfigError(f"study {name} shows one seed; leave --seeds out")
+                raise ConfigError(f"study {name} uses a single seed; omit --seeds")
             continue
-        found[field] = value
-    return found
+        settings[field] = value
+    return settings
 
 
 def _field(name: str, key: str) -> str | None:
-    """The field of a study's settings that `key` means: `datasets` is `dataset` where the study
-    takes one."""
+    """Return the field of a study's settings that `key` refers to, or None: `datasets` stands for
+    `dataset` if the study takes only one."""
     fields = STUDIES[name].Settings.model_fields
     key = "baselines" if key == "rivals" else key  # the former name
     if key in fields:

@@ -1,4 +1,4 @@
-"""A run's metrics as TensorBoard events; needs the extra `tensorboard`."""
+"""Reporter that writes a run's metrics as TensorBoard events; needs the extra `tensorboard`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from metaplastic.meta.run.reporter import Reporter
 
 
 class TensorBoardReporter(Reporter):
-    """Writes every number of every meta-step; raises `MissingExtraError` without the extra,
-    `RunError` where the folder cannot be written in."""
+    """Writes every metric of every meta-step. Raises `MissingExtraError` without the extra, and
+    `RunError` if the folder is not writable."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -24,13 +24,13 @@ class TensorBoardReporter(Reporter):
 
     def step(self, metrics: dict[str, Any], total: int) -> None:
         del total
-        at = metrics["meta_step"]
+        meta_step = metrics["meta_step"]
         for name, value in metrics.items():
             if isinstance(value, dict):
                 for age, number in value.items():
-                    self._writer.add_scalar(f"{name}/{age}", number, at)
+                    self._writer.add_scalar(f"{name}/{age}", number, meta_step)
             elif name != "meta_step":
-                self._writer.add_scalar(name, value, at)
+                self._writer.add_scalar(name, value, meta_step)
 
     def close(self) -> None:
         self._writer.close()

@@ -1,4 +1,4 @@
-"""`metaplastic transform`: features of rows, by a model that `metaplastic fit` wrote."""
+"""`metaplastic transform`: compute features of rows with a model of `metaplastic fit`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from metaplastic.errors import ConfigError, DataError
 
 
 def transform(
-    model: Annotated[Path, typer.Argument(help="A model file that `metaplastic fit` wrote.")],
+    model: Annotated[Path, typer.Argument(help="A model file written by `metaplastic fit`.")],
     data: Annotated[
         str,
         typer.Argument(
@@ -39,15 +39,15 @@ def transform(
     out: Annotated[
         Path,
         typer.Option(
-            help="Where features go: .npy, .csv or .parquet. Names of rows (files, an index) are a "
-            "column, or for .npy a file NAME.names.txt."
+            help="Output file: .npy, .csv or .parquet. Names of rows (file names, an index) become "
+            "a column; for .npy they are written to NAME.names.txt."
         ),
     ],
     layers: Annotated[
         str | None,
         typer.Option(
-            help="What is written: all (the inputs and every layer, side by side), last, or "
-            "numbers of layers as 0,2, 0 being the inputs. Left out: as the model was fitted."
+            help="Layers to write: all (the inputs and every layer, side by side), last, or layer "
+            "numbers such as 0,2 (0: the inputs). Default: as saved in the model."
         ),
     ] = None,
     split: SplitOption = "auto",
@@ -58,10 +58,10 @@ def transform(
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Searched first for a data set's files.")
+        Path | None, typer.Option(help="Folder to search first for a data set's files.")
     ] = None,
 ) -> None:
-    """Write the features of each row, one row each."""
+    """Write the features of each row to a file."""
     from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticEncoder
 
@@ -70,9 +70,9 @@ def transform(
     encoder = PlasticEncoder.load(model)
     if layers is not None:
         encoder.set_params(layers=_layers(layers))
-    # Before any data are read: a layer that is not there is a mistake.
+    # before the data are read, since it checks the layers
     names = [str(name) for name in encoder.get_feature_names_out()]
-    # Taken off the encoder, because the columns are put in its order here.
+    # removed from the encoder, because the columns are put in its order here
     known = vars(encoder).pop("feature_names_in_", None)
     columns = None if known is None else [str(name) for name in known]
     options = given_options(
@@ -100,24 +100,26 @@ def transform(
         )
     print_notes(data, rows.notes)
     try:
-        progress()("features of the rows")
+        progress()("computing the features")
         features = encoder.transform(rows.values)
-    except ValueError as problem:
-        raise DataError(f"{data}: {' '.join(str(problem).split())}") from None
+    except ValueError as error:
+        raise DataError(f"{data}: {' '.join(str(error).split())}") from None
     progress()(f"writing {out.name}")
     write_features(out, features, names, rows.names)
     if rows.names is None and out.suffix.lower() == ".npy" and names_file(out).exists():
-        line(f"{names_file(out)} is not of this output: its rows have no names")
-    written = f"{out}: {features.shape[0]:,} rows, {features.shape[1]} features"
+        line(f"{names_file(out)} belongs to an earlier output: the rows written now have no names")
+    summary = f"{out}: {features.shape[0]:,} rows, {features.shape[1]} features"
     if rows.names is not None and out.suffix.lower() == ".npy":
-        written += f"; the names of the rows: {names_file(out)}"
-    say(written)
+        summary += f"; names of the rows: {names_file(out)}"
+    say(summary)
 
 
-def _layers(given: str) -> str | tuple[int, ...]:
-    if given in ("all", "last"):
-        return given
+def _layers(text: str) -> str | tuple[int, ...]:
+    if text in ("all", "last"):
+        return text
     try:
-        return tuple(int(number) for number in given.split(","))
+        return tuple(int(number) for number in text.split(","))
     except ValueError:
-        raise ConfigError(f"--layers {given!r}: give all, last, or numbers as 0,2") from None
+        raise ConfigError(
+            f"--layers {text!r}: give all, last, or layer numbers such as 0,2"
+        ) from None

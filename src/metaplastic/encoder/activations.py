@@ -1,4 +1,4 @@
-"""The base model's activations in NumPy, in place, for features outside of JAX."""
+"""In-place NumPy versions of the base model's activations, to compute features without JAX."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ NUMPY_ACTIVATIONS: dict[str, InPlace] = {
 }
 
 
-def in_place(name: str) -> InPlace:
-    """The activation of that name; one that has no NumPy form here goes through JAX."""
+def in_place_activation(name: str) -> InPlace:
+    """Return the activation called `name`; one without a NumPy version here is computed by JAX."""
     if name in NUMPY_ACTIVATIONS:
         return NUMPY_ACTIVATIONS[name]
     function = get_activation(name)

@@ -1,4 +1,4 @@
-"""`PlasticClassifier` as a method of the studies, beside the classifiers that users would pick."""
+"""`PlasticClassifier` as a baseline of the studies, next to the classifiers users would pick."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from metaplastic.progress import Progress, silent
 
 
 class ClassifierBaseline(LabelledBaseline):
-    """`PlasticClassifier` with its default readout and the network sizes of the study.
+    """`PlasticClassifier` with its default readout and the study's network sizes.
 
-    The features of a trial do not depend on its labels: they are learned once for all numbers of
-    labels per class.
+    The features of a trial do not depend on its labels, so they are learned once and shared by all
+    numbers of labels per class.
     """
 
     name = "classifier"
@@ -43,11 +43,11 @@ class ClassifierBaseline(LabelledBaseline):
         if data.inputs is not self._inputs:
             self._inputs, self._encoders = data.inputs, {}
         fitted: list[Encoder] = []
-        for done, (trial, own, y) in enumerate(zip(trials, rows, labels, strict=True)):
+        for done, (trial, x, y) in enumerate(zip(trials, rows, labels, strict=True)):
             progress(self.title, done, len(trials), "seeds")
             encoder = self._encoder(data, trial.seed)
-            voters = fit_readouts("auto", encoder.transform(own), own.shape[1], y, n_classes)
-            fitted.append(lambda new, e=encoder, v=voters: vote(v, e.transform(new)))
+            readouts = fit_readouts("auto", encoder.transform(x), x.shape[1], y, n_classes)
+            fitted.append(lambda new, e=encoder, r=readouts: vote(r, e.transform(new)))
         return fitted
 
     def _encoder(self, data: Unlabelled, seed: int) -> PlasticEncoder:

@@ -1,4 +1,4 @@
-"""`PlasticClassifier`: classes of rows, from many rows and labels on few of them."""
+"""`PlasticClassifier`: a classifier for many rows of which few are labelled."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from metaplastic.encoder.validation import validated
 class PlasticClassifier(ClassifierMixin, SemiSupervised):
     """Classify rows of which few are labelled: features from all rows, a readout from the labels.
 
-    The convention is that of scikit-learn's semi-supervised estimators: `fit(X, y)` takes every row
-    there is, with y = -1 where no label is known. A `PlasticEncoder` learns features from all rows
-    without labels; linear readouts, their penalties chosen by cross-validation, are fitted on the
-    labelled rows.
+    The convention is that of scikit-learn's semi-supervised estimators: `fit(X, y)` takes all rows,
+    with y = -1 for those whose label is unknown. A `PlasticEncoder` learns features from all rows
+    without using labels; linear readouts, with penalties chosen by cross-validation, are fitted on
+    the labelled rows.
 
     Parameters
     ----------
     encoder : PlasticEncoder or None
-        What learns the features; None for `PlasticEncoder(random_state=random_state)`. A clone of
-        it reads all layers, whatever its own `layers`.
+        The encoder that learns the features; None for `PlasticEncoder(random_state=random_state)`.
+        It is cloned, and the clone reads all layers, whatever its `layers` parameter.
     readout : "auto", "logistic", "ridge" or "inputs"
         "auto": the mean of the probabilities of two logistic regressions, one on the inputs and all
-        layers, one on the standardised inputs alone, so that it seldom does worse than either.
-        "logistic" and "ridge" read the inputs and all layers, "inputs" the inputs alone, for which
+        layers, one on the standardised inputs alone, so that it is rarely worse than either.
+        "logistic" and "ridge" read the inputs and all layers; "inputs" reads the inputs alone, and
         no features are learned.
     random_state : int, RandomState or None
-        Draws the network and the minibatches where `encoder` is None.
+        Seed of the network and the minibatches if `encoder` is None.
 
     Attributes
     ----------
@@ -50,8 +50,8 @@ class PlasticClassifier(ClassifierMixin, SemiSupervised):
         The readouts that vote, "features" and "inputs", with `accuracy`, cross-validated on the
         labelled rows, and `penalty`.
     n_labelled_ : int
-        How many rows had labels.
-    n_features_in_, feature_names_in_ : int, ndarray of str where the input had names
+        Number of labelled rows.
+    n_features_in_, feature_names_in_ : int, ndarray of str if the input had names
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
@@ -64,20 +64,21 @@ class PlasticClassifier(ClassifierMixin, SemiSupervised):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn features from all rows of `X`, and classes from those that have labels.
+        """Learn features from all rows of `X`, and classes from the labelled ones.
 
         Parameters
         ----------
         X : array, CSR matrix or data frame of shape (n_samples, n_features)
         y : array of shape (n_samples,)
-            Labels: integers, text or booleans. -1 and NaN, in an array of objects None as well,
-            mean that a row has none. Where y holds nothing but -1 and 1, both are classes, with a
+            Labels: integers, text or booleans. -1 and NaN, and None in an array of objects, mark
+            rows without a label. If y holds nothing but -1 and 1, both are taken as classes, with a
             warning.
 
         Raises
         ------
         ValueError
-            scikit-learn's own on bad input; where no row, or rows of one class alone, are labelled.
+            From scikit-learn on invalid input; if no row is labelled, or all labelled rows are of
+            one class.
         RuleFileError, ConfigError
             As `PlasticEncoder.fit`.
         """
@@ -91,32 +92,32 @@ class PlasticClassifier(ClassifierMixin, SemiSupervised):
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities (n_samples, n_classes), in the order of `classes_`.
+        """Return class probabilities (n_samples, n_classes), in the order of `classes_`.
 
-        Each readout's scores become probabilities by a softmax whose temperature is fitted on
-        cross-validated scores of the labelled rows. Raises NotFittedError and ValueError.
+        Each readout's scores are turned into probabilities by a softmax whose temperature is fitted
+        on cross-validated scores of the labelled rows. Raises NotFittedError and ValueError.
         """
         features = self._features(X)
         return vote(self.readouts_, features)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class of each row (n_samples,). Raises as `predict_proba`."""
-        likely = np.argmax(self.predict_proba(X), axis=1)
-        return self.classes_[likely]
+        """Return the most probable class of each row (n_samples,). Raises as `predict_proba`."""
+        codes = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[codes]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy on those rows that have a label: where -1 is no class, rows of -1 are left out,
-        and rows of None and NaN always. Raises as `predict`, and ValueError where none is left."""
+        """Return the accuracy on the labelled rows: rows with None or NaN are left out, and so are
+        rows with -1 unless -1 is a class. Raises as `predict`, and ValueError if no row is left."""
         check_is_fitted(self, "readouts_")
         labels = column_or_1d(y, dtype=None)
         missing = is_blank if -1 in self.classes_.tolist() else is_missing
         known = np.array([not missing(label) for label in labels], bool)
-        return super().score(*self._known_alone(known, X, labels, sample_weight))
+        return super().score(*self._only_known(known, X, labels, sample_weight))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the fitted classifier to a safetensors file. Raises ModelFileError where it cannot.
+        """Write the fitted classifier to a safetensors file. Raises ModelFileError on failure.
 
-        No row of data and no label but the names of classes is in the file.
+        The file holds no row of data, and of the labels only the names of the classes.
         """
         from metaplastic.encoder.classifier_files import save_classifier
 
@@ -124,7 +125,7 @@ class PlasticClassifier(ClassifierMixin, SemiSupervised):
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> PlasticClassifier:
-        """The fitted classifier of a file that `save` wrote. Reads no pickle.
+        """Load a fitted classifier from a file that `save` wrote. No pickle is read.
 
         Raises ModelFileError, whatever is wrong with the file.
         """

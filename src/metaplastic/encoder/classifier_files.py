@@ -1,4 +1,4 @@
-"""A fitted classifier as a safetensors file (`semi_supervised_files` says what it holds)."""
+"""Save and load a fitted classifier as a safetensors file (format: `semi_supervised_files`)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _KINDS = {"U": "text", "O": "objects", "i": "integers", "u": "integers", "f": "n
 
 def save_classifier(classifier: PlasticClassifier, path: str | PathLike[str]) -> None:
     """Write a fitted classifier, all or nothing. Raises scikit-learn's NotFittedError, and
-    `ModelFileError` where the file cannot be written."""
+    `ModelFileError` if the file cannot be written."""
     facts = _ClassifierFacts(
         **shared_facts(classifier),
         kind_of_classes=_KINDS.get(classifier.classes_.dtype.kind, "booleans"),  # pyright: ignore
@@ -64,22 +64,22 @@ def save_classifier(classifier: PlasticClassifier, path: str | PathLike[str]) ->
 
 
 def load_classifier(path: str | PathLike[str], kind: type[C]) -> C:
-    """The fitted classifier of a file; it predicts what the one saved did, to the bit.
+    """Load a fitted classifier; its predictions are bit-identical to those of the saved one.
 
     Raises `ModelFileError` on a file that is missing, damaged, newer or of another kind.
     """
-    found = read(path, KIND, kind, _ClassifierFacts)
-    classifier, facts = found.estimator, found.facts
+    loaded = read(path, KIND, kind, _ClassifierFacts)
+    classifier, facts = loaded.estimator, loaded.facts
     if set(facts.voters) != set(VOTERS[facts.readout]):
-        raise ModelFileError(f"{found.where}: does not hold the readouts of {facts.readout!r}")
+        raise ModelFileError(f"{loaded.where}: does not hold the readouts of {facts.readout!r}")
     try:
         classifier.classes_ = np.array(facts.classes, _DTYPES[facts.kind_of_classes])
     except (ValueError, OverflowError):
-        line = f"{found.where}: its classes are not {facts.kind_of_classes}"
-        raise ModelFileError(line) from None
+        message = f"{loaded.where}: its classes are not {facts.kind_of_classes}"
+        raise ModelFileError(message) from None
     classifier.readouts_ = {
         name: Readout(
-            *found.linear_map(name, len(facts.classes)),
+            *loaded.linear_map(name, len(facts.classes)),
             temperature=facts.voters[name].temperature,
             penalty=facts.voters[name].penalty,
             accuracy=float("nan") if (a := facts.voters[name].accuracy) is None else a,

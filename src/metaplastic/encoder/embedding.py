@@ -1,4 +1,4 @@
-"""A picture of features: their rows laid out in the plane, coloured by label."""
+"""Scatter plot of features: rows projected to two dimensions, coloured by label."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 METHODS = ("pca", "tsne", "umap")
-MARKERS = ("o", "^", "s", "D", "v", "P", "X")  # every ten classes, since there are ten colours
+MARKERS = ("o", "^", "s", "D", "v", "P", "X")  # one per ten classes: there are ten colours
 MOST_IN_LEGEND = 20
 
 
 class EmbeddingDisplay:
-    """Features in the plane, as scikit-learn's displays show results.
+    """Two-dimensional embedding of features, in the style of scikit-learn's displays.
 
-    Made by `from_estimator` or `from_features`; `plot` draws it again.
+    Create it with `from_estimator` or `from_features`; `plot` draws it again.
 
     Attributes
     ----------
     points : ndarray of shape (n_samples, 2)
     labels : ndarray of shape (n_samples,) or None
-        -1, None and NaN mean that a row has no label.
+        -1, None and NaN mark rows without a label.
     continuous : bool
-        Whether the labels are numbers, shown by a colour bar, of which NaN alone means none.
+        Whether the labels are numbers, shown with a colour bar; then NaN alone means no label.
     axis_names : tuple of two str
-    ax_, figure_ : matplotlib's, once drawn
+    ax_, figure_ : matplotlib Axes and Figure, once drawn
     """
 
     ax_: Axes
@@ -65,34 +65,34 @@ class EmbeddingDisplay:
         random_state: int | None = 0,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw the features that a fitted encoder gives of the rows of `X`.
+        """Draw the features of the rows of `X` under a fitted encoder.
 
         Parameters
         ----------
         estimator : transformer, PlasticClassifier or PlasticRegressor
-            Fitted; of a classifier or a regressor, its encoder.
+            Must be fitted; of a classifier or regressor, the encoder is used.
         X : array, CSR matrix or data frame of shape (n_samples, n_features)
         y : array of shape (n_samples,) or None
-            Labels that colour the rows. Those without one (-1, None or NaN) are grey.
+            Labels that colour the rows. Rows without one (-1, None or NaN) are grey.
         continuous : bool or None
-            Whether the labels are numbers, for a colour bar, of which NaN and None alone mean none.
-            None: of a regressor, and where they are numbers that are not all whole.
+            Whether to treat labels as numbers and draw a colour bar; then only NaN and None mean no
+            label. None: yes for a regressor, and if the labels are numbers that are not all whole.
         method : "pca", "tsne" or "umap"
             The two principal components, t-SNE, or UMAP (extra `umap`).
         random_state : int or None
             Seed of t-SNE and UMAP.
         ax : matplotlib Axes or None
-            Where to draw; None for a new figure.
+            Axes to draw on; None for a new figure.
 
         Raises
         ------
         ConfigError, MissingExtraError
-            For another method; for UMAP where it is not installed.
+            For an unknown method; for UMAP if it is not installed.
         ValueError
-            scikit-learn's own, for labels of another number than rows, and for fewer than two rows.
+            From scikit-learn, if the numbers of labels and rows differ, or for fewer than two rows.
         """
         transformer = estimator
-        if hasattr(estimator, "encoder_"):  # it was fitted on the estimator's rows, without names
+        if hasattr(estimator, "encoder_"):  # fitted on the validated rows, which have no names
             X, transformer = validated(estimator, X, reset=False), estimator.encoder_
         if continuous is None and is_regressor(estimator):
             continuous = True
@@ -116,22 +116,23 @@ class EmbeddingDisplay:
         random_state: int | None = 0,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw features (n_samples, columns) that are there already. Otherwise as
-        `from_estimator`."""
+        """Draw precomputed features (n_samples, columns). Otherwise as `from_estimator`."""
         checked: Any = check_array(features, ensure_min_samples=2, ensure_min_features=2)
         labels = None if y is None else column_or_1d(y, dtype=None)
         if labels is not None and len(labels) != len(checked):
-            raise ValueError(f"{len(checked)} rows, but {len(labels)} labels; give -1 for unknown")
-        points, names = _in_the_plane(checked, method, random_state)
+            raise ValueError(
+                f"{len(checked)} rows, but {len(labels)} labels; give -1 for unknown labels"
+            )
+        points, names = _project(checked, method, random_state)
         if labels is not None and continuous is not False:
-            continuous, labels = _on_a_scale(labels, bool(continuous))
+            continuous, labels = _as_continuous(labels, bool(continuous))
         display = cls(points, labels, names, continuous=bool(continuous))
         display.plot(ax)
         return display
 
     def plot(self, ax: Axes | None = None, *, size: float | None = None) -> Self:
-        """Draw on `ax`, or on a new figure. size: of a mark, in points², by the number of rows
-        unless given."""
+        """Draw on `ax`, or on a new figure. size: marker area in points²; by default it depends on
+        the number of rows."""
         if ax is None:
             import matplotlib.pyplot as plt
 
@@ -166,18 +167,18 @@ class EmbeddingDisplay:
                 )
         if 0 < len(classes) <= MOST_IN_LEGEND:
             ax.legend(frameon=False, markerscale=1.5, bbox_to_anchor=(1, 1), loc="upper left")
-        across, up = self.axis_names
-        ax.set(xlabel=across, ylabel=up, xticks=[], yticks=[])
+        xlabel, ylabel = self.axis_names
+        ax.set(xlabel=xlabel, ylabel=ylabel, xticks=[], yticks=[])
         self.ax_ = ax
         self.figure_ = ax.figure  # pyright: ignore[reportAttributeAccessIssue]
         return self
 
 
-def _on_a_scale(labels: NDArray[Any], continuous: bool) -> tuple[bool, NDArray[Any]]:
-    """Whether labels are numbers on a scale, and then as float64, NaN for those that are blank.
+def _as_continuous(labels: NDArray[Any], continuous: bool) -> tuple[bool, NDArray[Any]]:
+    """Decide whether labels are continuous; if so, return them as float64, NaN for blank ones.
 
-    continuous: that they are; otherwise it is so where they are numbers that are not all whole.
-    Raises ValueError for labels that are to be numbers, and are not.
+    continuous: treat them as continuous; otherwise they are if they are numbers, not all whole.
+    Raises ValueError if `continuous` and some labels are not numbers.
     """
     try:
         numbers = as_numbers(labels)
@@ -191,10 +192,10 @@ def _on_a_scale(labels: NDArray[Any], continuous: bool) -> tuple[bool, NDArray[A
     return False, labels
 
 
-def _in_the_plane(
+def _project(
     features: NDArray[np.floating], method: str, seed: int | None
 ) -> tuple[NDArray[np.floating], tuple[str, str]]:
-    """Points (n, 2), and what the axes are."""
+    """Return points (n, 2) and the names of the two axes."""
     if method == "pca":
         from sklearn.decomposition import PCA
 
@@ -208,17 +209,17 @@ def _in_the_plane(
     if method == "tsne":
         from sklearn.manifold import TSNE
 
-        near = min(30.0, (len(features) - 1) / 3)
-        found = TSNE(2, perplexity=near, init="pca", random_state=seed).fit_transform(features)
-        return found, ("t-SNE 1", "t-SNE 2")
+        perplexity = min(30.0, (len(features) - 1) / 3)
+        tsne = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
+        return tsne.fit_transform(features), ("t-SNE 1", "t-SNE 2")
     if method == "umap":
         try:
             from umap import UMAP
         except ImportError:
             raise MissingExtraError("umap", "umap", 'method="umap"') from None
         if len(features) < 4:
-            raise ConfigError(f"UMAP needs 4 rows at least, not {len(features)}; use method='pca'")
-        near = min(15, len(features) - 1)
-        found: Any = UMAP(n_components=2, n_neighbors=near, random_state=seed, n_jobs=1)
-        return np.asarray(found.fit_transform(features)), ("UMAP 1", "UMAP 2")
+            raise ConfigError(f"UMAP needs at least 4 rows, not {len(features)}; use method='pca'")
+        neighbours = min(15, len(features) - 1)
+        umap: Any = UMAP(n_components=2, n_neighbors=neighbours, random_state=seed, n_jobs=1)
+        return np.asarray(umap.fit_transform(features)), ("UMAP 1", "UMAP 2")
     raise unknown_name("method", method, METHODS)

@@ -1,4 +1,4 @@
-"""`PlasticEncoder`: features learned by an update rule, as a scikit-learn transformer."""
+"""`PlasticEncoder`: a scikit-learn transformer whose features are learned by an update rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from metaplastic.base_model import Phi
 from metaplastic.encoder.buffer import MEMORY_ROWS, Chunk
 from metaplastic.encoder.fitted import Fitted
 from metaplastic.encoder.fitting import fitted_network
-from metaplastic.encoder.learning import drawn
+from metaplastic.encoder.learning import draw_minibatches
 from metaplastic.encoder.moments import take_rows
 from metaplastic.encoder.network import Network
 from metaplastic.encoder.reading import column_names
@@ -37,8 +37,8 @@ class PlasticEncoder(Fitted):
 
     The base model is a multi-layer perceptron with batch norm, or any other that `model` describes;
     `fit` changes its weights by `max_iter` applications of the rule, each to one minibatch;
-    `transform` gives the inputs and the activities of all of its layers, or of the last alone.
-    Inputs are standardised by the encoder itself, so that columns may have different units.
+    `transform` returns the inputs and the activities of all layers, or of the last layer alone.
+    The encoder standardises its inputs itself, so columns may have different units.
 
     Parameters
     ----------
@@ -46,34 +46,35 @@ class PlasticEncoder(Fitted):
         A rule shipped with the package ("default"), the path of a rule file, "hf://owner/name",
         or a rule object.
     hidden_layer_sizes : int or iterable of int
-        Units of each hidden layer; () for none.
+        Units of each hidden layer; () for no hidden layer.
     n_components : int
         Units of the last layer.
     model : ModelSpec, dict or None
         A base model of another topology, with convolutions or residual connections, in place of
         `hidden_layer_sizes`, `n_components` and `activation`: a `metaplastic.base_model.ModelSpec`,
-        or the same as JSON holds it. Rows of X are its inputs, flattened: for inputs
+        or a dict in its JSON form. Rows of X are its flattened inputs: for inputs
         [height, width, channels] in the order row, column, channel. None: a perceptron.
     layers : "all", "last" or iterable of int
-        What `transform` gives: "all" puts the standardised inputs and the activities of every layer
-        side by side, each block centred and scaled so that all weigh alike and columns have unit
-        variance on average (`metaplastic.blocks`); "last" gives the activities of the last layer as
-        they are; numbers choose layers, 0 being the inputs. May be changed after `fit`.
+        What `transform` returns: "all" concatenates the standardised inputs and the activities of
+        every layer, each block centred and scaled so that all have equal weight and columns have
+        unit variance on average (`metaplastic.blocks`); "last" returns the activities of the last
+        layer unchanged; numbers choose layers, 0 being the inputs. May be changed after `fit`.
     scale : "auto", "columns" or "global"
-        By what inputs are standardised: "global" by one mean and one standard deviation of all of
+        How inputs are standardised: "global" by one mean and one standard deviation over all of
         them, as in meta-training, for columns of one unit (pixels, samples of a signal); "columns"
-        by each column's own, values more than ten standard deviations out being clipped to ten.
-        "auto" takes "global" where the variances v of the d columns that vary are so even that
+        separately for each column, clipping values at ten standard deviations.
+        "auto" chooses "global" if the variances v of the d columns that vary are so even that
         ((Σ v)² / Σ v² - 1) / (d - 1) is at least 0.45, else "columns".
     activation : str
-        relu (most of meta-training's), leaky_relu, swish, tanh, sigmoid, gelu, sin or step.
+        relu (the most common in meta-training), leaky_relu, swish, tanh, sigmoid, gelu, sin or
+        step.
     max_iter : int or None
         Inner steps: applications of the rule, one minibatch each (not passes over the data).
-        0 gives the random network. None: as many as the rule was meta-trained for, as its card
-        says, or 200 for a rule without one.
+        0 keeps the random network. None: the number that the rule was meta-trained for, according
+        to its card, or 200 for a rule without a card.
     batch_size : int or None
-        Rows of a minibatch, drawn evenly, with replacement; fewer where the data have more than
-        8,192 columns, or a map so many numbers. None: those of the rule's card, or 256.
+        Rows of a minibatch, drawn uniformly with replacement; fewer if the data have more than
+        8,192 columns, or a map more than 8,192 numbers. None: as in the rule's card, or 256.
     early_stopping : bool
         Keep the network that scored best on `eval_set`, and stop when `n_iter_no_change`
         evaluations in a row were no better.
@@ -82,55 +83,55 @@ class PlasticEncoder(Fitted):
     warm_start : bool
         Whether `fit` continues from the network fitted before.
     max_age : int or None
-        The age, in inner steps, from which a rule works as at that age. Rules take ever smaller
-        steps as they age (rule "default": a tenth of the first at 200, a thousandth at 3,000), so
-        that a long stream of `partial_fit` ends in features that no longer change; with a
-        `max_age` of, say, 200 they go on following the stream. None: no limit.
+        Upper limit of the rule's age, in inner steps. Rules take ever smaller steps as they age
+        (rule "default": a tenth of the first at 200, a thousandth at 3,000), so that the features
+        of a long stream of `partial_fit` stop changing in the end; with a `max_age` of, say, 200
+        they keep following the stream. None: no limit.
     random_state : int, RandomState or None
-        Draws the network and the minibatches. The same integer gives the same features.
+        Seed of the network and the minibatches. The same integer gives the same features.
     verbose : int
-        Whether to print what is logged meanwhile: progress, and scores on an `eval_set`.
+        Whether to print log messages during `fit`: progress, and scores on an `eval_set`.
 
     Attributes
     ----------
     n_iter_ : int
-        Inner steps behind the features, those of earlier calls included.
+        Inner steps taken so far, including those of earlier calls.
     score_curve_ : ndarray of shape (evaluations, 2)
-        Inner step and score on `eval_set`; empty where none was given.
+        Inner step and score on `eval_set`; empty if none was given.
     phi_ : Phi
         The base model's parameters, as NumPy arrays.
     network_ : Network
         What `transform` computes: φ with batch-norm statistics and standardisation.
     rule_, rule_state_ : Rule, RuleState
     n_rows_waiting_ : int
-        Rows given to `partial_fit` that wait until they are enough for a minibatch.
+        Rows given to `partial_fit` that are waiting for a full minibatch.
     scale_ : str
-        "columns" or "global": what `scale` came to.
-    n_features_in_, feature_names_in_ : int, ndarray of str where the input had names
+        The scale in use, "columns" or "global".
+    n_features_in_, feature_names_in_ : int, ndarray of str if the input had names
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, eval_set: tuple[Any, Any] | None = None) -> Self:
-        """Learn features from the rows of `X`. No label of `y` is looked at.
+        """Learn features from the rows of `X`. Labels `y` are ignored.
 
         Parameters
         ----------
         X : array, CSR matrix or data frame of shape (n_samples, n_features)
         y : ignored
         eval_set : (X, y), optional
-            A labelled set that the rule never sees. About 20 times along the inner loop a linear
+            A labelled set that the rule never sees. About 20 times during the inner loop a linear
             readout of the features is cross-validated on it: `score_curve_`.
 
         Raises
         ------
         ValueError
-            scikit-learn's own, on input that is not numeric, finite and two-dimensional.
+            From scikit-learn, on input that is not numeric, finite and two-dimensional.
         RuleFileError
-            Where `rule` cannot be loaded.
+            If `rule` cannot be loaded.
         ConfigError
-            Where `model` describes none or is for another number of columns, `early_stopping` has
-            no `eval_set`, or `warm_start` another architecture, or the rule gave numbers that are
-            not finite, or this process was forked from one in which JAX had been used.
+            If `model` is invalid or for another number of columns, `early_stopping` has no
+            `eval_set`, `warm_start` meets a different architecture, the rule produced non-finite
+            numbers, or this process was forked from one in which JAX had been used.
         """
         del y
         if self.early_stopping and eval_set is None:
@@ -138,12 +139,12 @@ class PlasticEncoder(Fitted):
                 "early_stopping=True needs a labelled set: fit(X, eval_set=(X_eval, y_eval))"
             )
         with self._all_or_nothing(), printed(bool(self.verbose)):
-            going_on = self.warm_start and hasattr(self, "network_")
-            X = validated(self, X, reset=not going_on)
-            _warn_of_few(X.shape[0])
+            resume = self.warm_start and hasattr(self, "network_")
+            X = validated(self, X, reset=not resume)
+            _warn_of_few_rows(X.shape[0])
             progress("moments of the inputs")
-            seed = self._begin(going_on)
-            moments = self._moments_of(X, going_on=False)
+            seed = self._begin(resume)
+            moments = self._moments_of(X, resume=False)
             monitor = self._monitor(eval_set)
 
             def network(phi: Phi) -> Network:
@@ -151,7 +152,7 @@ class PlasticEncoder(Fitted):
 
             scale = self._input_scale(moments)
             size, steps = self._minibatch_rows(), self._inner_steps()
-            batches = drawn(seed, self.n_iter_, X, scale, size, steps)
+            batches = draw_minibatches(seed, self.n_iter_, X, scale, size, steps)
             self._learn(batches, monitor, network)
             self.score_curve_ = monitor.curve
             progress("statistics of the features")
@@ -161,34 +162,34 @@ class PlasticEncoder(Fitted):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Go on with one pass over the rows of `X`: a chunk of data that do not fit in memory.
+        """Learn from one pass over the rows of `X`, a chunk of data that do not fit in memory.
 
-        The first call begins a network. Every `batch_size` rows are a minibatch, for one inner
-        step, however the stream is cut into chunks; rows that fill none wait for the next chunk
-        (`n_rows_waiting_`). Until the first is full, `transform` gives the random network's
-        features, with a warning. `fit` and `save` leave waiting rows out; `pickle` keeps them.
+        The first call creates the network. Every `batch_size` rows are a minibatch, for one inner
+        step, however the stream is cut into chunks; rows that do not fill one wait for the next
+        chunk (`n_rows_waiting_`). Until the first minibatch is full, `transform` returns the random
+        network's features, with a warning. `fit` and `save` drop waiting rows; `pickle` keeps them.
 
-        Standardisation is over all rows given so far, and what `scale="auto"` comes to is decided
-        before the first inner step. The statistics of batch norm and of the layers read are a
-        running average that forgets after some 10,000 rows. The rule's steps become smaller with
-        its age, so a long stream needs `max_age` to be learned from to its end. Raises as `fit`.
+        Standardisation is over all rows seen so far, and `scale="auto"` is decided before the first
+        inner step. The statistics of batch norm and of the layers read are a running average over
+        roughly the last 10,000 rows. The rule's steps become smaller with its age, so set `max_age`
+        to keep learning to the end of a long stream. Raises as `fit`.
         """
         del y
         with self._all_or_nothing(), printed(bool(self.verbose)):
-            going_on = hasattr(self, "network_")
-            X = validated(self, X, reset=not going_on)
-            rng = np.random.default_rng([self._begin(going_on), self.n_iter_])
-            moments = self._moments_of(X, going_on)
+            resume = hasattr(self, "network_")
+            X = validated(self, X, reset=not resume)
+            rng = np.random.default_rng([self._begin(resume), self.n_iter_])
+            moments = self._moments_of(X, resume)
             scale = self._input_scale(moments)
             batch = self._minibatch_rows()
-            chunk = Chunk(self._waiting if going_on else None, X, batch, rng)
-            monitor = self._unwatched()
+            chunk = Chunk(self._waiting if resume else None, X, batch, rng)
+            monitor = self._stream_monitor()
             batches = (take_rows(rows, slice(None), scale) for rows in chunk.minibatches())
             self._learn(batches, monitor)
-            if not going_on:
+            if not resume:
                 self.score_curve_, self._n_seen = monitor.curve, 0
-            # rows behind the statistics so far that are not among these
-            seen = self._n_seen if self._n_seen > len(chunk.kept) else 0
+            # rows in the statistics so far that are not in this chunk
+            seen = self._n_seen if self._n_seen > len(chunk.waiting) else 0
             if chunk.full or not seen:
                 network = fitted_network(self.phi_, chunk.sample(rng), scale)
                 used = chunk.full * batch or chunk.rows
@@ -201,17 +202,17 @@ class PlasticEncoder(Fitted):
 
     @property
     def n_rows_waiting_(self) -> int:
-        """Rows given to `partial_fit` that wait until they are enough for a minibatch."""
+        """Number of rows given to `partial_fit` that are waiting for a full minibatch."""
         return 0 if self._waiting is None else len(self._waiting)
 
     def transform(self, X: Any) -> NDArray[np.floating]:
-        """Features (n_samples, columns) of the rows of `X`, in the precision of `X`: float32 of
-        float32 and of integers of up to two bytes, float64 of all else. `layers` says which columns
-        there are, `get_feature_names_out` what they are called.
+        """Return the features (n_samples, columns) of the rows of `X`, in the precision of `X`:
+        float32 for float32 and integers of up to two bytes, float64 for all else. `layers` chooses
+        the columns, `get_feature_names_out` names them.
 
-        A row has the same features alone as among others. Raises scikit-learn's NotFittedError,
-        and ValueError on rows that are not as `fit` takes them, or so far from those fitted that
-        their features are infinite.
+        The features of a row do not depend on the other rows. Raises scikit-learn's NotFittedError,
+        and ValueError on rows that `fit` would reject, or so far from the fitted ones that their
+        features are infinite.
         """
         check_is_fitted(self, "network_")
         if self.n_rows_waiting_ and self.n_iter_ == 0:
@@ -223,13 +224,13 @@ class PlasticEncoder(Fitted):
         return self.network_.features(validated(self, X, reset=False), self._layers_read())
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """A name for each column of `transform`: "input_age" or "input_x0" for an input, "layer2_7"
-        for unit 7 of layer 2, the first unit and the first layer of weights being 0 and 1, and
-        "layer1_r0c2_7" for channel 7 of a map in the region of row 0 and column 2 (the position,
-        where the model pools none).
+        """Return a name for each column of `transform`: "input_age" or "input_x0" for an input,
+        "layer2_7" for unit 7 of layer 2 (units count from 0, layers of weights from 1), and
+        "layer1_r0c2_7" for channel 7 of a map in the region in row 0 and column 2 (or at that
+        position, if the model does not pool).
 
-        input_features: names of the inputs, where they have none of their own. Raises ValueError
-        where these are other names than those fitted, or not as many.
+        input_features: names of the inputs, if they were fitted without names. Raises ValueError if
+        these differ from the fitted names, or in number.
         """
         check_is_fitted(self, "network_")
         inputs: Any = _check_feature_names_in(self, input_features)
@@ -237,9 +238,9 @@ class PlasticEncoder(Fitted):
         return np.array(names, object)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the fitted encoder to a safetensors file. Raises ModelFileError where it cannot.
+        """Write the fitted encoder to a safetensors file. Raises ModelFileError on failure.
 
-        No row of data is in the file: rows that wait in `partial_fit` are left out, with a warning.
+        The file holds no row of data: rows waiting in `partial_fit` are left out, with a warning.
         """
         from metaplastic.encoder.files import save_encoder
 
@@ -247,7 +248,7 @@ class PlasticEncoder(Fitted):
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> PlasticEncoder:
-        """The fitted encoder of a file that `save` wrote. Reads no pickle.
+        """Load a fitted encoder from a file that `save` wrote. No pickle is read.
 
         Raises ModelFileError, whatever is wrong with the file: missing, unreadable, damaged,
         written by a newer version, or of another kind.
@@ -257,12 +258,12 @@ class PlasticEncoder(Fitted):
         return load_encoder(path, cls)
 
 
-def _warn_of_few(rows: int) -> None:
+def _warn_of_few_rows(rows: int) -> None:
     if rows < FEW:
         warnings.warn(
             f"PlasticEncoder.fit saw {rows} rows; features are learned from unlabelled rows, so "
-            "give it all that there are. A pipeline that is fitted on labelled rows fits the "
-            "encoder on those alone: fit the encoder first and put it in as "
+            "pass all rows that you have. A pipeline that is fitted on labelled rows fits the "
+            "encoder on those alone: fit the encoder first and add it to the pipeline as "
             "sklearn.frozen.FrozenEstimator(encoder), or use PlasticClassifier",
             stacklevel=4,
         )

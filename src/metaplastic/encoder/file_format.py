@@ -1,9 +1,9 @@
-"""The format of a fitted encoder's file, which `files` writes and `unpacking` reads.
+"""The file format of a fitted encoder, which `files` writes and `unpacking` reads.
 
 Arrays: `phi.*`, `rule.*`, `state.*`, `mean.l`, `variance.l` (of batch norm), `activity.mean.l`,
 `activity.variance.l` (of the blocks read), `scale.*`, `moments.*`, `score_curve`. Metadata, all
-strings: `format`, `format_version`, what a rule file says of its rule, and `encoder` (JSON). Rows
-of data are never in it.
+strings: `format`, `format_version`, the metadata of a rule file, and `encoder` (JSON). The file
+never holds rows of data.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from metaplastic.errors import ModelFileError
 from metaplastic.hub import container
 
 FORMAT = "metaplastic-encoder"
-# version 1 had one scale for all inputs, and read the last layer alone; version 2 knew perceptrons
-# alone, which are still written as it
+# version 1 had one scale for all inputs and read only the last layer; version 2 supported only
+# perceptrons, which are still written in version 2
 FORMAT_VERSION = 3
 SIZE_LIMIT = 16 * 2**30
 AGE = "state.age"
@@ -37,7 +37,7 @@ _Size = Annotated[int, Field(ge=1, lt=2**31)]
 
 
 class Facts(BaseModel):
-    """What a fitted encoder is besides its arrays."""
+    """Description of a fitted encoder: everything besides its arrays."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,28 +55,28 @@ class Facts(BaseModel):
     @model_validator(mode="after")
     def _one_name_per_input(self) -> Facts:
         if self.feature_names is not None and len(self.feature_names) != self.sizes[0]:
-            raise ValueError("as many feature names as inputs are needed")
+            raise ValueError("the number of feature names is not the number of inputs")
         return self
 
 
 def names_of(phi: Phi) -> dict[str, Any]:
-    """φ's arrays as files name them: weights.0, biases.0, backward.0 and so on."""
+    """Return φ's arrays under their names in files: weights.0, biases.0, backward.0 and so on."""
     return {"weights": phi.weights, "biases": phi.biases, "backward": phi.backward}
 
 
 def version_of(contents: container.Contents, where: str, form: str, newest: int) -> int:
-    """The version of a file of that format. Raises `ModelFileError` on others."""
-    given = contents.metadata.get("format"), contents.metadata.get("format_version")
+    """Return the version of a file of format `form`. Raises `ModelFileError` on others."""
+    name, number = contents.metadata.get("format"), contents.metadata.get("format_version")
     for version in range(1, newest + 1):
-        if given == (form, str(version)):
+        if (name, number) == (form, str(version)):
             return version
     hints = {
         FORMAT: "PlasticEncoder.load",
         "metaplastic-classifier": "PlasticClassifier.load",
         "metaplastic-regressor": "PlasticRegressor.load",
     }
-    hint = f"; {hints[given[0]]} reads it" if given[0] in hints and given[0] != form else ""
+    hint = f"; {hints[name]} reads it" if name in hints and name != form else ""
     raise ModelFileError(
-        f"{where}: format {container.shown(given[0])}, version {container.shown(given[1])}; this "
-        f"reads {form!r}, versions 1 to {newest}{hint}"
+        f"{where}: format {container.shown(name)}, version {container.shown(number)}; expected "
+        f"{form!r}, versions 1 to {newest}{hint}"
     )

@@ -1,6 +1,6 @@
-"""A fitted encoder written to a safetensors file and read again. No pickle.
+"""Write a fitted encoder to a safetensors file and read it back. No pickle.
 
-What the file holds is in `file_format`.
+`file_format` describes the contents.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ if TYPE_CHECKING:
 def save_encoder(encoder: PlasticEncoder, path: str | PathLike[str]) -> None:
     """Write a fitted encoder, all or nothing.
 
-    A `random_state` that is not an integer is kept as None, a `model` as its table. Rows that wait
-    in `partial_fit` for their minibatch are left out, with a warning. Raises scikit-learn's
-    NotFittedError, and `ModelFileError` where the file cannot be written.
+    A `random_state` that is not an integer is saved as None, a `model` in its JSON form. Rows
+    waiting in `partial_fit` for a full minibatch are left out, with a warning. Raises
+    scikit-learn's NotFittedError, and `ModelFileError` if the file cannot be written.
     """
     container.write(Path(fspath(path)), *pack(encoder), ModelFileError)
 
 
 def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
-    """A fitted encoder as named arrays and metadata."""
+    """Return a fitted encoder as named arrays and metadata."""
     check_is_fitted(encoder, "network_")
     if encoder.n_rows_waiting_:
         warnings.warn(
-            f"{encoder.n_rows_waiting_} rows given to partial_fit wait for their minibatch of "
-            "batch_size rows; the file does not hold them",
+            f"{encoder.n_rows_waiting_} rows given to partial_fit wait for a full minibatch of "
+            "batch_size rows; they are not saved",
             stacklevel=4,
         )
     parameters = encoder.get_params(deep=False)
@@ -66,7 +66,7 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
     is_perceptron = network.spec == perceptron(network.sizes, str(encoder.activation))
     newer = encoder.model is not None or not is_perceptron
     if not newer:
-        del parameters["model"]  # versions that do not know it can read the file
+        del parameters["model"]  # so that older versions, without this parameter, read the file
     parameters["random_state"] = seed if isinstance(seed, Integral) else None
     names = getattr(encoder, "feature_names_in_", None)
     facts = Facts(
@@ -114,19 +114,19 @@ def _trees(encoder: PlasticEncoder) -> dict[str, Any]:
 
 
 def load_encoder(path: str | PathLike[str], kind: type[E]) -> E:
-    """The fitted encoder of a file; its features are those of the one saved, to the bit.
+    """Load a fitted encoder; its features are bit-identical to those of the saved one.
 
-    Nothing is run by JAX. Raises `ModelFileError` on a file that is missing, that cannot be read,
-    that is damaged, written by a newer version, or of another kind.
+    JAX runs nothing. Raises `ModelFileError` on a file that is missing, unreadable, damaged,
+    written by a newer version, or of another kind.
     """
     contents, where = read(path)
     return unpack(contents, where, kind, version_of(contents, where, FORMAT, FORMAT_VERSION))
 
 
 def read(path: str | PathLike[str]) -> tuple[container.Contents, str]:
-    """What a file holds, and its path for messages. Raises `ModelFileError`."""
+    """Return the contents of a file, and its path for messages. Raises `ModelFileError`."""
     try:
         where = os.fsdecode(path)
     except TypeError:
-        raise ModelFileError(f"{path!r} is not the path of a file") from None
+        raise ModelFileError(f"{path!r} is not a file path") from None
     return container.read(Path(where), SIZE_LIMIT, ModelFileError), where

@@ -1,4 +1,4 @@
-"""What a `PlasticEncoder` holds once fitted, and how a fit begins, learns, and ends early."""
+"""State of a fitted `PlasticEncoder`, and the steps of a fit: begin, learn, roll back."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from metaplastic.encoder.parameters import (
     plain,
 )
 from metaplastic.encoder.reading import layers_read
-from metaplastic.encoder.scale import InputScale, decide, scale_of
+from metaplastic.encoder.scale import InputScale, choose_scale, scale_of
 from metaplastic.encoder.validation import validated
 from metaplastic.errors import ConfigError
 from metaplastic.forks import refuse_after_fork
 from metaplastic.rules import Rule, RuleState
 
 if TYPE_CHECKING:
-    from metaplastic.encoder.monitor import Monitor, ReadOut
+    from metaplastic.encoder.monitor import FitNetwork, Monitor
 
 
 class Fitted(Parameters):
-    """The state behind `PlasticEncoder`, where its attributes are described."""
+    """State of `PlasticEncoder`, which documents the attributes."""
 
     rule_: Rule
     phi_: Phi
@@ -57,27 +57,27 @@ class Fitted(Parameters):
     _rule_given: str | PathLike[str] | Rule | None = None
     _horizon: Horizon = Horizon(INNER_STEPS, BATCH_SIZE)
 
-    def _begin(self, going_on: bool) -> int:
-        """Set φ and the rule's state to start from; the seed that minibatches are drawn by."""
+    def _begin(self, resume: bool) -> int:
+        """Set the initial φ and rule state; return the seed of the minibatches."""
         refuse_after_fork()
         use_compilation_cache()
         model = base_model(self, self.n_features_in_)
         seed = int(check_random_state(self.random_state).randint(2**31))
-        given = self._rule_given, self.rule
-        same = given[0] is given[1] or (
-            not any(isinstance(rule, Rule) for rule in given) and given[0] == given[1]
+        last, rule = self._rule_given, self.rule
+        same = last is rule or (
+            not isinstance(last, Rule) and not isinstance(rule, Rule) and last == rule
         )
-        if not (going_on and same):  # a file is not read again for each chunk of a stream
-            rule = self.rule if isinstance(self.rule, Rule) else hub.load_rule(self.rule)
-            self.rule_ = inner_loop.in_single_precision(rule)
+        if not (resume and same):  # do not read the file again for each chunk of a stream
+            loaded = rule if isinstance(rule, Rule) else hub.load_rule(rule)
+            self.rule_ = inner_loop.in_single_precision(loaded)
             self._rule_given, self._horizon = self.rule, horizon_of(self.rule)
-        if going_on and self.phi_.spec != model:
+        if resume and self.phi_.spec != model:
             before, now = (json.dumps(plain(spec)) for spec in (self.phi_.spec, model))
             raise ConfigError(
-                f"the network fitted so far is {before}, not {now}; "
+                f"the network fitted so far is {before}, but the parameters describe {now}; "
                 "to start over, call fit with warm_start=False"
             )
-        if not going_on:
+        if not resume:
             self.phi_, self.rule_state_ = inner_loop.begin(self.rule_, seed, model)
             self.n_iter_ = 0
         return seed
@@ -86,7 +86,7 @@ class Fitted(Parameters):
         return self._horizon.steps if self.max_iter is None else int(self.max_iter)
 
     def _batch_size(self) -> int:
-        # a small type of NumPy's would overflow
+        # int(): a small NumPy integer type would overflow
         return self._horizon.batch_size if self.batch_size is None else int(self.batch_size)
 
     def _minibatch_rows(self) -> int:
@@ -104,8 +104,8 @@ class Fitted(Parameters):
         every = max(1, self._inner_steps() // 20)
         return Monitor(labelled, patience, every, self._layers_read(), self._inner_steps())
 
-    def _unwatched(self) -> Monitor:
-        """A monitor for a stream, which has no end to report progress towards."""
+    def _stream_monitor(self) -> Monitor:
+        """Return a monitor for a stream, whose number of inner steps is not known."""
         from metaplastic.encoder.monitor import Monitor
 
         return Monitor(None, 0, 1)
@@ -114,22 +114,22 @@ class Fitted(Parameters):
         self,
         batches: Iterable[NDArray[np.float32]],
         monitor: Monitor,
-        network: ReadOut | None = None,
+        network: FitNetwork | None = None,
     ) -> None:
         begin = Learned(self.phi_, self.rule_state_, self.n_iter_)
         max_age = None if self.max_age is None else int(self.max_age)
         learned = learn(self.rule_, begin, batches, monitor, network, max_age)
         self.phi_, self.rule_state_, self.n_iter_ = learned
 
-    def _moments_of(self, X: Any, going_on: bool) -> Moments:
-        """Moments of the rows, merged with those of earlier chunks where `going_on`; as long as no
-        inner step was taken they decide what `scale` comes to."""
+    def _moments_of(self, X: Any, resume: bool) -> Moments:
+        """Return the moments of the rows, merged with those of earlier chunks if `resume`; before
+        the first inner step they also decide `scale_`."""
         moments = column_moments(X)
-        if going_on and hasattr(self, "_moments"):
+        if resume and hasattr(self, "_moments"):
             by_column = np.ndim(self._moments.mean) > 0
             moments = self._moments.merge(moments if by_column else moments.pooled())
         if self.n_iter_ == 0:
-            self.scale_ = decide(self.scale, moments)
+            self.scale_ = choose_scale(self.scale, moments)
         return moments
 
     def _input_scale(self, moments: Moments) -> InputScale:
@@ -137,7 +137,7 @@ class Fitted(Parameters):
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """Whatever ends a fit early, an interrupt too, leaves the encoder as it was."""
+        """Restore the encoder if anything ends a fit early, an interrupt included."""
         before = dict(self.__dict__)
         try:
             yield

@@ -1,8 +1,8 @@
-"""Inputs brought into float32's range by powers of two, which cost no digit, and standardised.
+"""Rescale inputs into float32's range by powers of two, which is exact, and standardise them.
 
-Inputs whose scale is ordinary are left as they are. Others are multiplied by 2^-k, in float64,
-before anything is computed from them in float32: k = `exponent_of(scale)`, one for all inputs or,
-where each column has a scale of its own, one for each.
+Inputs of an ordinary scale are left unchanged. Others are multiplied by 2^-k, in float64, before
+anything is computed from them in float32: k = `exponent_of(scale)`, one for all inputs or, if each
+column has its own scale, one per column.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ Exponent = NDArray[np.integer]  # of shape () or (d,)
 
 
 def exponent_of(scale: InputScale) -> Exponent:
-    """k such that inputs times 2^-k have a standard deviation near 1; 0 where it is ordinary."""
+    """Return k such that inputs times 2^-k have a standard deviation near 1; 0 for an ordinary
+    scale."""
     exponent = np.asarray(np.frexp(scale.std)[1])
     return np.where(np.abs(exponent) > _ORDINARY, exponent, 0)
 
 
 def times_power(x: Any, exponent: Exponent) -> Any:
-    """x · 2^exponent in float64, dense or sparse. Exact short of the ends of float64's range."""
+    """Return x · 2^exponent in float64, dense or sparse. Exact unless float64 overflows or
+    underflows."""
     if issparse(x):
         scaled = x.astype(np.float64)
         scaled.data = np.ldexp(scaled.data, exponent[x.indices] if exponent.ndim else exponent)
@@ -38,17 +40,17 @@ def times_power(x: Any, exponent: Exponent) -> Any:
 
 
 def reduced(scale: InputScale) -> InputScale:
-    """The scale of inputs times 2^-k."""
+    """Return the scale of inputs times 2^-k."""
     k = exponent_of(scale)
     if not k.any():
         return scale
     return replace(scale, mean=np.ldexp(scale.mean, -k), std=np.ldexp(scale.std, -k))
 
 
-def entered(x: Any, scale: InputScale, centre: Numbers, dtype: DTypeLike) -> Any:
-    """clip(x · 2^-k) − centre in `dtype`, where clip keeps to the scale's limit.
+def prepared(x: Any, scale: InputScale, centre: Numbers, dtype: DTypeLike) -> Any:
+    """Return clip(x · 2^-k) − centre in `dtype`, clipped at the scale's limit.
 
-    Sparse where `x` is sparse, `centre` is 0 and zeros are within the limit.
+    The result is sparse if `x` is sparse, `centre` is 0 and zeros are within the limit.
     """
     k, bounds = exponent_of(scale), _bounds(scale)
     if issparse(x) and (np.any(centre) or _cuts_zeros(bounds)):
@@ -65,7 +67,7 @@ def entered(x: Any, scale: InputScale, centre: Numbers, dtype: DTypeLike) -> Any
 
 
 def _bounds(scale: InputScale) -> tuple[Any, Any] | None:
-    """The values between which inputs, times 2^-k, are kept."""
+    """Return the bounds to which inputs, times 2^-k, are clipped; None for no clipping."""
     if np.isinf(scale.limit):
         return None
     inner = reduced(scale)
@@ -86,8 +88,8 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
 
 
 def standardised(x: NDArray[np.generic], scale: InputScale) -> NDArray[np.float32]:
-    """(x − mean) / std of dense rows, within the limit, computed in float64: a large mean leaves
-    float32 too few digits."""
+    """Return (x − mean) / std of dense rows, clipped at the limit. Computed in float64, since with
+    a large mean float32 has too few digits."""
     k = exponent_of(scale)
     inner = reduced(scale)
     if k.any():
@@ -99,7 +101,7 @@ def standardised(x: NDArray[np.generic], scale: InputScale) -> NDArray[np.float3
     return np.ascontiguousarray(centred, np.float32)
 
 
-def feature_dtype(given: DTypeLike) -> np.dtype[Any]:
-    """The dtype of the features of inputs of the dtype given."""
-    given = np.dtype(given)
-    return given if given == np.float32 or given == np.float64 else np.result_type(given, "f4")
+def feature_dtype(inputs: DTypeLike) -> np.dtype[Any]:
+    """Return the dtype of the features for inputs of dtype `inputs`."""
+    dtype = np.dtype(inputs)
+    return dtype if dtype == np.float32 or dtype == np.float64 else np.result_type(dtype, "f4")

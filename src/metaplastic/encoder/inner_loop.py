@@ -1,9 +1,8 @@
 """The inner loop on minibatches that come from the host, one compiled program per shape.
 
-What is stepped and drawn is `metaplastic.inner_loop`'s.
-
-The compiled functions live at module level with θ, φ and the rule's state as arguments: a second
-fit of the same shapes, with whatever θ, compiles nothing.
+The step itself and the draws are those of `metaplastic.inner_loop`. The compiled functions are at
+module level and take θ, φ and the rule's state as arguments, so a second fit of the same shapes,
+with any θ, compiles nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from metaplastic.compilation import quick_jit
 from metaplastic.forks import refuse_after_fork
 from metaplastic.rules import Rule, RuleState
 
-# numbers in a minibatch from which it is made smaller: an update network keeps some 30 to 100
-# values per number, so this bounds memory by about a gigabyte
+# largest size of a minibatch, in numbers: an update network keeps some 30 to 100 values per
+# number, so this bounds memory by about a gigabyte
 MINIBATCH_NUMBERS = 2**21
 SMALLEST_BATCH = 16
 LAST = 2**31 - 1  # the largest t
@@ -58,8 +57,8 @@ def _rows(seed: Any, first: Any, batch_size: int, n_rows: Any) -> Int[Array, "bl
 
 
 def begin(rule: Rule, seed: int, model: ModelSpec) -> tuple[Phi, RuleState]:
-    """A random φ of that model and the rule's state at the start of an unroll, float32 whatever
-    `jax_enable_x64` says."""
+    """Return a random φ of the model and the rule's initial state, in float32 regardless of
+    `jax_enable_x64`."""
     refuse_after_fork()
     with jax.enable_x64(False):
         return _begin(rule, np.uint32(seed), model)  # pyright: ignore
@@ -73,9 +72,9 @@ def inner_step(
     t: int,
     max_age: int | None = None,
 ) -> tuple[Phi, RuleState]:
-    """One inner step, after `t` others, on a minibatch (B, N_0); returns before it is done.
+    """Take inner step `t`, counted from 0, on a minibatch (B, N_0); returns before it is done.
 
-    The rule works as after `max_age` inner steps where there were more.
+    The rule's age is min(t, `max_age`).
     """
     refuse_after_fork()
     t = min(t, LAST if max_age is None else max_age, LAST)
@@ -84,14 +83,15 @@ def inner_step(
 
 
 def minibatch_key(seed: Array | int) -> PRNGKeyArray:
-    """The key that minibatches of an encoder of this seed are drawn by; φ's is the seed's own."""
+    """Return the random key of the minibatches of an encoder with this seed; φ uses the seed's key
+    itself."""
     return jax.random.fold_in(jax.random.key(seed), 1)
 
 
 def drawn_rows(
     seed: int, first: int, steps: int, batch_size: int, n_rows: int
 ) -> Iterator[NDArray[np.int32]]:
-    """The rows (B,) of each of `steps` minibatches, after `first` inner steps."""
+    """Yield the row indices (B,) of each of `steps` minibatches, from inner step `first` on."""
     for start in range(first, first + steps, BLOCK):
         with jax.enable_x64(False):
             block = _rows(np.uint32(seed), np.uint32(start % 2**32), batch_size, np.int32(n_rows))
@@ -99,8 +99,8 @@ def drawn_rows(
 
 
 def in_single_precision(rule: Rule) -> Rule:
-    """The rule with float32 and int32 in place of float64 and int64, which a rule made under
-    `jax_enable_x64` holds."""
+    """Return the rule with float32 and int32 in place of the float64 and int64 of a rule made under
+    `jax_enable_x64`."""
 
     def narrow(leaf: Any) -> Any:
         if not eqx.is_array(leaf) and not isinstance(leaf, np.ndarray):
@@ -113,28 +113,28 @@ def in_single_precision(rule: Rule) -> Rule:
 
 
 def minibatch_size(batch_size: int, model: ModelSpec) -> int:
-    """Rows of a minibatch: `batch_size`, fewer where so many inputs, or numbers of a map, would not
-    fit in memory."""
+    """Return the rows of a minibatch: `batch_size`, or fewer if the inputs or a map are so large
+    that memory would not suffice."""
     maps = [math.prod(shape) for shape in model.shapes[1:] if len(shape) == 3]
-    most = max(math.prod(model.inputs), *maps) if maps else math.prod(model.inputs)
-    return min(batch_size, max(SMALLEST_BATCH, MINIBATCH_NUMBERS // most))
+    largest = max(math.prod(model.inputs), *maps) if maps else math.prod(model.inputs)
+    return min(batch_size, max(SMALLEST_BATCH, MINIBATCH_NUMBERS // largest))
 
 
 T = TypeVar("T")
 
 
 def to_host(tree: T) -> T:
-    """The same pytree with NumPy arrays, which any process can read; random keys stay."""
+    """Return the pytree with NumPy arrays, which any process can read; random keys stay as is."""
 
-    def bring(leaf: Any) -> Any:
+    def as_numpy(leaf: Any) -> Any:
         is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
         return leaf if is_key else np.asarray(leaf)
 
-    return jax.tree.map(bring, tree)
+    return jax.tree.map(as_numpy, tree)
 
 
 def wait(phi: Phi) -> None:
-    """Until the inner steps taken are done."""
+    """Block until the dispatched inner steps are done."""
     jax.block_until_ready(phi)
 
 

@@ -1,4 +1,4 @@
-"""Labels as scikit-learn's semi-supervised estimators take them: -1 where a row has none."""
+"""Labels in the convention of scikit-learn's semi-supervised estimators: -1 means unlabelled."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sklearn.utils.multiclass import check_classification_targets
 
 
 def split_labels(y: Any, count: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """The labels (n,) and which rows have one.
+    """Return the labels (n,) and a mask of the labelled rows.
 
-    -1 and NaN mean none, and in an array of objects None does too. Where there is nothing but -1
-    and 1, both are classes, with a warning: two classes are often written so, and one class alone
-    could not be learned. Raises ValueError for labels of another number or kind, and where fewer
-    than two classes are labelled.
+    -1 and NaN mean unlabelled, and so does None in an array of objects. If there is nothing but -1
+    and 1, both are taken as classes, with a warning: two classes are often written so, and one
+    class alone could not be learned. Raises ValueError for labels of the wrong number or kind, and
+    if no row is labelled.
     """
     if y is None:
         raise ValueError(
@@ -25,45 +25,45 @@ def split_labels(y: Any, count: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         )
     y = column_or_1d(y, warn=True, dtype=None)
     if len(y) != count:
-        raise ValueError(f"X has {count} rows and y {len(y)} labels; give -1 where one is unknown")
+        raise ValueError(f"X has {count} rows and y {len(y)} labels; give -1 for unknown labels")
     if y.dtype.kind == "O":
         labelled = np.array([not is_missing(label) for label in y], bool)
     elif y.dtype.kind == "f":
         if np.isinf(y).any():
-            raise ValueError("Input y contains infinity; give -1 where a label is unknown")
+            raise ValueError("Input y contains infinity; give -1 for unknown labels")
         labelled = (y != -1) & ~np.isnan(y)
     else:
         labelled = y != -1 if y.dtype.kind in "iu" else np.ones(len(y), bool)
     if y.dtype.kind in "if" and set(np.unique(y).tolist()) == {-1, 1}:
         warnings.warn(
-            "y holds nothing but -1 and 1, which are taken for two classes; where -1 means that a "
-            "label is unknown, labels of a second class are needed",
+            "y holds only -1 and 1, which are taken for two classes; if -1 means that a label is "
+            "unknown, add labels of a second class",
             stacklevel=4,
         )
         labelled[:] = True
     if not labelled.any():
         raise ValueError(
-            "no row is labelled: y is -1 or blank throughout; give labels of two classes"
+            "no row is labelled: all of y is -1 or missing; give labels of at least two classes"
         )
     return y, labelled
 
 
 def is_missing(label: Any) -> bool:
-    """Whether a label says that there is none: -1, None, NaN, or pandas' NA."""
+    """Return whether a label means unlabelled: -1, None, NaN, or pandas' NA."""
     return is_blank(label) or (not isinstance(label, str | bool) and label == -1)
 
 
 def is_blank(value: Any) -> bool:
-    """Whether a value is None, NaN, or pandas' NA."""
+    """Return whether a value is None, NaN, or pandas' NA."""
     if isinstance(value, float | np.floating):
         return bool(np.isnan(value))
-    # by its name, so that pandas need not be imported; comparing an NA gives no truth value
+    # by type name, to avoid importing pandas; comparing an NA gives no truth value
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def encode(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """The classes, sorted, and the index of each label's class. Raises ValueError for labels that
-    are no classes, and for a single one."""
+    """Return the sorted classes and the class index of each label. Raises ValueError for labels
+    that are not classes, and for a single class."""
     if labels.dtype.kind == "O":
         kinds = {type(label) for label in labels}
         if kinds <= {str}:
@@ -72,11 +72,11 @@ def encode(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
             labels = labels.astype(np.int64)
         else:
             names = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise ValueError(f"labels of the types {names}; give text alone, or integers alone")
+            raise ValueError(f"labels of mixed types ({names}); give only text, or only integers")
     check_classification_targets(labels)
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
-            f"the labelled rows are all of one class, {classes[0]!r}; labels of two are needed"
+            f"all labelled rows are of one class, {classes[0]!r}; give labels of at least two"
         )
     return classes, codes

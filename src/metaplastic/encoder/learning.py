@@ -1,4 +1,4 @@
-"""One run of the inner loop over a matrix: minibatches drawn, the rule applied, watched."""
+"""One run of the inner loop over a matrix: draw minibatches, apply the rule, monitor."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from metaplastic.errors import ConfigError
 from metaplastic.rules import Rule, RuleState
 
 if TYPE_CHECKING:
-    from metaplastic.encoder.monitor import Monitor, ReadOut
+    from metaplastic.encoder.monitor import FitNetwork, Monitor
 
 
 class Learned(NamedTuple):
-    """φ, the rule's state and the inner steps taken to get there."""
+    """φ, the rule's state and the number of inner steps taken."""
 
     phi: Phi
     state: RuleState
     steps: int
 
 
-def drawn(
+def draw_minibatches(
     seed: int, first: int, x: Matrix, scale: InputScale, batch: int, steps: int
 ) -> Iterator[NDArray[np.float32]]:
-    """`steps` minibatches of standardised rows of `x`, drawn as `metaplastic.inner_loop` does, for
-    the inner steps t = `first` and on."""
+    """Yield `steps` minibatches of standardised rows of `x`, drawn as in `metaplastic.inner_loop`,
+    for the inner steps from t = `first` on."""
     count: int = x.shape[0]  # pyright: ignore[reportOptionalSubscript]
     for rows in inner_loop.drawn_rows(seed, first, steps, batch, count):
         yield take_rows(x, rows, scale)
@@ -42,12 +42,12 @@ def learn(
     begin: Learned,
     batches: Iterable[NDArray[np.float32]],
     monitor: Monitor,
-    network: ReadOut | None = None,
+    network: FitNetwork | None = None,
     max_age: int | None = None,
 ) -> Learned:
-    """Apply the rule to each minibatch; `network` gives the monitor a fitted network.
+    """Apply the rule to each minibatch; `network` makes a fitted network for the monitor.
 
-    Raises `ConfigError` where the rule gave numbers that are not finite.
+    Raises `ConfigError` if the rule produced non-finite weights.
     """
     phi, state, first = begin
     steps = first
@@ -55,7 +55,7 @@ def learn(
     for steps, batch in enumerate(batches, start=first + 1):
         phi, state = inner_loop.inner_step(rule, phi, state, batch, steps - 1, max_age)
         if steps == first + 1:
-            inner_loop.wait(phi)  # steps are dispatched ahead: it is compiled when this is over
+            inner_loop.wait(phi)  # dispatch is asynchronous: once this returns it is compiled
         if monitor.after(steps, phi, state, network):
             break
     if monitor.patience and monitor.best is not None:
@@ -63,7 +63,7 @@ def learn(
     learned = Learned(inner_loop.to_host(phi), inner_loop.to_host(state), steps)
     if not inner_loop.is_finite(learned.phi):
         raise ConfigError(
-            f"rule {rule.name!r} gave weights that are not finite within {steps} inner steps on "
-            "these data; use a smaller max_iter or another rule"
+            f"rule {rule.name!r} produced non-finite weights within {steps} inner steps on these "
+            "data; use a smaller max_iter or another rule"
         )
     return learned

@@ -1,6 +1,6 @@
 """The linear map of each kind of layer in NumPy, and means over the regions of a map.
 
-`base_model` has the same in JAX; activity is (rows, units), or (rows, height, width, channels).
+`base_model` has the same in JAX. Activity is (rows, units), or (rows, height, width, channels).
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ from numpy.typing import NDArray
 
 from metaplastic.base_model import Connection, Conv, Dense, ModelSpec, Shape, regions
 
-CHUNK = 1024  # rows that go through the layers at once
-PATCHES = 2**20  # numbers that the patches of so many rows may be
+CHUNK = 1024  # rows processed at once
+PATCHES = 2**20  # numbers that the patches of these rows may hold
 
 Floats = NDArray[np.floating]
 
 
 def linear(connection: Connection, x: Floats, w: Floats, out: Floats) -> None:
-    """Write `connection.linear(x, w)` into `out` (rows, *above), of the dtype of `x` and `w`.
-
-    A kind of layer that has no NumPy form here goes through JAX.
-    """
+    """Write `connection.linear(x, w)` into `out` (rows, *above), which has the dtype of `x` and
+    `w`. A kind of layer without a NumPy version here is computed by JAX."""
     form = _FORMS.get(connection.kind)
     if form is None:
         out[...] = np.asarray(connection.linear(jnp.asarray(x), jnp.asarray(w)))
@@ -53,7 +51,7 @@ _FORMS: dict[str, Callable[..., None]] = {"dense": _dense, "conv": _conv}
 
 
 def pooled(x: Floats, grid: int) -> Floats:
-    """The mean of a map over each of grid × grid regions; vectors are returned as they are."""
+    """Return the mean of a map over each of grid × grid regions; vectors are returned unchanged."""
     if x.ndim != 4:
         return x
     rows, columns = (regions(n, grid).astype(x.dtype) for n in x.shape[1:3])
@@ -63,19 +61,19 @@ def pooled(x: Floats, grid: int) -> Floats:
 
 
 def read(x: Floats, grid: int | None) -> Floats:
-    """A layer's activity as a matrix; maps are pooled where there is a grid."""
+    """Return a layer's activity as a matrix; maps are pooled if there is a grid."""
     if grid is not None:
         x = pooled(x, grid)
     return x.reshape(len(x), -1)
 
 
 def is_product(connection: Connection, below: Shape) -> bool:
-    """Whether the map is no more than the product of flat rows and the weights."""
+    """Return whether the linear map is just the product of flat rows and the weights."""
     return isinstance(connection, Dense) and (connection.pool is None or len(below) == 1)
 
 
 def rows_at_once(model: ModelSpec) -> int:
-    """Rows that go through the layers at once: fewer where the patches of a map are many."""
+    """Return how many rows to process at once: fewer if a map has many patches."""
     patches = [
         layer.fan_in(below) * math.prod(layer.above(below)[:-1])
         for below, layer in model.wired
@@ -85,9 +83,10 @@ def rows_at_once(model: ModelSpec) -> int:
 
 
 def added_later(model: ModelSpec, number: int) -> set[int]:
-    """The layers, 0 for the inputs, that residual layers above layer `number` add to theirs."""
+    """Return the layers, 0 for the inputs, whose activity residual layers above layer `number`
+    add to their own."""
     return {
-        later - layer.skip
-        for later, layer in enumerate(model.layers, start=1)
-        if layer.skip and later > number
+        above - layer.skip
+        for above, layer in enumerate(model.layers, start=1)
+        if layer.skip and above > number
     }

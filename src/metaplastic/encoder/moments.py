@@ -1,8 +1,8 @@
 """Mean and standard deviation of a matrix's columns, and of all its numbers, block by block.
 
-Sparse matrices are never made dense; float64 sums whatever the input; matrices merge, so that
-`partial_fit` can go on. Numbers near the ends of float64's range are summed as multiples of a
-power of two, so that their squares neither overflow nor vanish.
+Sparse matrices are never made dense; sums are in float64 whatever the input; moments can be merged,
+for `partial_fit`. Numbers near the ends of float64's range are summed as multiples of a power of
+two, so that their squares neither overflow nor underflow.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 Matrix: TypeAlias = NDArray[np.number] | NDArray[np.bool_] | csr_matrix | csr_array
 
-_BLOCK = 2**17  # numbers that stay in the cache while they are summed
+_BLOCK = 2**17  # numbers summed at once, few enough to stay in the cache
 
 
 @dataclass(frozen=True)
 class Moments:
     """Count of numbers, their mean, and their standard deviation (divisor: the count).
 
-    Of all numbers of a matrix, or, as arrays (d,), of each column.
+    Mean and std are scalars, over all numbers of a matrix, or arrays (d,), one value per column.
     """
 
     count: int
@@ -41,19 +41,19 @@ class Moments:
     std: Any
 
     def merge(self, other: Moments) -> Moments:
-        """The moments of both sets of numbers together."""
+        """Return the moments of both sets of numbers together."""
         if self.count == 0 or other.count == 0:
             return self if other.count == 0 else other
         count = self.count + other.count
         ours, theirs = self.count / count, other.count / count
         mean = ours * self.mean + theirs * other.mean
-        # neither the gap nor a square is formed, which float64 might not hold
+        # avoids the full gap and any square, either of which could overflow float64
         half_gap = other.mean / 2 - self.mean / 2
         within = np.hypot(sqrt(ours) * self.std, sqrt(theirs) * other.std)
         return Moments(count, mean, np.hypot(within, 2 * sqrt(ours * theirs) * half_gap))
 
     def pooled(self) -> Moments:
-        """The moments of all numbers together, of those of columns of equal counts."""
+        """Return the moments over all columns together; the columns have equal counts."""
         if np.ndim(self.mean) == 0:
             return self
         k = np.frexp(max(np.abs(self.mean).max(), np.max(self.std)))[1]
@@ -64,16 +64,16 @@ class Moments:
 
 
 def column_moments(x: Matrix) -> Moments:
-    """The moments of each column of a matrix (n, d), the zeros of a sparse one among them."""
+    """Return the moments of each column of a matrix (n, d), counting the zeros of a sparse one."""
     if issparse(x):
         return _of_sparse(x)
     array = np.asarray(x)
     step = max(16, _BLOCK // max(1, array.shape[1]))
-    found = over_blocks(
+    moments = over_blocks(
         lambda rows: _of_block(array[rows]),
         [slice(start, start + step) for start in range(0, len(array), step)],
     )
-    return reduce(Moments.merge, found)
+    return reduce(Moments.merge, moments)
 
 
 def _of_block(x: NDArray[np.generic]) -> Moments:
@@ -84,7 +84,7 @@ def _of_block(x: NDArray[np.generic]) -> Moments:
         squares = np.einsum("ij,ij->j", block, block)
     if np.all((squares > 1e-200) & (squares < np.inf)):
         return Moments(len(block), mean, np.sqrt(squares / len(block)))
-    # some column is constant, or of such a size that its squares overflow or vanish
+    # some column is constant, or so large or small that its squares overflow or underflow
     block = x.astype(np.float64)
     k = np.frexp(np.abs(block).max(axis=0))[1]
     block = np.ldexp(block, -k)
@@ -98,14 +98,14 @@ def _of_sparse(x: Any) -> Moments:
     rows, columns = x.shape
     x = x.copy() if not x.has_canonical_format else x
     x.sum_duplicates()
-    data, where = np.asarray(x.data, np.float64), x.indices
+    data, column = np.asarray(x.data, np.float64), x.indices
     largest = np.zeros(columns)
-    np.maximum.at(largest, where, np.abs(data))
+    np.maximum.at(largest, column, np.abs(data))
     k = np.frexp(largest)[1]
-    data = np.ldexp(data, -k[where])
-    mean = np.bincount(where, data, columns) / rows
-    stored = np.bincount(where, minlength=columns)
-    squares = np.bincount(where, np.square(data - mean[where]), columns)
+    data = np.ldexp(data, -k[column])
+    mean = np.bincount(column, data, columns) / rows
+    stored = np.bincount(column, minlength=columns)
+    squares = np.bincount(column, np.square(data - mean[column]), columns)
     std = np.sqrt((squares + (rows - stored) * np.square(mean)) / rows)
     return Moments(rows, np.ldexp(mean, k), np.ldexp(std, k))
 
@@ -113,7 +113,7 @@ def _of_sparse(x: Any) -> Moments:
 def merge_statistics(
     old: Sequence[Statistics], new: Sequence[Statistics], weight: float
 ) -> tuple[Statistics, ...]:
-    """Statistics of a mixture: `weight` of the new ones, the rest of the old ones."""
+    """Return the statistics of a mixture: `weight` of the new, 1 − `weight` of the old."""
     merged = []
     for before, after in zip(old, new, strict=True):
         gap = after.mean - before.mean
@@ -126,7 +126,7 @@ def merge_statistics(
 def take_rows(
     x: Matrix, rows: NDArray[np.integer] | slice, scale: InputScale
 ) -> NDArray[np.float32]:
-    """Some rows, dense, standardised, float32 (rows, d)."""
+    """Return some rows, dense, standardised, float32 (rows, d)."""
     taken = x[rows]
     if issparse(taken):
         taken = taken.toarray()  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,4 +1,4 @@
-"""What watches an inner loop: scores on a labelled set, early stopping, lines of progress."""
+"""Monitoring of an inner loop: scores on a labelled set, early stopping, progress messages."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from metaplastic.rules import RuleState
 
 LOG = logging.getLogger(__name__)
 
-SECONDS = 1.0  # between two lines of progress without a score
-ReadOut = Callable[[Phi], Network]
+SECONDS = 1.0  # between two progress messages without a score
+FitNetwork = Callable[[Phi], Network]
 
 
 class Monitor:
-    """Scores φ every so many inner steps, remembers the best, and says when to stop.
+    """Score φ every `every` inner steps, remember the best, and decide when to stop.
 
     eval_set: (X, y), validated, or None; patience: evaluations without a better score after which
     to stop, 0 for never; every: inner steps between evaluations; layers: those scored, as
-    `Network.features` takes them; steps: inner steps to come, where that is known.
+    `Network.features` takes them; steps: number of inner steps to come, if known.
     """
 
     def __init__(
@@ -51,18 +51,18 @@ class Monitor:
 
     @property
     def curve(self) -> NDArray[np.float64]:
-        """(evaluations, 2): inner step and score."""
+        """Inner step and score of each evaluation, (evaluations, 2)."""
         return np.array(self._points, np.float64).reshape(-1, 2)
 
-    def start(self, step: int, phi: Phi, state: RuleState, network: ReadOut | None) -> None:
-        """Before the first inner step."""
+    def start(self, step: int, phi: Phi, state: RuleState, network: FitNetwork | None) -> None:
+        """Start monitoring; call before the first inner step."""
         self._first = step
         if self.steps != 0:
             self.progress("compiling the inner step")
         self.after(step, phi, state, network)
 
-    def after(self, step: int, phi: Phi, state: RuleState, network: ReadOut | None) -> bool:
-        """After an inner step: whether to stop."""
+    def after(self, step: int, phi: Phi, state: RuleState, network: FitNetwork | None) -> bool:
+        """Call after each inner step; return whether to stop."""
         done = step - self._first
         now = time.perf_counter()
         if done and (done == 1 or now - self._reported > SECONDS):
@@ -74,7 +74,7 @@ class Monitor:
             LOG.info("inner step %d, score %.3f", step, self._score(step, phi, state, network))
         return bool(self.patience) and self._since_best() >= self.patience
 
-    def _score(self, step: int, phi: Phi, state: RuleState, network: ReadOut) -> float:
+    def _score(self, step: int, phi: Phi, state: RuleState, network: FitNetwork) -> float:
         assert self.eval_set is not None
         X, labels = self.eval_set
         score = labels.score(network(phi).features(X, self.layers))

@@ -1,8 +1,8 @@
 """The fitted base model: weights with batch-norm statistics and standardisation, in NumPy.
 
-Everything that is linear between two activations is folded into one matrix and one vector per
-layer, so that a transform costs a matrix product and an activation per layer. Rows go through in
-chunks: memory beside the result is bounded, and a chunk stays in the cache.
+Everything linear between two activations is folded into one matrix and one vector per layer, so
+that a transform costs a matrix product and an activation per layer. Rows are processed in chunks:
+memory besides the result is bounded, and a chunk stays in the cache.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from scipy.sparse import issparse
 
 from metaplastic.base_model import BN_EPSILON, ModelSpec, Phi, Statistics
 from metaplastic.blocks import Blocks
-from metaplastic.encoder.activations import in_place
-from metaplastic.encoder.float_range import Exponent, entered, exponent_of, feature_dtype, reduced
+from metaplastic.encoder.activations import in_place_activation
+from metaplastic.encoder.float_range import Exponent, exponent_of, feature_dtype, prepared, reduced
 from metaplastic.encoder.linear_maps import (
     added_later,
     is_product,
@@ -42,12 +42,12 @@ class Affine(NamedTuple):
 
 
 class Network:
-    """What maps rows to features once φ no longer changes. Immutable.
+    """Map from rows to features, with φ fixed. Immutable.
 
-    weights: W^l, float32 (fan-in, N_l); biases: b^l (N_l,); statistics: the mean and variance
-    that batch norm uses in each layer; scale: of the inputs; spec: the base model's; activity: mean
-    and variance, over the rows fitted, of the standardised inputs and of each layer as it is read,
-    by which several layers are read side by side; None for a network saved before they were kept.
+    weights: W^l, float32 (fan-in, N_l); biases: b^l (N_l,); statistics: mean and variance used by
+    batch norm in each layer; scale: of the inputs; spec: the base model's; activity: mean and
+    variance, over the fitted rows, of the standardised inputs and of each layer as it is read,
+    needed to read several layers side by side; None for a network saved by a version without them.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Network:
         self.spec = spec
         self.activity = None if activity is None else tuple(activity)
         self._folded: dict[str, tuple[Affine, ...]] = {}
-        # of the spec, what each transform needs
+        # derived from the spec once, for every transform
         self._shapes, self._widths = spec.shapes, spec.widths
         self._rows_at_once = rows_at_once(spec)
         self._added_later = [added_later(spec, n) for n in range(len(spec.layers) + 1)]
@@ -76,7 +76,7 @@ class Network:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """(N_0, ..., N_L): numbers that each layer is read as."""
+        """(N_0, ..., N_L): number of columns of each layer as it is read."""
         return self._widths
 
     @property
@@ -86,12 +86,12 @@ class Network:
 
     @property
     def folds_scale(self) -> bool:
-        """Whether standardisation is part of the first product. It is not where the first layer
-        reads a map: zeros around one are those of standardised inputs."""
+        """Whether standardisation is folded into the first product. It is not if the first layer
+        reads a map, since the zeros padded around a map are standardised values."""
         return is_product(self.spec.layers[0], self.spec.inputs)
 
     def merged(self, other: Network, weight: float) -> Network:
-        """`other` with the statistics of a mixture: `weight` of its own, the rest of these."""
+        """Return `other` with mixed statistics: `weight` of its own, 1 − `weight` of these."""
         activity = None
         if self.activity is not None and other.activity is not None:
             activity = merge_statistics(self.activity, other.activity, weight)
@@ -105,7 +105,7 @@ class Network:
         )
 
     def first(self, layers: int) -> Network:
-        """The network of the first `layers` layers, to see what they hold."""
+        """Return the network of the first `layers` layers."""
         return Network(
             self.weights[:layers],
             self.biases[:layers],
@@ -116,14 +116,12 @@ class Network:
         )
 
     def blocks(self, layers: Sequence[int]) -> Blocks:
-        """Centres and gains that put these layers' blocks on one footing; 0 is the inputs.
-
-        Raises ConfigError for a network that was saved before they were kept.
-        """
+        """Return the centres and gains that give these layers' blocks equal weight; 0 is the
+        inputs. Raises ConfigError for a network saved by a version without these statistics."""
         if self.activity is None:
             raise ConfigError(
-                "this encoder was saved by an earlier version, which kept no statistics to read "
-                "several layers by; use layers='last', or fit it again"
+                "this encoder was saved by an earlier version without the statistics needed to "
+                "read several layers; use layers='last', or fit it again"
             )
         chosen = [self.activity[layer] for layer in layers]
         return Blocks.of(
@@ -132,26 +130,27 @@ class Network:
 
     @property
     def exponent(self) -> Exponent:
-        """k of 2^-k, which the inputs are multiplied by first; 0 unless their scale is so large or
-        so small that float32 could not hold what follows."""
+        """k of the factor 2^-k that inputs are multiplied by first; 0 unless their scale is too
+        large or too small for float32."""
         return exponent_of(self.scale)
 
     @property
     def centre(self) -> Numbers:
-        """What is taken from the inputs, times 2^-k, before the first matrix: their mean where it
-        is so large against their spread that folding it in would cost precision, else 0."""
+        """Value subtracted from the inputs, times 2^-k, before the first matrix: their mean if it
+        is so large relative to their spread that folding it in would lose precision, else 0."""
         scale = reduced(self.scale)
         large = np.abs(scale.mean) > 8.0 * np.asarray(scale.std)
         if not large.any():
             return 0.0
-        # numbers that float32 holds exactly; the rest of the mean is folded in
+        # rounded to float32, so that it is exact there; the remainder of the mean is folded in
         centre = np.where(large, np.asarray(scale.mean, np.float32), 0.0)
         return centre if centre.ndim else float(centre)
 
     def folded(self, dtype: DTypeLike = np.float32) -> tuple[Affine, ...]:
-        """One affine map per layer, its batch norm in it: a^l = linear(x^{l-1}, A^l) + c^l.
+        """Return one affine map per layer, with batch norm folded in:
+        a^l = linear(x^{l-1}, A^l) + c^l.
 
-        The first is of 2^-k x − centre where `folds_scale`, else of standardised inputs.
+        The first applies to 2^-k x − centre if `folds_scale`, else to standardised inputs.
         """
         key = np.dtype(dtype).str
         if key not in self._folded:
@@ -161,7 +160,8 @@ class Network:
         return self._folded[key]
 
     def standardised_affine(self, layer: int) -> Affine:
-        """The affine map of a layer, counted from 0, in float64; of standardised inputs for 0."""
+        """Return the affine map of a layer, counted from 0, in float64; layer 0 takes standardised
+        inputs."""
         mean, variance = (np.asarray(s, np.float64) for s in self.statistics[layer])
         gain = 1.0 / np.sqrt(variance + BN_EPSILON)
         matrix = self.weights[layer].astype(np.float64) * gain
@@ -171,23 +171,23 @@ class Network:
         matrix, offset = self.standardised_affine(layer)
         if layer == 0 and self.folds_scale:
             scale = reduced(self.scale)
-            left = np.asarray(scale.mean - self.centre)
+            remainder = np.asarray(scale.mean - self.centre)
             if self.scale.by_column:
                 matrix /= np.asarray(scale.std)[:, None]
-                offset = offset - left @ matrix
+                offset = offset - remainder @ matrix
             else:
                 matrix /= scale.std
-                offset = offset - left * matrix.sum(axis=0)
+                offset = offset - remainder * matrix.sum(axis=0)
         return Affine(matrix.astype(dtype), offset.astype(dtype))
 
     def features(self, x: Matrix, layers: Sequence[int] | None = None) -> NDArray[np.floating]:
-        """Features of rows (n, N_0), dense or CSR, in the dtype of `x`; in float32 of integers of
-        up to two bytes, in float64 of others.
+        """Return the features of rows (n, N_0), dense or CSR, in the dtype of `x`; integers of up
+        to two bytes give float32, other integers float64.
 
-        layers: None for x^L as it is, (n, N_L); or the layers whose blocks are put side by side,
-        each centred and scaled (`metaplastic.blocks`), 0 for the standardised inputs. Raises
-        ValueError where features are not finite, as of inputs far beyond the fitted scale, and
-        ConfigError as `blocks`.
+        layers: None for x^L unchanged, (n, N_L); or the layers whose blocks are concatenated, each
+        centred and scaled (`metaplastic.blocks`), 0 for the standardised inputs. Raises ValueError
+        if features are not finite, as for inputs far outside the fitted scale, and ConfigError as
+        `blocks`.
         """
         dtype = feature_dtype(x.dtype)
         columns = None if layers is None else Columns(layers, self.blocks(layers))
@@ -195,14 +195,14 @@ class Network:
         step = self._rows_at_once
         out = np.empty((count, self.sizes[-1] if columns is None else columns.width), dtype)
         over_blocks(
-            lambda rows: self._through(x[rows], out[rows], columns),
+            lambda rows: self._write_features(x[rows], out[rows], columns),
             [slice(start, start + step) for start in range(0, count, step)],
         )
         if not np.isfinite(out).all():
             row = int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0])
             raise ValueError(
-                f"row {row} of X is so far from the rows fitted {self._range()} that its features "
-                f"are infinity in {dtype}; leave it out, or clip it"
+                f"row {row} of X is so far from the fitted rows {self._range()} that its features "
+                f"are infinite in {dtype}; leave it out, or clip it"
             )
         return out
 
@@ -211,14 +211,14 @@ class Network:
             return "(columns standardised)"
         return f"(mean {self.scale.mean:.3g}, standard deviation {self.scale.std:.3g})"
 
-    def _through(self, chunk: Matrix, out: NDArray, columns: Columns | None) -> None:
+    def _write_features(self, chunk: Matrix, out: NDArray, columns: Columns | None) -> None:
         grid, shapes = self.spec.pool, self._shapes
 
         def inputs() -> NDArray:
             return take_rows(chunk, slice(None), self.scale)
 
         if not self.folds_scale or 0 in self._added_later[0]:
-            inputs = cache(inputs)  # layers may call it again
+            inputs = cache(inputs)  # may be called by several layers
         if columns is not None:
             columns.put(out, 0, inputs)
         depth = len(self.weights) if columns is None else columns.deepest
@@ -228,14 +228,14 @@ class Network:
             direct = last and (grid is None or len(shapes[number]) == 1)
             target = out if direct else np.empty((len(out), math.prod(shapes[number])), out.dtype)
             x = target.reshape(len(out), *shapes[number])
-            self._layer(number, chunk, inputs, xs, x)
+            self._write_layer(number, chunk, inputs, xs, x)
             if columns is not None:
                 columns.put(out, number, lambda x=x: read(x, grid))
             elif last and not direct:
                 out[...] = read(x, grid)
             xs = {n: xs[n] for n in self._added_later[number] if n in xs} | {number: x}
 
-    def _layer(
+    def _write_layer(
         self,
         number: int,
         chunk: Matrix,
@@ -243,8 +243,8 @@ class Network:
         xs: Mapping[int, NDArray],
         out: NDArray,
     ) -> None:
-        """Write x^l, l = `number`, of rows `chunk`; `xs` holds the activities that it reads, and
-        `inputs` gives the rows standardised."""
+        """Write x^l, l = `number`, of the rows `chunk` to `out`; `xs` holds the activities of lower
+        layers, `inputs` returns the standardised rows."""
 
         def x(layer: int) -> NDArray:
             if layer > 0:
@@ -254,17 +254,17 @@ class Network:
         connection = self.spec.layers[number - 1]
         matrix, offset = self.folded(out.dtype)[number - 1]
         if number == 1 and self.folds_scale:
-            self._enter(chunk, matrix, out)
+            self._first_product(chunk, matrix, out)
         else:
             linear(connection, x(number - 1), matrix, out)
         out += offset
-        in_place(self.activation)(out)
+        in_place_activation(self.activation)(out)
         if connection.skip:
             out += x(number - connection.skip)
 
-    def _enter(self, chunk: Matrix, matrix: NDArray, target: NDArray) -> None:
-        """The first product, of inputs as they were given."""
-        chunk = entered(chunk, self.scale, self.centre, target.dtype)
+    def _first_product(self, chunk: Matrix, matrix: NDArray, target: NDArray) -> None:
+        """Write the first product, of inputs not yet standardised, to `target`."""
+        chunk = prepared(chunk, self.scale, self.centre, target.dtype)
         if issparse(chunk):
             target[...] = chunk @ matrix
         else:
@@ -277,7 +277,7 @@ def network_of(
     scale: InputScale,
     activity: Sequence[Statistics] | None = None,
 ) -> Network:
-    """φ as a network, with the statistics and the scale given."""
+    """Return φ as a network, with the given statistics and scale."""
     weights, biases = on_host(phi.weights), on_host(phi.biases)
     return Network(weights, biases, statistics, scale, phi.spec, activity)
 

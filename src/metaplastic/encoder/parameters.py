@@ -1,4 +1,4 @@
-"""The parameters of `PlasticEncoder`, and what those that are not given come to."""
+"""The parameters of `PlasticEncoder`, and the values of those left at None."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from metaplastic.encoder.scale import SCALES
 from metaplastic.errors import ConfigError
 from metaplastic.rules import Rule
 
-INNER_STEPS = 200  # where no card says how many a rule was meta-trained for
+INNER_STEPS = 200  # if no card says how many the rule was meta-trained for
 BATCH_SIZE = 256
 
 # the defaults of the parameters that `model` replaces
@@ -31,7 +31,7 @@ PERCEPTRON: dict[str, Any] = {
 
 
 class Parameters(TransformerMixin, BaseEstimator):
-    """What `PlasticEncoder` takes; see there."""
+    """Parameters of `PlasticEncoder`, which documents them."""
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "rule": [str, PathLike, Rule],
@@ -101,7 +101,8 @@ class Horizon(NamedTuple):
 
 
 def horizon_of(rule: str | PathLike[str] | Rule) -> Horizon:
-    """What the rule's card says, or 200 and 256. Raises RuleFileError as `load_rule`."""
+    """Return the horizon on the rule's card, or 200 and 256. Raises RuleFileError as
+    `load_rule`."""
     if isinstance(rule, Rule):
         return Horizon(INNER_STEPS, BATCH_SIZE)
     card = hub.load_card(rule)
@@ -109,47 +110,48 @@ def horizon_of(rule: str | PathLike[str] | Rule) -> Horizon:
 
 
 def base_model(parameters: Parameters, n_inputs: int) -> ModelSpec:
-    """The base model of an encoder of so many inputs.
+    """Return the base model of an encoder with `n_inputs` inputs.
 
-    Raises `ConfigError` where `model` describes none, is for another number of inputs, or is given
-    beside a parameter that it replaces.
+    Raises `ConfigError` if `model` is invalid, is for another number of inputs, or is given
+    together with a parameter that it replaces.
     """
     if parameters.model is None:
         sizes = layer_sizes(n_inputs, parameters.hidden_layer_sizes, parameters.n_components)
         return perceptron(sizes, str(parameters.activation))
-    model = described(parameters.model)
-    beside = [
+    model = as_spec(parameters.model)
+    conflicting = [
         name
         for name, default in PERCEPTRON.items()
         if plain(getattr(parameters, name)) != plain(default)
     ]
-    if beside:
+    if conflicting:
         raise ConfigError(
-            f"model describes the layers and their activation; leave out {', '.join(beside)}"
+            f"model describes the layers and their activation; leave out {', '.join(conflicting)}"
         )
     if (expected := math.prod(model.inputs)) != n_inputs:
         shape = " x ".join(map(str, model.inputs))
         raise ConfigError(
-            f"model: inputs {shape} are {expected} numbers a row; X has {n_inputs} columns"
+            f"model: inputs {shape} are {expected} numbers per row; X has {n_inputs} columns"
         )
     return model
 
 
-def described(model: ModelSpec | Mapping[str, Any]) -> ModelSpec:
-    """The parameter `model` as a spec. Raises `ConfigError` that names every wrong field."""
+def as_spec(model: ModelSpec | Mapping[str, Any]) -> ModelSpec:
+    """Return the parameter `model` as a spec. Raises `ConfigError` that names every invalid
+    field."""
     return model if isinstance(model, ModelSpec) else parse_model(plain(model))
 
 
 def layer_sizes(n_inputs: int, hidden: int | Iterable[int], n_features: int) -> tuple[int, ...]:
-    """(N_0, ..., N_L). Raises `ConfigError` on a hidden layer that is not an integer from 1."""
-    given: tuple[Any, ...] = (hidden,) if isinstance(hidden, Integral) else tuple(hidden)  # pyright: ignore
-    if not all(isinstance(n, Integral) and int(n) >= 1 for n in given):
-        raise ConfigError(f"hidden_layer_sizes {given}: give integers of at least 1, or none")
-    return (n_inputs, *(int(n) for n in given), int(n_features))
+    """Return (N_0, ..., N_L). Raises `ConfigError` if a hidden size is not a positive integer."""
+    sizes: tuple[Any, ...] = (hidden,) if isinstance(hidden, Integral) else tuple(hidden)  # pyright: ignore
+    if not all(isinstance(n, Integral) and int(n) >= 1 for n in sizes):
+        raise ConfigError(f"hidden_layer_sizes {sizes}: give integers of at least 1, or ()")
+    return (n_inputs, *(int(n) for n in sizes), int(n_features))
 
 
 def plain(value: Any) -> Any:
-    """A parameter as JSON holds it: NumPy's scalars and arrays become Python's, models tables."""
+    """Return a parameter in JSON form: NumPy scalars and arrays become Python's, models dicts."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Integral):

@@ -1,4 +1,4 @@
-"""Which layers a transform reads, and what their columns are called."""
+"""Layers that a transform reads, and the names of their columns."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from metaplastic.blocks import Blocks
 from metaplastic.errors import ConfigError
 
 
-def layers_read(given: str | Iterable[int], depth: int) -> tuple[int, ...] | None:
-    """The layers whose blocks are put side by side, 0 for the inputs; None for the last alone.
+def layers_read(setting: str | Iterable[int], depth: int) -> tuple[int, ...] | None:
+    """Return the layers whose blocks are concatenated, 0 for the inputs; None for the last alone.
 
-    given: "all" (the inputs and every layer), "last", or numbers of layers, negative ones counted
-    from the last. depth: the number of layers, L. Raises ConfigError on any other.
+    setting: "all" (the inputs and every layer), "last", or layer numbers, negative ones counting
+    from the last. depth: the number of layers, L. Raises ConfigError on anything else.
     """
-    if isinstance(given, str) and given in ("all", "last"):
-        return None if given == "last" else tuple(range(depth + 1))
-    numbers = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else ()
+    if isinstance(setting, str) and setting in ("all", "last"):
+        return None if setting == "last" else tuple(range(depth + 1))
+    is_list = isinstance(setting, Iterable) and not isinstance(setting, str)
+    numbers = tuple(setting) if is_list else ()
     if not numbers or not all(
         isinstance(n, Integral) and not isinstance(n, bool) and -depth - 1 <= int(n) <= depth
         for n in numbers
     ):
-        shown = list(numbers) if numbers else given
+        shown = list(numbers) if numbers else setting
         raise ConfigError(
             f"layers={shown!r}: give 'all', 'last', or numbers from 0 (the inputs) to {depth} (the "
             "last layer)"
         )
     chosen = tuple(int(n) % (depth + 1) for n in numbers)
     if len(set(chosen)) < len(chosen):
-        raise ConfigError(f"layers={list(numbers)}: a layer is read once; give each number once")
+        raise ConfigError(f"layers={list(numbers)}: give each layer only once")
     return chosen
 
 
 def column_names(
     layers: Sequence[int] | None, model: ModelSpec, inputs: Sequence[str]
 ) -> list[str]:
-    """A name for each feature: input_NAME for an input, layer2_7 for unit 7 of layer 2, and
+    """Return a name for each feature: input_NAME for an input, layer2_7 for unit 7 of layer 2, and
     layer1_r0c2_7 for channel 7 of a map in the region, or at the position, of row 0, column 2."""
     names: list[str] = []
     for layer in [len(model.layers)] if layers is None else layers:
@@ -58,7 +59,7 @@ def column_names(
 
 
 class Columns:
-    """Which columns of the features each layer's block has; the layers' numbers, and blocks."""
+    """Columns of the features that hold each layer's block."""
 
     def __init__(self, layers: Sequence[int], blocks: Blocks) -> None:
         ends = np.cumsum(blocks.widths)
@@ -71,7 +72,7 @@ class Columns:
         ]
 
     def put(self, out: NDArray, layer: int, block: Callable[[], NDArray]) -> None:
-        """Write a layer's block, centred and scaled, where it is read."""
+        """Write a layer's block, centred and scaled, to its columns, if the layer is read."""
         for chosen, columns, centre, gain in self._of:
             if chosen == layer:
                 out[:, columns] = (block() - centre.astype(out.dtype)) * out.dtype.type(gain)

@@ -18,8 +18,8 @@ class Readout(NamedTuple):
     """p = softmax((features[:, :width] @ coefficients + intercept) / temperature).
 
     coefficients: (width, classes); intercept: (classes,). width: how many of the features it
-    reads, the first of which are the inputs. penalty: as the kind of readout counts it.
-    accuracy: cross-validated on the labelled rows; NaN where some class has one label alone.
+    reads, the inputs first. penalty: in the units of this kind of readout. accuracy:
+    cross-validated on the labelled rows; NaN if some class has only one label.
     """
 
     coefficients: Matrix
@@ -29,16 +29,16 @@ class Readout(NamedTuple):
     accuracy: float
 
     def scores(self, features: NDArray[np.floating]) -> Matrix:
-        """Class scores (n, classes) of features (n, F)."""
+        """Return class scores (n, classes) of features (n, F)."""
         width = len(self.coefficients)
         return np.asarray(features[:, :width], np.float64) @ self.coefficients + self.intercept
 
     def probabilities(self, features: NDArray[np.floating]) -> Matrix:
-        """Probabilities (n, classes) of features (n, F)."""
+        """Return class probabilities (n, classes) of features (n, F)."""
         return probabilities(self.scores(features), self.temperature)
 
 
-# which readouts vote for each setting: (kind, whether it reads the inputs alone)
+# readouts whose probabilities are averaged, per setting: (kind, whether it reads only the inputs)
 VOTERS: dict[str, dict[str, tuple[str, bool]]] = {
     "auto": {"features": ("logistic", False), "inputs": ("logistic", True)},
     "logistic": {"features": ("logistic", False)},
@@ -54,7 +54,7 @@ def fit_readouts(
     labels: NDArray[np.integer],
     n_classes: int,
 ) -> dict[str, Readout]:
-    """Fit the readouts that vote under a setting on labelled features (k, F), the inputs first."""
+    """Fit the readouts of a setting on labelled features (k, F), the inputs first."""
     fitted = {}
     for name, (kind, inputs_alone) in VOTERS[setting].items():
         width = n_inputs if inputs_alone else features.shape[1]
@@ -65,7 +65,7 @@ def fit_readouts(
 
 
 def vote(readouts: dict[str, Readout], features: NDArray[np.floating]) -> Matrix:
-    """The mean of the readouts' probabilities, (n, classes)."""
+    """Return the mean of the readouts' probabilities, (n, classes)."""
     return np.mean([readout.probabilities(features) for readout in readouts.values()], axis=0)
 
 
@@ -81,13 +81,13 @@ def _fit(kind: str, x: Matrix, y: NDArray[np.integer], n_classes: int) -> Readou
     if smallest >= 2:
         fold = ridge.fold_of(y, min(ridge.FOLDS, smallest))
         held_out = np.empty((len(x), n_classes))
-        for held in range(int(fold.max()) + 1):
-            inside, outside = fold != held, fold == held
+        for k in range(int(fold.max()) + 1):
+            train, test = fold != k, fold == k
             if kind == "ridge":
-                part = ridge.fit_readout(x[inside], y[inside], n_classes, (penalty,))
+                part = ridge.fit_readout(x[train], y[train], n_classes, (penalty,))
             else:
-                part = logistic.fit(x[inside], y[inside], n_classes, penalty)
-            held_out[outside] = x[outside] @ part.coefficients + part.intercept
+                part = logistic.fit(x[train], y[train], n_classes, penalty)
+            held_out[test] = x[test] @ part.coefficients + part.intercept
         temperature = fit_temperature(held_out, y)
         accuracy = float(np.mean(held_out.argmax(axis=1) == y))
     return Readout(whole.coefficients, whole.intercept, temperature, penalty, accuracy)

@@ -18,11 +18,11 @@ Vector = NDArray[np.float64]
 class RegressionReadout(NamedTuple):
     """Predictions are features[:, :width] @ coefficients + intercept.
 
-    coefficients: (width,), width being how many of the features it reads, the first of which are
-    the inputs; intercept: (). penalty: of a ridge regression, per labelled row, on centred features
-    of unit mean square norm. rmse, r2: root mean squared error, in the units of the target, and
-    coefficient of determination, both by leaving one labelled row out; r2 is NaN where all targets
-    are the same.
+    coefficients: (width,), where width is how many of the features it reads, the inputs first;
+    intercept: (). penalty: of a ridge regression, per labelled row, on centred features of unit
+    mean square norm. rmse, r2: root mean squared error, in the units of the target, and coefficient
+    of determination, both by leave-one-out over the labelled rows; r2 is NaN if all targets are the
+    same.
     """
 
     coefficients: Vector
@@ -32,12 +32,12 @@ class RegressionReadout(NamedTuple):
     r2: float
 
     def predict(self, features: NDArray[np.floating]) -> Vector:
-        """Predicted targets (n,) of features (n, F)."""
+        """Return predicted targets (n,) for features (n, F)."""
         width = len(self.coefficients)
         return np.asarray(features[:, :width], np.float64) @ self.coefficients + self.intercept
 
 
-# which readouts are averaged for each setting
+# readouts that are averaged, per setting
 AVERAGED: dict[str, tuple[str, ...]] = {
     "auto": ("features", "inputs"),
     "ridge": ("features",),
@@ -60,12 +60,12 @@ def fit_regressions(
 def mean_prediction(
     readouts: dict[str, RegressionReadout], features: NDArray[np.floating]
 ) -> Vector:
-    """The mean of the readouts' predictions, (n,)."""
+    """Return the mean of the readouts' predictions, (n,)."""
     return np.mean([readout.predict(features) for readout in readouts.values()], axis=0)
 
 
 def _fit(x: NDArray[np.float64], y: Vector) -> RegressionReadout:
-    """Ridge regression; its penalty has the smallest squared error, leaving one row out."""
+    """Fit a ridge regression with the penalty of the smallest leave-one-out squared error."""
     mean, size = unit_scale(x)
     level = float(y.mean())
     unit = float(np.abs(y - level).max()) or 1.0

@@ -1,4 +1,4 @@
-"""`PlasticRegressor`: a number for each row, from many rows and the targets of few of them."""
+"""`PlasticRegressor`: a regressor for many rows of which few have a target."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ from metaplastic.encoder.validation import validated
 
 
 class PlasticRegressor(RegressorMixin, SemiSupervised):
-    """Predict a number for rows of which few have a target: features from all rows, then ridge.
+    """Regression on rows of which few have a target: features from all rows, then ridge.
 
-    `fit(X, y)` takes every row there is, with y = NaN where the target is not known. A
-    `PlasticEncoder` learns features from all rows without targets; ridge regressions, their
-    penalties chosen by leaving one out, are fitted on the rows that have one.
+    `fit(X, y)` takes all rows, with y = NaN where the target is unknown. A `PlasticEncoder` learns
+    features from all rows without using targets; ridge regressions, with penalties chosen by
+    leave-one-out, are fitted on the rows with a target.
 
     Parameters
     ----------
     encoder : PlasticEncoder or None
-        What learns the features; None for `PlasticEncoder(random_state=random_state)`. A clone of
-        it reads all layers, whatever its own `layers`.
+        The encoder that learns the features; None for `PlasticEncoder(random_state=random_state)`.
+        It is cloned, and the clone reads all layers, whatever its `layers` parameter.
     readout : "auto", "ridge" or "inputs"
         "auto": the mean of two ridge regressions, one on the inputs and all layers, one on the
-        standardised inputs alone, so that it seldom does worse than either. "ridge" reads the
-        inputs and all layers, "inputs" the inputs alone, for which no features are learned.
+        standardised inputs alone, so that it is rarely worse than either. "ridge" reads the inputs
+        and all layers; "inputs" reads the inputs alone, and no features are learned.
     random_state : int, RandomState or None
-        Draws the network and the minibatches where `encoder` is None.
+        Seed of the network and the minibatches if `encoder` is None.
 
     Attributes
     ----------
     encoder_ : PlasticEncoder
     readouts_ : dict of str to RegressionReadout
-        The readouts that are averaged, "features" and "inputs", each with `rmse` and `r2`, by
-        leaving one labelled row out, and `penalty`.
+        The readouts that are averaged, "features" and "inputs", each with leave-one-out `rmse` and
+        `r2` on the labelled rows, and `penalty`.
     n_labelled_ : int
-        How many rows had targets.
-    n_features_in_, feature_names_in_ : int, ndarray of str where the input had names
+        Number of rows with a target.
+    n_features_in_, feature_names_in_ : int, ndarray of str if the input had names
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
@@ -65,19 +65,19 @@ class PlasticRegressor(RegressorMixin, SemiSupervised):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn features from all rows of `X`, and a regression from those that have targets.
+        """Learn features from all rows of `X`, and a regression from the rows with a target.
 
         Parameters
         ----------
         X : array, CSR matrix or data frame of shape (n_samples, n_features)
         y : array of shape (n_samples,)
-            Targets: finite numbers, or NaN (in an array of objects None as well) where a row has
-            none. -1 is a number like any other.
+            Targets: finite numbers, or NaN (or None, in an array of objects) for rows without one.
+            -1 is a number like any other.
 
         Raises
         ------
         ValueError
-            scikit-learn's own on bad input; where fewer than two rows have a target.
+            From scikit-learn on invalid input; if fewer than two rows have a target.
         RuleFileError, ConfigError
             As `PlasticEncoder.fit`.
         """
@@ -90,22 +90,23 @@ class PlasticRegressor(RegressorMixin, SemiSupervised):
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """The predicted target of each row (n_samples,). Raises NotFittedError and ValueError."""
+        """Return the predicted target of each row (n_samples,). Raises NotFittedError and
+        ValueError."""
         features = self._features(X)
         return mean_prediction(self.readouts_, features)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R² on those rows that have a target. Raises as `predict`, and ValueError where none is
+        """Return R² on the rows with a target. Raises as `predict`, and ValueError if no row is
         left."""
         check_is_fitted(self, "readouts_")
         targets = as_numbers(column_or_1d(y, dtype=None))
         known = ~np.isnan(targets)
-        return super().score(*self._known_alone(known, X, targets, sample_weight))
+        return super().score(*self._only_known(known, X, targets, sample_weight))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the fitted regressor to a safetensors file. Raises ModelFileError where it cannot.
+        """Write the fitted regressor to a safetensors file. Raises ModelFileError on failure.
 
-        No row of data and no target is in the file.
+        The file holds no row of data and no target.
         """
         from metaplastic.encoder.regressor_files import save_regressor
 
@@ -113,7 +114,7 @@ class PlasticRegressor(RegressorMixin, SemiSupervised):
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> PlasticRegressor:
-        """The fitted regressor of a file that `save` wrote. Reads no pickle.
+        """Load a fitted regressor from a file that `save` wrote. No pickle is read.
 
         Raises ModelFileError, whatever is wrong with the file.
         """

@@ -1,4 +1,4 @@
-"""A fitted regressor as a safetensors file (`semi_supervised_files` says what it holds)."""
+"""Save and load a fitted regressor as a safetensors file (format: `semi_supervised_files`)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _RegressorFacts(Facts):
 
 def save_regressor(regressor: PlasticRegressor, path: str | PathLike[str]) -> None:
     """Write a fitted regressor, all or nothing. Raises scikit-learn's NotFittedError, and
-    `ModelFileError` where the file cannot be written."""
+    `ModelFileError` if the file cannot be written."""
     facts = _RegressorFacts(
         **shared_facts(regressor),
         readouts={
@@ -50,23 +50,23 @@ def save_regressor(regressor: PlasticRegressor, path: str | PathLike[str]) -> No
 
 
 def load_regressor(path: str | PathLike[str], kind: type[R]) -> R:
-    """The fitted regressor of a file; it predicts what the one saved did, to the bit.
+    """Load a fitted regressor; its predictions are bit-identical to those of the saved one.
 
     Raises `ModelFileError` on a file that is missing, damaged, newer or of another kind.
     """
-    found = read(path, KIND, kind, _RegressorFacts)
-    regressor, readouts = found.estimator, found.facts.readouts
-    if set(readouts) != set(AVERAGED[found.facts.readout]):
+    loaded = read(path, KIND, kind, _RegressorFacts)
+    regressor, readouts = loaded.estimator, loaded.facts.readouts
+    if set(readouts) != set(AVERAGED[loaded.facts.readout]):
         raise ModelFileError(
-            f"{found.where}: does not hold the readouts of {found.facts.readout!r}"
+            f"{loaded.where}: does not hold the readouts of {loaded.facts.readout!r}"
         )
     regressor.readouts_ = {
         name: RegressionReadout(
-            *found.linear_map(name),
+            *loaded.linear_map(name),
             penalty=readouts[name].penalty,
             rmse=readouts[name].rmse,
             r2=float("nan") if (r2 := readouts[name].r2) is None else r2,
         )
-        for name in AVERAGED[found.facts.readout]
+        for name in AVERAGED[loaded.facts.readout]
     }
     return regressor

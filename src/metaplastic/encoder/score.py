@@ -1,4 +1,4 @@
-"""How good features are for a labelled set: a linear readout, cross-validated, in closed form."""
+"""Score of features on a labelled set: a cross-validated linear readout in closed form."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ PENALTY = 0.01  # per example, of features with unit variance
 
 
 class Labels:
-    """A labelled set's targets, ready to be predicted: (n,) labels, or numbers (n,) or (n, T).
+    """Prepared targets of a labelled set: class labels (n,), or numbers (n,) or (n, T).
 
-    Raises scikit-learn's ValueError where they are not as many as `rows`, or fewer than two.
+    Raises ValueError, from scikit-learn, if their number is not `rows`, and if there are fewer than
+    two.
     """
 
     def __init__(self, y: Any, rows: int) -> None:
@@ -38,16 +39,16 @@ class Labels:
             self.folds = np.random.default_rng(0).permutation(rows) % min(FOLDS, rows)
 
     def score(self, features: NDArray[np.floating]) -> float:
-        """Accuracy of a ridge readout of the features (n, F) on examples it was not fitted to;
-        R², averaged over targets, where the targets are numbers."""
+        """Return the held-out accuracy of a ridge readout of the features (n, F); if the targets
+        are numbers, R² averaged over targets."""
         u = np.asarray(features, np.float64)
         u = (u - u.mean(axis=0)) / np.maximum(u.std(axis=0), 1e-8)
         predicted = np.empty_like(self.targets)
-        # systems this small are slower on several threads
+        # such small systems are slower on several threads
         with one_thread_per_product():
             for fold in range(int(self.folds.max()) + 1):
-                held = self.folds == fold
-                predicted[held] = _ridge(u[~held], self.targets[~held], u[held])
+                test = self.folds == fold
+                predicted[test] = _ridge(u[~test], self.targets[~test], u[test])
         if self.classes:
             return float(np.mean(predicted.argmax(axis=1) == self.targets.argmax(axis=1)))
         spread = np.maximum(self.targets.var(axis=0), 1e-300)

@@ -1,4 +1,5 @@
-"""What `PlasticClassifier` and `PlasticRegressor` share: all rows give features, few a readout."""
+"""Base class of `PlasticClassifier` and `PlasticRegressor`: features from all rows, then readouts
+on the labelled ones."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ progress = LoggedProgress(logging.getLogger(__name__))
 class SemiSupervised(BaseEstimator):
     """An encoder that learns from all rows, then readouts fitted on those with a label or target.
 
-    The readouts, by name in `readouts_`, read the inputs alone where they are called "inputs", and
-    the inputs and all layers otherwise.
+    Of the readouts, by name in `readouts_`, "inputs" reads the inputs alone; others read the inputs
+    and all layers.
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
@@ -56,47 +57,47 @@ class SemiSupervised(BaseEstimator):
     def _learn(
         self, X: Any, labelled: NDArray[np.bool_]
     ) -> tuple[PlasticEncoder, NDArray[np.floating]]:
-        """An encoder fitted on the validated rows `X`, and the features of the labelled ones."""
-        given = (
+        """Fit an encoder on the validated rows `X`; return it with the labelled rows' features."""
+        template = (
             PlasticEncoder(random_state=self.random_state) if self.encoder is None else self.encoder
         )
-        encoder = cast(PlasticEncoder, clone(given)).set_params(layers="all")
+        encoder = cast(PlasticEncoder, clone(template)).set_params(layers="all")
         if self.readout == "inputs":
             encoder.set_params(max_iter=0)
         elif X.shape[0] < FEW:
             warnings.warn(
-                f"{type(self).__name__}.fit saw {X.shape[0]} rows; features are learned from rows "
-                "without a label too, so give it all that there are",
+                f"{type(self).__name__}.fit saw {X.shape[0]} rows; features are also learned from "
+                "unlabelled rows, so pass all rows that you have",
                 stacklevel=4,
             )
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "PlasticEncoder.fit saw")  # said above, or needless
+            # the warning was given above, or does not apply
+            warnings.filterwarnings("ignore", "PlasticEncoder.fit saw")
             encoder.fit(X)
         features = encoder.transform(X[np.flatnonzero(labelled)])
         progress("fitting the readouts")
         return encoder, features
 
-    def _known_alone(
+    def _only_known(
         self, known: NDArray[np.bool_], X: Any, y: NDArray[Any], sample_weight: Any
     ) -> tuple[Any, NDArray[Any], Any]:
-        """The rows to score: those with a label or target. Raises ValueError where there is none,
-        and where X and y are not of one length."""
+        """Select the rows to score: those with a label or target. Raises ValueError if there is
+        none, and if X and y differ in length."""
         check_consistent_length(X, y, sample_weight)
         if known.all():
             return X, y, sample_weight
         if not known.any():
-            raise ValueError("no row of y has a label or target to score predictions by")
+            raise ValueError("no row of y has a label or target to compare predictions with")
         rows = np.flatnonzero(known)
         weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
         return _safe_indexing(X, rows), y[rows], weight
 
     def _features(self, X: Any) -> NDArray[np.floating]:
-        """Features of new rows. Raises NotFittedError and ValueError."""
+        """Return the features of new rows. Raises NotFittedError and ValueError."""
         check_is_fitted(self, "readouts_")
         return self.encoder_.transform(validated(self, X, reset=False))
 
 
 def width_read(readout: str, encoder: PlasticEncoder) -> int:
-    """How many of a fitted encoder's features, the first of which are the inputs, a readout of
-    this name reads."""
+    """Return how many of a fitted encoder's features, the inputs first, this readout reads."""
     return encoder.n_features_in_ if readout == "inputs" else sum(encoder.network_.sizes)

@@ -1,7 +1,8 @@
-"""What the files of `PlasticClassifier` and `PlasticRegressor` share. No pickle.
+"""Common parts of the files of `PlasticClassifier` and `PlasticRegressor`. No pickle.
 
 Arrays: those of an encoder's file, and `readout.NAME.coefficients` and `readout.NAME.intercept`,
-float64. Metadata: those of an encoder's file, and the facts as JSON under a name of their own.
+float64. Metadata: those of an encoder's file, and the facts as JSON under `classifier` or
+`regressor`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Facts(BaseModel):
-    """What a fitted estimator is besides its encoder and its arrays."""
+    """Description of a fitted estimator: everything besides its encoder and its arrays."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,7 +47,7 @@ S = TypeVar("S", bound=SemiSupervised)
 
 
 def shared_facts(estimator: SemiSupervised) -> dict[str, Any]:
-    """The fields of `Facts`. A `random_state` that is no integer is kept as None.
+    """Return the fields of `Facts`. A `random_state` that is not an integer is saved as None.
 
     Raises scikit-learn's NotFittedError.
     """
@@ -62,9 +63,9 @@ def shared_facts(estimator: SemiSupervised) -> dict[str, Any]:
 
 
 def write(estimator: SemiSupervised, facts: Facts, kind: str, path: str | PathLike[str]) -> None:
-    """Write a fitted estimator, all or nothing. Raises `ModelFileError` where it cannot.
+    """Write a fitted estimator, all or nothing. Raises `ModelFileError` on failure.
 
-    kind: "classifier" or "regressor"; it names the format and its metadata.
+    kind: "classifier" or "regressor", for the names of the format and its metadata.
     """
     arrays, metadata = files.pack(estimator.encoder_)
     for name, readout in estimator.readouts_.items():
@@ -79,8 +80,8 @@ def write(estimator: SemiSupervised, facts: Facts, kind: str, path: str | PathLi
     container.write(Path(fspath(path)), arrays, metadata, ModelFileError)
 
 
-class Found(NamedTuple, Generic[S, F]):
-    """The estimator of a file, without its readouts; the file's facts, arrays and path."""
+class Loaded(NamedTuple, Generic[S, F]):
+    """An estimator read from a file, without its readouts; the file's facts, arrays and path."""
 
     estimator: S
     facts: F
@@ -88,7 +89,7 @@ class Found(NamedTuple, Generic[S, F]):
     where: str
 
     def linear_map(self, name: str, *outputs: int) -> tuple[NDArray, NDArray]:
-        """Coefficients (width, *outputs) and intercept (*outputs,) of a readout.
+        """Return the coefficients (width, *outputs) and intercept (*outputs,) of a readout.
 
         Raises `ModelFileError`.
         """
@@ -100,43 +101,43 @@ class Found(NamedTuple, Generic[S, F]):
 
     def _numbers(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
         array = self.contents.arrays.get(name, np.empty(0))
-        # an intercept is -inf for a class that a fit of this readout never saw
+        # an intercept is -inf for a class without examples in the fit of this readout
         if array.shape != shape or array.dtype != np.float64 or np.isnan(array).any():
             raise ModelFileError(f"{self.where}: {name} is missing or not numbers of shape {shape}")
         return np.array(array, np.float64)
 
 
 def kind_of(path: str | PathLike[str]) -> str:
-    """ "classifier", "regressor", or whatever else a file says that it is. Raises
-    `ModelFileError`."""
+    """Return the kind of estimator that a file declares: "classifier", "regressor", or something
+    else. Raises `ModelFileError`."""
     contents, _ = files.read(path)
     return contents.metadata.get("format", "").removeprefix("metaplastic-")
 
 
 def read(
     path: str | PathLike[str], kind: str, estimator_type: type[S], facts_type: type[F]
-) -> Found[S, F]:
-    """Read what `write` wrote. Raises `ModelFileError` on a file that is missing, damaged, newer
-    or of another kind."""
+) -> Loaded[S, F]:
+    """Read a file that `write` wrote. Raises `ModelFileError` on a file that is missing, damaged,
+    newer or of another kind."""
     contents, where = files.read(path)
     version_of(contents, where, f"metaplastic-{kind}", FORMAT_VERSION)
-    if (given := contents.metadata.get("encoder_version")) not in ENCODER_VERSIONS:
-        raise ModelFileError(f"{where}: its encoder is of a version that is not read here")
+    if (encoder_version := contents.metadata.get("encoder_version")) not in ENCODER_VERSIONS:
+        raise ModelFileError(f"{where}: the version of its encoder is not supported")
     try:
         facts = facts_type.model_validate_json(contents.metadata.get(kind, ""), strict=True)
         estimator = estimator_type(readout=facts.readout, random_state=facts.random_state)
         estimator._validate_params()
-    except (ValidationError, ValueError) as problem:
-        line = " ".join(str(problem).split())[:200]
-        raise ModelFileError(f"{where}: its description cannot be read ({line})") from None
-    version = int(given)
+    except (ValidationError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelFileError(f"{where}: its description cannot be read ({reason})") from None
+    version = int(encoder_version)
     encoder = unpack(contents, where, PlasticEncoder, version)
     if facts.feature_names is not None and len(facts.feature_names) != encoder.n_features_in_:
-        raise ModelFileError(f"{where}: as many feature names as inputs are needed")
+        raise ModelFileError(f"{where}: the number of feature names is not the number of inputs")
     if facts.encoder_given:
         estimator.encoder = unpack(contents, where, PlasticEncoder, version)
     estimator.encoder_, estimator.n_labelled_ = encoder, facts.n_labelled
     estimator.n_features_in_ = encoder.n_features_in_
     if facts.feature_names is not None:
         estimator.feature_names_in_ = np.array(facts.feature_names, object)
-    return Found(estimator, facts, contents, where)
+    return Loaded(estimator, facts, contents, where)

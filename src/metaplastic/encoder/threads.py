@@ -1,7 +1,7 @@
-"""Blocks of rows on several threads, each with a matrix product of its own.
+"""Process blocks of rows on several threads, one thread per block.
 
-One thread per block beats several threads per product: activations run in parallel too, and no
-thread waits for another in the middle of a product, which is slow where cores are shared.
+This beats several threads per matrix product: activations run in parallel too, and no thread waits
+for another in the middle of a product, which is slow on shared cores.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 def over_blocks(job: Callable[[T], R], blocks: Sequence[T]) -> list[R]:
-    """`job` of every block, in order, on as many threads as a product was allowed."""
+    """Return `job(block)` of every block, in order, on as many threads as BLAS was allowed."""
     with one_thread_per_product() as allowed:
         if allowed < 2 or len(blocks) < 2:
             return [job(block) for block in blocks]

@@ -1,4 +1,4 @@
-"""A fitted encoder made again from the arrays and metadata of its file."""
+"""Rebuild a fitted encoder from the arrays and metadata of its file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metaplastic.base_model import Phi, Statistics, initialise, perceptron
 from metaplastic.encoder.file_format import AGE, PARTS, Arrays, Facts, names_of
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
-from metaplastic.encoder.parameters import Horizon, described, layer_sizes
+from metaplastic.encoder.parameters import Horizon, as_spec, layer_sizes
 from metaplastic.encoder.reading import layers_read
 from metaplastic.encoder.scale import LIMIT, InputScale
 from metaplastic.errors import ModelFileError, RuleFileError
@@ -28,21 +28,21 @@ E = TypeVar("E", bound="PlasticEncoder")
 
 
 def unpack(contents: container.Contents, where: str, kind: type[E], version: int) -> E:
-    """The encoder that `pack` gave these arrays and metadata of. Raises `ModelFileError`."""
+    """Return the encoder from which `pack` made these contents. Raises `ModelFileError`."""
     try:
         facts = Facts.model_validate_json(contents.metadata.get("encoder", ""))
         encoder, phi = _unfitted(kind, facts, contents.arrays, version)
-    # whatever scikit-learn and JAX raise on parameters and sizes that make no sense
-    except Exception as problem:
-        line = " ".join(str(problem).split())[:200]
-        raise ModelFileError(f"{where}: its description cannot be read ({line})") from None
+    # scikit-learn and JAX may raise anything on invalid parameters and sizes
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelFileError(f"{where}: its description cannot be read ({reason})") from None
     curve = contents.arrays.get("score_curve", np.empty(0))
     if curve.shape[1:] != (2,) or not np.isfinite(curve).all():
         raise ModelFileError(f"{where}: its score_curve is missing or not numbers of shape (n, 2)")
     try:
         rule = build_rule(_part(contents.arrays, "rule"), contents.metadata, where, np.array)
-    except RuleFileError as problem:
-        raise ModelFileError(str(problem)) from None
+    except RuleFileError as error:
+        raise ModelFileError(str(error)) from None
     with jax.enable_x64(False):
         skeletons = {
             "phi": names_of(phi),
@@ -50,12 +50,12 @@ def unpack(contents: container.Contents, where: str, kind: type[E], version: int
             "mean": [*phi.biases],
             "variance": [*phi.biases],
         }
-        read = [jax.ShapeDtypeStruct((width,), np.float32) for width in facts.sizes]
+        activity_shapes = [jax.ShapeDtypeStruct((width,), np.float32) for width in facts.sizes]
         has_activity = any(name.startswith("activity.") for name in contents.arrays)
         for part in Statistics._fields:
-            skeletons[f"activity.{part}"] = read if has_activity else []
+            skeletons[f"activity.{part}"] = activity_shapes if has_activity else []
     arrays = dict(contents.arrays)
-    # written for versions in which rules counted the inner steps; `n_iter` says them too
+    # only older versions, in which rules counted the inner steps, use it; here `n_iter` does
     age = {name: arrays.pop(name) for name in [AGE] if name in arrays}
     fill({AGE: jax.ShapeDtypeStruct((), np.int32)}, age, where, ModelFileError, np.array)
     parts = {
@@ -82,22 +82,24 @@ def unpack(contents: container.Contents, where: str, kind: type[E], version: int
 
 
 def _unfitted(kind: type[E], facts: Facts, arrays: Arrays, version: int) -> tuple[E, Phi]:
-    """An encoder with the parameters of a file, and the shapes of its φ."""
-    before = {"layers": "last", "scale": "global"} if version == 1 else {}
-    encoder = kind(**before, **facts.parameters)
+    """Return an encoder with the parameters of a file, and the shapes of its φ."""
+    old_defaults = {"layers": "last", "scale": "global"} if version == 1 else {}
+    encoder = kind(**old_defaults, **facts.parameters)
     for name in ("hidden_layer_sizes", "layers"):
-        if isinstance(given := getattr(encoder, name), list):
-            setattr(encoder, name, tuple(given))
+        if isinstance(value := getattr(encoder, name), list):
+            setattr(encoder, name, tuple(value))
     encoder._validate_params()
     layer_sizes(1, encoder.hidden_layer_sizes, encoder.n_components)
     layers_read(encoder.layers, len(facts.sizes) - 1)
     if encoder.model is not None:
-        described(encoder.model)
+        as_spec(encoder.model)
     spec = perceptron(facts.sizes, encoder.activation)
     if facts.model is not None:
-        spec = described(facts.model)
+        spec = as_spec(facts.model)
         if spec.widths != facts.sizes:
-            raise ModelFileError(f"sizes {facts.sizes} are not those of its model, {spec.widths}")
+            raise ModelFileError(
+                f"sizes {facts.sizes} do not match those of its model, {spec.widths}"
+            )
     backward = any(name.startswith("phi.backward.") for name in arrays)
     with jax.enable_x64(False):
         phi = eqx.filter_eval_shape(lambda: initialise(jax.random.key(0), spec, backward=backward))
@@ -110,7 +112,7 @@ def _scale(facts: Facts, arrays: Arrays, where: str) -> InputScale:
     d = facts.sizes[0] if facts.scale == "columns" else None
     mean, std = _numbers("scale", arrays, d, where)
     if np.any(std == 0):
-        raise ModelFileError(f"{where}: holds a standard deviation of 0 to divide by")
+        raise ModelFileError(f"{where}: holds a standard deviation of 0")
     if d is None:
         return InputScale(float(mean), float(std))
     return InputScale(mean, std, LIMIT)
@@ -128,20 +130,20 @@ def _moments(facts: Facts, arrays: Arrays, where: str) -> Moments:
 def _numbers(
     name: str, arrays: Arrays, d: int | None, where: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The mean and the standard deviation of that name: float64 (d,), or one number each."""
+    """Return the mean and standard deviation under `name`: float64 (d,), or one number each."""
     shape = () if d is None else (d,)
-    found = [arrays.get(f"{name}.{part}", np.empty(0)) for part in PARTS]
-    for part, array in zip(PARTS, found, strict=True):
+    parts = [arrays.get(f"{name}.{part}", np.empty(0)) for part in PARTS]
+    for part, array in zip(PARTS, parts, strict=True):
         if array.shape != shape or array.dtype != np.float64 or not np.isfinite(array).all():
             raise ModelFileError(f"{where}: {name}.{part} is not numbers of shape {shape}")
-    mean, std = (np.array(array, np.float64) for array in found)
+    mean, std = (np.array(array, np.float64) for array in parts)
     if np.any(std < 0):
         raise ModelFileError(f"{where}: {name}.std is below 0")
     return mean, std
 
 
 def _part(arrays: Arrays, prefix: str) -> Arrays:
-    """The arrays whose name begins with a prefix, without it."""
+    """Return the arrays whose names begin with a prefix, keyed without it."""
     start = prefix + "."
     return {
         name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)

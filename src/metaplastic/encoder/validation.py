@@ -1,7 +1,7 @@
-"""scikit-learn's checks of the input, with every kind of number kept as it is.
+"""scikit-learn's checks of the input, without conversion of its dtype.
 
-Integers, booleans and half precision become floating-point numbers in blocks and minibatches, never
-as a whole: a memory map of bytes stays one.
+Integers, booleans and half precision become floating-point numbers block by block or in
+minibatches, never as a whole: a memory map of bytes stays one.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 MOST_NAMED = 8  # columns that a message names
-# an input of another kind, as one of objects, becomes the first
-_KEPT = [np.dtype(kind) for kind in "dfe?bBhHiIqQ"]
+# input of any other dtype, such as object, is converted to the first
+_ACCEPTED = [np.dtype(kind) for kind in "dfe?bBhHiIqQ"]
 
 
 def validated(encoder: BaseEstimator, X: Any, *, reset: bool) -> Any:
-    """`X` as a matrix, dense or CSR, of numbers.
+    """Return `X` as a numeric matrix, dense or CSR.
 
-    Raises scikit-learn's ValueError; of a pandas data frame it names the columns of text and of
+    Raises scikit-learn's ValueError; for a pandas data frame it also names the columns with text or
     missing values.
     """
     try:
-        return validate_data(encoder, X, reset=reset, accept_sparse="csr", dtype=_KEPT)
-    except ValueError as problem:
-        if at_fault := _columns_at_fault(X):
-            raise ValueError(f"{problem}\n{at_fault}; fill in, encode or drop them") from None
+        return validate_data(encoder, X, reset=reset, accept_sparse="csr", dtype=_ACCEPTED)
+    except ValueError as error:
+        if columns := _invalid_columns(X):
+            raise ValueError(f"{error}\n{columns}; fill in, encode or drop them") from None
         raise
 
 
-def _columns_at_fault(X: Any) -> str:
-    """Columns of a pandas data frame that hold text or missing values; nothing of other data."""
+def _invalid_columns(X: Any) -> str:
+    """Name the columns of a pandas data frame with text or missing values; "" for other data."""
     if not (hasattr(X, "columns") and hasattr(X, "isna") and hasattr(X, "dtypes")):
         return ""
     kinds = {
@@ -40,9 +40,9 @@ def _columns_at_fault(X: Any) -> str:
         "missing values": X.columns[X.isna().any()].tolist(),
     }
     return "; ".join(
-        f"columns with {what}: {', '.join(map(str, names[:MOST_NAMED]))}"
+        f"columns with {contents}: {', '.join(map(str, names[:MOST_NAMED]))}"
         + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
-        for what, names in kinds.items()
+        for contents, names in kinds.items()
         if names
     )
 

@@ -1,4 +1,4 @@
-"""A fitted encoder's forward pass for other run times: ONNX and PyTorch, both extras."""
+"""Export of a fitted encoder's forward pass to ONNX and PyTorch (extras `onnx` and `torch`)."""
 
 from metaplastic.export.onnx import to_onnx
 from metaplastic.export.torch import to_torch

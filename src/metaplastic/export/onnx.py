@@ -1,8 +1,8 @@
-"""A fitted encoder as an ONNX graph: standardisation, batch norm and all, folded into products.
+"""Export of a fitted encoder as an ONNX graph, including standardisation; batch norm is folded in.
 
 Input "X", float32 (rows, n_features_in_); output "features", float32, the columns of `transform`.
-Where the encoder was fitted to inputs of so large or so small a scale that float32 does not hold
-them, "X" is float64.
+"X" is float64 if the encoder was fitted to inputs whose scale is too large or too small for
+float32.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ OPSET = 20  # the first with Gelu
 
 
 def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) -> onnx.ModelProto:
-    """The forward pass of a fitted encoder; written to `path` as well where one is given.
+    """Return the forward pass of a fitted encoder; also write it to `path` if given.
 
     Raises MissingExtraError without the package onnx, scikit-learn's NotFittedError, ConfigError
-    for an activation or a kind of layer that has no ONNX form here, ModelFileError where the file
-    cannot be written.
+    for an activation or a kind of layer without an ONNX version here, and ModelFileError if the
+    file cannot be written.
     """
     try:
         from onnx import TensorProto, checker, helper
@@ -89,7 +89,7 @@ def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) ->
 
     rows, n_in = "rows", network.sizes[0]
     n_out = network.sizes[-1] if columns is None else len(columns.chosen)
-    made = helper.make_graph(
+    onnx_graph = helper.make_graph(
         graph.nodes,
         "PlasticEncoder",
         [helper.make_tensor_value_info("X", kind, [rows, n_in])],
@@ -97,7 +97,7 @@ def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) ->
         graph.constants,
     )
     model = helper.make_model(
-        made,
+        onnx_graph,
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=9,
         producer_name="metaplastic",

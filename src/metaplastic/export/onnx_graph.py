@@ -1,8 +1,8 @@
-"""Nodes of an ONNX graph: a layer's linear map, its activation, and how it is read. Imports onnx:
-imported only by an export to it.
+"""Nodes of an ONNX graph: a layer's linear map, its activation, and its reading as a matrix.
 
-A map is (rows, channels, height, width) in the graph, as ONNX has it; a layer that is read as a
-matrix is flattened in the order row, column, channel, as everywhere in this package.
+This module imports onnx, so it is imported only during an export. Maps are (rows, channels, height,
+width) in the graph, as usual in ONNX; a layer that is read as a matrix is flattened in the order
+row, column, channel, as everywhere in this package.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ _SIMPLE = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "sin": "Sin"}
 
 
 class Graph:
-    """Nodes and constants, in the order in which they are added. Values are known by name."""
+    """Nodes and constants, in the order of their addition. Values are identified by name."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
     def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
-        """A tensor of that name; the name."""
+        """Add a constant tensor; return its name."""
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
     def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """A node that gives `output`; its name."""
+        """Add a node that computes `output`; return that name."""
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
     def linear(self, connection: Connection, below: Shape, x: str, affine: Affine, z: str) -> str:
-        """A layer's pre-activation, of what is below it: a map, or a matrix."""
+        """Add a layer's linear map, from `x` (a map or a matrix) to the pre-activation `z`."""
         matrix = np.ascontiguousarray(affine.matrix)
         offset = self.constant(f"{z}_offset", affine.offset)
         if isinstance(connection, Dense):
@@ -46,7 +46,7 @@ class Graph:
                 x = self.read(x, below, connection.pool, f"{z}_below")
             return self.node("Gemm", [x, self.constant(f"{z}_matrix", matrix), offset], z)
         if not isinstance(connection, Conv):
-            raise ConfigError(f"layers of kind {connection.kind!r} have no ONNX form")
+            raise ConfigError(f"layers of kind {connection.kind!r} cannot be exported to ONNX")
         side = connection.kernel
         (top, bottom), (left, right) = (connection.margins(n) for n in below[:2])
         kernels = matrix.reshape(side, side, below[2], -1).transpose(3, 2, 0, 1)
@@ -59,13 +59,13 @@ class Graph:
         )
 
     def as_map(self, x: str, shape: Shape, name: str) -> str:
-        """Flat rows as a map."""
+        """Add a reshape of flat rows to a map."""
         rows = self.constant(f"{name}_shape", [-1, *shape], np.int64)
         x = self.node("Reshape", [x, rows], f"{name}_unfolded")
         return self.node("Transpose", [x], name, perm=[0, 3, 1, 2])
 
     def read(self, x: str, shape: Shape, grid: int | None, name: str) -> str:
-        """A map as a matrix, its means over the regions of a grid where there is one."""
+        """Add the reading of a map as a matrix, of means over regions if there is a grid."""
         if grid is not None:
             rows, columns = (regions(n, grid) for n in shape[:2])
             x = self.node("MatMul", [self.constant(f"{name}_rows", rows), x], f"{name}_tall")
@@ -76,7 +76,7 @@ class Graph:
         return self.node("Reshape", [x, flat], name)
 
     def activate(self, activation: str, z: str, x: str) -> str:
-        """Post-activation `x` of pre-activation `z`."""
+        """Add the activation, from pre-activation `z` to `x`."""
         if activation in _SIMPLE:
             return self.node(_SIMPLE[activation], [z], x)
         if activation == "leaky_relu":
@@ -88,4 +88,4 @@ class Graph:
         if activation == "step":
             fires = self.node("Greater", [z, self.constant(f"{x}_zero", 0.0)], f"{x}_fires")
             return self.node("Cast", [fires], x, to=1)  # 1 is float32
-        raise ConfigError(f"activation {activation!r} has no ONNX form in this version")
+        raise ConfigError(f"activation {activation!r} cannot be exported to ONNX in this version")

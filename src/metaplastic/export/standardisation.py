@@ -1,9 +1,9 @@
-"""How a fitted network standardises its inputs, in numbers that an export can hold.
+"""Standardisation of the inputs of a fitted network, as constants for an export.
 
-x ↦ clip(((x · first · second − centre) − rest) / std, −limit, limit). Each is a number or one for
-each column. `first` and `second` are 1 but for inputs of a scale that float32 does not hold; what
-comes before `rest` then is for float64. Taking away `centre` first keeps digits where means are
-large.
+x ↦ clip(((x · first · second − centre) − rest) / std, −limit, limit). Each constant is one number
+or one per column. `first` and `second` are 1 unless the inputs' scale is too large or too small for
+float32; in that case everything before `rest` is computed in float64. Subtracting `centre` first
+keeps precision when means are large.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from metaplastic.encoder.network import Network
 
 
 class Standardisation(NamedTuple):
-    """See above; `wide`: whether what comes before `rest` is for float64."""
+    """See the module's docstring. wide: whether the steps before `rest` are computed in float64."""
 
     wide: bool
     first: NDArray[np.float64]
@@ -30,9 +30,9 @@ class Standardisation(NamedTuple):
 
     @classmethod
     def of(cls, network: Network) -> Standardisation:
-        """That of a network."""
+        """Return the standardisation of a network."""
         k, scale = network.exponent, reduced(network.scale)
-        half = k // 2  # two factors, as 2^-k alone may be beyond float64
+        half = k // 2  # two factors, since 2^-k alone may exceed float64's range
         centre = np.asarray(network.centre, np.float64)
         return cls(
             wide=bool(np.any(k)),
@@ -46,8 +46,8 @@ class Standardisation(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Which columns of all layers side by side, the inputs first, are features, and their
-    (x − centre) · gain; `deepest` is the last layer that is needed."""
+    """Indices of the features among the columns of all layers side by side, the inputs first, and
+    their (x − centre) · gain; `deepest` is the last layer that is needed."""
 
     chosen: NDArray[np.int64]
     centre: NDArray[np.float64]
@@ -56,7 +56,7 @@ class Columns(NamedTuple):
 
     @classmethod
     def of(cls, network: Network, layers: tuple[int, ...]) -> Columns:
-        """Those of the layers read. Raises ConfigError as `Network.blocks`."""
+        """Return the columns of the layers read. Raises ConfigError as `Network.blocks`."""
         blocks = network.blocks(layers)
         starts = np.concatenate([[0], np.cumsum(network.sizes)])
         spans: list[Any] = [np.arange(starts[layer], starts[layer + 1]) for layer in layers]
@@ -70,7 +70,7 @@ class Columns(NamedTuple):
 
     @classmethod
     def last(cls, network: Network) -> Columns:
-        """Those of the last layer alone, as they are."""
+        """Return the columns of the last layer alone, unscaled."""
         width, before = network.sizes[-1], sum(network.sizes[:-1])
         chosen = np.arange(before, before + width)
         return cls(chosen, np.zeros(width), np.ones(width), len(network.sizes) - 1)

@@ -1,7 +1,8 @@
-"""A fitted encoder as a PyTorch module that can be fine-tuned, scripted and moved to a GPU.
+"""Export of a fitted encoder as a PyTorch module that can be fine-tuned, scripted and moved to a
+GPU.
 
-Linear layers and convolutions, batch norm with the fitted statistics, and activations are PyTorch's
-own; the standardisation of the inputs, means over regions of a map, sin and step are small modules
+Linear layers, convolutions, batch norm with the fitted statistics, and activations are PyTorch's
+modules; standardisation of the inputs, means over regions of a map, sin and step are small modules
 of `metaplastic.export.torch_modules`.
 """
 
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
 
 
 def to_torch(encoder: PlasticEncoder) -> torch.nn.Module:
-    """A module in evaluation mode: rows of inputs, float32 or float64, to rows of features,
-    float32, the columns of `transform`.
+    """Return a module in evaluation mode that maps rows of inputs, float32 or float64, to rows of
+    features, float32, the columns of `transform`.
 
-    It is a `torch.nn.Sequential` where the last layer is read alone and none is residual. Its first
-    module standardises the inputs, in float64 where the encoder was fitted to inputs of so large or
-    so small a scale that float32 does not hold them. `torch.jit.script` takes the module, and its
-    `state_dict` holds all numbers. To load a module that was pickled whole, metaplastic must be
-    installed. In training mode, batch norm uses the minibatch's statistics and updates its own.
-    Raises MissingExtraError without PyTorch, scikit-learn's NotFittedError, ConfigError for an
-    activation or a kind of layer that has no module here.
+    It is a `torch.nn.Sequential` if only the last layer is read and no layer is residual. Its first
+    module standardises the inputs, in float64 if the encoder was fitted to inputs whose scale is
+    too large or too small for float32. `torch.jit.script` accepts the module, and its `state_dict`
+    holds all numbers. To load a module that was pickled whole, metaplastic must be installed. In
+    training mode, batch norm uses the minibatch's statistics and updates its running ones. Raises
+    MissingExtraError without PyTorch, scikit-learn's NotFittedError, and ConfigError for an
+    activation or a kind of layer without a PyTorch version here.
     """
     try:
         import torch  # pyright: ignore[reportMissingImports]
@@ -81,7 +82,7 @@ def to_torch(encoder: PlasticEncoder) -> torch.nn.Module:
 
 
 def _linear(connection: Connection, below: Shape, weight: torch.Tensor) -> list[nn.Module]:
-    """The modules of a layer's linear map."""
+    """Return the modules of a layer's linear map."""
     import torch  # pyright: ignore[reportMissingImports]
     from torch import nn  # pyright: ignore[reportMissingImports]
 
@@ -97,14 +98,14 @@ def _linear(connection: Connection, below: Shape, weight: torch.Tensor) -> list[
         product = nn.Conv2d(below[2], connection.units, side, stride=connection.stride, bias=False)
         matrix = weight.reshape(side, side, below[2], -1).permute(3, 2, 0, 1)
     else:
-        raise ConfigError(f"layers of kind {connection.kind!r} have no PyTorch form")
+        raise ConfigError(f"layers of kind {connection.kind!r} cannot be exported to PyTorch")
     with torch.no_grad():
         product.weight.copy_(matrix)
     return [*modules, product]
 
 
 def _read(shape: Shape, grid: int | None) -> list[nn.Module]:
-    """The modules that make a matrix of a map."""
+    """Return the modules that turn a map into a matrix."""
     from metaplastic.export.torch_modules import Flat, Regions
 
     if grid is None:
@@ -129,5 +130,5 @@ def _activation(name: str) -> Any:
         "step": lambda: Step(),
     }
     if name not in modules:
-        raise ConfigError(f"activation {name!r} has no PyTorch form in this version")
+        raise ConfigError(f"activation {name!r} cannot be exported to PyTorch in this version")
     return modules[name]()

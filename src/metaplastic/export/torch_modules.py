@@ -1,6 +1,7 @@
-"""The few PyTorch modules that PyTorch lacks. Imports torch: imported only by an export to it.
+"""PyTorch modules that an export needs and PyTorch lacks.
 
-No annotation may be a string here, as torch.jit.script reads them.
+This module imports torch, so it is imported only during an export. Annotations must not be strings
+here, because torch.jit.script reads them.
 """
 
 from typing import Any
@@ -12,9 +13,9 @@ from metaplastic.export.standardisation import Columns, Standardisation
 
 
 class Standardise(nn.Module):
-    """Inputs less their mean, over their standard deviation: `metaplastic.export.standardisation`.
+    """Standardisation of the inputs (`metaplastic.export.standardisation`).
 
-    Where inputs are of a scale that float32 does not hold, the mean is taken away in float64.
+    If the inputs' scale is too large or too small for float32, the mean is subtracted in float64.
     """
 
     first: torch.Tensor
@@ -27,11 +28,11 @@ class Standardise(nn.Module):
         super().__init__()
         self.wide = numbers.wide
         self.limit = float(numbers.limit)
-        early = torch.float64 if numbers.wide else torch.float32
+        input_dtype = torch.float64 if numbers.wide else torch.float32
         for name, dtype in [
-            ("first", early),
-            ("second", early),
-            ("centre", early),
+            ("first", input_dtype),
+            ("second", input_dtype),
+            ("centre", input_dtype),
             ("rest", torch.float32),
             ("std", torch.float32),
         ]:
@@ -47,8 +48,8 @@ class Standardise(nn.Module):
 class SideBySide(nn.Module):
     """Several layers read side by side, each centred and scaled.
 
-    `skips`: for each layer, how many layers below it the activity that it adds is; 0 for none.
-    `readers` make a matrix of a layer's activity.
+    skips: for each layer, how many layers further down the activity that it adds comes from; 0 for
+    none. readers: modules that turn each layer's activity into a matrix.
     """
 
     index: torch.Tensor
@@ -77,7 +78,7 @@ class SideBySide(nn.Module):
 
 
 class AsMap(nn.Module):
-    """Flat rows as maps (rows, channels, height, width)."""
+    """Reshape flat rows to maps (rows, channels, height, width)."""
 
     def __init__(self, shape: list[int]) -> None:
         super().__init__()
@@ -89,7 +90,7 @@ class AsMap(nn.Module):
 
 
 class Flat(nn.Module):
-    """Maps as flat rows, in the order row, column, channel."""
+    """Flatten maps to rows, in the order row, column, channel."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.permute(0, 2, 3, 1).flatten(1)

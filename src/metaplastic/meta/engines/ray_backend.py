@@ -148,7 +148,7 @@ class RayBackend(RayWorkers):
 def equipment(ray: Any, plan: Plan) -> Equipment:
     """Return what the workers of this process receive."""
     settings = {name: getattr(jax.config, name) for name in _JAX_SETTINGS}
-    return Equipment([ray.put(plan)], settings, plugins.asked_for())
+    return Equipment([ray.put(plan)], settings, plugins.requested())
 
 
 def cores_to_pin_to(options: EngineOptions) -> list[int] | None:

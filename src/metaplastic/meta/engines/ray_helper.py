@@ -40,7 +40,7 @@ class RayHelper:
         """`settings` are keyword arguments of `Helper`."""
         import ray
 
-        plugins.ask_for(equipment.imports)  # θ may belong to a user-defined rule
+        plugins.request(equipment.imports)  # θ may belong to a user-defined rule
         self._workers = RayWorkers(ray, equipment, worker, cores)
         self._helper = Helper(self._workers, n_groups, incarnation, **settings)
 

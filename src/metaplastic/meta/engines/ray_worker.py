@@ -43,7 +43,7 @@ class Worker:
         from metaplastic import plugins
         from metaplastic.rules import make_rule
 
-        plugins.ask_for(imports)
+        plugins.request(imports)
         if isinstance(plan, Sequence):
             import ray
 
