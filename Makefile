@@ -4,12 +4,13 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench docs lock clean
+.PHONY: help setup demo test test-all check format bench docs lock clean
 
 help:
 	@echo "make setup   create $(VENV) and install metaplastic into it"
 	@echo "make demo    use a rule on real handwritten digits (about a minute)"
-	@echo "make test    run the tests"
+	@echo "make test    run the tests, but for the slow ones (about six minutes on two cores)"
+	@echo "make test-all  run every test, as CI does"
 	@echo "make check   lint, format, types, layering of imports"
 	@echo "make bench   measure speed against PyTorch and plain JAX"
 	@echo "make docs    build the documentation"
@@ -30,9 +31,14 @@ $(STAMP): pyproject.toml requirements.lock
 demo: $(STAMP)
 	$(BIN)/metaplastic demo
 
-test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
 	  --no-loadscope-reorder
+
+test: $(STAMP)
+	$(PYTEST) -m "not slow"
+
+test-all: $(STAMP)
+	$(PYTEST)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
