@@ -62,7 +62,7 @@ def test_a_study_and_the_report_of_it(tmp_path):
         (["datsets", "--rule", "hebbian"], "datasets"),
         (["datasets", "--rule", "no-such-rule"], "no-such-rule"),
         (["datasets", "--rule", "hebbian", "--set", "width=3"], "width"),
-        (["datasets", "--rule", "hebbian", "--set", "hidden"], "KEY=VALUE"),
+        (["datasets", "--rule", "hebbian", "--set", "hidden"], "NAME=VALUE"),
         (["labels", "--rule", "hebbian", "--datasets", "digits,mnist"], "one data set"),
         (["labels", "--rule", "hebbian", "--set", "labels=0.5"], "labels"),
         (["meta-training", "--rule", "hebbian"], "run directory"),
@@ -121,7 +121,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
     os.kill(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
-    assert "the same command resumes it" in " ".join(out.split())
+    assert "run the same command to resume" in " ".join(out.split())
     kept = sum(len(c["seeds"]) for c in json.loads(cells.read_text())["cells"].values())
     assert 0 < kept < 20
     again = run(*arguments)
