@@ -143,6 +143,7 @@ def test_no_module_hides_a_name_of_its_package() -> None:
 HEAVY = {"matplotlib", "fontTools", "ray", "torch", "umap", "onnx"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -41,6 +41,7 @@ def inputs() -> np.ndarray:
     return ((x - x.mean()) / x.std()).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule",
     [

@@ -272,6 +272,7 @@ def test_a_rule_read_as_anothers_of_its_name_warns(my_rule: Path, tmp_path: Path
         load_rule(tmp_path / "b.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "more"), [("mesh", "local-processes=2"), ("ray", "workers=1")])
 def test_a_rule_and_tasks_of_a_file_are_meta_trained(engine: str, more: str, my_rule: Path) -> None:
     """By every process: a worker of Ray reads a plan that holds the user's generator."""

@@ -51,11 +51,13 @@ def _same(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
         np.testing.assert_allclose(theirs[name], g, atol=5e-3 * scale, err_msg=name)
 
 
+@pytest.mark.slow
 def test_every_meta_parameter_counts(problem) -> None:
     gradient, _ = problem
     assert all(np.abs(g).max() > 0 for g in gradient.values())
 
 
+@pytest.mark.slow
 def test_plain_jax(problem) -> None:
     gradient, given = problem
     with jax.numpy_rank_promotion("allow"):  # written as a first version would be

@@ -20,6 +20,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 def test_a_study_then_measures_only_its_rule(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(search, "SEARCH_SETS", ("glyphs@14",))
     assert set(SMALL) == set(STUDIES)

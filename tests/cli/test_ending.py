@@ -75,6 +75,7 @@ sys.exit(0 if set(statuses) == {0} else f"{statuses}")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
 def test_a_code_page_that_lacks_characters_is_no_error(encoding: str, tmp_path: Path) -> None:
     (tmp_path / "θ [b].csv").write_text("a,label\n" + "1,x\n2,y\n" * 20, encoding="utf-8")

@@ -42,6 +42,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_mesh_gives_what_one_process_gives_and_bears_the_death_of_one(
     alone: Path, tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_mesh_gives_what_one_process_gives_and_bears_the_death_of_one(
     _close(alone, out)
 
 
+@pytest.mark.slow
 def test_a_run_of_one_process_goes_on_on_two(alone: Path, tmp_path: Path) -> None:
     out = tmp_path / "two"
     shutil.copytree(alone, out)
@@ -82,6 +84,7 @@ def test_a_run_of_one_process_goes_on_on_two(alone: Path, tmp_path: Path) -> Non
     assert command.endswith(" --resume --local-processes=2")
 
 
+@pytest.mark.slow
 def test_an_estimators_state_goes_from_one_process_to_two(tmp_path: Path) -> None:
     pes = ("--set=estimator=pes", "--set=estimator.settings.pairs=2")
     one, two = tmp_path / "one", tmp_path / "two"
@@ -96,6 +99,7 @@ def test_an_estimators_state_goes_from_one_process_to_two(tmp_path: Path) -> Non
     _close(one, two)
 
 
+@pytest.mark.slow
 def test_two_processes_go_from_stage_to_stage(alone: Path, tmp_path: Path) -> None:
     file, out = tmp_path / "stages.toml", tmp_path / "staged"
     file.write_text("[[stages]]\nuntil = 3\n[[stages]]\nuntil = 2\n")
@@ -108,6 +112,7 @@ def test_two_processes_go_from_stage_to_stage(alone: Path, tmp_path: Path) -> No
     assert (card.earlier_meta_steps, card.meta_steps) == (3, 2)
 
 
+@pytest.mark.slow
 def test_an_error_of_process_0_ends_all_with_one_line(alone: Path, tmp_path: Path) -> None:
     done = finished(alone, "--local-processes=2")
     assert done.returncode == 2

@@ -22,6 +22,7 @@ def run(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_writes_numbers_and_prints_a_table(tmp_path):
     out = tmp_path / "found.json"
     done = run("evaluate", "hebbian", "--dataset", "digits", *QUICK, "--out", str(out))
@@ -33,6 +34,7 @@ def test_writes_numbers_and_prints_a_table(tmp_path):
     assert "not meta-trained" in done.stdout
 
 
+@pytest.mark.slow
 def test_notes_on_the_data_are_printed(tmp_path):
     path = tmp_path / "[x].npz"  # brackets are no markup
     rng = np.random.default_rng(0)

@@ -180,6 +180,7 @@ _SETTINGS = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")  # none reaches the user
 @_SETTINGS
 @given(
@@ -203,6 +204,7 @@ def test_every_file_is_counted(files: list[_File], form: str, systems: bool) -> 
     assert rows + left_out == len(files)
 
 
+@pytest.mark.slow
 @_SETTINGS
 @given(_files(), st.booleans())
 def test_every_image_is_a_row_of_features(model: Path, files: list[_File], systems: bool) -> None:

@@ -50,6 +50,7 @@ def never_stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_in_the_same_theta(
     never_stopped: Path, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ def _tensors(path: Path) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in load_file(path).items()}
 
 
+@pytest.mark.slow
 def test_until_stops_where_it_says(tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = subprocess.run(_command(out, "--until=3"), capture_output=True, text=True, check=False)
@@ -116,6 +118,7 @@ def test_until_stops_where_it_says(tmp_path: Path) -> None:
     assert (out / "rule.safetensors").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_says_so_and_ends(number: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "run"

@@ -52,6 +52,7 @@ def _stop_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LocalEngine, "gather", gather_then_stop)
 
 
+@pytest.mark.slow
 def test_after_a_bare_resume_the_runs_own_settings_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_stages_are_the_runs_that_one_would_make_by_hand(staged: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     rate = "--set=optimizer.learning_rate=2e-3"
@@ -105,6 +106,7 @@ def test_info_tells_how_far_each_stage_is(staged: Path) -> None:
     assert output[3].startswith("meta-step 2 of 9")
 
 
+@pytest.mark.slow
 def test_interrupted_stages_go_on_to_the_same_rule(staged: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     config = f"--config={_file(tmp_path)}"
@@ -155,6 +157,7 @@ def test_what_a_later_stage_lacks_is_told_before_the_first(tmp_path: Path) -> No
     assert not (out / "stage-1").exists()
 
 
+@pytest.mark.slow
 def test_a_finished_run_moved_elsewhere_takes_up_a_stage_more_but_no_other_past(
     staged: Path, tmp_path: Path
 ) -> None:
@@ -176,9 +179,10 @@ def test_a_finished_run_moved_elsewhere_takes_up_a_stage_more_but_no_other_past(
     assert _theta(out / "stage-2" / RULE) == _theta(staged / "stage-2" / RULE)
     assert load_card(out / RULE).earlier_meta_steps == 5
     assert _theta(out / RULE) == _theta(out / "stage-3" / RULE)
-    assert "has begun from its rule" in _refused(out, f"--config={on}", "--resume")
+    assert "has already started from its rule" in _refused(out, f"--config={on}", "--resume")
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_was_moved_to(staged: Path, tmp_path: Path) -> None:
     out = tmp_path / "moved"
     shutil.copytree(staged, out)

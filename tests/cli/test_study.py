@@ -43,6 +43,7 @@ def mistake(monkeypatch, capsys):
     return call
 
 
+@pytest.mark.slow
 def test_a_study_and_the_report_of_it(tmp_path):
     where = ["--results", str(tmp_path)]
     done = run(

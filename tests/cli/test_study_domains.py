@@ -24,6 +24,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_it_runs_and_goes_on_from_what_is_kept(tables, monkeypatch, capsys) -> None:
     arguments = (
         *("study", "domains", "--rule", "hebbian", "--seeds", "2", "--datasets", "first,second"),

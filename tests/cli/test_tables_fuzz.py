@@ -78,6 +78,7 @@ _ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 _ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252", "latin-1"])
 
 
+@pytest.mark.slow
 @_settings
 @given(
     values=_TABLES,
@@ -139,6 +140,7 @@ _CELLS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @_settings
 @given(
     rows=st.lists(st.lists(_CELLS, min_size=1, max_size=5), max_size=6),

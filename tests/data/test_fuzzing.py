@@ -176,6 +176,7 @@ def test_the_original_is_right(name: str, tmp_path: Path) -> None:
     check(data, tmp_path / "file")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Pillow emits many warnings for damaged files
 @pytest.mark.parametrize("name", _FORMATS)
 def test_mutations(name: str, tmp_path: Path) -> None:

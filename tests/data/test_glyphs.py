@@ -35,6 +35,7 @@ def test_matplotlibs_fonts_alone_are_enough(carried_only: None) -> None:
     assert np.bincount(validation.labels)[np.unique(validation.labels)].min() >= 2
 
 
+@pytest.mark.slow
 def test_meta_train_and_validation_share_neither_character_nor_font() -> None:
     dataset = load("glyphs")
     train, validation = dataset.portion("meta-train"), dataset.portion("meta-validation")
@@ -95,6 +96,7 @@ def test_symbol_and_last_resort_fonts_are_left_out() -> None:
     assert not {stem for stem in stems if stem.startswith(("STIXSiz", "DejaVuSansDisplay"))}
 
 
+@pytest.mark.slow
 def test_order_of_the_file_system_does_not_matter(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, carried_only: None
 ) -> None:

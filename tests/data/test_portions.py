@@ -39,6 +39,7 @@ def test_held_out_data_sets_give_no_portion(name: str, portion: str) -> None:
         load(name).portion(portion)
 
 
+@pytest.mark.slow
 def test_unknown_portions_and_splits_are_named() -> None:
     with pytest.raises(DataError, match="known: meta-train, meta-validation, held-out"):
         load("glyphs").portion("training")

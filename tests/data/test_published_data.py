@@ -74,6 +74,7 @@ def test_tiny_imagenet_in_part(real_data: Path) -> None:
     assert len(set.union(*classes)) == 200
 
 
+@pytest.mark.slow
 def test_omniglot(real_data: Path) -> None:
     dataset = load("omniglot", data_dir=_need(real_data, "omniglot"))
     assert dataset.train.inputs.shape == (19280, 28, 28)
@@ -109,6 +110,7 @@ def test_small_omniglot_agrees_with_the_whole(real_data: Path, which: str, count
         assert np.corrcoef(ours, theirs)[0, 1] > 0.75
 
 
+@pytest.mark.slow
 def test_imdb(real_data: Path) -> None:
     dataset = load("imdb", data_dir=_need(real_data, "imdb"))
     for split in dataset.splits.values():

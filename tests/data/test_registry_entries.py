@@ -39,6 +39,7 @@ def dataset(
             os.environ["METAPLASTIC_CACHE"] = before
 
 
+@pytest.mark.slow
 def test_types_and_shapes(dataset: Dataset) -> None:
     assert set(dataset.splits) == {"train", "test"}
     for split in dataset.splits.values():

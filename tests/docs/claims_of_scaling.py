@@ -226,8 +226,8 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
-        "its two workers ended after {} s; a new helper was started, whose workers sent gradients after "
-        "{} s; {} gradients, none twice",
+        "its two workers ended after {} s; a new helper was started, whose workers sent gradients "
+        "after {} s; {} gradients, none twice",
         (
             fault("ray_helper_killed", "seconds_until_its_workers_ended"),
             fault("ray_helper_killed", "seconds_until_new_workers_sent"),
@@ -236,8 +236,8 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
-        "given up and killed after {} s, its workers ended; a new one was started and its workers sent "
-        "gradients; {} gradients,",
+        "given up and killed after {} s, its workers ended; a new one was started and its workers "
+        "sent gradients; {} gradients,",
         (
             fault("ray_helper_frozen", "given_up_after_seconds"),
             fault("ray_helper_frozen", "gradients_counted"),

@@ -57,6 +57,7 @@ def run(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not stopped.value.code, line
 
 
+@pytest.mark.slow
 def test_a_rule_is_made_meta_trained_and_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signals: None, hub: None
 ) -> None:

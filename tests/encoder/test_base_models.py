@@ -89,6 +89,7 @@ def drawn(spec: ModelSpec):
     return phi.replaced(biases=biases)
 
 
+@pytest.mark.slow
 @every_spec
 @pytest.mark.parametrize("scale", ["global", "columns"])
 def test_features_are_those_of_the_base_model(spec: ModelSpec, scale: str, digits) -> None:
@@ -236,7 +237,7 @@ def test_the_classifier_learns_by_maps(digits) -> None:
     ("model", "words"),
     [
         ({**MAPS, "inputs": [8, 8, 2]}, r"8 x 8 x 2 are 128 numbers per row; X has 64 columns"),
-        ({**MAPS, "inputs": [64]}, "conv layer reads a map"),
+        ({**MAPS, "inputs": [64]}, "conv layer needs a map"),
         ({**MAPS, "pool": 0}, "pool"),
         ({**MAPS, "colour": "red"}, "colour"),
         ({**MAPS, "activation": "bogus"}, "bogus"),

@@ -19,6 +19,7 @@ ENCODER = PlasticEncoder(
 )
 
 
+@pytest.mark.slow
 @parametrize_with_checks([PlasticClassifier(ENCODER)])
 def test_estimator(estimator: PlasticClassifier, check) -> None:
     check(estimator)

@@ -42,6 +42,7 @@ def accuracy(encoder: PlasticEncoder, digits: tuple[np.ndarray, np.ndarray]) -> 
     return readout.score(features[200:], y[200:])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(RULE is HEBBIAN, reason="there is no shipped rule")
 def test_chunks_of_four_rows_are_as_good_as_large_ones(digits) -> None:
     x = digits[0]

@@ -78,6 +78,7 @@ def test_whitening_decorrelates():
     np.testing.assert_allclose(zca, zca.T, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_supervised_baselines_validation_by_hand(digits):
     """One fold and one weight decay, written as a plain loop with optax's own AdamW."""
     key, rate, decay, every, checks = jax.random.key(0), 0.01, 0.1, 3, 2

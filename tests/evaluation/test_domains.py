@@ -60,6 +60,7 @@ def run(folder, tmp_path_factory):
         return context, study.run()
 
 
+@pytest.mark.slow
 def test_every_method_has_a_number_for_every_seed_and_number_of_labels(run):
     _, content = run
     assert list(content["sets"]) == ["segment", "blobs"]

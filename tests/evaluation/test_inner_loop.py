@@ -39,6 +39,7 @@ def _run(inputs, seeds, steps):
     }
 
 
+@pytest.mark.slow
 def test_agrees_with_a_plain_loop(inputs):
     actual = _run(inputs, (3, 5), (0, 4))
     rule = make_rule("hebbian", jax.random.key(0))

@@ -28,6 +28,7 @@ def shipped() -> Local:
     return rule
 
 
+@pytest.mark.slow
 def test_every_part_of_the_shipped_rule_can_be_switched_off_alone(shipped: Local) -> None:
     senses = {sense.name for sense in shipped.config.senses} - {"activity"}
     terms = {term.name for term in shipped.config.terms}

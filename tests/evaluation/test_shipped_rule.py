@@ -38,6 +38,7 @@ def test_a_rule_older_than_a_setting_keeps_its_fingerprint() -> None:
     assert named_rule(str(older)).fingerprint == "974105dc98f0d1d9"
 
 
+@pytest.mark.slow
 def test_a_wide_layer_does_not_collapse() -> None:
     """Once did: 10,000 units fell from 0.50 to 0.18 on MNIST. Above the random network by more
     than ten standard errors of a difference of accuracies on 1,597 images."""

@@ -61,6 +61,7 @@ def results(run_folder, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_paired_differences_are_seed_by_seed(results):
     content = read_json(results / "datasets.json")
     methods = content["datasets"]["digits"]["methods"]

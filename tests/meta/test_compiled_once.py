@@ -98,6 +98,7 @@ def _programs(folder: Path) -> set[str]:
     return {name.removesuffix("-cache").removesuffix("-atime") for name in names}
 
 
+@pytest.mark.slow
 def test_the_first_resume_compiles_nothing_again(compiled: Path, tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", hebbian_config(validation={"every": 1}))
     Trainer(run).train(until=2)

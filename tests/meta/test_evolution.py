@@ -109,6 +109,7 @@ def _unbiased(estimates: np.ndarray, expected: np.ndarray, name: str) -> str:
     return message
 
 
+@pytest.mark.slow
 def test_the_mean_of_the_first_truncation_is_the_backpropagated_gradient() -> None:
     """For a real rule; the first truncation is the same in all three strategies."""
     rule, group, steps = _rule(), _group(tasks=1), jnp.array(4)
@@ -147,6 +148,7 @@ def _truncations(name: str, keys: Any) -> np.ndarray:
     return np.asarray(eqx.filter_jit(jax.vmap(one))(keys))
 
 
+@pytest.mark.slow
 def test_persistent_strategies_are_unbiased_where_truncations_are_not() -> None:
     rule, group = _drifting()
     theta = rule.theta  # pyright: ignore[reportAttributeAccessIssue]

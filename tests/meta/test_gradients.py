@@ -99,6 +99,7 @@ def learned() -> tuple[Any, GroupState, Estimate]:
         return rule, group, _estimate(_estimator(), rule, group, jnp.array(3))
 
 
+@pytest.mark.slow
 def test_agrees_with_finite_differences_in_float64(learned) -> None:
     learned_rule, group, got = learned
     theta, static = eqx.partition(learned_rule, eqx.is_inexact_array)
@@ -124,6 +125,7 @@ def test_agrees_with_finite_differences_in_float64(learned) -> None:
             assert analytic == pytest.approx(numeric, rel=2e-4, abs=1e-7)
 
 
+@pytest.mark.slow
 def test_rematerialisation_does_not_change_the_gradient(learned) -> None:
     rule, group, expected = learned
     with jax.enable_x64(True):
@@ -133,6 +135,7 @@ def test_rematerialisation_does_not_change_the_gradient(learned) -> None:
     np.testing.assert_allclose(got.loss, expected.loss, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_number_of_tasks_at_once_does_not_change_the_gradient() -> None:
     rule, group, steps = _rule(), _group(), jnp.array(4)
     one = _estimate(_estimator(), rule, group, steps)
@@ -246,6 +249,7 @@ def test_a_long_cotangent_is_scaled_to_the_limit(limit: float) -> None:
     np.testing.assert_allclose(_flat(bounded), _flat(plain) * min(1.0, limit / norm), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_only_a_low_cotangent_limit_changes_the_gradient() -> None:
     rule, group, steps = _rule(), _group(), jnp.array(4)
     plain, far, near = (

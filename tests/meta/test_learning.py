@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 
 from metaplastic.evaluation import FewShotConfig, evaluate
 from metaplastic.meta.run.metrics import read_metrics
@@ -30,6 +31,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.slow
 def test_a_small_meta_training_learns(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", tiny_config(**SETTINGS))
     try:

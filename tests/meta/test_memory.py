@@ -40,6 +40,7 @@ def _group(rule, architecture: Architecture, n_tasks: int) -> GroupState:
     return GroupState(phi, jax.vmap(rule.init)(phi), zeros, pool, keys, zeros, zeros)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("estimator", "architecture"),
     [
@@ -89,6 +90,7 @@ def test_particles_within_a_factor_of_two() -> None:
     assert predict_unroll_bytes(rule, _strategy(steps=30), architecture, TASKS, 2) == predicted
 
 
+@pytest.mark.slow
 def test_grows_with_tasks_batch_and_steps() -> None:
     rule = make_rule("local", jax.random.key(0), hidden=4, error_channels=2, readout_channels=2)
 

@@ -27,6 +27,7 @@ def lowered(program: Any, *arguments: Any) -> str:
     return str(export.export(program, platforms=PLATFORMS)(*arguments).mlir_module())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["late", "pes"])
 def test_the_meta_gradient_lowers_for_gpus(estimator: str) -> None:
     config = tiny_config(estimator=estimator)

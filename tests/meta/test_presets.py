@@ -27,6 +27,7 @@ TINY = {
 }
 
 
+@pytest.mark.slow
 def test_two_meta_steps_of_preset_seed(tmp_path: Path) -> None:
     config = make_config("seed", None, [TINY])
     assert meta_train(config, tmp_path / "run")

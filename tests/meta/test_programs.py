@@ -62,6 +62,7 @@ def test_the_least_recently_used_program_is_released() -> None:
     assert factory.count == programs.MOST + 2
 
 
+@pytest.mark.slow
 def test_only_engines_with_equal_estimators_share_a_program() -> None:
     rule = make_rule("hebbian", jax.random.key(0))
 

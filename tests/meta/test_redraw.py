@@ -86,6 +86,7 @@ def train(path: Path, until: int | None = None) -> Trainer:
     return trainer
 
 
+@pytest.mark.slow
 def test_a_run_resumed_after_and_between_draws_is_as_if_it_had_never_stopped(
     tmp_path: Path, plan: Plan, caplog: pytest.LogCaptureFixture
 ) -> None:

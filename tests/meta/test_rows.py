@@ -60,6 +60,7 @@ def test_groups_have_their_own_sources_classes_and_labels(data_dir: Path) -> Non
         assert pool.inputs.shape[:2] == (tasks.n_classes, 16)
 
 
+@pytest.mark.slow
 def test_the_run_is_resumed_bit_for_bit_and_scored_by_group(tmp_path: Path, data_dir: Path) -> None:
     def train(path: Path, *, resume: bool = False, until: int | None = None) -> Trainer:
         run = RunDir.resume(path, mixed()) if resume else RunDir.create(path, mixed())

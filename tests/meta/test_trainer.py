@@ -80,6 +80,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory):
     return path, _train(path, tiny_config())
 
 
+@pytest.mark.slow
 def test_resumed_twice_is_as_if_it_had_never_stopped(whole, tmp_path: Path, caplog) -> None:
     path, never_stopped = whole
     cut = tmp_path / "cut"
@@ -108,6 +109,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(
     assert _theta(resumed) == _theta(never_stopped)
 
 
+@pytest.mark.slow
 def test_long_work_is_reported_before_it_starts(tmp_path: Path) -> None:
     told = Recorder()
     _train(tmp_path / "run", hebbian_config(), stop_at=1, reporter=told)
@@ -167,6 +169,7 @@ def test_a_directory_is_guarded(tmp_path: Path, config) -> None:
         RunDir.create(tmp_path / "file", config)
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_same_as_one(tmp_path: Path, config, monkeypatch) -> None:
     assert len(jax.devices()) == 2
     _train(tmp_path / "two", config, stop_at=3)
@@ -269,6 +272,7 @@ def test_the_ladder() -> None:
     assert [n for n in range(1, 600) if on_ladder(n)] == [1, 2, 5, 10, 20, 50, 100, 200, 500]
 
 
+@pytest.mark.slow
 def test_meta_training_on_convolutions(tmp_path: Path) -> None:
     convolutions = {"topologies": ["conv"], "maps": [3], "kernels": [3]}
     config = hebbian_config(

@@ -12,6 +12,7 @@ from .kinds import KINDS
 COUNT = 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "way"),
     [(kind, way) for kind in KINDS for way in kind.ways],

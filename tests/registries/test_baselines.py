@@ -51,6 +51,7 @@ def fast(name: str) -> Baseline:
     return make_baseline(name, **FAST.get(name, {}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_baseline_gives_one_reproducible_encoder_a_trial(name: str) -> None:
     baseline = fast(name)

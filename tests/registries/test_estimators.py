@@ -63,6 +63,7 @@ def full_gradient() -> Estimate:
     return estimate(FullBackprop, jax.random.key(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_an_estimator_gives_the_full_gradient_in_expectation(name: str) -> None:
     """Over an unroll of one stretch, where none is biased: the mean over estimates is within four

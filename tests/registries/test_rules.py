@@ -106,6 +106,7 @@ def stepped(rule: Rule, phi: Phi, x: jax.Array) -> tuple[Phi, Rule]:
     return after, gradient
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "settings"), VARIANTS)
 def test_a_rule_steps_over_tasks_is_differentiable_and_equivariant(
     name: str, settings: dict[str, Any]

@@ -56,6 +56,7 @@ def results(a_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_studys_results_hold_settings_seeds_and_versions(name: str, results: Path) -> None:
     content = read_json(results / f"{name}.json")

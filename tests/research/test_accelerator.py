@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from research.accelerator import AcceleratorError, chunk, pack, source_files, unpack
+from tests.cli.engine_runs import ENVIRONMENT, SETTINGS
 
 from metaplastic.meta.run.metrics import read_metrics
-
-from ..cli.engine_runs import ENVIRONMENT, SETTINGS
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ def _weights(rule: Rule, sizes: tuple[int, ...] = FEW) -> jax.Array:
     return _learn(rule, sizes)[1]
 
 
+@pytest.mark.slow
 def test_a_widened_rule_makes_the_same_updates_and_its_new_units_learn() -> None:
     small = _drawn(make_rule("local", jax.random.key(0), **SETTINGS), 1)
     fresh = make_rule("local", jax.random.key(3), **{**SETTINGS, "hidden": 7})
@@ -80,6 +81,7 @@ def _first_step(rule: Rule) -> Phi:
     return rule.update(phi, rule.init(phi), x, jnp.array(0))[0]
 
 
+@pytest.mark.slow
 def test_a_rule_given_resting_biases_starts_with_middle_layers_like_the_top_one() -> None:
     plain = _drawn(make_rule("local", jax.random.key(0), **SETTINGS, subspace=True), 1)
     fresh = make_rule("local", jax.random.key(3), **SETTINGS, subspace=True, resting_bias=True)

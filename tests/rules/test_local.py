@@ -108,6 +108,7 @@ def test_equivariant_to_units_and_invariant_to_examples(seed: int, backward: boo
         np.testing.assert_allclose(mine, other, atol=3e-5)
 
 
+@pytest.mark.slow
 def test_the_meta_objective_is_invariant_to_the_order_of_units_with_every_part_on() -> None:
     """Permuting inputs, hidden units, features and examples leaves the loss after inner steps
     unchanged, for a rule with every part."""

@@ -85,6 +85,7 @@ def _silenced(rule: Local, part: str) -> Local:
     return dataclasses.replace(rule, **changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_ablating_a_part_is_the_same_as_zeroing_its_theta(part: str) -> None:
     rule = _everything()
@@ -100,6 +101,7 @@ def test_ablating_a_part_is_the_same_as_zeroing_its_theta(part: str) -> None:
     assert shapes == [leaf.shape for leaf in jax.tree.leaves(without)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", OPTIONAL)
 def test_an_added_part_changes_nothing_at_first_and_can_learn(part: str) -> None:
     rule = _everything().ablated(*OPTIONAL)
@@ -207,6 +209,7 @@ class Shrink(Term):
         return -link.w
 
 
+@pytest.mark.slow
 def test_user_defined_parts_are_on_only_if_requested() -> None:
     before = make_rule("local", jax.random.key(0), **SETTINGS)
     SENSES.register("loudness", Loudness())

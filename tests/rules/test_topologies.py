@@ -44,6 +44,7 @@ def _step(rule: Rule, phi: Phi, x: jax.Array) -> Phi:
     return rule.update(phi, rule.init(phi), x, jnp.array(3))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 def test_a_one_by_one_convolution_learns_like_a_dense_layer_on_its_positions(name: str) -> None:
     """With kernel 1 on maps (B, 2, 2, N), the update is that of a perceptron on 4 B examples."""
@@ -67,6 +68,7 @@ def _on_maps(name: str) -> tuple[Rule, Phi, jax.Array]:
     return _rule(name), phi, jax.random.normal(jax.random.key(6), (8, 50))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 def test_equivariant_to_channels_and_invariant_to_examples(name: str) -> None:
     rule, phi, x = _on_maps(name)
@@ -99,6 +101,7 @@ def test_every_layer_of_a_map_learns_and_stays_at_unit_norm(name: str) -> None:
         np.testing.assert_allclose(jnp.linalg.norm(new, axis=0), 1.0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_errors_are_sent_down_a_residual_connection() -> None:
     """If the weights that read a layer are zero, errors reach it along the skip only; without the
     skip too, its neurons sense no error at all."""
