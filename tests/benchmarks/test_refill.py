@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
 from benchmarks.refill import STUDIES, refill_all
 
 from metaplastic.evaluation import search

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pytest
+
 from metaplastic.hub import load_card
 from metaplastic.meta import meta_train
 from metaplastic.meta.config_tables import make_config
