@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from random import Random
@@ -63,6 +64,11 @@ _ODD: list[Any] = [
 ]  # fmt: skip
 
 
+def _odd(rng: Random) -> Any:
+    """Draw an odd value; a copy, since later changes are made in place."""
+    return copy.deepcopy(rng.choice(_ODD))
+
+
 def _dump(tree: Any) -> str:
     if isinstance(tree, _Text):
         return str(tree)
@@ -89,7 +95,7 @@ def change(tree: Any, rng: Random) -> Any:
     for _ in range(rng.choice([1, 1, 2])):
         holders = _holders(tree)
         if not holders:
-            return rng.choice(_ODD)
+            return _odd(rng)
         holder = rng.choice(holders)
         key: Any = rng.choice([*holder] if isinstance(holder, dict) else range(len(holder)))
         match rng.randrange(8):
@@ -102,13 +108,13 @@ def change(tree: Any, rng: Random) -> Any:
             case 2 if isinstance(holder, dict):
                 holder[rng.choice(["", "x", "\ud800", key + "_", "9" * 30])] = holder.pop(key)
             case 2 if isinstance(holder, list):
-                holder.append(rng.choice(_ODD))
+                holder.append(_odd(rng))
             case 3 if isinstance(holder[key], (int, float)) and not isinstance(holder[key], bool):
                 holder[key] = rng.choice([-holder[key], float(holder[key]), str(holder[key])])
             case 4:
                 holder[key] = [holder[key]]
             case _:
-                holder[key] = rng.choice(_ODD)
+                holder[key] = _odd(rng)
     return tree
 
 
