@@ -225,13 +225,14 @@ def test_a_fault_is_one_line_and_its_traceback_is_kept(monkeypatch, capsys, tmp_
     assert len([*tmp_path.iterdir()]) == 1
 
 
-def test_an_interrupt_ends_with_130(monkeypatch) -> None:
+def test_an_interrupt_ends_with_one_line_and_130(monkeypatch, capsys) -> None:
     monkeypatch.setattr(app, "commands", lambda: lambda **_: _fail(KeyboardInterrupt()))
     monkeypatch.setattr(app, "prepare_output", lambda: None)
     monkeypatch.setattr(app, "keep_interrupts", lambda: None)
     with pytest.raises(SystemExit) as end:
         app.main()
     assert end.value.code == 130
+    assert capsys.readouterr().err == "metaplastic: interrupted\n"
 
 
 def test_a_card_takes_a_command_with_names_that_are_not_text(monkeypatch) -> None:

@@ -43,6 +43,15 @@ def test_numbers(monkeypatch) -> None:
     np.testing.assert_allclose(predicted, [0.999434, 1.997852, 0.004946, -0.999961], atol=1e-5)
 
 
+def test_columns_are_left_out_by_classifys_word_too_and_nothing_is_printed_if_asked(
+    monkeypatch, capsys
+) -> None:
+    asked = (REGRESSOR, "new.csv", "--ignore", "name", "--out", "n.csv", "-q")
+    assert run(monkeypatch, *asked) == 0
+    assert capsys.readouterr() == ("", "")
+    assert len(table("n.csv")) == 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

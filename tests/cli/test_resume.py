@@ -186,3 +186,12 @@ def test_a_configuration_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     for name, text in [("a.JSON", json.dumps({"seed": 3})), ("a.toml", "seed = 3\n")]:
         (tmp_path / name).write_text("\ufeff" + text, encoding="utf-8")
         assert make_table("tiny", tmp_path / name)["seed"] == 3
+
+
+def test_the_command_to_resume_names_the_files_that_the_run_imports(monkeypatch) -> None:
+    from metaplastic.cli.lead import _resuming
+
+    monkeypatch.setenv("METAPLASTIC_IMPORT", os.pathsep.join(["my rule.py", "tasks_of_mine"]))
+    assert _resuming(Path("runs/a")) == (
+        "metaplastic meta-train --out runs/a --resume '--import=my rule.py' --import=tasks_of_mine"
+    )

@@ -118,6 +118,7 @@ def main() -> None:
         finally:
             sys.stdout.flush()  # a full disk may only show here
     except KeyboardInterrupt:
+        print("metaplastic: interrupted", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
         sys.exit(report(error))

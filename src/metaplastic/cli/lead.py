@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from metaplastic import plugins
 
 if TYPE_CHECKING:
     from metaplastic.meta.engines import EngineOptions
@@ -51,8 +54,14 @@ def lead(out: Path, stages: list[Stage], job: JobOptions, *, resume: bool) -> in
     if run_stages(stages, out, resume=resume, own_settings=not job.settings, how=options):
         say(f"rule file: {out / 'rule.safetensors'}")
         return 0
-    line(f"saved; to continue, run: metaplastic meta-train --out {out} --resume")
+    line(f"saved; to continue, run: {_resuming(out)}")
     return signals[0].status
+
+
+def _resuming(out: Path) -> str:
+    """Return the command that resumes the run, with the files of the user's that it imports."""
+    imports = [f"--import={target}" for target in plugins.requested()]
+    return shlex.join(["metaplastic", "meta-train", "--out", str(out), "--resume", *imports])
 
 
 def _console_reporter() -> Reporter:

@@ -34,7 +34,8 @@ IndexOption = Annotated[
     ),
 ]
 DropOption = Annotated[
-    str | None, typer.Option(help="Tables: columns to leave out, comma-separated.")
+    str | None,
+    typer.Option("--drop", "--ignore", help="Tables: columns to leave out, comma-separated."),
 ]
 DelimiterOption = Annotated[
     str | None, typer.Option(help="Tables: delimiter, one character, 'tab' or 'space'.")

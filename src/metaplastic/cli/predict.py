@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaplastic.cli.few_labels import predictions, write_rows
+from metaplastic.cli.few_labels import QuietOption, predictions, write_rows
 from metaplastic.cli.matrices import (
     DecimalOption,
     DelimiterOption,
@@ -49,6 +49,7 @@ def predict(
     delimiter: DelimiterOption = None,
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Predict the class and class probabilities, or the number, of each row with a fitted model."""
     from metaplastic.data.rows import read_rows
@@ -74,7 +75,8 @@ def predict(
             f"{data}: {rows.values.shape[1]} columns, but {model} was fitted on "
             f"{estimator.n_features_in_}"
         )
-    print_notes(data, rows.notes)
+    if not quiet:
+        print_notes(data, rows.notes)
     progress()("predicting the rows")
     try:
         columns = predictions(estimator, rows.values)
@@ -82,7 +84,8 @@ def predict(
         raise DataError(f"{data}: {' '.join(str(error).split())}") from None
     write_rows(out, rows, columns)
     predicted = columns[0][0]
-    say(f"{out}: {rows.values.shape[0]:,} rows, each with its {predicted}")
+    if not quiet:
+        say(f"{out}: {rows.values.shape[0]:,} rows, each with its {predicted}")
 
 
 def _load(path: Path) -> PlasticClassifier | PlasticRegressor:
