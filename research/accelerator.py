@@ -90,6 +90,7 @@ def write_archive(out: Path, members: Iterable[tuple[Path, Path]]) -> None:
 
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack an archive into a new folder; names that leave it are refused."""
+    folder.mkdir(parents=True, exist_ok=True)  # an archive may be empty
     with zipfile.ZipFile(archive) as opened:
         for name in opened.namelist():
             if not (folder / name).resolve().is_relative_to(folder.resolve()):

@@ -65,6 +65,7 @@ def test_plain_jax(problem) -> None:
         _same(gradient, run())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["loop", "vmap"])
 def test_pytorch(problem, variant: str) -> None:
     pytest.importorskip("torch", reason="torch is an extra")

@@ -103,6 +103,7 @@ def test_damaged_cells_are_named(tmp_path, mistake):
     assert "delete it" in mistake("study", "representation", "--rule", "hebbian", *where)
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
     arguments = [
         *("study", "architectures", "--rule", "hebbian", "--datasets", "digits"),

@@ -122,6 +122,7 @@ def test_imdb(real_data: Path) -> None:
     assert (matrix > 0).mean(0).max() > 0.98
 
 
+@pytest.mark.slow
 def test_imdb_words_tell_the_classes_apart(real_data: Path) -> None:
     from sklearn.naive_bayes import MultinomialNB
 

@@ -127,6 +127,7 @@ class Alone:
         return tree
 
 
+@pytest.mark.slow
 def test_a_mesh_draws_what_one_process_draws(plan: Plan, rule: Rule) -> None:
     local = LocalEngine.of(plan, 2)
     cluster: Any = Alone()

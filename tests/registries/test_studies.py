@@ -68,6 +68,7 @@ def test_a_studys_results_hold_settings_seeds_and_versions(name: str, results: P
     assert "meta-steps only" in content["rule"]["caution"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_studys_figure_needs_its_file_alone_and_names_its_axes(name: str, results: Path) -> None:
     content = read_json(results / f"{name}.json")
