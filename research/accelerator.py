@@ -13,7 +13,6 @@ and a run cut into chunks is the run that never stopped (`--resume` is exact on 
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -118,7 +117,7 @@ def chunk(recipe: Path, data: Path, state: Path, seconds: float, options: list[s
         how = ["--resume"] if resumed else [f"--config={recipe}"]
         command = [sys.executable, "-m", "metaplastic", "meta-train", f"--out={run}", *how,
                    f"--data-dir={folder / 'data'}", *options]  # fmt: skip
-        process = subprocess.Popen(command, env={**os.environ, "METAPLASTIC_CACHE": str(folder)})
+        process = subprocess.Popen(command)
         try:
             status = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
