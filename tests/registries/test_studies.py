@@ -83,6 +83,7 @@ def test_a_studys_figure_needs_its_file_alone_and_names_its_axes(name: str, resu
         assert axes.get_ylabel() or axes.get_yticklabels(), name
 
 
+@pytest.mark.slow
 def test_the_report_holds_every_study_and_calls_nothing(results: Path) -> None:
     path, found = write_report(results, results / "deep" / "report.html")
     page = path.read_text()
