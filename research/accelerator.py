@@ -6,7 +6,7 @@
 `pack` copies the published files that a recipe's sources read into one archive, at most 64 MB.
 `chunk`, on the machine with the accelerator, unpacks it, goes on from `state.zip` (or starts, if
 there is none), interrupts the run in time, and writes `state.zip` anew: configuration, metrics, the
-last checkpoint of each stage, and the rule. The archive is all that has to travel between chunks,
+last checkpoint of each stage, and all rules. The archive is all that has to travel between chunks,
 and a run cut into chunks is the run that never stopped (`--resume` is exact on one machine).
 """
 
@@ -31,7 +31,8 @@ from metaplastic.files import read_toml, write
 from metaplastic.tasks.generators import GENERATORS
 
 LIMIT = 64_000_000  # bytes of a packed archive
-STATE = ("*.json", "*.jsonl", "*.toml", "rule.safetensors")
+UNPACKED_LIMIT = 1_000_000_000  # bytes that an archive may hold
+STATE = ("*.json", "*.jsonl", "*.toml", "rule.safetensors", "rules/*.safetensors")
 
 
 class AcceleratorError(MetaplasticError):
@@ -88,13 +89,22 @@ def write_archive(out: Path, members: Iterable[tuple[Path, Path]]) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive into a new folder; names that leave it are refused."""
-    folder.mkdir(parents=True, exist_ok=True)  # an archive may be empty
-    with zipfile.ZipFile(archive) as opened:
-        for name in opened.namelist():
-            if not (folder / name).resolve().is_relative_to(folder.resolve()):
-                raise AcceleratorError(f"{archive} holds {name!r}, outside of its folder")
-        opened.extractall(folder)
+    """Unpack an archive into a folder, which is made if necessary.
+
+    Raises `AcceleratorError` if it cannot be read, holds more than `UNPACKED_LIMIT` bytes, or has a
+    name that leaves the folder.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(archive) as opened:
+            for name in opened.namelist():
+                if not (folder / name).resolve().is_relative_to(folder.resolve()):
+                    raise AcceleratorError(f"{archive} holds {name!r}, outside of its folder")
+            if sum(member.file_size for member in opened.infolist()) > UNPACKED_LIMIT:
+                raise AcceleratorError(f"{archive} holds more than {UNPACKED_LIMIT:,} bytes")
+            opened.extractall(folder)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise AcceleratorError(f"{archive}: not a readable archive ({error})") from error
 
 
 def state_files(run: Path) -> Iterator[Path]:
@@ -123,7 +133,10 @@ def chunk(recipe: Path, data: Path, state: Path, seconds: float, options: list[s
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)  # saves a checkpoint and ends
             status = process.wait()
-        write_archive(state, ((path, path.relative_to(run)) for path in state_files(run)))
+        except KeyboardInterrupt:  # which the run, in the same process group, has received too
+            status = process.wait()
+        if saved := [*state_files(run)]:  # a run that could not start leaves none
+            write_archive(state, ((path, path.relative_to(run)) for path in saved))
     return status
 
 
@@ -143,12 +156,15 @@ def main() -> None:
     arguments, options = parser.parse_known_args()
     try:
         if arguments.command == "pack":
+            if options:
+                packing.error(f"unknown options: {' '.join(options)}")
             size = pack(arguments.recipe, arguments.data_dir, arguments.out)
             print(f"{arguments.out}: {size / 1e6:.1f} MB")
             return
         a = arguments
         status = chunk(a.recipe, a.data, a.state, a.seconds, options)
-        print(f"meta-train ended with status {status}; the run is in {a.state}")
+        where = f"the run is in {a.state}" if a.state.is_file() else "there is no run to continue"
+        print(f"meta-train ended with status {status}; {where}")
         sys.exit(status if status not in (130, -signal.SIGINT) else 0)
     except MetaplasticError as error:
         sys.exit(f"accelerator: {error}")

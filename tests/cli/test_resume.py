@@ -188,10 +188,13 @@ def test_a_configuration_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
         assert make_table("tiny", tmp_path / name)["seed"] == 3
 
 
-def test_the_command_to_resume_names_the_files_that_the_run_imports(monkeypatch) -> None:
+def test_the_command_to_resume_names_what_the_run_directory_does_not_record(monkeypatch) -> None:
     from metaplastic.cli.lead import _resuming
 
+    plain = "metaplastic meta-train --out runs/a --resume"
+    monkeypatch.delenv("METAPLASTIC_IMPORT", raising=False)
+    assert _resuming(Path("runs/a"), None) == plain
     monkeypatch.setenv("METAPLASTIC_IMPORT", os.pathsep.join(["my rule.py", "tasks_of_mine"]))
-    assert _resuming(Path("runs/a")) == (
-        "metaplastic meta-train --out runs/a --resume '--import=my rule.py' --import=tasks_of_mine"
+    assert _resuming(Path("runs/a"), Path("data")) == (
+        f"{plain} --data-dir=data '--import=my rule.py' --import=tasks_of_mine"
     )

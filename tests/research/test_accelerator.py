@@ -7,7 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from research.accelerator import AcceleratorError, chunk, pack, source_files, unpack
+from research.accelerator import (
+    AcceleratorError,
+    chunk,
+    pack,
+    source_files,
+    state_files,
+    unpack,
+)
 from tests.cli.engine_runs import ENVIRONMENT, SETTINGS
 
 from metaplastic.meta.run.metrics import read_metrics
@@ -56,6 +63,43 @@ def test_an_archive_that_leaves_its_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AcceleratorError, match="outside of its folder"):
         unpack(tmp_path / "state.zip", tmp_path / "run")
     assert not (tmp_path / "outside").exists()
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state.zip").write_bytes(b"PK damaged")
+    with pytest.raises(AcceleratorError, match="not a readable archive"):
+        unpack(tmp_path / "state.zip", tmp_path / "run")
+
+
+def test_an_archive_that_would_fill_the_disk_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("research.accelerator.UNPACKED_LIMIT", 10)
+    with zipfile.ZipFile(tmp_path / "state.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(11))
+    with pytest.raises(AcceleratorError, match="more than 10 bytes"):
+        unpack(tmp_path / "state.zip", tmp_path / "run")
+    assert not (tmp_path / "run" / "zeros").exists()
+
+
+def test_rules_of_the_ladder_travel_and_of_checkpoints_the_last(tmp_path: Path) -> None:
+    for name in ("config.json", "rules/step-1.safetensors", "rules/step-2.safetensors",
+                 "checkpoints/step-1.safetensors", "checkpoints/step-2.safetensors"):  # fmt: skip
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert {path.relative_to(tmp_path).as_posix() for path in state_files(tmp_path)} == {
+        "config.json", "rules/step-1.safetensors", "rules/step-2.safetensors",
+        "checkpoints/step-2.safetensors",
+    }  # fmt: skip
+
+
+def test_a_run_that_cannot_start_leaves_no_state(data_dir: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data.zip"
+    pack(_recipe(tmp_path, '["glyphs"]'), data_dir, data)
+    recipe = _recipe(tmp_path, '["no-such-source"]')
+    assert chunk(recipe, data, tmp_path / "state.zip", 600, []) == 2
+    assert not (tmp_path / "state.zip").exists()
 
 
 @pytest.mark.slow

@@ -54,14 +54,17 @@ def lead(out: Path, stages: list[Stage], job: JobOptions, *, resume: bool) -> in
     if run_stages(stages, out, resume=resume, own_settings=not job.settings, how=options):
         say(f"rule file: {out / 'rule.safetensors'}")
         return 0
-    line(f"saved; to continue, run: {_resuming(out)}")
+    line(f"saved; to continue, run: {_resuming(out, job.data_dir)}")
     return signals[0].status
 
 
-def _resuming(out: Path) -> str:
-    """Return the command that resumes the run, with the files of the user's that it imports."""
-    imports = [f"--import={target}" for target in plugins.requested()]
-    return shlex.join(["metaplastic", "meta-train", "--out", str(out), "--resume", *imports])
+def _resuming(out: Path, data_dir: Path | None) -> str:
+    """Return the command that resumes the run, with what its directory does not record: the data
+    directory and the user's own modules."""
+    command = ["metaplastic", "meta-train", "--out", str(out), "--resume"]
+    command += [f"--data-dir={data_dir}"] if data_dir else []
+    command += [f"--import={target}" for target in plugins.requested()]
+    return shlex.join(command)
 
 
 def _console_reporter() -> Reporter:
