@@ -21,6 +21,7 @@ from metaplastic.cli.app import commands, main
 from metaplastic.errors import ConfigError, RuleFileError
 from metaplastic.hub import container, rule_page
 from metaplastic.meta.config_tables import make_config
+from metaplastic.meta.run.run_dir import write_config
 from metaplastic.registry import Registry
 from metaplastic.rules import RULES, make_rule
 from metaplastic.tasks import GENERATORS
@@ -109,6 +110,25 @@ def test_a_rule_of_a_file_is_known_by_its_name(my_rule: Path) -> None:
     assert make_config("tiny", overrides=[{"rule": {"name": "mine"}}]).rule.name == "mine"
     assert list(RULES)[-1] == "mine"
     assert os.environ[plugins.VARIABLE] == str(my_rule)
+
+
+def test_info_shows_a_run_whose_rule_is_not_imported(
+    my_rule: Path,
+    forget: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plugins.request([str(my_rule)])
+    config = make_config("tiny", overrides=[{"rule": {"name": "mine"}}])
+    write_config(my_rule.parent, config)
+    forget()
+    assert cli(monkeypatch, "info", str(my_rule.parent)) == 0
+    shown = capsys.readouterr().out
+    assert "warning: " in shown
+    assert '"name": "mine"' in shown
+    assert "meta-step 0 of an unknown number" in shown
+    assert cli(monkeypatch, "info", str(my_rule.parent), "--import", str(my_rule)) == 0
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_the_variable_imports_what_it_names(my_rule: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,7 @@ def test_columns_are_known_by_name(folder: Path, monkeypatch, capsys) -> None:
     assert call(monkeypatch, "transform", "m.safetensors", "dcba.csv", "--out", "f.csv") == 0
     assert Path("f.csv").read_text().startswith("input_a,input_b,input_c,input_d,")
     assert call(monkeypatch, "transform", "m.safetensors", "more.csv", "--out", "f.npy") == 2
-    assert "too many: e (leave out with --drop)" in capsys.readouterr().err
+    assert "too many: e (leave out with --drop e)" in capsys.readouterr().err
     arguments = ("transform", "m.safetensors", "more.csv", "--drop", "e", "--out", "f.npy")
     assert call(monkeypatch, *arguments) == 0
     np.testing.assert_array_equal(np.load("f.npy"), np.load("abcd.npy"))

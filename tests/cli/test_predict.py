@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metaplastic.encoder import PlasticRegressor
+
 from .calls import call, table
 
 FILES = Path(__file__).parents[1] / "encoder" / "files"
@@ -50,6 +52,24 @@ def test_columns_are_left_out_by_classifys_word_too_and_nothing_is_printed_if_as
     assert run(monkeypatch, *asked) == 0
     assert capsys.readouterr() == ("", "")
     assert len(table("n.csv")) == 4
+
+
+def test_columns_that_the_model_does_not_know_are_named_before_their_cells_are_read(
+    monkeypatch, capsys
+) -> None:
+    model = PlasticRegressor.load(REGRESSOR)
+    model.feature_names_in_ = np.array(["a", "b", "c", "d"], dtype=object)
+    model.save("m.safetensors")
+    Path("more.csv").write_text("note,d,c,b,a,day\nhello,1,2,3,4,monday\n")
+    assert run(monkeypatch, "m.safetensors", "more.csv", "--out", "n.csv") == 2
+    said = capsys.readouterr().err
+    assert "too many: note, day (leave out with --drop note,day)" in said
+    assert (
+        run(monkeypatch, "m.safetensors", "more.csv", "--drop", "note,day", "--out", "n.csv") == 0
+    )
+    Path("same.csv").write_text("a,b,c,d\n4,3,2,1\n")
+    assert run(monkeypatch, "m.safetensors", "same.csv", "--out", "s.csv") == 0
+    assert table("n.csv") == table("s.csv")
 
 
 @pytest.mark.parametrize(

@@ -85,11 +85,11 @@ def test_texts_are_counted_in_the_order_of_their_files(cache: Path) -> None:
     assert (read_rows("a").values != rows.values).nnz == 0  # a folder of texts
     # Other texts are counted with the vocabulary of the first, not with their own.
     _texts(Path("b"), {"glad": ["rain rain rain"], "sad": ["moon"]})
-    other = read_rows("text:b", vocabulary=rows.columns).aligned(rows.columns, "text:b", "m")
+    other = read_rows("text:b", expected=rows.columns).aligned(rows.columns, "text:b", "m")
     assert other.columns == rows.columns
     assert other.values.toarray()[:, rows.columns.index("rain")].tolist() == [3, 0]
     with pytest.raises(DataError, match="its columns are not those of m; missing: "):
-        read_rows("text:b", vocabulary=("no word", "b")).aligned(("no word", "b"), "text:b", "m")
+        read_rows("text:b", expected=("no word", "b")).aligned(("no word", "b"), "text:b", "m")
 
 
 def test_every_file_of_arrays(cache: Path) -> None:
@@ -226,7 +226,9 @@ def test_columns_are_matched_by_name() -> None:
     assert rows.values.tolist() == [[4, 3, 2, 1]]
     assert rows.columns == ("a", "b", "c", "d")
     assert rows.notes[-1] == "columns reordered by name to match m"
-    with pytest.raises(DataError, match=r"missing: e; too many: d, c \(leave out with --drop\)"):
+    with pytest.raises(
+        DataError, match=r"missing: e; too many: d, c \(leave out with --drop d,c\)"
+    ):
         read_rows("t.csv").aligned(("a", "b", "e"), "t.csv", "m")
     Path("u.csv").write_text("1,2\n")
     unnamed = read_rows("u.csv").aligned(("a", "b"), "u.csv", "m")

@@ -31,7 +31,6 @@ RuleOption = Annotated[
     str, typer.Option(help="A shipped rule's name, a rule file, or hf://owner/name.")
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the network and the minibatches.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress or notes.")]
 
 
 def check_before_reading(data: str, out: Path, model: Path | None, rule: str, seed: int) -> None:

@@ -14,6 +14,7 @@ from metaplastic.cli.matrices import (
     EncodingOption,
     HeaderOption,
     IndexOption,
+    QuietOption,
     SplitOption,
     check_numbers,
     check_seed,
@@ -76,9 +77,7 @@ def fit(
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder to search first for a data set's files.")
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print no progress or notes.")
-    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Learn features from unlabelled rows; use `metaplastic transform` to apply the model."""
     import warnings

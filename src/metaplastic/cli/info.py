@@ -45,16 +45,23 @@ def _describe_run(path: Path) -> None:
     import json
 
     from metaplastic.durations import duration
+    from metaplastic.errors import RunError
     from metaplastic.meta.run.metrics import read_metrics
-    from metaplastic.meta.run.run_dir import read_config
+    from metaplastic.meta.run.run_dir import read_config, read_settings
 
-    config = read_config(path)
+    settings = read_settings(path)
     warnings: list[str] = []
     metrics = read_metrics(path, warnings.append)
     typer.echo(f"run {path}")
     for warning in warnings:
         typer.echo(f"warning: {warning}")
-    total = config.optimizer.meta_steps
+    try:
+        config = read_config(path)
+    except RunError as error:  # for example a rule of a module that is not imported
+        typer.echo(f"warning: {error}")
+        total = "an unknown number"
+    else:
+        settings, total = config.model_dump(mode="json"), config.optimizer.meta_steps
     if metrics:
         last = metrics[-1]
         typer.echo(f"meta-step {last['meta_step']} of {total}, {duration(last['seconds'])} so far")
@@ -73,4 +80,4 @@ def _describe_run(path: Path) -> None:
     rules = sorted((path / "rules").glob("*.safetensors"))
     if rules:
         typer.echo("rules: " + ", ".join(rule.name for rule in rules))
-    typer.echo(json.dumps(config.model_dump(mode="json"), indent=2))
+    typer.echo(json.dumps(settings, indent=2))

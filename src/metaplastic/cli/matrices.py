@@ -45,6 +45,8 @@ EncodingOption = Annotated[
     str | None, typer.Option(help="Tables: text encoding, for example cp1252; default: UTF-8.")
 ]
 
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress or notes.")]
+
 
 def given_options(**options: str | None) -> dict[str, str]:
     """Return the options that are not None."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaplastic.cli.few_labels import QuietOption, predictions, write_rows
+from metaplastic.cli.few_labels import predictions, write_rows
 from metaplastic.cli.matrices import (
     DecimalOption,
     DelimiterOption,
@@ -15,6 +15,7 @@ from metaplastic.cli.matrices import (
     EncodingOption,
     HeaderOption,
     IndexOption,
+    QuietOption,
     SplitOption,
     check_not_input,
     check_numbers,
@@ -67,8 +68,9 @@ def predict(
         decimal=decimal,
         encoding=encoding,
     )
-    rows = read_rows(data, split=split, options=options, progress=progress())
-    rows = rows.aligned(None if known is None else [*map(str, known)], data, str(model))
+    columns = None if known is None else [*map(str, known)]
+    rows = read_rows(data, split=split, options=options, expected=columns, progress=progress())
+    rows = rows.aligned(columns, data, str(model))
     check_numbers(rows.values, data)
     if rows.values.shape[1] != estimator.n_features_in_:
         raise DataError(
@@ -79,13 +81,12 @@ def predict(
         print_notes(data, rows.notes)
     progress()("predicting the rows")
     try:
-        columns = predictions(estimator, rows.values)
+        predicted = predictions(estimator, rows.values)
     except ValueError as error:
         raise DataError(f"{data}: {' '.join(str(error).split())}") from None
-    write_rows(out, rows, columns)
-    predicted = columns[0][0]
+    write_rows(out, rows, predicted)
     if not quiet:
-        say(f"{out}: {rows.values.shape[0]:,} rows, each with its {predicted}")
+        say(f"{out}: {rows.values.shape[0]:,} rows, each with its {predicted[0][0]}")
 
 
 def _load(path: Path) -> PlasticClassifier | PlasticRegressor:

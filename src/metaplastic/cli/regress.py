@@ -9,7 +9,6 @@ import typer
 
 from metaplastic.cli.few_labels import (
     IgnoreOption,
-    QuietOption,
     RuleOption,
     SeedOption,
     check_before_reading,
@@ -26,6 +25,7 @@ from metaplastic.cli.matrices import (
     EncodingOption,
     HeaderOption,
     IndexOption,
+    QuietOption,
     given_options,
 )
 from metaplastic.cli.showing import progress, say

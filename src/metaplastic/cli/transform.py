@@ -14,6 +14,7 @@ from metaplastic.cli.matrices import (
     EncodingOption,
     HeaderOption,
     IndexOption,
+    QuietOption,
     SplitOption,
     check_not_input,
     check_numbers,
@@ -60,6 +61,7 @@ def transform(
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder to search first for a data set's files.")
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Write the features of each row to a file."""
     from metaplastic.data.rows import read_rows
@@ -88,7 +90,7 @@ def transform(
         split=split,
         options=options,
         data_dir=data_dir,
-        vocabulary=columns,
+        expected=columns,
         progress=progress(),
     )
     rows = rows.aligned(columns, data, str(model))
@@ -98,7 +100,8 @@ def transform(
             f"{data}: {rows.values.shape[1]} columns, but {model} was fitted on "
             f"{encoder.n_features_in_}"
         )
-    print_notes(data, rows.notes)
+    if not quiet:
+        print_notes(data, rows.notes)
     try:
         progress()("computing the features")
         features = encoder.transform(rows.values)
@@ -111,7 +114,8 @@ def transform(
     summary = f"{out}: {features.shape[0]:,} rows, {features.shape[1]} features"
     if rows.names is not None and out.suffix.lower() == ".npy":
         summary += f"; names of the rows: {names_file(out)}"
-    say(summary)
+    if not quiet:
+        say(summary)
 
 
 def _layers(text: str) -> str | tuple[int, ...]:

@@ -85,7 +85,7 @@ def read_rows(
     split: str = "auto",
     options: Mapping[str, str] | None = None,
     data_dir: Path | str | None = None,
-    vocabulary: Sequence[str] | None = None,
+    expected: Sequence[str] | None = None,
     progress: Progress = silent,
 ) -> Rows:
     """Read rows from a data set, a file, a folder or an address.
@@ -95,7 +95,8 @@ def read_rows(
     split: "train", "test", or another split of the data; "all" for every row; "auto" for every row
         in the user's order if the data have no splits of their own, otherwise "train".
     options: of tables (`TableOptions`), by name.
-    vocabulary: the words to count in texts, those that a model was fitted on.
+    expected: the names of the columns that a model was fitted on: the words to count in texts, the
+        columns that a table must have.
 
     Raises DataError, ConfigError or MissingExtraError, with a one-line message.
     """
@@ -118,12 +119,12 @@ def read_rows(
         if address.size is not None:
             raise DataError(f"{given}: a table has no resolution, so no @{address.size}")
         request = Request((), address.rest, options={**address.options, **options})
-        tables = read_tables(request)
+        tables = read_tables(request, expected)
         return _chosen({key: _of_table(table) for key, table in tables.items()}, split, given)
     _no_options(options, given)
     if address.name == "npz" and address.size is None:
         return _npz(user_path(address.rest), split, given)
-    return _of_data_set(given, address, split, data_dir, vocabulary, progress)
+    return _of_data_set(given, address, split, data_dir, expected, progress)
 
 
 def _path(given: str) -> Path | None:

@@ -42,7 +42,7 @@ class RuleCard(BaseModel):
     )
     hardware: str = Field(default="", description="hardware of meta-training")
     licence: str = Field(
-        default="Apache-2.0", description="SPDX identifier of the rule file's licence"
+        default="", description="SPDX identifier of the rule file's licence; empty: not stated"
     )
     notes: str = Field(default="", description="Markdown text for the end of the page")
 

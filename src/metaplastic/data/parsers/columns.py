@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -115,21 +116,31 @@ def align(
         return values, None if want is have else note
     if list(have) == list(want):
         return values, None
+    check_names(have, want, where, model)
     position = {name: j for j, name in enumerate(have)}
-    wanted = set(want)
-    missing = [name for name in want if name not in position]
-    extra = [name for name in have if name not in wanted]
-    if missing or extra or len(position) < len(have) or len(have) != len(want):
+    note = f"columns reordered by name to match {model}"
+    return values[:, [position[name] for name in want]], note
+
+
+def check_names(have: Sequence[str], want: Sequence[str] | None, where: str, model: str) -> None:
+    """Raise DataError naming missing and extra columns, unless `have` and `want` (if not None) have
+    the same names."""
+    if want is None or list(have) == list(want):
+        return
+    missing = [name for name in want if name not in set(have)]
+    extra = [name for name in have if name not in set(want)]
+    if missing or extra or len(set(have)) < len(have) or len(have) != len(want):
+        leave_out = f"(leave out with --drop {shlex.quote(','.join(extra))})"
+        if len(extra) > 8 or any("," in name for name in extra):
+            leave_out = "(leave out with --drop)"
         parts = [
             *([f"missing: {_shown(missing)}"] if missing else []),
-            *([f"too many: {_shown(extra)} (leave out with --drop)"] if extra else []),
+            *([f"too many: {_shown(extra)} {leave_out}"] if extra else []),
         ]
         raise DataError(
             f"{where}: its columns are not those of {model}; "
             f"{'; '.join(parts) or 'some occur more than once, in a different order'}"
         )
-    note = f"columns reordered by name to match {model}"
-    return values[:, [position[name] for name in want]], note
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -25,7 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metaplastic.data.parsers.cells import describe, is_missing, to_number, to_numbers
-from metaplastic.data.parsers.columns import Columns, assign, column_names, is_index
+from metaplastic.data.parsers.columns import (
+    Columns,
+    assign,
+    check_names,
+    column_names,
+    is_index,
+)
 from metaplastic.data.parsers.header import Header, find_header
 from metaplastic.data.parsers.table import Table, joined, make_table
 from metaplastic.data.parsers.table_options import TableOptions
@@ -137,6 +143,9 @@ class _Reader:
             str(self.path),
             may_be_index=lambda j: header.present and is_index([row[j] for _, row in body]),
         )
+        if header.present:
+            features = [self.names[j] for j in columns.features]
+            check_names(features, self.options.expected, str(self.path), "the model")
         return self._table(chain(body, numbered), columns, header)
 
     def _rows(self, lines: Iterator[str]) -> Iterator[_Numbered]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metaplastic.data.parsers.cells import is_missing
-from metaplastic.data.parsers.columns import assign
+from metaplastic.data.parsers.columns import assign, check_names
 from metaplastic.data.parsers.table import Table, joined, make_table
 from metaplastic.data.parsers.table_options import TableOptions
 from metaplastic.errors import DataError, MissingExtraError
@@ -55,6 +55,8 @@ def _read(path: Path, file: Any, options: TableOptions) -> Table:
         declared=_declared_index(schema),
         may_be_index=lambda j: not pyarrow.types.is_floating(schema.field(j).type),
     )
+    features = [names[j] for j in columns.features]
+    check_names(features, options.expected, str(path), "the model")
     for j in columns.features:
         kind = _not_numbers(schema.field(j).type)
         if kind is not None:
@@ -81,7 +83,7 @@ def _read(path: Path, file: Any, options: TableOptions) -> Table:
         raise DataError(f"{path}: no rows; expected one example per row")
     return make_table(
         joined(blocks),
-        [names[j] for j in columns.features],
+        features,
         index if columns.index else None,
         None if columns.label is None else labels,
         columns.notes,

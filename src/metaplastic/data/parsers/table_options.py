@@ -20,7 +20,8 @@ class TableOptions:
     label: the column of labels. header: "yes", "no" or "auto". index: "auto", "keep", or a column
     that names the rows. drop: columns to leave out, comma-separated. Columns are given by name, or
     by number from 0 if there is no header. delimiter, decimal: one character each. encoding: of
-    the text, by its name in Python.
+    the text, by its name in Python. expected: the names of the columns that a model was fitted on;
+    a file with other columns is refused before its cells are read.
     """
 
     label: str | None = None
@@ -30,6 +31,7 @@ class TableOptions:
     delimiter: str | None = None
     decimal: str | None = None
     encoding: str | None = None
+    expected: tuple[str, ...] | None = None
 
     def columns_named(self) -> set[str]:
         """Return the columns that the options give by name."""

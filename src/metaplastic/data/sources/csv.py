@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from metaplastic.data.arrays import from_arrays
@@ -27,9 +28,13 @@ CARD = Card(
 )
 
 
-def read_tables(request: Request) -> dict[str, Table]:
-    """Read the table "train" and, if the address gives one, "test", with the same columns."""
+def read_tables(request: Request, expected: Sequence[str] | None = None) -> dict[str, Table]:
+    """Read the table "train" and, if the address gives one, "test", with the same columns.
+
+    expected: the names of the columns that a model was fitted on. Raises DataError for others.
+    """
     options = table_options(request.options, request.rest)
+    options = replace(options, expected=None if expected is None else tuple(expected))
     path = user_path(request.rest)
     tables = {"train": read_table(path, options)}
     if "test" in request.options:

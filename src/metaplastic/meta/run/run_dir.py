@@ -200,17 +200,24 @@ def _check_writable(path: Path) -> None:
 
 
 def read_config(path: Path) -> MetaTrainConfig:
-    """Read the configuration of the run at `path`. Raises `RunError` if there is none."""
+    """Read the configuration of the run at `path`. Raises `RunError` if there is none or it is not
+    valid here."""
+    try:
+        return parse_config(read_settings(path))
+    except ConfigError as error:
+        raise RunError(f"{str(path / CONFIG)!r}: {error}") from None
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read the settings of the run at `path` as they stand in its file, which may name parts that
+    are not installed here. Raises `RunError` if there is no run."""
     file = path / CONFIG
     if not file.exists():
         raise RunError(f"{str(path)!r} holds no run: it contains no config.json")
     table = files.read_json(file, RunError)
     if not isinstance(table, dict):
         raise RunError(f"{str(file)!r} does not hold a table of settings")
-    try:
-        return parse_config(table)
-    except ConfigError as error:
-        raise RunError(f"{str(file)!r}: {error}") from None
+    return table
 
 
 def write_config(path: Path, config: MetaTrainConfig) -> None:

@@ -241,6 +241,7 @@ class Trainer:
             wall_clock_seconds=round(self._seconds, 1),
             earlier_wall_clock_seconds=round(self._start_card.seconds_in_all or 0.0, 1),
             hardware=_hardware(),
+            licence=self._start_card.licence,  # θ goes on from that rule's
         )
         if rung:
             path = self._run.rule_path(self._meta_step)
