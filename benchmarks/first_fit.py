@@ -3,10 +3,10 @@
 - small: 500 x 20 numbers, each run a process of its own on all cores, timed from its start to its
   end: `PlasticEncoder().fit` with an empty compilation cache, again with the cache of an earlier
   process, PCA, and UMAP; and, inside a process, the fit of a second shape.
-- large: 60,000 x 784 numbers (50 clusters of rank 20, in [0, 1]), one core: the seconds of `fit` for
-  `PlasticEncoder` (the second one of a process, and the first with compilation), one pass of
-  BernoulliRBM with as many units as the encoder's last layer, PCA, and UMAP with as many dimensions,
-  after a small UMAP that compiles it.
+- large: 60,000 x 784 numbers (50 clusters of rank 20, in [0, 1]), one core: the seconds of `fit`
+  for `PlasticEncoder` (the second one of a process, and the first with compilation), one pass of
+  BernoulliRBM with as many units as the encoder's last layer, PCA, and UMAP with as many
+  dimensions, after a small UMAP that compiles it.
 
 The file is results/first-fit.json. Nothing else should run meanwhile.
 """
