@@ -26,6 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "paired.json"
 SHORT, LONG = 20, 120  # inner steps
@@ -138,7 +140,8 @@ def main(arguments: list[str] | None = None) -> None:
     load = os.getloadavg()[0]
     table = summary(measure(checkouts, given.rounds))
     commits = {name: _commit(path) for name, path in checkouts.items()}
-    facts = {"kind": "paired", "format": 1, "rounds": given.rounds, "load_before": round(load, 2)}
+    facts = {"kind": "paired", "format": 1, "machine": machine.describe([])}
+    facts |= {"rounds": given.rounds, "load_before": round(load, 2)}
     RESULTS.write_text(json.dumps({**facts, "commits": commits, "rows": table}, indent=1) + "\n")
     for quantity, row in table.items():
         spread = f"{row['lowest_ratio']:.3f} to {row['highest_ratio']:.3f}"

@@ -16,6 +16,8 @@ import pytest
 from metaplastic.cli import app, ending, runtime, showing
 from metaplastic.errors import MetaplasticError
 
+from .calls import call
+
 LOCAL = {**os.environ, "TERM": "dumb"}
 
 
@@ -53,6 +55,38 @@ def test_help_says_all_that_is_written(path: tuple[str, ...], capsys) -> None:
     for text in filter(None, texts):
         first = cleandoc(text).split("\n\n")[0] if text != command.help else cleandoc(text)
         assert _characters(first) in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), None),
+        (("fit", "x.csv"), "Missing option '--out'; see metaplastic fit --help"),
+        (("classify",), "Missing argument 'data'; see metaplastic classify --help"),
+        (("fit", "--sed", "1"), "No such option: --sed"),
+        (("fit", "x", "--out", "y", "--seed", "a"), "Invalid value for '--seed'"),
+        (("nothing",), "No such command 'nothing'; see metaplastic --help"),
+        (("data", "nothing"), "No such command 'nothing'; see metaplastic data --help"),
+    ],
+)
+def test_an_error_of_usage_is_one_line(arguments, message, monkeypatch, capsys) -> None:
+    assert call(monkeypatch, *arguments) == 2
+    out, err = capsys.readouterr()
+    if message is None:  # the help, as nothing was asked
+        assert "Usage: metaplastic" in out + err
+    else:
+        assert err.startswith(f"metaplastic: {message}")
+        assert err.count("\n") == 1
+        assert out == ""
+
+
+def test_a_command_that_is_interrupted_says_so(monkeypatch, capsys) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("metaplastic.hub.rule_page", interrupt)
+    assert call(monkeypatch, "info", "default") == ending.INTERRUPTED
+    assert capsys.readouterr().err == "metaplastic: interrupted\n"
 
 
 def test_brackets_in_help_are_no_markup(capsys) -> None:

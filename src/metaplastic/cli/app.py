@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from inspect import cleandoc
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from metaplastic._version import __version__
 from metaplastic.cli.classify import classify
 from metaplastic.cli.data import app as data_app
 from metaplastic.cli.demo import demo
-from metaplastic.cli.ending import prepare_output, report
+from metaplastic.cli.ending import INTERRUPTED, prepare_output, report
 from metaplastic.cli.evaluate import evaluate
 from metaplastic.cli.fit import fit
 from metaplastic.cli.info import info
@@ -114,11 +113,14 @@ def main() -> None:
     keep_interrupts()
     try:
         try:
-            commands()(prog_name="metaplastic")
+            # not standalone: errors of usage come here too, and are one line like all others
+            status = commands()(prog_name="metaplastic", standalone_mode=False)
         finally:
             sys.stdout.flush()  # a full disk may only show here
-    except KeyboardInterrupt:
-        print("metaplastic: interrupted", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
     except Exception as error:
         sys.exit(report(error))
+    if status == INTERRUPTED:
+        print("metaplastic: interrupted", file=sys.stderr)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -26,6 +27,7 @@ from metaplastic.errors import MetaplasticError
 TRACEBACK = "METAPLASTIC_TRACEBACK"  # if set, the traceback of a bug is printed
 FAULT = 70  # EX_SOFTWARE of sysexits.h
 CLOSED = 1
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def prepare_output() -> None:
@@ -54,6 +56,8 @@ def report(error: Exception) -> int:
     error = _flush() or error
     if isinstance(error, BrokenPipeError):
         return CLOSED  # for example by `| head`: nobody reads the output any more
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return 2  # the help is printed already
     message, status = _describe(error)
     with suppress(OSError):
         print(f"metaplastic: {message}", file=sys.stderr, flush=True)
@@ -75,6 +79,8 @@ def _flush() -> OSError | None:
 def _describe(error: Exception) -> tuple[str, int]:
     if isinstance(error, MetaplasticError):
         return str(error), 2
+    if (message := _usage(error)) is not None:
+        return message, 2
     if isinstance(error, OSError) and error.strerror:
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
         target = " and ".join(names) or "cannot write output"  # a stream's error has no file name
@@ -84,6 +90,16 @@ def _describe(error: Exception) -> tuple[str, int]:
     if (message := _jax_failure(error)) is not None:
         return message, 2
     return f"{type(error).__name__}: {one_line(error)}; {_bug_advice(error)}", FAULT
+
+
+def _usage(error: Exception) -> str | None:
+    """Return a message if the arguments are wrong, else None. The parser's errors are not all
+    importable from Typer, so they are recognised by what they have."""
+    if not (hasattr(error, "format_message") and hasattr(error, "exit_code")):
+        return None
+    message = one_line(error.format_message()).rstrip(".")  # pyright: ignore
+    context = getattr(error, "ctx", None)
+    return message if context is None else f"{message}; see {context.command_path} --help"
 
 
 def _jax_failure(error: Exception) -> str | None:
