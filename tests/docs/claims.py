@@ -7,6 +7,7 @@ page shows.
 
 from __future__ import annotations
 
+from tests.docs.claims_of_performance import PERFORMANCE
 from tests.docs.claims_of_scaling import SCALING
 from tests.docs.numbers import (
     Claim,
@@ -288,4 +289,4 @@ TOPOLOGIES = (
     ),
 )
 
-CLAIMS = (*README, *SCALING, *METHOD, *LEARNED, *STUDIES, *TOPOLOGIES)
+CLAIMS = (*README, *SCALING, *METHOD, *LEARNED, *STUDIES, *TOPOLOGIES, *PERFORMANCE)

@@ -1,0 +1,64 @@
+"""The claims of the page on performance outside of its generated tables; see `claims.py`."""
+
+from __future__ import annotations
+
+from tests.docs.numbers import Claim, Number, value
+
+PAGE = "docs/performance.md"
+
+
+def _small(name: str) -> Number:
+    return value("first-fit", "small", name, "median")
+
+
+def _ratio(*jobs: str) -> Number:
+    first, second = (value("first-fit", "large", job) for job in jobs)
+    return lambda: first() / second()
+
+
+def _times(factor: float, job: str) -> Number:
+    seconds = value("first-fit", "large", job)
+    return lambda: factor * seconds()
+
+
+_ENCODER, _RBM = "PlasticEncoder, second fit", "BernoulliRBM, one pass"
+
+PERFORMANCE = (
+    Claim(PAGE, "nothing compiled yet | {} | 4 |", (_small("PlasticEncoder, empty cache"),)),
+    Claim(PAGE, "| the same in a later process | {} | |", (_small("PlasticEncoder, cached"),)),
+    Claim(PAGE, "in the same process | {} | 2 |", (_small("PlasticEncoder, second shape"),)),
+    Claim(PAGE, "| PCA | {} | |\n| UMAP, nothing compiled yet | {} | |", (_small("PCA"), _small("UMAP"))),
+    Claim(
+        PAGE,
+        "second fit of a process | {} | {} and {} |",
+        (value("first-fit", "large", _ENCODER), _times(3, _RBM), _times(0.1, "UMAP")),
+    ),
+    Claim(
+        PAGE,
+        "compilation included | {} | |",
+        (value("first-fit", "large", "PlasticEncoder, first fit"),),
+    ),
+    Claim(PAGE, "| BernoulliRBM, one pass | {} | |", (value("first-fit", "large", _RBM),)),
+    Claim(PAGE, "| PCA | {} | |\n| UMAP | {} | |", tuple(
+        value("first-fit", "large", job) for job in ("PCA", "UMAP")
+    )),
+    Claim(PAGE, "the ratios are {} and {} here", (_ratio(_ENCODER, _RBM), _ratio(_ENCODER, "UMAP"))),
+    *(
+        Claim(
+            PAGE,
+            f"| {shown} | {{}} ({{}} to {{}}) |",
+            tuple(
+                value("paired", "rows", quantity, key)
+                for key in ("ratio", "lowest_ratio", "highest_ratio")
+            ),
+        )
+        for shown, quantity in (
+            *(
+                (f"`{name}`, {what}", f"{name}, {what}")
+                for name in ("small", "paper")
+                for what in ("meta-gradient", "compilation")
+            ),
+            *((f"encoder, {what}",) * 2 for what in ("inner step", "compilation")),
+        )
+    ),
+)  # fmt: skip
