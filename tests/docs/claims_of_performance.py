@@ -27,7 +27,11 @@ PERFORMANCE = (
     Claim(PAGE, "nothing compiled yet | {} | 4 |", (_small("PlasticEncoder, empty cache"),)),
     Claim(PAGE, "| the same in a later process | {} | |", (_small("PlasticEncoder, cached"),)),
     Claim(PAGE, "in the same process | {} | 2 |", (_small("PlasticEncoder, second shape"),)),
-    Claim(PAGE, "| PCA | {} | |\n| UMAP, nothing compiled yet | {} | |", (_small("PCA"), _small("UMAP"))),
+    Claim(
+        PAGE,
+        "| PCA | {} | |\n| UMAP, nothing compiled yet | {} | |",
+        (_small("PCA"), _small("UMAP")),
+    ),
     Claim(
         PAGE,
         "second fit of a process | {} | {} and {} |",
@@ -39,10 +43,14 @@ PERFORMANCE = (
         (value("first-fit", "large", "PlasticEncoder, first fit"),),
     ),
     Claim(PAGE, "| BernoulliRBM, one pass | {} | |", (value("first-fit", "large", _RBM),)),
-    Claim(PAGE, "| PCA | {} | |\n| UMAP | {} | |", tuple(
-        value("first-fit", "large", job) for job in ("PCA", "UMAP")
-    )),
-    Claim(PAGE, "the ratios are {} and {} here", (_ratio(_ENCODER, _RBM), _ratio(_ENCODER, "UMAP"))),
+    Claim(
+        PAGE,
+        "| PCA | {} | |\n| UMAP | {} | |",
+        tuple(value("first-fit", "large", job) for job in ("PCA", "UMAP")),
+    ),
+    Claim(
+        PAGE, "the ratios are {} and {} here", (_ratio(_ENCODER, _RBM), _ratio(_ENCODER, "UMAP"))
+    ),
     *(
         Claim(
             PAGE,
@@ -61,4 +69,4 @@ PERFORMANCE = (
             *((f"encoder, {what}",) * 2 for what in ("inner step", "compilation")),
         )
     ),
-)  # fmt: skip
+)
