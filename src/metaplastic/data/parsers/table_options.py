@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from metaplastic.errors import DataError
 
@@ -48,7 +49,7 @@ class TableOptions:
 
 def table_options(given: Mapping[str, str | None], where: str) -> TableOptions:
     """Make options from texts. Raises DataError for a value that is not allowed."""
-    options = {key: given.get(key) for key in KEYS}
+    options: dict[str, Any] = {key: given.get(key) for key in KEYS}
     if options["header"] not in (None, "auto", "yes", "no"):
         raise DataError(f"{where}: header {options['header']!r}; it must be auto, yes or no")
     delimiter = options["delimiter"]
