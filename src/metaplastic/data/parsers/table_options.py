@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from metaplastic.errors import DataError
 
@@ -49,7 +48,7 @@ class TableOptions:
 
 def table_options(given: Mapping[str, str | None], where: str) -> TableOptions:
     """Make options from texts. Raises DataError for a value that is not allowed."""
-    options: dict[str, Any] = {key: given.get(key) for key in KEYS}
+    options = {key: given.get(key) for key in KEYS}
     if options["header"] not in (None, "auto", "yes", "no"):
         raise DataError(f"{where}: header {options['header']!r}; it must be auto, yes or no")
     delimiter = options["delimiter"]
@@ -64,7 +63,7 @@ def table_options(given: Mapping[str, str | None], where: str) -> TableOptions:
         raise DataError(f"{where}: decimal {options['decimal']!r}; it must be '.' or ','")
     if options["encoding"] is not None:
         options["encoding"] = _encoding(options["encoding"], where)
-    return TableOptions(**options)
+    return TableOptions(**options)  # pyright: ignore[reportArgumentType] (no key is `expected`)
 
 
 def _encoding(name: str, where: str) -> str:
