@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -15,6 +17,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 _QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
 
+DAMAGED_PROGRAM = "Error reading persistent compilation cache entry"  # begins a warning of JAX
+
+
 def use_compilation_cache() -> None:
     """Cache compiled programs on disk, so that a second process with the same shapes starts at
     once.
@@ -23,13 +28,12 @@ def use_compilation_cache() -> None:
     and configuration take precedence; JAX_ENABLE_COMPILATION_CACHE=false turns it off.
     """
     import jax
-    import platformdirs
 
     if (
         "JAX_COMPILATION_CACHE_DIR" not in os.environ
         and jax.config.jax_compilation_cache_dir is None  # pyright: ignore
     ):
-        folder = platformdirs.user_cache_path("metaplastic") / "compiled"
+        folder = _own_cache()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -37,6 +41,29 @@ def use_compilation_cache() -> None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
         if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def empty_compilation_cache() -> bool:
+    """Remove all programs from the package's own cache; return whether it is the one in use.
+
+    JAX does not write its files in one step, and never replaces one that cannot be read, such as
+    one cut off by a full disk.
+    """
+    import jax
+
+    folder = _own_cache()
+    if jax.config.jax_compilation_cache_dir != str(folder):  # pyright: ignore
+        return False
+    for path in folder.glob("*-cache"):
+        with suppress(OSError):  # another process may have removed it
+            path.unlink()
+    return True
+
+
+def _own_cache() -> Path:
+    import platformdirs
+
+    return platformdirs.user_cache_path("metaplastic") / "compiled"
 
 
 def quick_jit(function: F) -> F:

@@ -16,8 +16,6 @@ import pytest
 from metaplastic.cli import app, ending, runtime, showing
 from metaplastic.errors import MetaplasticError
 
-from .calls import call
-
 LOCAL = {**os.environ, "TERM": "dumb"}
 
 
@@ -55,38 +53,6 @@ def test_help_says_all_that_is_written(path: tuple[str, ...], capsys) -> None:
     for text in filter(None, texts):
         first = cleandoc(text).split("\n\n")[0] if text != command.help else cleandoc(text)
         assert _characters(first) in shown
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((), None),
-        (("fit", "x.csv"), "Missing option '--out'; see metaplastic fit --help"),
-        (("classify",), "Missing argument 'data'; see metaplastic classify --help"),
-        (("fit", "--sed", "1"), "No such option: --sed"),
-        (("fit", "x", "--out", "y", "--seed", "a"), "Invalid value for '--seed'"),
-        (("nothing",), "No such command 'nothing'; see metaplastic --help"),
-        (("data", "nothing"), "No such command 'nothing'; see metaplastic data --help"),
-    ],
-)
-def test_an_error_of_usage_is_one_line(arguments, message, monkeypatch, capsys) -> None:
-    assert call(monkeypatch, *arguments) == 2
-    out, err = capsys.readouterr()
-    if message is None:  # the help, as nothing was asked
-        assert "Usage: metaplastic" in out + err
-    else:
-        assert err.startswith(f"metaplastic: {message}")
-        assert err.count("\n") == 1
-        assert out == ""
-
-
-def test_a_command_that_is_interrupted_says_so(monkeypatch, capsys) -> None:
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("metaplastic.hub.rule_page", interrupt)
-    assert call(monkeypatch, "info", "default") == ending.INTERRUPTED
-    assert capsys.readouterr().err == "metaplastic: interrupted\n"
 
 
 def test_brackets_in_help_are_no_markup(capsys) -> None:
@@ -192,6 +158,7 @@ def test_a_reader_that_leaves_is_no_fault(arguments: list[str], unbuffered: str)
     ("name", "value", "output"),
     [
         ("JAX_PLATFORMS", "foo", "Unable to initialize backend 'foo'"),
+        ("JAX_PLATFORMS", "foo", "(JAX_PLATFORMS is 'foo')"),
         ("JAX_ENABLE_X64", "maybe", "invalid truth value 'maybe'"),
     ],
 )
@@ -202,6 +169,25 @@ def test_where_jax_cannot_start_its_own_message_is_told(name: str, value: str, o
     assert done.stderr.startswith("metaplastic: JAX cannot start: ")
     assert output in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_an_error_without_words_is_told_by_its_type(monkeypatch, capsys) -> None:
+    import jax
+
+    def fail() -> None:  # as JAX does where a known platform is asked for and missing
+        raise AssertionError
+
+    monkeypatch.setattr(jax, "devices", fail)
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    assert ending.report(RuntimeError()) == 2
+    said = capsys.readouterr().err
+    assert said == "metaplastic: JAX cannot start: AssertionError (JAX_PLATFORMS is 'cuda')\n"
+    monkeypatch.undo()
+    assert ending.report(MemoryError()) == 2
+    assert capsys.readouterr().err == "metaplastic: out of memory (MemoryError)\n"
+    monkeypatch.setenv(ending.TRACEBACK, "1")
+    assert ending.report(KeyError()) == ending.FAULT
+    assert "metaplastic: KeyError; this is a bug" in capsys.readouterr().err
 
 
 def test_a_start_of_jax_that_fails_is_not_the_rule_files_fault(monkeypatch) -> None:

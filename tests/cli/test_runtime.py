@@ -9,7 +9,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from metaplastic.compilation import use_compilation_cache
+from metaplastic.cli import ending
+from metaplastic.compilation import DAMAGED_PROGRAM, use_compilation_cache
 
 DROPPED = """
 import gc, os, signal, threading, time
@@ -54,6 +55,28 @@ def test_other_dropped_exceptions_are_told_as_before():
     )
     assert done.returncode == 0
     assert "ValueError: told" in done.stderr
+
+
+def test_a_damaged_program_empties_the_packages_own_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    own, other = tmp_path / "metaplastic" / "compiled", tmp_path / "other"
+    before = jax.config.jax_compilation_cache_dir
+    said = f"{DAMAGED_PROGRAM} for 'jit_f': EOFError: truncated"
+    try:
+        for folder in (own, other):
+            folder.mkdir(parents=True)
+            (folder / "jit_f-cache").write_bytes(b"cut off")
+            jax.config.update("jax_compilation_cache_dir", str(folder))
+            ending._show_warning(said)
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
+    assert list(own.iterdir()) == []
+    assert len(list(other.iterdir())) == 1  # the user's own
+    emptied, unchanged = capsys.readouterr().err.splitlines()
+    assert "the cache is emptied and filled anew" in emptied
+    assert unchanged == f"metaplastic: warning: {said}"
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,13 @@ def test_limits(tmp_path: Path, kind: str) -> None:
             list(read_members(path, limits=limits))
 
 
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_a_member_above_the_limit_is_told_the_limit_and_a_way_out(tmp_path: Path, pack) -> None:
+    path = _write(tmp_path / "x.npz", pack({"x.npy": bytes(300)}))
+    with pytest.raises(DataError, match=r"300 bytes; at most 200 are read .* as \.npy"):
+        list(read_members(path, limits=Limits(member=200)))
+
+
 def test_a_zip_that_understates_its_sizes_is_refused(tmp_path: Path) -> None:
     data = bytearray(zipped({"a": b"x" * 1000}))
     where = data.rindex(b"PK\x01\x02")

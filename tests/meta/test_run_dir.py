@@ -153,6 +153,15 @@ def test_a_claim_is_one_processs_alone(tmp_path: Path) -> None:
             Claim(tmp_path / name)
 
 
+def test_a_claim_given_up_leaves_no_folder_that_it_made(tmp_path: Path) -> None:
+    Claim(tmp_path / "a" / "b" / "c").give_up([])
+    assert list(tmp_path.iterdir()) == []
+    claim = Claim(tmp_path / "a" / "b" / "c")
+    (tmp_path / "a" / "mine.txt").touch()
+    claim.give_up([])
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["mine.txt"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,19 @@ def test_the_error_for_an_unknown_source_lists_data_sets_and_generators() -> Non
 def test_an_empty_list_of_sources_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one"):
         load_sources([], "meta-train", n_classes=10)
+
+
+def test_what_is_left_out_of_a_users_table_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = tmp_path / "t.csv"
+    rows = [f"{i},{i % 7}.5,{i % 3}.25,class {i % 12}" for i in range(240)]
+    table.write_text("\n".join([",a,b,y", *rows]) + "\n")
+    caplog.set_level("INFO", logger="metaplastic")
+    address = f"csv:{table}?label=y"
+    load_sources([address], "meta-train", n_classes=2)
+    assert f"{address}: " in caplog.text
+    assert "column 1 left out: an unnamed index" in caplog.text
+    caplog.clear()
+    load_sources([address], "meta-validation", n_classes=2)
+    assert caplog.text == ""

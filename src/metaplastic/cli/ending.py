@@ -22,6 +22,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from metaplastic.cli import showing
+from metaplastic.compilation import DAMAGED_PROGRAM, empty_compilation_cache
 from metaplastic.errors import MetaplasticError
 
 TRACEBACK = "METAPLASTIC_TRACEBACK"  # if set, the traceback of a bug is printed
@@ -43,7 +44,10 @@ def prepare_output() -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    text, shown = f"metaplastic: warning: {one_line(message)}", showing.display()
+    text, shown = one_line(message), showing.display()
+    if text.startswith(DAMAGED_PROGRAM) and empty_compilation_cache():
+        text = "a program in the compilation cache is damaged; the cache is emptied and filled anew"
+    text = f"metaplastic: warning: {text}"
     with suppress(OSError):
         if shown is None:
             print(text, file=sys.stderr)
@@ -89,7 +93,8 @@ def _describe(error: Exception) -> tuple[str, int]:
         return f"out of memory ({one_line(error)})", 2
     if (message := _jax_failure(error)) is not None:
         return message, 2
-    return f"{type(error).__name__}: {one_line(error)}; {_bug_advice(error)}", FAULT
+    kind, text = type(error).__name__, one_line(error)
+    return f"{kind if text == kind else f'{kind}: {text}'}; {_bug_advice(error)}", FAULT
 
 
 def _usage(error: Exception) -> str | None:
@@ -110,12 +115,18 @@ def _jax_failure(error: Exception) -> str | None:
         try:
             jax.devices()
         except Exception as cause:  # plugins raise errors of many types
-            return f"JAX cannot start: {one_line(cause)}"
+            return _cannot_start(cause)
         return None
     modules = {f.f_globals.get("__name__", "") for f, _ in traceback.walk_tb(error.__traceback__)}
     if any(module.partition(".")[0] in ("jax", "jaxlib") for module in modules):
-        return f"JAX cannot start: {one_line(error)}"  # its import failed
+        return _cannot_start(error)  # its import failed
     return None
+
+
+def _cannot_start(cause: Exception) -> str:
+    platforms = os.environ.get("JAX_PLATFORMS")
+    asked = f" (JAX_PLATFORMS is {one_line(platforms)!r})" if platforms else ""
+    return f"JAX cannot start: {one_line(cause)}{asked}"
 
 
 def _bug_advice(error: Exception) -> str:
@@ -136,5 +147,9 @@ def _bug_advice(error: Exception) -> str:
 
 
 def one_line(message: object) -> str:
-    """Return another library's message in one line, cut if it is long."""
-    return str(MetaplasticError(" ".join(str(message).split())))
+    """Return another library's message in one line, cut if it is long; an exception without a
+    message gives the name of its type."""
+    text = " ".join(str(message).split())
+    if not text and isinstance(message, BaseException):
+        text = type(message).__name__
+    return str(MetaplasticError(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
@@ -15,6 +16,8 @@ from metaplastic.tasks.dataset_source import DatasetSource
 from metaplastic.tasks.generators import GENERATORS
 from metaplastic.tasks.row_source import RowSource
 from metaplastic.tasks.source import Source
+
+LOG = logging.getLogger(__name__)
 
 
 def load_sources(
@@ -57,6 +60,8 @@ def _load(address: str, portion: str, n_classes: int, data_dir: Path | None) -> 
     """Load the portion of a data set. Raises `DataError` if it has fewer than `n_classes`
     classes."""
     dataset = data.load(address, data_dir=data_dir)
+    if dataset.notes and portion == "meta-train":  # the other portion is of the same files
+        LOG.info("%s: %s", address, "; ".join(dataset.notes))
     split = dataset.portion(portion)
     members = tuple(np.flatnonzero(split.labels == c) for c in np.unique(split.labels))
     if len(members) < n_classes:

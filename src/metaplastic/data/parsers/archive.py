@@ -182,7 +182,11 @@ def _zip_reader(
 
 def _check_size(path: Path, name: str, size: int, total: int, limits: Limits) -> None:
     if size > limits.member or size < 0:
-        raise DataError(f"{path}: refused, its member {name!r} is declared as {size} bytes")
+        hint = "; save the array as .npy, which has no such limit" if name.endswith(".npy") else ""
+        raise DataError(
+            f"{path}: refused, its member {name!r} is declared as {size} bytes; at most "
+            f"{limits.member} are read from an archive{hint}"
+        )
     if total > limits.total:
         raise DataError(f"{path}: refused, it expands to more than {limits.total} bytes")
 
@@ -200,7 +204,10 @@ class _Metered(RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if size < 0 or size > self._limits.member + (1 << 20):
-            raise DataError(f"{self._path}: refused, a member is declared as {size} bytes")
+            raise DataError(
+                f"{self._path}: refused, a member is declared as {size} bytes; at most "
+                f"{self._limits.member} are read from an archive"
+            )
         data = self._file.read(size)
         self._total += len(data)
         bomb = self._total > _RATIO_FROM and self._total > self._limits.ratio * self._packed

@@ -24,7 +24,7 @@ class Claim:
         Raises `RunError` if a live process has locked it or it is not writable.
         """
         self.path = path
-        self._made = not os.path.lexists(path)
+        self._made = [p for p in (path, *path.parents) if not os.path.lexists(p)]
         files.make_folder(path, RunError)
         self._lock = FileLock(path / LOCK)
         try:
@@ -44,12 +44,12 @@ class Claim:
 
     def give_up(self, paths: Iterable[Path]) -> None:
         """Release the lock and remove what a failed start left: these files, these folders if they
-        are empty, and the directory if it was created for it."""
+        are empty, and the directory and its parents if they were created for it and are empty."""
         for path in [*paths, self.path / PID, self.path / LOCK]:
             _remove(path)
         self._lock.release()
-        if self._made:
-            _remove(self.path)
+        for path in self._made:  # the directory before its parents
+            _remove(path)
 
 
 def _remove(path: Path) -> None:
