@@ -2,7 +2,8 @@
 
 - small: 500 x 20 numbers, each run a process of its own on all cores, timed from its start to its
   end: `PlasticEncoder().fit` with an empty compilation cache, again with the cache of an earlier
-  process, PCA, and UMAP; and, inside a process, the fit of a second shape.
+  process, PCA, and UMAP; and, inside a process with an empty cache, the seconds of the import, of
+  the first fit, of a second fit of the same shape, and of one of another shape.
 - large: 60,000 x 784 numbers (50 clusters of rank 20, in [0, 1]), one core: the seconds of `fit`
   for `PlasticEncoder` (the second one of a process, and the first with compilation), one pass of
   BernoulliRBM with as many units as the encoder's last layer, PCA, and UMAP with as many
@@ -38,10 +39,25 @@ SMALL = {
     "PCA": _SMALL + "from sklearn.decomposition import PCA\nPCA(10).fit(x)\n",
     "UMAP": _SMALL + "import umap\numap.UMAP(n_components=10, random_state=0).fit(x)\n",
 }
-SECOND_SHAPE = _SMALL + _ENCODER + (
-    "import time\nbegan = time.perf_counter()\n"
-    "PlasticEncoder(random_state=0).fit(x[:, :13])\nprint(time.perf_counter() - began)\n"
-)  # fmt: skip
+PHASES = f"""
+import json, time
+{_SMALL}
+seconds, last = {{}}, time.perf_counter()
+
+def mark(name):
+    global last
+    seconds[name], last = time.perf_counter() - last, time.perf_counter()
+
+from metaplastic import PlasticEncoder
+mark("import")
+PlasticEncoder(random_state=0).fit(x)
+mark("first fit")
+PlasticEncoder(random_state=0).fit(x)
+mark("second fit")
+PlasticEncoder(random_state=0).fit(x[:, :13])
+mark("second shape")
+print(json.dumps(seconds))
+"""
 _LARGE = """
 import json, time
 import numpy as np
@@ -83,7 +99,7 @@ def _run(code: str, cache: str, *, one_core: bool = False) -> str:
 
 
 def small(repeats: int) -> dict[str, Any]:
-    """Return the seconds of each process, and of the second shape's fit, with their medians."""
+    """Return the seconds of each process, and of the phases of one, with their medians."""
     seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as warm:
         _run(SMALL["PlasticEncoder, cached"], warm)
@@ -95,8 +111,8 @@ def small(repeats: int) -> dict[str, Any]:
                     _run(code, cache)
                     seconds.setdefault(name, []).append(time.perf_counter() - began)
             with tempfile.TemporaryDirectory() as empty:
-                second = float(_run(SECOND_SHAPE, empty))
-                seconds.setdefault("PlasticEncoder, second shape", []).append(second)
+                for phase, value in json.loads(_run(PHASES, empty)).items():
+                    seconds.setdefault(f"PlasticEncoder, {phase}", []).append(value)
     return {name: {"median": statistics.median(s), "runs": s} for name, s in seconds.items()}
 
 
