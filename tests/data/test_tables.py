@@ -117,6 +117,8 @@ def test_the_index_may_be_kept_or_named(read: Reader) -> None:
     assert "counts the rows and is used as a feature" in indexed.notes[1]
     named = read("id,a\nx,5\ny,7\n", index="id")
     assert (named.columns, named.names) == (("a",), ("x", "y"))
+    counting = read("id,a\n0,5\n1,7\n2,9\n", index="id")
+    assert (counting.columns, counting.names) == (("a",), ("0", "1", "2"))  # as asked for
     bare = read("x,5\ny,7\n", index="0", header="no")
     assert (bare.columns, bare.names) == (None, ("x", "y"))
     noted = read("id,a\n1,5\n2,7\n3,9\n")

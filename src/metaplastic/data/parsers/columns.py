@@ -57,7 +57,7 @@ def assign(
     notes: list[str] = []
     if options.index == "keep":
         index = []
-    elif options.index not in (None, "auto"):
+    elif options.index_given:
         index = [_find(names, options.index, where)]
     else:
         index = [j for j in declared if j not in dropped]

@@ -39,8 +39,11 @@ def make_table(
     labels: Sequence[str | None] | None,
     notes: tuple[str, ...],
     decimal: str = ".",
+    *,
+    index_given: bool = False,
 ) -> Table:
-    """Make a table from its parts. index: for each row, the cells of its index columns."""
+    """Make a table from its parts. index: for each row, the cells of its index columns.
+    index_given: whether the user named that column, so that it names rows even if it counts them."""
     if _counts_rows(values[:, 0]):
         name = "0" if columns is None else columns[0]
         notes += (
@@ -52,7 +55,9 @@ def make_table(
         notes += (f"two columns named {duplicate!r}: columns are matched by position, not by name",)
         columns = None
     names = None if index is None else ["/".join(cells) for cells in index]
-    if names == [str(i) for i in range(len(values))]:  # the same as the order of the rows
+    if not index_given and names == [
+        str(i) for i in range(len(values))
+    ]:  # the same as the order of the rows
         names = None
     return Table(
         values,

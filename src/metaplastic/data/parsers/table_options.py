@@ -33,6 +33,11 @@ class TableOptions:
     encoding: str | None = None
     expected: tuple[str, ...] | None = None
 
+    @property
+    def index_given(self) -> bool:
+        """Whether `index` is a column."""
+        return self.index not in (None, "", "auto", "keep")
+
     def columns_named(self) -> set[str]:
         """Return the columns that the options give by name."""
         index = {self.index} - {"auto", "keep"}
