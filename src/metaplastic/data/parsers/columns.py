@@ -57,8 +57,8 @@ def assign(
     notes: list[str] = []
     if options.index == "keep":
         index = []
-    elif options.index_given:
-        index = [_find(names, options.index, where)]
+    elif options.index_column is not None:
+        index = [_find(names, options.index_column, where)]
     else:
         index = [j for j in declared if j not in dropped]
         if not declared:

@@ -198,7 +198,7 @@ class _Reader:
             None if columns.label is None else [None if is_missing(x) else x for x in labels],
             (str(header), *columns.notes),
             self.decimal,
-            index_given=self.options.index_given,
+            index_given=self.options.index_column is not None,
         )
 
     def _numbers(self, block: list[_Numbered], features: Sequence[int]) -> NDArray[np.float64]:

@@ -87,7 +87,7 @@ def _read(path: Path, file: Any, options: TableOptions) -> Table:
         index if columns.index else None,
         None if columns.label is None else labels,
         columns.notes,
-        index_given=options.index_given,
+        index_given=options.index_column is not None,
     )
 
 

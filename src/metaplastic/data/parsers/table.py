@@ -43,7 +43,8 @@ def make_table(
     index_given: bool = False,
 ) -> Table:
     """Make a table from its parts. index: for each row, the cells of its index columns.
-    index_given: whether the user named that column, so that it names rows even if it counts them."""
+    index_given: whether the user chose that column, which then names rows even if it counts them.
+    """
     if _counts_rows(values[:, 0]):
         name = "0" if columns is None else columns[0]
         notes += (

@@ -34,9 +34,9 @@ class TableOptions:
     expected: tuple[str, ...] | None = None
 
     @property
-    def index_given(self) -> bool:
-        """Whether `index` is a column."""
-        return self.index not in (None, "", "auto", "keep")
+    def index_column(self) -> str | None:
+        """The column given as `index`, if it is one."""
+        return None if self.index in (None, "", "auto", "keep") else self.index
 
     def columns_named(self) -> set[str]:
         """Return the columns that the options give by name."""
