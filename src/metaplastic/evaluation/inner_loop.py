@@ -142,7 +142,11 @@ def _advance(
 
         return inner_loop.run(rule, phi, state, minibatch, start, stop)
 
-    phi, state = jax.vmap(one)(seeds.phi, seeds.state, seeds.keys, seeds.permutations)
+    each = (seeds.phi, seeds.state, seeds.keys, seeds.permutations)
+    if jax.default_backend() == "cpu":  # the arrays of a single seed fit in a core's cache
+        phi, state = jax.lax.map(lambda seed: one(*seed), each)
+    else:
+        phi, state = jax.vmap(one)(*each)
     return Seeds(phi, state, seeds.keys, seeds.permutations)
 
 

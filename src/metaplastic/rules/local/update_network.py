@@ -20,6 +20,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from metaplastic.rules.local.blockwise import blocks_of, map_cells, mean_of_cells
+
 if TYPE_CHECKING:
     from metaplastic.rules.local import Local
     from metaplastic.rules.local.settings import LocalSettings
@@ -154,25 +156,49 @@ def apply_network(
         w_mean = _take(rule.w_statistics[parts["mean"]], used_rows)
         w_spread = _take(rule.w_statistics[parts["spread"]], used_rows)
         per_unit = per_unit + w_mean.T @ mean + w_spread.T @ spread
-    h = jax.nn.relu(apply(_take(rule.w_features, used_rows), features) + per_unit[:, None])
+    first = _take(rule.w_features, used_rows), per_unit
+    blocks = blocks_of(*features.shape[1:])
+    if blocks is None:
+        h = _hidden(first, features)
+        pooled = jnp.mean(h, axis=1)
+    else:
+        h, pooled = None, mean_of_cells(_hidden, blocks, first, features)
 
     per_unit = rule.b_hidden[:, None]
     if settings.has("pooling"):
-        pooled = jnp.mean(h, axis=1)
         per_layer = rule.w_layer.T @ jnp.mean(pooled, axis=1)
         per_unit = per_unit + rule.w_pooled.T @ pooled + per_layer[:, None]
-    h = jax.nn.relu(apply(rule.w_hidden, h) + per_unit[:, None])
+    second = rule.w_hidden, per_unit
 
     columns = readout_columns(settings)
     used_columns = columns["pre"] if len(used_rows) < len(rows.example) else slice(None)
-    out = (
-        apply(rule.w_readout[:, used_columns], h)
-        + apply(_take(rule.w_skip, used_rows)[:, used_columns], features)
-        + rule.b_readout[used_columns, None, None]
+    last = (
+        rule.w_readout[:, used_columns],
+        _take(rule.w_skip, used_rows)[:, used_columns],
+        rule.b_readout[used_columns],
     )
+    layers = first, second, last
+    if blocks is None:
+        out = _readouts(layers, features, h)
+    else:
+        out = map_cells(_readouts, blocks, layers, features)
     if used_columns == columns["pre"]:
         return Readout(None, out, None, None)
     return Readout(**{name: out[channels] for name, channels in columns.items()})
+
+
+def _hidden(layer: tuple[Array, Array], planes: Array) -> Array:
+    """Apply a hidden layer, given its matrix and what is added for each unit."""
+    matrix, per_unit = layer
+    return jax.nn.relu(apply(matrix, planes) + per_unit[:, None])
+
+
+def _readouts(layers: tuple[Any, Any, Any], features: Array, h: Array | None = None) -> Array:
+    """Compute the readouts from the features, and the first hidden layer's activity if it is at
+    hand; `layers` are the matrices of all layers, in order."""
+    first, second, (readout, skip, bias) = layers
+    h = _hidden(second, _hidden(first, features) if h is None else h)
+    return apply(readout, h) + apply(skip, features) + bias[:, None, None]
 
 
 def apply(
