@@ -101,7 +101,7 @@ def main() -> None:
     if settings["cores"] and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, settings["cores"])
 
-    from metaplastic.cli.runtime import one_thread_per_operation
+    from metaplastic.threads import one_thread_per_operation
 
     one_thread_per_operation()  # as the command line does
     import jax

@@ -18,13 +18,13 @@ import jax
 import numpy as np
 from scipy import stats
 
-from metaplastic.cli.runtime import one_thread_per_operation
 from metaplastic.compilation import use_compilation_cache
 from metaplastic.meta.config import parse_config
 from metaplastic.meta.engines import EngineOptions
 from metaplastic.meta.run.metrics import read_metrics
 from metaplastic.meta.run.run_dir import RunDir
 from metaplastic.meta.run.trainer import Trainer
+from metaplastic.threads import one_thread_per_operation
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG: dict[str, Any] = {

@@ -35,7 +35,7 @@ SHORT, LONG = 20, 120  # inner steps
 # each checkout makes the workloads from its own definitions, which are equal in substance
 _GRADIENTS = """
 import json
-from metaplastic.cli.runtime import one_thread_per_operation
+from metaplastic.threads import one_thread_per_operation
 one_thread_per_operation()
 from benchmarks.jobs import growth
 from benchmarks.workloads import WORKLOADS, to_json

@@ -172,8 +172,8 @@ def main() -> None:
     parser.add_argument("--address", help="a Ray cluster to use instead of starting one")
     arguments = parser.parse_args()
     if not arguments.no_measure:
-        from metaplastic.cli.runtime import one_thread_per_operation
         from metaplastic.compilation import use_compilation_cache
+        from metaplastic.threads import one_thread_per_operation
 
         one_thread_per_operation()
         use_compilation_cache()

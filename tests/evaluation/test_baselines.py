@@ -13,8 +13,9 @@ from metaplastic.evaluation.baselines import (
     BASELINES,
     make_baseline,
 )
-from metaplastic.evaluation.baselines.kmeans import triangle, whitening
+from metaplastic.evaluation.baselines.kmeans import triangle
 from metaplastic.evaluation.baselines.supervised import Supervised, _initial, _validate
+from metaplastic.evaluation.baselines.whitening import Whitening
 from metaplastic.evaluation.few_shot import baseline_accuracies
 from metaplastic.evaluation.problem import load_problem
 from metaplastic.evaluation.trials import make_trials
@@ -71,11 +72,22 @@ def test_triangle_features_by_hand():
 def test_whitening_decorrelates():
     rng = np.random.default_rng(1)
     rows = (rng.standard_normal((4000, 4)) @ rng.standard_normal((4, 4)) + 2).astype(np.float32)
-    mean, zca = whitening(rows, 1e-6)
-    assert zca is not None
-    white = (rows - mean) @ zca
-    np.testing.assert_allclose(np.cov(white, rowvar=False), np.eye(4), atol=5e-3)
-    np.testing.assert_allclose(zca, zca.T, atol=1e-5)
+    whiten = Whitening.fit(rows, 1e-6)
+    assert whiten.matrix is not None
+    np.testing.assert_allclose(np.cov(whiten(rows), rowvar=False), np.eye(4), atol=5e-3)
+    np.testing.assert_allclose(whiten.matrix, whiten.matrix.T, atol=1e-5)
+
+
+@pytest.mark.parametrize("amount", [0.1, 1.0])
+def test_whitening_of_fewer_rows_than_columns(amount):
+    rng = np.random.default_rng(2)
+    rows = (rng.standard_normal((6, 15)) * np.linspace(0.5, 2, 15) + 1).astype(np.float32)
+    covariance = np.cov(rows, rowvar=False)
+    values, vectors = np.linalg.eigh(covariance + amount * np.trace(covariance) / 15 * np.eye(15))
+    matrix = (vectors / np.sqrt(values)) @ vectors.T
+    unseen = rng.standard_normal((4, 15)).astype(np.float32)
+    expected = (unseen - rows.mean(axis=0)) @ matrix
+    np.testing.assert_allclose(Whitening.fit(rows, amount)(unseen), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.slow

@@ -147,13 +147,13 @@ def meta_train(
     """
     from metaplastic.cli.lead import JobOptions, lead
     from metaplastic.cli.mesh import joined, start_local_processes, take_part
-    from metaplastic.cli.runtime import one_thread_per_operation
     from metaplastic.cli.showing import hide_progress, show_progress
     from metaplastic.compilation import use_compilation_cache
     from metaplastic.meta.config_tables import parse_override
     from metaplastic.meta.engines import ENGINES, EngineOptions
     from metaplastic.meta.engines.meeting import Meeting
     from metaplastic.meta.run.stages import make_stages
+    from metaplastic.threads import one_thread_per_operation
 
     one_thread_per_operation()
     use_compilation_cache()

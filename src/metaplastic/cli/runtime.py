@@ -1,4 +1,4 @@
-"""Set-up of the process for commands: environment, threads, interrupts and signals."""
+"""Set-up of the process for commands: the command as typed, interrupts and signals."""
 
 from __future__ import annotations
 
@@ -20,17 +20,6 @@ def command_line() -> str:
     typed = os.environ.get(TYPED) or shlex.join(["metaplastic", *sys.argv[1:]])
     # file names may be invalid Unicode, cards may not
     return typed.encode("utf-8", "replace").decode()
-
-
-def one_thread_per_operation() -> None:
-    """Keep XLA from splitting each operation over the cores.
-
-    The arrays of an inner loop are small: forking and joining threads for every operation costs
-    more than a second core saves (docs/performance.md). Call this before JAX's first use; if the
-    user set XLA_FLAGS, nothing is changed.
-    """
-    if "XLA_FLAGS" not in os.environ:
-        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
 
 def keep_interrupts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import ThreadpoolController
 
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
+from metaplastic.evaluation.baselines.whitening import Whitening
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
 
@@ -46,7 +48,7 @@ class KMeans(Baseline):
 
         settings = self.settings
         assert isinstance(settings, KMeansSettings)
-        mean, zca = whitening(data.inputs, settings.whiten)
+        whiten = Whitening.fit(data.inputs, settings.whiten)
         threads = ThreadpoolController()
         encoders: list[Encoder] = []
         for done, trial in enumerate(trials):
@@ -61,8 +63,8 @@ class KMeans(Baseline):
                 random_state=trial.seed,
             )
             with threads.limit(limits=1):  # on busy cores, its threads would wait for each other
-                centroids = lloyd.fit(_apply(rows, mean, zca)).cluster_centers_
-            encoders.append(_encoder(centroids, mean, zca))
+                centroids = lloyd.fit(whiten(rows)).cluster_centers_
+            encoders.append(partial(_features, centroids, whiten))
         return encoders
 
 
@@ -77,28 +79,7 @@ def triangle(rows: NDArray[np.floating], centroids: NDArray[np.floating]) -> NDA
     return np.maximum(0.0, distance.mean(axis=1, keepdims=True) - distance)
 
 
-def whitening(
-    inputs: NDArray[np.float32], amount: float | None
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Return the mean (d,) and the ZCA matrix (d, d), or None without whitening."""
-    mean = inputs.mean(axis=0)
-    if amount is None:
-        return mean, None
-    covariance = np.cov(inputs, rowvar=False).reshape(inputs.shape[1], -1)
-    values, vectors = np.linalg.eigh(covariance)
-    shrunk = 1.0 / np.sqrt(np.maximum(values, 0.0) + amount * float(np.mean(np.diag(covariance))))
-    return mean, ((vectors * shrunk) @ vectors.T).astype(np.float32)
-
-
-def _apply(
-    rows: NDArray[np.float32], mean: NDArray[np.float32], zca: NDArray[np.float32] | None
-) -> NDArray[np.float32]:
-    return rows - mean if zca is None else (rows - mean) @ zca
-
-
-def _encoder(
-    centroids: NDArray[np.floating],
-    mean: NDArray[np.float32],
-    zca: NDArray[np.float32] | None,
-) -> Encoder:
-    return lambda rows: triangle(_apply(rows, mean, zca), centroids)
+def _features(
+    centroids: NDArray[np.floating], whiten: Whitening, rows: NDArray[np.float32]
+) -> NDArray[np.floating]:
+    return triangle(whiten(rows), centroids)

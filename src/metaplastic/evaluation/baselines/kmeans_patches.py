@@ -14,7 +14,8 @@ from threadpoolctl import ThreadpoolController
 
 from metaplastic.errors import DataError
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
-from metaplastic.evaluation.baselines.kmeans import triangle, whitening
+from metaplastic.evaluation.baselines.kmeans import triangle
+from metaplastic.evaluation.baselines.whitening import Whitening
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
 
@@ -69,16 +70,16 @@ class KMeansPatches(Baseline):
             progress("k-means of patches", done, len(trials), "seeds")
             rng = np.random.default_rng(trial.seed)
             sample = _sample_patches(data.inputs, shape, settings, rng)
-            mean, zca = whitening(sample, settings.whiten)
+            whiten = Whitening.fit(sample, settings.whiten)
             lloyd = KMeans(
                 max(1, data.n_features // QUADRANTS**2),
                 n_init=1,  # pyright: ignore[reportArgumentType]
                 random_state=trial.seed,
             )
             with threads.limit(limits=1):
-                centroids = lloyd.fit(_whitened(sample, mean, zca)).cluster_centers_
+                centroids = lloyd.fit(whiten(sample)).cluster_centers_
             centroids = centroids.astype(np.float32)
-            encoders.append(partial(_encode, shape, settings, mean, zca, centroids))
+            encoders.append(partial(_encode, shape, settings, whiten, centroids))
         return encoders
 
 
@@ -114,17 +115,10 @@ def _sample_patches(
     return np.concatenate(parts)
 
 
-def _whitened(
-    patches: NDArray[np.float32], mean: NDArray[np.float32], zca: NDArray[np.float32] | None
-) -> NDArray[np.float32]:
-    return patches - mean if zca is None else (patches - mean) @ zca
-
-
 def _encode(
     shape: tuple[int, ...],
     settings: KMeansPatchesSettings,
-    mean: NDArray[np.float32],
-    zca: NDArray[np.float32] | None,
+    whiten: Whitening,
     centroids: NDArray[np.float32],
     rows: NDArray[np.float32],
 ) -> NDArray[np.floating]:
@@ -133,7 +127,7 @@ def _encode(
     for start in range(0, len(rows), ROWS):
         patches = _patches(rows[start : start + ROWS], shape, settings)
         n, down, across, width = patches.shape
-        flat = _whitened(patches.reshape(-1, width), mean, zca)
+        flat = whiten(patches.reshape(-1, width))
         maps = triangle(flat, centroids).reshape(n, down, across, -1)
         halves = [slice(0, (down + 1) // 2), slice(down // 2, down)]
         sides = [slice(0, (across + 1) // 2), slice(across // 2, across)]

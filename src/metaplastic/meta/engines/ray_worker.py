@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from metaplastic.meta.engines.backend import Answer, Request
 from metaplastic.meta.engines.processes import Process, this_process
+from metaplastic.threads import one_thread_per_operation
 
 if TYPE_CHECKING:
     from metaplastic.meta.engines.local import LocalEngine
@@ -32,8 +33,7 @@ class Worker:
         are the user's modules (`plugins`), imported before the plan is read, as it may contain
         objects from them. For this, the plan may be a sequence with one reference to it.
         """
-        # must be set before the first use of JAX
-        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+        one_thread_per_operation()
         if core is not None and hasattr(os, "sched_setaffinity"):
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(0, {core})
