@@ -35,7 +35,7 @@ class Whitening(NamedTuple):
             values = np.asarray(singular, float) ** 2 / (rows - 1)
             penalty = amount * float(values.sum()) / columns
             gains = (1.0 / np.sqrt(values + penalty)).astype(np.float32)
-            return cls(mean, None, directions.T, gains, penalty**-0.5)
+            return cls(mean, None, directions.T, gains, float(penalty**-0.5))
         covariance = np.cov(inputs, rowvar=False).reshape(columns, -1)
         values, vectors = np.linalg.eigh(covariance)
         penalty = amount * float(np.mean(np.diag(covariance)))
@@ -46,9 +46,9 @@ class Whitening(NamedTuple):
         """Whiten rows (n, d)."""
         centred = rows - self.mean
         if self.matrix is not None:
-            return centred @ self.matrix
+            return (centred @ self.matrix).astype(np.float32, copy=False)
         if self.directions is None or self.gains is None:
             return centred
-        rest = np.float32(self.rest)
-        along = (centred @ self.directions) * (self.gains - rest)
-        return rest * centred + along @ self.directions.T
+        along = (centred @ self.directions) * (self.gains - self.rest)
+        white = self.rest * centred + along @ self.directions.T
+        return white.astype(np.float32, copy=False)
