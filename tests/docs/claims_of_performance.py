@@ -61,6 +61,22 @@ PERFORMANCE = (
     *(
         Claim(
             PAGE,
+            f"| {shape} | {{}} | {{}} |",
+            tuple(
+                value("inner-step", "milliseconds", f"{shape} rows", way)
+                for way in ("blocks", "whole")
+            ),
+        )
+        for shape in ("784-128-64-32, 256", "1413-128-64-32, 64", "196-10000-32, 64")
+    ),
+    Claim(
+        PAGE,
+        "| 20-128-128-32, 256 | | {} |",
+        (value("inner-step", "milliseconds", "20-128-128-32, 256 rows", "whole"),),
+    ),
+    *(
+        Claim(
+            PAGE,
             f"| {shown} | {{}} ({{}} to {{}}) |",
             tuple(
                 value("paired", "rows", quantity, key)
