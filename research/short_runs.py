@@ -3,13 +3,13 @@
 Every run uses `recipes/short.toml`, takes about 25 minutes of one core, and has its own directory:
 
 - `seeds`: three meta-seeds;
-- `parts`: each part of the rule left out before meta-training, or its step kept constant;
+- `parts`: the whole rule, the rule without each of its parts, and with a constant step;
 - `distances`: cosine distance and squared error in the meta-objective, three meta-seeds each.
 
 Finished runs are skipped, interrupted runs resumed. The metrics of the runs are summarised in
 `OUT/GROUP.json`: dropped tasks, gradient norms, final losses and validation accuracies, and the
-command of study `learned` that measures the rules on held-out data. `--dry-run` only prints the
-commands.
+command of study `learned` that measures the rules on held-out data. `--meta-steps` shortens every
+run, for a comparison within one OUT. `--dry-run` only prints the commands.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ShortRun(NamedTuple):
 
 
 def runs_of(group: str) -> list[ShortRun]:
-    """Return the runs of a group. `parts` uses the first meta-seed, for comparison with its run."""
+    """Return the runs of a group. `parts` uses the first meta-seed alone."""
     if group == "seeds":
         return [ShortRun("whole", seed) for seed in META_SEEDS]
     if group == "parts":
@@ -55,7 +55,8 @@ def runs_of(group: str) -> list[ShortRun]:
             for part in PARTS
         ]
         constant = ("rule.settings.decay_power=0.0", "rule.settings.inner_step=0.04")
-        return [*without, ShortRun("constant-step", META_SEEDS[0], constant)]
+        whole = ShortRun("whole", META_SEEDS[0])
+        return [whole, *without, ShortRun("constant-step", META_SEEDS[0], constant)]
     return [
         ShortRun(
             distance, seed, ("objective.name=ridge", f"objective.settings.distance={distance}")
@@ -68,7 +69,9 @@ def runs_of(group: str) -> list[ShortRun]:
 GROUPS = ("seeds", "parts", "distances")
 
 
-def command(run: ShortRun, out: Path, data_dir: Path | None) -> list[str]:
+def command(
+    run: ShortRun, out: Path, data_dir: Path | None, meta_steps: int | None = None
+) -> list[str]:
     """Return the command that starts the run or resumes it."""
     folder = out / run.folder
     start = [sys.executable, "-m", "metaplastic", "meta-train", f"--out={folder}"]
@@ -76,6 +79,8 @@ def command(run: ShortRun, out: Path, data_dir: Path | None) -> list[str]:
     if (folder / "config.json").is_file():
         return [*start, "--resume", *data]
     changes = [f"--set={change}" for change in run.changes]
+    if meta_steps is not None:
+        changes.append(f"--meta-steps={meta_steps}")
     return [*start, f"--config={RECIPE}", f"--seed={run.seed}", *changes, *data]
 
 
@@ -128,9 +133,10 @@ def main() -> None:
     parser.add_argument("group", choices=GROUPS)
     parser.add_argument("--out", type=Path, default=Path("runs/short"))
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--meta-steps", type=int, help="of every run; by default the recipe's")
     parser.add_argument("--dry-run", action="store_true", help="only print the commands")
     args = parser.parse_args()
-    for line in _commands(args.group, args.out, args.data_dir):
+    for line in _commands(args.group, args.out, args.data_dir, args.meta_steps):
         print(shlex.join(line), flush=True)
         if not args.dry_run:
             subprocess.run(line, check=True)
@@ -140,9 +146,11 @@ def main() -> None:
         print(write_json(args.out / f"{args.group}.json", summary(args.group, args.out)))
 
 
-def _commands(group: str, out: Path, data_dir: Path | None) -> Iterator[list[str]]:
+def _commands(
+    group: str, out: Path, data_dir: Path | None, meta_steps: int | None
+) -> Iterator[list[str]]:
     for run in runs_of(group):
-        yield command(run, out, data_dir)
+        yield command(run, out, data_dir, meta_steps)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     fresh = command(run, tmp_path, None)
     assert "--set=objective.settings.distance=squared" in fresh
     assert "--resume" not in fresh
+    assert "--meta-steps=100" in command(run, tmp_path, None, 100)
     (tmp_path / run.folder).mkdir()
     (tmp_path / run.folder / "config.json").write_text("{}")
     assert "--resume" in command(run, tmp_path, None)
