@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from metaplastic import PlasticEncoder
-from metaplastic.cli.runtime import one_thread_per_operation
 from metaplastic.compilation import use_compilation_cache
 from metaplastic.evaluation.named_rule import DEFAULT_BATCH_SIZE, inner_steps_of, named_rule
 from metaplastic.evaluation.results import mean_and_error, paired_difference
 from metaplastic.readout.ridge import readout_accuracy
 from metaplastic.tasks import Architecture, Augmentation, TaskConfig, load_sources
 from metaplastic.tasks.task import sample_task
+from metaplastic.threads import one_thread_per_operation
 from research.by_source import SEED, SOURCES
 
 

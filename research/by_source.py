@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from metaplastic.cli.runtime import one_thread_per_operation
 from metaplastic.compilation import use_compilation_cache
 from metaplastic.evaluation.named_rule import named_rule
 from metaplastic.evaluation.results import mean_and_error, paired_difference
@@ -23,6 +22,7 @@ from metaplastic.meta.unroll import UnrollConfig
 from metaplastic.meta.validation import Validator
 from metaplastic.objectives import Ridge
 from metaplastic.tasks import Architecture, TaskConfig, load_sources
+from metaplastic.threads import one_thread_per_operation
 
 # without CIFAR-10, whose classes are too few to split; its test batch must not be used for tuning
 SOURCES = ("glyphs", "omniglot@28", "shapes", "topics", "reviews", "imagenet@32")

@@ -18,7 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from metaplastic.cli.runtime import one_thread_per_operation
 from metaplastic.compilation import use_compilation_cache
 from metaplastic.evaluation.named_rule import named_rule
 from metaplastic.inner_loop import step
@@ -27,6 +26,7 @@ from metaplastic.meta.reading import read_objective
 from metaplastic.meta.unroll import draw_labelled, draw_minibatch
 from metaplastic.objectives import Ridge
 from metaplastic.tasks import Architecture, TaskConfig, load_sources
+from metaplastic.threads import one_thread_per_operation
 
 SOURCES = ("glyphs", "omniglot@28", "shapes", "imagenet@32")
 TASKS = TaskConfig(examples_per_class=200, labelled_apart=20)

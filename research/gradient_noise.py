@@ -20,13 +20,13 @@ import numpy as np
 import optax
 
 from metaplastic import hub
-from metaplastic.cli.runtime import one_thread_per_operation
 from metaplastic.compilation import use_compilation_cache
 from metaplastic.meta.config import MetaTrainConfig, parse_config
 from metaplastic.meta.config_tables import lay, make_config
 from metaplastic.meta.estimators import Estimate
 from metaplastic.meta.group import begin_group
 from metaplastic.meta.plan import make_plan
+from metaplastic.threads import one_thread_per_operation
 
 
 def signal_share(mean_norm: float, norms: np.ndarray) -> float:
