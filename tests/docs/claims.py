@@ -7,6 +7,7 @@ page shows.
 
 from __future__ import annotations
 
+from tests.docs.claims_of_learned import LEARNED
 from tests.docs.claims_of_performance import PERFORMANCE
 from tests.docs.claims_of_scaling import SCALING
 from tests.docs.numbers import (
@@ -22,10 +23,8 @@ from tests.docs.numbers import (
     mean,
     most_lost_longer,
     of_fields,
-    of_theta,
     rung_on_text,
     sampling,
-    term_weights,
     text,
     text_baseline,
     value,
@@ -115,12 +114,7 @@ METHOD = (
     ),
 )
 
-LEARNED = (
-    Claim(
-        "README.md",
-        "raised the step size to {} times its initial value, of at most {}.",
-        (of_theta("step_factor", "weights"), of_theta("step_factor", "most")),
-    ),
+STUDIES = (
     Claim(
         "docs/studies.md",
         "Read as `rule-all`, the rule has {} on digits, {} on MNIST-14 and {} on Fashion-14; read "
@@ -131,22 +125,6 @@ LEARNED = (
             for address in ("digits", "mnist@14", "fashion_mnist@14")
         ),
     ),
-    Claim(
-        "docs/studies.md",
-        "are negative in every layer ({}, {}, {}): it correlates. Those of `low_rank` are {}, {} "
-        "and {}; of `subspace` {}, {} and {}. Its learned factor of the step stands at {} of at "
-        "most {}",
-        (
-            *term_weights("decorrelation"),
-            *term_weights("low_rank"),
-            *term_weights("subspace"),
-            of_theta("step_factor", "weights"),
-            of_theta("step_factor", "most"),
-        ),
-    ),
-)
-
-STUDIES = (
     Claim(
         "docs/studies.md",
         "With minibatches of 16 it reaches {}; with 256, the size at the end of its meta-training, "

@@ -1,0 +1,48 @@
+"""The claims about what meta-training has learned; see `claims.py`."""
+
+from __future__ import annotations
+
+from tests.docs.numbers import Claim, Number, of_theta, term_weights, value
+
+
+def _cost(name: str, address: str) -> Number:
+    """By how much the shipped rule is above a method of study `learned`."""
+    return value("learned", "datasets", address, "methods", name, "paired", "mean")
+
+
+LEARNED = (
+    Claim(
+        "README.md",
+        "raised the step size to {} times its initial value, of at most {}.",
+        (of_theta("step_factor", "weights"), of_theta("step_factor", "most")),
+    ),
+    Claim(
+        "README.md",
+        "meta-training is responsible for {} of {} on digits, {} of {} on MNIST and {} of {} on "
+        "Fashion-MNIST",
+        tuple(
+            _cost(name, address)
+            for address in ("digits", "mnist@14", "fashion_mnist@14")
+            for name in ("meta-step-0", "random")
+        ),
+    ),
+    Claim(
+        "README.md",
+        "competition between units costs most ({} on MNIST; on Fashion-MNIST nothing of the gain "
+        "remains), then the learned term, and on MNIST the error signal ({})",
+        (_cost("without-lateral", "mnist@14"), _cost("without-error", "mnist@14")),
+    ),
+    Claim(
+        "docs/studies.md",
+        "are negative in every layer ({}, {}, {}): it correlates. Those of `low_rank` are {}, {} "
+        "and {}; of `subspace` {}, {} and {}. Its learned factor of the step stands at {} of at "
+        "most {}",
+        (
+            *term_weights("decorrelation"),
+            *term_weights("low_rank"),
+            *term_weights("subspace"),
+            of_theta("step_factor", "weights"),
+            of_theta("step_factor", "most"),
+        ),
+    ),
+)
