@@ -42,6 +42,21 @@ def test_values_and_derivatives(blocks):
     )
 
 
+def test_several_networks_at_once():
+    matrix, planes = random_layer(12)
+    matrices = jnp.stack([matrix, -matrix])
+
+    def in_blocks(matrix):
+        blocks = Blocks(5, 2, 2)
+        out = map_cells(layer, blocks, matrix, planes)
+        return jnp.sum(out**2) + jnp.sum(mean_of_cells(layer, blocks, matrix, planes))
+
+    each = [jax.value_and_grad(in_blocks)(matrix) for matrix in matrices]
+    both = jax.vmap(jax.value_and_grad(in_blocks))(matrices)
+    for i, one in enumerate(each):
+        jax.tree.map(lambda a, b, i=i: np.testing.assert_allclose(a[i], b, rtol=1e-5), both, one)
+
+
 @pytest.mark.parametrize(("cells", "units"), [(256, 784), (257, 300), (64, 10_000), (100_000, 8)])
 def test_blocks_cover_all_cells_and_fit_in_the_cache(cells, units):
     blocks = blocks_of(cells, units)
