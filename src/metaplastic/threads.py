@@ -9,6 +9,13 @@ _M_ARENA_MAX = -8  # of mallopt, in glibc's malloc.h
 _ARENAS = 1024
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def one_thread_per_operation() -> None:
     """Keep XLA from splitting each operation over the cores, and threads from sharing heaps.
 

@@ -1,5 +1,6 @@
 """The vectorised inner loop against a plain loop over seeds and steps."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,6 +38,15 @@ def _run(inputs, seeds, steps):
         for point, networks, trials in loop
         for network, trial in zip(networks, trials, strict=True)
     }
+
+
+def test_on_one_core_seeds_run_one_after_another_with_the_same_result(inputs, monkeypatch):
+    at_once = _run(inputs, range(3), [4])
+    monkeypatch.setattr(inner_loop, "usable_cores", lambda: 1)
+    again = eqx.filter_jit(inner_loop._advance.__wrapped__)  # compiled for one core
+    monkeypatch.setattr(inner_loop, "_advance", again)
+    for key, features_of_key in _run(inputs, range(3), [4]).items():
+        np.testing.assert_allclose(features_of_key, at_once[key], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -29,6 +29,7 @@ from metaplastic.evaluation.trials import Trial
 from metaplastic.inner_loop import statistics_rows
 from metaplastic.progress import Progress, silent
 from metaplastic.rules import Rule, RuleState
+from metaplastic.threads import usable_cores
 
 BLOCK = 25  # inner steps between two progress reports
 ROWS = 2048  # rows per forward pass
@@ -143,7 +144,8 @@ def _advance(
         return inner_loop.run(rule, phi, state, minibatch, start, stop)
 
     each = (seeds.phi, seeds.state, seeds.keys, seeds.permutations)
-    if jax.default_backend() == "cpu":  # the arrays of a single seed fit in a core's cache
+    if jax.default_backend() == "cpu" and usable_cores() == 1:
+        # no cores to share the seeds, and a single seed's arrays fit in the cache
         phi, state = jax.lax.map(lambda seed: one(*seed), each)
     else:
         phi, state = jax.vmap(one)(*each)

@@ -19,6 +19,7 @@ from metaplastic.meta.engines import processes
 from metaplastic.meta.engines.backend import Answer, Request, WorkerLost
 from metaplastic.meta.engines.engine import EngineOptions
 from metaplastic.meta.engines.ray_worker import Worker
+from metaplastic.threads import usable_cores
 
 if TYPE_CHECKING:
     from metaplastic.meta.plan import Plan
@@ -175,7 +176,7 @@ def connect(options: EngineOptions) -> Any:
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     settings: dict[str, Any] = {"address": options.address}
     if options.address is None:
-        cores = options.workers or _own_cores()
+        cores = options.workers or usable_cores()
         settings = {"address": "local", "num_cpus": cores, "include_dashboard": False}
     try:
         for attempt in range(ATTEMPTS):
@@ -197,9 +198,3 @@ def connect(options: EngineOptions) -> Any:
             with contextlib.suppress(ValueError):  # not in the main thread
                 signal.signal(number, handler)
     return ray
-
-
-def _own_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
