@@ -88,7 +88,7 @@ def main() -> None:
     variants[given.name] = {"changes": given.set, "curves": curves}
     target = statistics.median(points[-1][1] for points in variants[REFERENCE]["curves"].values())
     for variant in variants.values():
-        times = [time_to(target, [(t, y) for t, y in c]) for c in variant["curves"].values()]
+        times = [time_to(target, points) for points in variant["curves"].values()]
         median = statistics.median(times)
         variant["core_minutes"] = median if math.isfinite(median) else None
         print(variant["changes"], variant["core_minutes"])

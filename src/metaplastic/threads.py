@@ -6,7 +6,7 @@ import ctypes
 import os
 
 _M_ARENA_MAX = -8  # of mallopt, in glibc's malloc.h
-_ARENAS = 1024
+_ARENAS = 1024  # an upper limit; a heap is made when a thread first needs one
 
 
 def usable_cores() -> int:
@@ -32,7 +32,7 @@ def _one_heap_per_thread() -> None:
 
     By default it makes eight heaps per core at most, fewer than the threads of a small machine's
     process. Where the thread that runs XLA's programs shares the heap of one that compiled them,
-    which is fragmented, allocation can take a fifth of a meta-gradient's time.
+    which is fragmented, allocation takes a noticeable share of a meta-gradient's time.
     """
     if "MALLOC_ARENA_MAX" in os.environ or "GLIBC_TUNABLES" in os.environ:
         return
