@@ -56,9 +56,8 @@ def make_table(
         notes += (f"two columns named {duplicate!r}: columns are matched by position, not by name",)
         columns = None
     names = None if index is None else ["/".join(cells) for cells in index]
-    if not index_given and names == [
-        str(i) for i in range(len(values))
-    ]:  # the same as the order of the rows
+    counts = [str(i) for i in range(len(values))]
+    if names == counts and not index_given:  # the same as the order of the rows
         names = None
     return Table(
         values,
