@@ -4,10 +4,13 @@ Every run uses `recipes/short.toml`, takes about 25 minutes of one core, and has
 
 - `seeds`: three meta-seeds;
 - `parts`: the whole rule, the rule without each of its parts, and with a constant step;
-- `distances`: cosine distance and squared error in the meta-objective, three meta-seeds each.
+- `distances`: cosine distance and squared error in the meta-objective, three meta-seeds each;
+- `senses`: the whole rule, with the sense of neighbours, and with a wider update network;
+- `estimators`: other estimates of the meta-gradient and a slower average of θ, three meta-seeds
+  each.
 
 Finished runs are skipped, interrupted runs resumed. The metrics of the runs are summarised in
-`OUT/GROUP.json`: dropped tasks, gradient norms, final losses and validation accuracies, and the
+`OUT/GROUP.json`: dropped tasks, gradient norms, final losses, validation against seconds, and the
 command of study `learned` that measures the rules on held-out data. `--meta-steps` shortens every
 run, for a comparison within one OUT. `--dry-run` only prints the commands.
 """
@@ -18,12 +21,14 @@ import argparse
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from metaplastic import files
+from metaplastic.errors import DataError
 from metaplastic.evaluation.results import write_json
 from metaplastic.meta.run.metrics import read_metrics
 
@@ -39,6 +44,7 @@ class ShortRun(NamedTuple):
     name: str
     seed: int
     changes: tuple[str, ...] = ()
+    lengthened: int = 1  # factor of its number of meta-steps, where they are cheaper
 
     @property
     def folder(self) -> str:
@@ -57,6 +63,19 @@ def runs_of(group: str) -> list[ShortRun]:
         constant = ("rule.settings.decay_power=0.0", "rule.settings.inner_step=0.04")
         whole = ShortRun("whole", META_SEEDS[0])
         return [whole, *without, ShortRun("constant-step", META_SEEDS[0], constant)]
+    if group == "senses":
+        neighbours = ('rule.settings.extra=["neighbours"]',)
+        return [
+            ShortRun("whole", META_SEEDS[0]),
+            ShortRun("neighbours", META_SEEDS[0], neighbours),
+            ShortRun("wider", META_SEEDS[0], ("rule.settings.hidden=32",)),
+        ]
+    if group == "estimators":
+        return [
+            ShortRun(name, seed, changes, LENGTHENED.get(name, 1))
+            for name, changes in ESTIMATES.items()
+            for seed in META_SEEDS
+        ]
     return [
         ShortRun(
             distance, seed, ("objective.name=ridge", f"objective.settings.distance={distance}")
@@ -66,7 +85,17 @@ def runs_of(group: str) -> list[ShortRun]:
     ]
 
 
-GROUPS = ("seeds", "parts", "distances")
+GROUPS = ("seeds", "parts", "distances", "senses", "estimators")
+# `late` has twice the tasks and differentiates the last 16 steps; two pairs of particles take as
+# many forward unrolls as backpropagation takes, its recomputed steps included
+ESTIMATES = {
+    "whole": (),
+    "late": ("estimator=late", "unroll.truncation=[16,16]", "tasks_per_group=4"),
+    "es": ("estimator.name=es", "estimator.settings.pairs=2"),
+    "pes": ("estimator.name=pes", "estimator.settings.pairs=4"),
+    "averaged": ("optimizer.average=0.98",),
+}
+LENGTHENED = {"pes": 4}  # a meta-step of `pes` is a truncation, not a whole unroll
 
 
 def command(
@@ -79,9 +108,19 @@ def command(
     if (folder / "config.json").is_file():
         return [*start, "--resume", *data]
     changes = [f"--set={change}" for change in run.changes]
-    if meta_steps is not None:
-        changes.append(f"--meta-steps={meta_steps}")
+    if meta_steps is not None or run.lengthened > 1:
+        steps = meta_steps or tomllib.loads(RECIPE.read_text())["optimizer"]["meta_steps"]
+        changes.append(f"--meta-steps={steps * run.lengthened}")
     return [*start, f"--config={RECIPE}", f"--seed={run.seed}", *changes, *data]
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether a run has made its last meta-step; no checkpoint is needed to tell."""
+    if not (folder / "rule.safetensors").is_file():
+        return False
+    config = files.read_json(folder / "config.json", DataError)
+    lines = read_metrics(folder)
+    return bool(lines) and lines[-1]["meta_step"] >= config["optimizer"]["meta_steps"]
 
 
 def summary(group: str, out: Path) -> dict[str, Any]:
@@ -118,6 +157,10 @@ def _summarise(lines: list[dict[str, Any]]) -> dict[str, Any]:
         "final_loss": float(np.nanmean(losses[-LAST:])),
         "validation_accuracy": validated[-1]["validation_accuracy"] if validated else {},
         "validation_loss": validated[-1]["validation_loss"] if validated else {},
+        "curve": [
+            {name: line[name] for name in ("meta_step", "seconds", "validation_loss")}
+            for line in validated
+        ],
     }
 
 
@@ -136,7 +179,11 @@ def main() -> None:
     parser.add_argument("--meta-steps", type=int, help="of every run; by default the recipe's")
     parser.add_argument("--dry-run", action="store_true", help="only print the commands")
     args = parser.parse_args()
-    for line in _commands(args.group, args.out, args.data_dir, args.meta_steps):
+    for run in runs_of(args.group):
+        if is_finished(args.out / run.folder):
+            print(f"{run.folder}: finished before", flush=True)
+            continue
+        line = command(run, args.out, args.data_dir, args.meta_steps)
         print(shlex.join(line), flush=True)
         if not args.dry_run:
             subprocess.run(line, check=True)
@@ -144,13 +191,6 @@ def main() -> None:
         print(shlex.join(study(args.group, args.out)))
     else:
         print(write_json(args.out / f"{args.group}.json", summary(args.group, args.out)))
-
-
-def _commands(
-    group: str, out: Path, data_dir: Path | None, meta_steps: int | None
-) -> Iterator[list[str]]:
-    for run in runs_of(group):
-        yield command(run, out, data_dir, meta_steps)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,9 +14,11 @@ from metaplastic.errors import DataError, MetaplasticError, unknown_name
 from metaplastic.evaluation.baselines import BASELINES, make_baseline
 from metaplastic.evaluation.few_shot import describe_problem
 from metaplastic.evaluation.problem import Problem
+from metaplastic.evaluation.search import Choice
 from metaplastic.evaluation.significance import sampling_error
 from metaplastic.evaluation.standings import READOUTS, standings
 from metaplastic.evaluation.studies.domain_cells import RULE, Cells
+from metaplastic.evaluation.studies.domain_earlier import Earlier
 from metaplastic.evaluation.studies.domain_sets import (
     DomainSet,
     TableSearch,
@@ -48,7 +52,10 @@ class DomainsSettings(StudySettings):
     """`datasets` are names in `domains.toml` (no name stands for all), names of files
     `tables/NAME.npz`, or addresses (`openml:`, `csv:`); the latter two have the role `user`.
     `labels` are numbers of labelled examples per class; hyperparameters are searched at
-    `labels_per_class`. `reference` is the method that the others are compared with."""
+    `labels_per_class`. `reference` is the method that the others are compared with. `extends`
+    names a results file of this study with the same settings and rule: its data sets are taken
+    over, the settings that its searches chose as well, and only data sets not among them are
+    measured."""
 
     datasets: tuple[str, ...] = Field(
         (), description="names of the study's tables, files or addresses; an empty list: all tables"
@@ -61,6 +68,9 @@ class DomainsSettings(StudySettings):
         READOUTS, min_length=1, description="classifiers that read the features"
     )
     reference: str = Field("rule-all", description="the method that others are compared with")
+    extends: Path | None = Field(
+        None, description="a results file of this study, to which further data sets are added"
+    )
 
 
 class Domains(Study):
@@ -82,22 +92,40 @@ class Domains(Study):
     def forecast(self) -> str:
         settings = self.settings
         assert isinstance(settings, DomainsSettings)
-        return forecast(settings.baselines, len(settings.datasets or known_sets()), settings.seeds)
+        return forecast(settings.baselines, len(self._to_measure()), settings.seeds)
 
     def cells(self) -> int:
         settings = self.settings
         assert isinstance(settings, DomainsSettings)
         baselines = sum(BASELINES[name].installed() for name in known_baselines(settings.baselines))
         methods = 1 + baselines + len(self.context.classifiers)
-        return len(settings.datasets or known_sets()) * methods
+        return len(self._to_measure()) * methods
+
+    @cached_property
+    def _earlier(self) -> Earlier | None:
+        settings = self.settings
+        assert isinstance(settings, DomainsSettings)
+        if settings.extends is None:
+            return None
+        return Earlier(settings.extends, settings, self.context.rule.fingerprint)
+
+    def _to_measure(self) -> list[str]:
+        settings = self.settings
+        assert isinstance(settings, DomainsSettings)
+        taken = self._earlier.sets if self._earlier else {}
+        return [name for name in settings.datasets or known_sets() if name not in taken]
 
     def measure(self) -> dict[str, Any]:
         settings = self.settings
         assert isinstance(settings, DomainsSettings)
-        sets = [self._named(name) for name in settings.datasets or known_sets()]
+        sets = [self._named(name) for name in self._to_measure()]
         methods = self._methods()
         search = self._search()
         results: dict[str, Any] = {}
+        if self._earlier:
+            self._earlier.check_methods(methods)
+            self.context.notes.append(self._earlier.note())
+            results |= self._earlier.sets
         missing: dict[str, str] = {}
         for dataset in sets:
             try:
@@ -114,6 +142,10 @@ class Domains(Study):
         if missing:
             self.context.notes.append(f"{len(missing)} of {len(sets)} data sets left out")
         content = {
+            "settings": {
+                **settings.model_dump(mode="json", exclude={"extends"}),
+                "datasets": [*results, *missing],
+            },
             "seeds": list(self.config("any").seed_list),
             "methods": methods,
             "sets": results,
@@ -173,6 +205,11 @@ class Domains(Study):
             progress=self.context.progress,
         )
 
+    def _choice(self, name: str, address: str, search: TableSearch) -> Choice:
+        searched = tuple(search.sets_for(address))
+        known = self._earlier.choice(name, searched) if self._earlier else None
+        return known or search.best(name, searched)
+
     def _measure(
         self,
         dataset: DomainSet,
@@ -193,7 +230,7 @@ class Domains(Study):
                 unsearched = {"settings": {}, "tried": []}
                 entries[name] = cells.baseline(extra[name], unsearched, uses_rule=True)
             elif name not in RULE:
-                choice = search.best(name, tuple(search.sets_for(problem.address)))
+                choice = self._choice(name, problem.address, search)
                 baseline = make_baseline(name, **choice.settings)
                 entries[name] = cells.baseline(baseline, choice.record, uses_rule=False)
         notes = list(problem.notes)
