@@ -39,7 +39,7 @@ def refill(study: Study, content: Mapping[str, Any]) -> None:
         config = study.config(address)
         search = study.search(config)
         for name, entry in methods.items():
-            if name in ("rule", "rule-all"):
+            if name == "rule" or name.startswith("rule-"):
                 continue
             record = entry["search"]
             # the settings that the search chose, or the baseline's own without a search

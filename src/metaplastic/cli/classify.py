@@ -26,6 +26,7 @@ from metaplastic.cli.matrices import (
     EncodingOption,
     HeaderOption,
     IndexOption,
+    NeighboursOption,
     QuietOption,
     given_options,
 )
@@ -55,6 +56,7 @@ def classify(
             "the inputs alone), or auto: the mean of logistic and inputs."
         ),
     ] = "auto",
+    neighbours: NeighboursOption = 0,
     seed: SeedOption = 0,
     header: HeaderOption = None,
     index: IndexOption = None,
@@ -88,7 +90,9 @@ def classify(
     _check_classes(rows.labels, source)
     if not quiet:
         show_notes(data, rows)
-    classifier = PlasticClassifier(PlasticEncoder(rule, random_state=seed), readout=readout)
+    classifier = PlasticClassifier(
+        PlasticEncoder(rule, neighbours=neighbours, random_state=seed), readout=readout
+    )
     labels = np.empty(len(rows.labels), object)
     labels[:] = rows.labels
     fit_on(classifier, rows, labels, source)
@@ -98,6 +102,8 @@ def classify(
     save_model(classifier, rows, model)
     if quiet:
         return
+    if model is not None and neighbours:
+        say(f"{model}: holds the {rows.values.shape[0]:,} rows (--neighbours)")
     say(
         f"{out}: {len(rows.labels):,} rows in {len(classifier.classes_)} classes, learned from "
         f"{classifier.n_labelled_:,} labels"

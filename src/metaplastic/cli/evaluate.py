@@ -47,7 +47,11 @@ def evaluate(
         int | None, typer.Option(min=2, help="Limit on the number of unlabelled examples.")
     ] = None,
     layers: Annotated[
-        str, typer.Option(help="Layers to read: last, or all (every layer and the inputs).")
+        str,
+        typer.Option(
+            help="Layers to read: last, all (every layer and the inputs), or averaged (all, also "
+            "of rows averaged over their nearest neighbours)."
+        ),
     ] = "last",
     baselines: Annotated[
         str,

@@ -14,6 +14,7 @@ from metaplastic.cli.matrices import (
     EncodingOption,
     HeaderOption,
     IndexOption,
+    NeighboursOption,
     QuietOption,
     SplitOption,
     check_numbers,
@@ -66,6 +67,7 @@ def fit(
     batch_size: Annotated[
         int | None, typer.Option(min=2, help="Rows per minibatch; default: as on the rule's card.")
     ] = None,
+    neighbours: NeighboursOption = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the network and the minibatches.")] = 0,
     split: SplitOption = "auto",
     header: HeaderOption = None,
@@ -117,6 +119,7 @@ def fit(
         hidden_layer_sizes=layers,
         n_components=components,
         model=None if model is None else _read_model(model),
+        neighbours=neighbours,
         scale=scale,
         activation=activation,
         max_iter=max_iter,
@@ -150,7 +153,8 @@ def fit(
     encoder.save(out)
     if not quiet:
         features = len(encoder.get_feature_names_out())
-        say(f"{out}: {encoder.n_features_in_} inputs, {features} features")
+        held = f"; it holds the {rows.values.shape[0]:,} rows (--neighbours)" if neighbours else ""
+        say(f"{out}: {encoder.n_features_in_} inputs, {features} features{held}")
 
 
 def _read_model(path: Path) -> dict[str, Any]:

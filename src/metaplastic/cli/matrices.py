@@ -45,6 +45,15 @@ EncodingOption = Annotated[
     str | None, typer.Option(help="Tables: text encoding, for example cp1252; default: UTF-8.")
 ]
 
+NeighboursOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Also read each row averaged over its K nearest rows; helps with thousands of rows "
+        "and few labels, but a saved model then holds all rows.",
+        metavar="K",
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress or notes.")]
 
 

@@ -25,6 +25,7 @@ from metaplastic.cli.matrices import (
     EncodingOption,
     HeaderOption,
     IndexOption,
+    NeighboursOption,
     QuietOption,
     given_options,
 )
@@ -56,6 +57,7 @@ def regress(
             "alone), or auto: the mean of ridge and inputs."
         ),
     ] = "auto",
+    neighbours: NeighboursOption = 0,
     seed: SeedOption = 0,
     header: HeaderOption = None,
     index: IndexOption = None,
@@ -86,7 +88,9 @@ def regress(
     targets = rows.numbers(source)
     if not quiet:
         show_notes(data, rows)
-    regressor = PlasticRegressor(PlasticEncoder(rule, random_state=seed), readout=readout)
+    regressor = PlasticRegressor(
+        PlasticEncoder(rule, neighbours=neighbours, random_state=seed), readout=readout
+    )
     fit_on(regressor, rows, targets, source)
     progress()("predicting the rows")
     columns = predictions(regressor, rows.values)
@@ -94,6 +98,8 @@ def regress(
     save_model(regressor, rows, model)
     if quiet:
         return
+    if model is not None and neighbours:
+        say(f"{model}: holds the {rows.values.shape[0]:,} rows (--neighbours)")
     say(f"{out}: {rows.values.shape[0]:,} rows, learned from {regressor.n_labelled_:,} targets")
     for name, fitted in regressor.readouts_.items():
         read = "inputs alone" if name == "inputs" else "inputs and all layers"

@@ -117,7 +117,8 @@ class PlasticClassifier(ClassifierMixin, SemiSupervised):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted classifier to a safetensors file. Raises ModelFileError on failure.
 
-        The file holds no row of data, and of the labels only the names of the classes.
+        Of the labels the file holds only the names of the classes, and no row of data unless the
+        encoder has `neighbours`.
         """
         from metaplastic.encoder.classifier_files import save_classifier
 

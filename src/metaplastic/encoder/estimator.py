@@ -20,6 +20,7 @@ from metaplastic.encoder.fitted import Fitted
 from metaplastic.encoder.fitting import fitted_network
 from metaplastic.encoder.learning import draw_minibatches
 from metaplastic.encoder.moments import take_rows
+from metaplastic.encoder.neighbourhood import Neighbourhood
 from metaplastic.encoder.network import Network
 from metaplastic.encoder.reading import column_names
 from metaplastic.encoder.validation import validated
@@ -59,6 +60,13 @@ class PlasticEncoder(Fitted):
         every layer, each block centred and scaled so that all have equal weight and columns have
         unit variance on average (`metaplastic.blocks`); "last" returns the activities of the last
         layer unchanged; numbers choose layers, 0 being the inputs. May be changed after `fit`.
+    neighbours : int
+        With k > 0, `transform` returns the layers read twice: of the row x, and of its average
+        x̄ = x^2 over its k nearest fitted rows, x^{r+1} = x^r / 2 + mean of x^r over them / 2 with
+        x^0 = x, on standardised inputs. This helps where rows lie densely (thousands of images) and
+        labels are few. The encoder then keeps all fitted rows, also in its file; it can be neither
+        exported nor fitted by `partial_fit`. Above 20,000 rows neighbours are approximate, and come
+        from pynndescent, if the extra `umap` is installed. 0: no neighbours.
     scale : "auto", "columns" or "global"
         How inputs are standardised: "global" by one mean and one standard deviation over all of
         them, as in meta-training, for columns of one unit (pixels, samples of a signal); "columns"
@@ -157,6 +165,8 @@ class PlasticEncoder(Fitted):
             self.score_curve_ = monitor.curve
             progress("statistics of the features")
             self.network_ = network(self.phi_)
+            k = int(self.neighbours)
+            self._neighbourhood = Neighbourhood.fit(self.network_, X, k, progress) if k else None
             self._moments, self._n_seen, self._waiting = moments, X.shape[0], None
         return self
 
@@ -172,9 +182,14 @@ class PlasticEncoder(Fitted):
         Standardisation is over all rows seen so far, and `scale="auto"` is decided before the first
         inner step. The statistics of batch norm and of the layers read are a running average over
         roughly the last 10,000 rows. The rule's steps become smaller with its age, so set `max_age`
-        to keep learning to the end of a long stream. Raises as `fit`.
+        to keep learning to the end of a long stream. Raises as `fit`, and ConfigError with
+        `neighbours`, which needs all rows at once.
         """
         del y
+        if self.neighbours:
+            raise ConfigError(
+                f"neighbours={self.neighbours} needs all rows at once: use fit, or set neighbours=0"
+            )
         with self._all_or_nothing(), printed(bool(self.verbose)):
             resume = hasattr(self, "network_")
             X = validated(self, X, reset=not resume)
@@ -221,13 +236,19 @@ class PlasticEncoder(Fitted):
                 f"partial_fit do not fill a minibatch of {self._batch_size()} rows yet",
                 stacklevel=2,
             )
-        return self.network_.features(validated(self, X, reset=False), self._layers_read())
+        X, layers = validated(self, X, reset=False), self._layers_read()
+        features = self.network_.features(X, layers)
+        if self._neighbourhood is None:
+            return features
+        averaged = self._neighbourhood.features(X, self.network_.scale, layers)
+        return np.hstack([features, averaged])
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return a name for each column of `transform`: "input_age" or "input_x0" for an input,
         "layer2_7" for unit 7 of layer 2 (units count from 0, layers of weights from 1), and
         "layer1_r0c2_7" for channel 7 of a map in the region in row 0 and column 2 (or at that
-        position, if the model does not pool).
+        position, if the model does not pool). With `neighbours`, the same names follow with
+        "averaged_" before them.
 
         input_features: names of the inputs, if they were fitted without names. Raises ValueError if
         these differ from the fitted names, or in number.
@@ -235,12 +256,15 @@ class PlasticEncoder(Fitted):
         check_is_fitted(self, "network_")
         inputs: Any = _check_feature_names_in(self, input_features)
         names = column_names(self._layers_read(), self.network_.spec, [str(n) for n in inputs])
+        if self._neighbourhood is not None:
+            names += [f"averaged_{name}" for name in names]
         return np.array(names, object)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted encoder to a safetensors file. Raises ModelFileError on failure.
 
-        The file holds no row of data: rows waiting in `partial_fit` are left out, with a warning.
+        The file holds no row of data, except with `neighbours`, when it holds all fitted rows.
+        Rows waiting in `partial_fit` are left out, with a warning.
         """
         from metaplastic.encoder.files import save_encoder
 

@@ -3,7 +3,9 @@
 Arrays: `phi.*`, `rule.*`, `state.*`, `mean.l`, `variance.l` (of batch norm), `activity.mean.l`,
 `activity.variance.l` (of the blocks read), `scale.*`, `moments.*`, `score_curve`. Metadata, all
 strings: `format`, `format_version`, the metadata of a rule file, and `encoder` (JSON). The file
-never holds rows of data.
+holds no rows of data, except with `neighbours`: the standardised rows before and after each round
+of averaging but the last, `neighbours.rows.r`, and `neighbours.mean.l`, `neighbours.variance.l` of
+the blocks read of averaged rows.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from metaplastic.hub import container
 
 FORMAT = "metaplastic-encoder"
 # version 1 had one scale for all inputs and read only the last layer; version 2 supported only
-# perceptrons, which are still written in version 2
-FORMAT_VERSION = 3
+# perceptrons, which are still written in version 2; version 4 has neighbours, without which files
+# are still written in version 2 or 3
+FORMAT_VERSION = 4
 SIZE_LIMIT = 16 * 2**30
 AGE = "state.age"
 
@@ -51,6 +54,7 @@ class Facts(BaseModel):
     n_iter: _Count
     feature_names: list[str] | None
     horizon: tuple[_Count, _Count] = (INNER_STEPS, BATCH_SIZE)
+    neighbours: _Count = 0  # of each row; 0: the file holds no rows
 
     @model_validator(mode="after")
     def _one_name_per_input(self) -> Facts:

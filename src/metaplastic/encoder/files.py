@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.base_model import Statistics, perceptron
+from metaplastic.encoder import neighbourhood_files
 from metaplastic.encoder.file_format import (
     AGE,
     FORMAT,
@@ -64,9 +65,18 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
     seed = parameters.pop("random_state")
     network, moments = encoder.network_, encoder._moments
     is_perceptron = network.spec == perceptron(network.sizes, str(encoder.activation))
-    newer = encoder.model is not None or not is_perceptron
-    if not newer:
-        del parameters["model"]  # so that older versions, without this parameter, read the file
+    neighbourhood = encoder._neighbourhood
+    # parameters and facts at their defaults are left out, so that older versions read the file
+    version, left_out = 2, {"model"} if is_perceptron else set()
+    if encoder.model is not None or not is_perceptron:
+        version = 3
+    else:
+        del parameters["model"]
+    if neighbourhood is not None:
+        version = 4
+    else:
+        left_out |= {"neighbours"}
+        del parameters["neighbours"]
     parameters["random_state"] = seed if isinstance(seed, Integral) else None
     names = getattr(encoder, "feature_names_in_", None)
     facts = Facts(
@@ -79,6 +89,7 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
         n_seen=encoder._n_seen,
         n_iter=encoder.n_iter_,
         horizon=encoder._horizon,
+        neighbours=0 if neighbourhood is None else neighbourhood.averaging.k,
         feature_names=None if names is None else [*map(str, names)],
     )
     arrays: Arrays = {
@@ -89,12 +100,14 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
     arrays = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
     for prefix, tree in _trees(encoder).items():
         arrays |= {f"{prefix}.{name}": array for name, array in arrays_of(tree).items()}
+    if neighbourhood is not None:
+        arrays |= neighbourhood_files.pack(neighbourhood)
     arrays[AGE] = np.asarray(min(encoder.n_iter_, LAST), np.int32)
     metadata = {
         "format": FORMAT,
-        "format_version": "3" if newer else "2",
+        "format_version": str(version),
         **rule_metadata(encoder.rule_),
-        "encoder": facts.model_dump_json(exclude={"model"} if is_perceptron else None),
+        "encoder": facts.model_dump_json(exclude=left_out),
     }
     return arrays, metadata
 

@@ -18,6 +18,7 @@ from metaplastic.compilation import use_compilation_cache
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.learning import Learned, learn
 from metaplastic.encoder.moments import Moments, column_moments
+from metaplastic.encoder.neighbourhood import Neighbourhood
 from metaplastic.encoder.network import Network
 from metaplastic.encoder.parameters import (
     BATCH_SIZE,
@@ -54,6 +55,7 @@ class Fitted(Parameters):
     _moments: Moments
     _n_seen: int
     _waiting: NDArray[np.float64] | None = None
+    _neighbourhood: Neighbourhood | None = None
     _rule_given: str | PathLike[str] | Rule | None = None
     _horizon: Horizon = Horizon(INNER_STEPS, BATCH_SIZE)
 

@@ -39,6 +39,7 @@ class Parameters(TransformerMixin, BaseEstimator):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "model": [ModelSpec, dict, None],
         "layers": [StrOptions({"all", "last"}), "array-like", tuple],
+        "neighbours": [Interval(Integral, 0, None, closed="left")],
         "scale": [StrOptions(set(SCALES))],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "max_iter": [Interval(Integral, 0, None, closed="left"), None],
@@ -59,6 +60,7 @@ class Parameters(TransformerMixin, BaseEstimator):
         *,
         model: ModelSpec | Mapping[str, Any] | None = None,
         layers: str | Iterable[int] = "all",
+        neighbours: int = 0,
         scale: str = "auto",
         activation: str = "relu",
         max_iter: int | None = None,
@@ -75,6 +77,7 @@ class Parameters(TransformerMixin, BaseEstimator):
         self.n_components = n_components
         self.model = model
         self.layers = layers
+        self.neighbours = neighbours
         self.scale = scale
         self.activation = activation
         self.max_iter = max_iter

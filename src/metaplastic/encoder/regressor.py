@@ -106,7 +106,7 @@ class PlasticRegressor(RegressorMixin, SemiSupervised):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted regressor to a safetensors file. Raises ModelFileError on failure.
 
-        The file holds no row of data and no target.
+        The file holds no target, and no row of data unless the encoder has `neighbours`.
         """
         from metaplastic.encoder.regressor_files import save_regressor
 

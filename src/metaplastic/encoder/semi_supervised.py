@@ -100,4 +100,6 @@ class SemiSupervised(BaseEstimator):
 
 def width_read(readout: str, encoder: PlasticEncoder) -> int:
     """Return how many of a fitted encoder's features, the inputs first, this readout reads."""
-    return encoder.n_features_in_ if readout == "inputs" else sum(encoder.network_.sizes)
+    if readout == "inputs":
+        return encoder.n_features_in_
+    return sum(encoder.network_.sizes) * (1 if encoder._neighbourhood is None else 2)

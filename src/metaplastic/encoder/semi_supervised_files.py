@@ -25,7 +25,7 @@ from metaplastic.errors import ModelFileError
 from metaplastic.hub import container
 
 FORMAT_VERSION = 1
-ENCODER_VERSIONS = ("2", "3")
+ENCODER_VERSIONS = ("2", "3", "4")
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metaplastic.base_model import Phi, Statistics, initialise, perceptron
+from metaplastic.encoder import neighbourhood_files
 from metaplastic.encoder.file_format import AGE, PARTS, Arrays, Facts, names_of
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
@@ -71,6 +72,10 @@ def unpack(contents: container.Contents, where: str, kind: type[E], version: int
     encoder.rule_, encoder.rule_state_ = rule, parts["state"]
     encoder.phi_ = phi.replaced(**parts["phi"])
     encoder.network_ = network_of(encoder.phi_, statistics, scale, activity or None)
+    if facts.neighbours:
+        encoder._neighbourhood = neighbourhood_files.unpack(
+            contents.arrays, facts.neighbours, encoder.network_, where
+        )
     encoder.scale_ = facts.scale if isinstance(facts.scale, str) else "global"
     encoder.score_curve_ = curve.astype(np.float64)
     encoder._moments, encoder._n_seen = moments, facts.n_seen

@@ -6,7 +6,7 @@ get the same unlabelled rows, the same labelled examples and the same readout.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metaplastic.evaluation import results
+from metaplastic.evaluation.averaged import Averages, read_twice
 from metaplastic.evaluation.baselines import (
     Baseline,
     Encoder,
@@ -151,6 +152,7 @@ def rule_accuracies(
     curve = np.full((len(trials), len(steps)), np.nan)
     unlabelled = draw_unlabelled(problem, config.unlabelled)
     labelled = _labelled_rows(problem, trials, config.labels_per_class)
+    read = reader(unlabelled, config.layers, progress)
     loop = run_inner_loop(
         rule,
         unlabelled,
@@ -166,14 +168,22 @@ def rule_accuracies(
     for point, networks, current in loop:
         for network, trial in zip(networks, current, strict=True):
             rows = labelled[index[trial.seed]]
-            encoder = read(network, unlabelled, config)
+            encoder = read(network)
             curve[index[trial.seed], steps.index(point)] = accuracy(encoder, problem, rows)
     return curve
 
 
-def read(network: Network, unlabelled: NDArray[np.float32], config: FewShotConfig) -> Encoder:
-    """Return the encoder of a fitted network, reading the layers that the protocol names."""
-    return read_all_layers(network, unlabelled) if config.layers == "all" else network
+def reader(
+    unlabelled: NDArray[np.float32], layers: str, progress: Progress = silent
+) -> Callable[[Network], Encoder]:
+    """Return the function from a fitted network to an encoder that reads these layers of it."""
+    if layers == "averaged":
+        progress("nearest neighbours", 0, 1, "graphs")
+        averages = Averages(unlabelled)
+        return lambda network: read_twice(network, unlabelled, averages)
+    if layers == "all":
+        return lambda network: read_all_layers(network, unlabelled)
+    return lambda network: network
 
 
 def baseline_accuracies(

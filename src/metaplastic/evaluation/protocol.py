@@ -34,9 +34,10 @@ class FewShotConfig(BaseModel):
     points: tuple[int, ...] = Field(
         (), description="inner steps after which accuracy is measured; none: every eighth"
     )
-    layers: Literal["last", "all"] = Field(
+    layers: Literal["last", "all", "averaged"] = Field(
         "last",
-        description="layers that are read out: the top layer, or the inputs and every layer",
+        description="layers that are read out: the top layer; the inputs and every layer; or "
+        "these also of rows averaged over their nearest unlabelled rows",
     )
     unlabelled: int | None = Field(
         None, ge=2, description="number of unlabelled examples used; none: all"

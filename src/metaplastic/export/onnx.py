@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from metaplastic import files
 from metaplastic._version import __version__
 from metaplastic.encoder import PlasticEncoder
 from metaplastic.encoder.reading import layers_read
 from metaplastic.errors import MissingExtraError, ModelFileError
+from metaplastic.export.exportable import exportable
 from metaplastic.export.standardisation import Columns, Standardisation
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def to_onnx(encoder: PlasticEncoder, path: str | PathLike[str] | None = None) ->
         raise MissingExtraError("onnx", "onnx", "export to ONNX") from None
     from metaplastic.export.onnx_graph import Graph
 
-    check_is_fitted(encoder, "network_")
-    network = encoder.network_
+    network = exportable(encoder)
     graph = Graph()
     node, constant = graph.node, graph.constant
 

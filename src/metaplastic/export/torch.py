@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.base_model import BN_EPSILON, Connection, Conv, Dense, Shape, regions
 from metaplastic.encoder import PlasticEncoder
 from metaplastic.encoder.reading import layers_read
 from metaplastic.errors import ConfigError, MissingExtraError
+from metaplastic.export.exportable import exportable
 from metaplastic.export.standardisation import Columns, Standardisation
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def to_torch(encoder: PlasticEncoder) -> torch.nn.Module:
         raise MissingExtraError("torch", "torch", "export to PyTorch") from None
     from metaplastic.export.torch_modules import AsMap, Flat, SideBySide, Standardise
 
-    check_is_fitted(encoder, "network_")
-    network = encoder.network_
+    network = exportable(encoder)
 
     def tensor(values: Any) -> torch.Tensor:
         return torch.from_numpy(np.array(values, np.float32))

@@ -20,8 +20,10 @@ GREY = "#777777"
 METHODS: dict[str, tuple[str, str]] = {  # colour and marker
     "rule": (BLUE, "o"),
     "rule-all": (BLUE, "s"),
+    "rule-averaged": (BLUE, "D"),
     "random": (GREY, "v"),
     "random-all": (GREY, "^"),
+    "random-averaged": (GREY, "D"),
     "raw": (BLACK, "s"),
     "raw-logistic": (BLACK, "d"),
     "random-forest": (GREEN, "h"),
@@ -47,6 +49,7 @@ METHODS: dict[str, tuple[str, str]] = {  # colour and marker
 DASHED = frozenset(
     {
         "random-all",
+        "random-averaged",
         "raw-logistic",
         "random-forest",
         "label-spreading",

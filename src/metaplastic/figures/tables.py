@@ -7,7 +7,7 @@ from typing import Any
 
 from metaplastic.figures.pages import render
 
-OURS = ("rule", "rule-all")
+OURS = ("rule", "rule-all", "rule-averaged")
 
 
 def is_ours(name: str, method: dict[str, Any]) -> bool:

@@ -23,6 +23,7 @@ BASELINES: Registry[type[Baseline]] = Registry(
     {
         "random": f"{_PACKAGE}.random_network:RandomNetwork",
         "random-all": f"{_PACKAGE}.random_network_all:RandomNetworkAll",
+        "random-averaged": f"{_PACKAGE}.random_network_averaged:RandomNetworkAveraged",
         "raw": f"{_PACKAGE}.raw:Raw",
         "raw-logistic": f"{_PACKAGE}.raw_logistic:RawLogistic",
         "random-forest": f"{_PACKAGE}.random_forest:RandomForest",

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from metaplastic.averaging import Averaging
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
-from metaplastic.evaluation.neighbours import Indices, Neighbours
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
 
@@ -23,33 +20,6 @@ class NeighbourMeanSettings(BaseModel):
     neighbours: int = Field(10, ge=1, description="number of nearest rows that are averaged")
     rounds: int = Field(2, ge=1, description="number of rounds of averaging")
     kept: float = Field(0.5, ge=0, lt=1, description="weight of the row itself in a round")
-
-
-class Averaged(NamedTuple):
-    """Fitted encoder; `levels[r]` (n, d) are the fitted rows after r rounds."""
-
-    neighbours: Neighbours
-    levels: tuple[NDArray[np.float32], ...]
-    k: int
-    kept: float
-
-    def __call__(self, rows: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Average rows (n, d) as often as there are levels."""
-        indices, _ = self.neighbours.others(rows, self.k)
-        rows = np.asarray(rows, np.float32)
-        for level in self.levels:
-            rows = lazy_round(rows, level, indices, self.kept)
-        return rows
-
-
-def lazy_round(
-    rows: NDArray[np.float32], level: NDArray[np.float32], indices: Indices, kept: float
-) -> NDArray[np.float32]:
-    """Compute kept · row + (1 - kept) · mean of the rows of `level` at its `indices`."""
-    mean = np.zeros_like(rows)
-    for column in indices.T:  # one neighbour at a time, as (n, k, d) would not fit in memory
-        mean += level[column]
-    return kept * rows + (1 - kept) / indices.shape[1] * mean
 
 
 class NeighbourMean(Baseline):
@@ -80,10 +50,5 @@ class NeighbourMean(Baseline):
         settings = self.settings
         assert isinstance(settings, NeighbourMeanSettings)
         progress("nearest neighbours", 0, 1, "graphs")
-        neighbours = Neighbours(data.inputs)
-        indices, _ = neighbours.others(data.inputs, settings.neighbours)
-        levels = [neighbours.reference]
-        for _ in range(settings.rounds - 1):
-            levels.append(lazy_round(levels[-1], levels[-1], indices, settings.kept))
-        averaged = Averaged(neighbours, tuple(levels), settings.neighbours, settings.kept)
-        return [averaged for _ in trials]
+        averaging = Averaging.fit(data.inputs, settings.neighbours, settings.rounds, settings.kept)
+        return [averaging for _ in trials]

@@ -13,8 +13,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from metaplastic.blas import one_thread_per_product
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
-from metaplastic.evaluation.neighbours import Distances, Indices, Neighbours
 from metaplastic.evaluation.trials import Trial
+from metaplastic.neighbours import Distances, Indices, Neighbours
 from metaplastic.progress import Progress, silent
 
 Matrix = NDArray[np.float64]

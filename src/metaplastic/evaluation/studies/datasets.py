@@ -28,13 +28,18 @@ LEFT_OUT = (
     "imagenet@32:dae",
     "imagenet@32:kmeans-512",
 )
+READINGS = {
+    "last": "",
+    "all": ", all layers and inputs",
+    "averaged": ", all layers and inputs, also averaged over neighbours",
+}
 
 
 class DatasetsSettings(StudySettings):
     """`datasets` are addresses, `baselines` names (none: all). `layers` are the readings of the
-    rule, `last` or `all`; paired differences refer to the last one named. `left_out` are
-    pairs ADDRESS:BASELINE that are not measured, which the results note: the default ones cost five
-    to ten minutes each on one core; `left_out=none` measures them too."""
+    rule, `last`, `all` or `averaged`; paired differences refer to the last one named. `left_out`
+    are pairs ADDRESS:BASELINE that are not measured, which the results note: the default ones cost
+    five to ten minutes each on one core; `left_out=none` measures them too."""
 
     datasets: tuple[str, ...] = Field(
         DATASETS, min_length=1, description="addresses of the data sets"
@@ -42,11 +47,11 @@ class DatasetsSettings(StudySettings):
     baselines: tuple[str, ...] = Field(
         (), description="names of baselines; an empty list: all that are installed"
     )
-    layers: tuple[Literal["last", "all"], ...] = Field(
+    layers: tuple[Literal["last", "all", "averaged"], ...] = Field(
         ("last", "all"),
         min_length=1,
-        description="layers that the rule is read at: the last one, or all with the inputs; paired "
-        "differences refer to the last one named",
+        description="layers that the rule is read at: the last one, all with the inputs, or these "
+        "also of rows averaged over neighbours; paired differences refer to the last one named",
     )
     left_out: tuple[str, ...] = Field(
         LEFT_OUT, description="pairs ADDRESS:BASELINE that are not measured because of their cost"
@@ -105,11 +110,10 @@ class Datasets(Study):
 
     def _rule(self, config: FewShotConfig, layers: str) -> dict[str, Any]:
         """Measure the rule: `rule` by its last layer with its curve along the inner loop, or
-        `rule-all` by all layers."""
-        title = f"{self.context.rule.plain}, {config.inner_steps} steps"
-        if layers == "all":
-            title += ", all layers and inputs"
-            config = config.model_copy(update={"layers": "all", "points": (config.inner_steps,)})
+        `rule-all` by all layers, `rule-averaged` by all layers also of averages."""
+        title = f"{self.context.rule.plain}, {config.inner_steps} steps{READINGS[layers]}"
+        if layers != "last":
+            config = config.model_copy(update={"layers": layers, "points": (config.inner_steps,)})
         curve = self.rule_curve(self.context.rule, config)
         final = curve[:, -1].tolist()
         entry = {
@@ -119,7 +123,7 @@ class Datasets(Study):
             "curve": curve.tolist(),
             **results.mean_and_error(final),
         }
-        return {"rule-all" if layers == "all" else "rule": entry}
+        return {"rule" if layers == "last" else f"rule-{layers}": entry}
 
     def _measured(self, baselines: Sequence[str], address: str) -> list[str]:
         settings = self.settings

@@ -15,7 +15,7 @@ from metaplastic.evaluation.few_shot import (
     as_unlabelled,
     classifier_accuracy,
     fit_classifiers,
-    read,
+    reader,
 )
 from metaplastic.evaluation.inner_loop import run_inner_loop
 from metaplastic.evaluation.problem import Problem
@@ -118,9 +118,8 @@ class Labels(Study):
                 batch_size=config.batch_size,
                 progress=self.context.progress,
             )
-            encoders = [
-                read(network, unlabelled, config) for _, networks, _ in loop for network in networks
-            ]
+            read = reader(unlabelled, config.layers)
+            encoders = [read(network) for _, networks, _ in loop for network in networks]
             return _accuracies(encoders, problem, trials, counts)
 
         return self.measured(key, config.seed_list, compute)

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from metaplastic.evaluation import neighbours as module
+from metaplastic import neighbours as module
 from metaplastic.evaluation.baselines import Unlabelled, make_baseline
 from metaplastic.evaluation.baselines.semi_supervised import mixed_rows
 from metaplastic.evaluation.baselines.spectral import diffusion_map, kernel
-from metaplastic.evaluation.neighbours import Neighbours
 from metaplastic.evaluation.trials import make_trials
+from metaplastic.neighbours import Neighbours
 
 
 def _rows(n=60, d=3, seed=0):
