@@ -33,6 +33,16 @@ LEARNED = (
         (_cost("without-lateral", "mnist@14"), _cost("without-error", "mnist@14")),
     ),
     Claim(
+        "README.md",
+        "differ only in their meta-seed reach {} to {} on digits, {} to {} on MNIST and {} to {} on "
+        "Fashion-MNIST",
+        tuple(
+            value("seeds/learned", "datasets", address, "methods", "given-short", *bound)
+            for address in ("digits", "mnist@14", "fashion_mnist@14")
+            for bound in (("between_rules", "least"), ("between_rules", "most"))
+        ),
+    ),
+    Claim(
         "docs/studies.md",
         "are negative in every layer ({}, {}, {}): it correlates. Those of `low_rank` are {}, {} "
         "and {}; of `subspace` {}, {} and {}. Its learned factor of the step stands at {} of at "
