@@ -34,8 +34,8 @@ LEARNED = (
     ),
     Claim(
         "README.md",
-        "differ only in their meta-seed reach {} to {} on digits, {} to {} on MNIST and {} to {} on "
-        "Fashion-MNIST",
+        "differ only in their meta-seed reach {} to {} on digits, {} to {} on MNIST and {} to {} "
+        "on Fashion-MNIST",
         tuple(
             value("seeds/learned", "datasets", address, "methods", "given-short", *bound)
             for address in ("digits", "mnist@14", "fashion_mnist@14")

@@ -247,8 +247,8 @@ class PlasticEncoder(Fitted):
         """Return a name for each column of `transform`: "input_age" or "input_x0" for an input,
         "layer2_7" for unit 7 of layer 2 (units count from 0, layers of weights from 1), and
         "layer1_r0c2_7" for channel 7 of a map in the region in row 0 and column 2 (or at that
-        position, if the model does not pool). With `neighbours`, the same names follow with
-        "averaged_" before them.
+        position, if the model does not pool). With `neighbours`, the columns of averages follow,
+        such as "averaged_layer2_7".
 
         input_features: names of the inputs, if they were fitted without names. Raises ValueError if
         these differ from the fitted names, or in number.
