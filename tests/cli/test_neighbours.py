@@ -48,7 +48,9 @@ def test_classify_and_regress(folder: Path, monkeypatch, capsys) -> None:
     options = ("--rule", "rule.safetensors", "--neighbours", "5", "--model", "m.safetensors")
     out = ("--out", "out.csv")
     assert call(monkeypatch, "classify", "t.csv", "--label", "kind", *out, *options) == 0
-    assert "m.safetensors: holds the 150 rows (--neighbours)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "m.safetensors: holds the 150 rows (--neighbours)" in told
+    assert "inputs and all layers, also averaged over neighbours: " in told
     loaded = PlasticClassifier.load("m.safetensors")
     assert loaded.encoder_.transform(np.load("x.npy")).shape[1] == 2 * (6 + 128 + 64 + 32)
     assert call(monkeypatch, "regress", "n.csv", "--target", "kind", *out, *options) == 0

@@ -18,6 +18,7 @@ from metaplastic.cli.few_labels import (
     read_labelled,
     save_model,
     show_notes,
+    what_is_read,
     write_rows,
 )
 from metaplastic.cli.matrices import (
@@ -109,7 +110,7 @@ def classify(
         f"{classifier.n_labelled_:,} labels"
     )
     for name, readout_ in classifier.readouts_.items():
-        read = "inputs alone" if name == "inputs" else "inputs and all layers"
+        read = what_is_read(name, neighbours)
         if readout_.accuracy == readout_.accuracy:
             say(f"cross-validated accuracy on the labelled rows, {read}: {readout_.accuracy:.3f}")
         else:

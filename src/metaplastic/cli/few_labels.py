@@ -99,6 +99,13 @@ def predictions(
     ]
 
 
+def what_is_read(readout: str, neighbours: int) -> str:
+    """Describe the features that one of `readouts_` reads."""
+    if readout == "inputs":
+        return "inputs alone"
+    return "inputs and all layers" + (", also averaged over neighbours" if neighbours else "")
+
+
 def write_rows(out: Path, rows: Rows, columns: list[tuple[str, Any]]) -> None:
     """Write the names of the rows, if they have any, and the columns."""
     progress()(f"writing {out.name}")

@@ -17,6 +17,7 @@ from metaplastic.cli.few_labels import (
     read_labelled,
     save_model,
     show_notes,
+    what_is_read,
     write_rows,
 )
 from metaplastic.cli.matrices import (
@@ -102,6 +103,6 @@ def regress(
         say(f"{model}: holds the {rows.values.shape[0]:,} rows (--neighbours)")
     say(f"{out}: {rows.values.shape[0]:,} rows, learned from {regressor.n_labelled_:,} targets")
     for name, fitted in regressor.readouts_.items():
-        read = "inputs alone" if name == "inputs" else "inputs and all layers"
+        read = what_is_read(name, neighbours)
         r2 = "" if fitted.r2 != fitted.r2 else f" (R² {fitted.r2:.3f})"
         say(f"leave-one-out root mean squared error, {read}: {fitted.rmse:.4g}{r2}")
