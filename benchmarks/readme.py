@@ -72,10 +72,11 @@ def domains(content: dict[str, Any], labels: int = 10) -> str:
             continue
         parts += [_standing(content, standing), ""]
     missing = content["missing"]
-    total = len(content["sets"]) + len(missing)
-    summary = f"{len(content['sets'])} of {total} sets measured"
-    parts.append(summary + (f"; left out: {', '.join(missing)}." if missing else "."))
-    return "\n".join(parts)
+    if missing:
+        total = len(content["sets"]) + len(missing)
+        measured = f"{len(content['sets'])} of {total} sets measured"
+        parts.append(f"{measured}; left out: {', '.join(missing)}.")
+    return "\n".join(parts).rstrip("\n")
 
 
 def _standing(content: dict[str, Any], standing: dict[str, Any]) -> str:
@@ -174,7 +175,7 @@ def main() -> None:
     text = readme.read_text()
     for name, file, make in (
         ("table", "datasets", table),
-        ("domains", "domains", domains),
+        ("domains", "domains/domains", domains),
         ("contest", "contest/datasets", table),
         ("learned", "learned", learned),
     ):
