@@ -252,6 +252,19 @@ def domain_loss(name: str, reference: str, other: str) -> Number:
     return compute
 
 
+def domain_rank(method: str, readout: str) -> Number:
+    """Of study `domains`: a method's mean rank on the held-out sets with ten labels per class."""
+
+    def compute() -> float:
+        for standing in results("domains/domains")["standings"]:
+            found = standing["role"], standing["readout"], standing["labels"]
+            if found == ("report", readout, 10):
+                return next(r["mean_rank"] for r in standing["rows"] if r["method"] == method)
+        raise LookupError(readout)
+
+    return compute
+
+
 def _mean_and_error(differences: Callable[[], np.ndarray]) -> tuple[Number, Number]:
     return (
         lambda: float(np.mean(differences())),
