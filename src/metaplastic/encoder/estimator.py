@@ -20,7 +20,6 @@ from metaplastic.encoder.fitted import Fitted
 from metaplastic.encoder.fitting import fitted_network
 from metaplastic.encoder.learning import draw_minibatches
 from metaplastic.encoder.moments import take_rows
-from metaplastic.encoder.neighbourhood import Neighbourhood
 from metaplastic.encoder.network import Network
 from metaplastic.encoder.reading import column_names
 from metaplastic.encoder.validation import validated
@@ -165,8 +164,11 @@ class PlasticEncoder(Fitted):
             self.score_curve_ = monitor.curve
             progress("statistics of the features")
             self.network_ = network(self.phi_)
-            k = int(self.neighbours)
-            self._neighbourhood = Neighbourhood.fit(self.network_, X, k, progress) if k else None
+            self._neighbourhood = None
+            if k := int(self.neighbours):
+                from metaplastic.encoder.neighbourhood import Neighbourhood
+
+                self._neighbourhood = Neighbourhood.fit(self.network_, X, k, progress)
             self._moments, self._n_seen, self._waiting = moments, X.shape[0], None
         return self
 

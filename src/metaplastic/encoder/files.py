@@ -16,7 +16,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.base_model import Statistics, perceptron
-from metaplastic.encoder import neighbourhood_files
 from metaplastic.encoder.file_format import (
     AGE,
     FORMAT,
@@ -101,6 +100,8 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
     for prefix, tree in _trees(encoder).items():
         arrays |= {f"{prefix}.{name}": array for name, array in arrays_of(tree).items()}
     if neighbourhood is not None:
+        from metaplastic.encoder import neighbourhood_files
+
         arrays |= neighbourhood_files.pack(neighbourhood)
     arrays[AGE] = np.asarray(min(encoder.n_iter_, LAST), np.int32)
     metadata = {

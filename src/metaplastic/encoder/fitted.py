@@ -18,7 +18,6 @@ from metaplastic.compilation import use_compilation_cache
 from metaplastic.encoder import inner_loop
 from metaplastic.encoder.learning import Learned, learn
 from metaplastic.encoder.moments import Moments, column_moments
-from metaplastic.encoder.neighbourhood import Neighbourhood
 from metaplastic.encoder.network import Network
 from metaplastic.encoder.parameters import (
     BATCH_SIZE,
@@ -38,6 +37,7 @@ from metaplastic.rules import Rule, RuleState
 
 if TYPE_CHECKING:
     from metaplastic.encoder.monitor import FitNetwork, Monitor
+    from metaplastic.encoder.neighbourhood import Neighbourhood
 
 
 class Fitted(Parameters):

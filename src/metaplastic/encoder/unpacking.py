@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metaplastic.base_model import Phi, Statistics, initialise, perceptron
-from metaplastic.encoder import neighbourhood_files
 from metaplastic.encoder.file_format import AGE, PARTS, Arrays, Facts, names_of
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
@@ -73,6 +72,8 @@ def unpack(contents: container.Contents, where: str, kind: type[E], version: int
     encoder.phi_ = phi.replaced(**parts["phi"])
     encoder.network_ = network_of(encoder.phi_, statistics, scale, activity or None)
     if facts.neighbours:
+        from metaplastic.encoder import neighbourhood_files
+
         encoder._neighbourhood = neighbourhood_files.unpack(
             contents.arrays, facts.neighbours, encoder.network_, where
         )

@@ -42,6 +42,8 @@ class NeighbourMean(Baseline):
         {"rounds": 4, "neighbours": 30},
         {"rounds": 4, "neighbours": 60},
         {"rounds": 8, "neighbours": 30},
+        {"rounds": 4, "neighbours": 120},
+        {"rounds": 16, "neighbours": 30},
     )
 
     def fit(
