@@ -43,6 +43,7 @@ class SelfTraining(LabelledBaseline):
         {"threshold": 0.9},
         {"threshold": 0.97},
         {"threshold": 0.99},
+        {"threshold": 0.997},
         {"threshold": 0.6},
         {"threshold": 0.6, "rounds": 10},
     )
