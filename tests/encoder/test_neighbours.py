@@ -164,6 +164,9 @@ def test_what_needs_no_rows_refuses(fitted, digits) -> None:
 def test_an_encoder_fitted_again_without_neighbours_has_none(digits) -> None:
     again = encoder().fit(digits[0]).set_params(neighbours=0).fit(digits[0])
     assert again.transform(digits[0][:3]).shape == (3, 88)
+    # a stream changes the network, which the averages would then not be read by
+    stream = encoder().fit(digits[0]).set_params(neighbours=0).partial_fit(digits[0])
+    assert stream.transform(digits[0][:3]).shape == (3, 88)
 
 
 @pytest.mark.parametrize("kind", [PlasticClassifier, PlasticRegressor])

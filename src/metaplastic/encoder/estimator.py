@@ -65,7 +65,8 @@ class PlasticEncoder(Fitted):
         x^0 = x, on standardised inputs. This helps where rows lie densely (thousands of images) and
         labels are few. The encoder then keeps all fitted rows, also in its file; it can be neither
         exported nor fitted by `partial_fit`. Above 20,000 rows neighbours are approximate, and come
-        from pynndescent, if the extra `umap` is installed. 0: no neighbours.
+        from pynndescent, if the extra `umap` is installed. Scores on an `eval_set` are those
+        without averages. 0: no neighbours.
     scale : "auto", "columns" or "global"
         How inputs are standardised: "global" by one mean and one standard deviation over all of
         them, as in meta-training, for columns of one unit (pixels, samples of a signal); "columns"
@@ -214,7 +215,7 @@ class PlasticEncoder(Fitted):
                     new = used / (seen + used)
                     network = self.network_.merged(network, new)
                 self.network_, self._n_seen = network, seen + used
-            self._moments, self._waiting = moments, chunk.left()
+            self._moments, self._waiting, self._neighbourhood = moments, chunk.left(), None
         return self
 
     @property
