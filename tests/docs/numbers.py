@@ -237,13 +237,14 @@ def sampling(address: str) -> Number:
     return compute
 
 
-def domain_loss(name: str, reference: str, other: str) -> Number:
+def domain_loss(name: str, reference: str, other: str, labels: int = 10) -> Number:
     """Of study `domains`: how far `reference` is below `other` on a set, by ridge regression with
-    ten labels per class."""
+    `labels` labels per class."""
 
     def compute() -> float:
         content = results("domains/domains")
-        methods, at = content["sets"][name]["methods"], content["settings"]["labels"].index(10)
+        methods = content["sets"][name]["methods"]
+        at = content["sets"][name]["labels"].index(labels)
         better, worse = (
             methods[method]["summary"]["ridge"][at]["mean"] for method in (other, reference)
         )
