@@ -134,8 +134,13 @@ def main() -> None:
         labels = [count for count in LABELS if count <= smallest]
         sets[name] = {"labels": labels, "accuracy": measure(problem, labels)}
         print(name, len(problem.train), flush=True)
-        content = {"kind": "averaged-rows", "seeds": list(SEEDS), "labels": list(LABELS)}
-        write_json(args.out, {**content, "missing": missing, "sets": sets, "gains": gains(sets)})
+        _write(args.out, sets, missing)
+    _write(args.out, sets, missing)
+
+
+def _write(path: Path, sets: dict[str, Any], missing: dict[str, str]) -> None:
+    content = {"kind": "averaged-rows", "seeds": list(SEEDS), "labels": list(LABELS)}
+    write_json(path, {**content, "missing": missing, "sets": sets, "gains": gains(sets)})
 
 
 if __name__ == "__main__":

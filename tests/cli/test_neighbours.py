@@ -43,6 +43,17 @@ def test_fit_and_transform(folder: Path, monkeypatch, capsys) -> None:
     assert "--neighbours" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [("classify", "--label"), ("regress", "--target")])
+def test_neighbours_that_would_not_be_read(folder: Path, monkeypatch, capsys, command) -> None:
+    name, option = command
+    arguments = (name, "t.csv", option, "kind", "--out", "out.csv", "--neighbours", "5")
+    assert call(monkeypatch, *arguments, "--readout", "inputs") == 2
+    error = capsys.readouterr().err
+    assert "leave out --neighbours" in error
+    assert error.count("\n") == 1
+    assert not Path("out.csv").exists()
+
+
 @pytest.mark.slow
 def test_classify_and_regress(folder: Path, monkeypatch, capsys) -> None:
     options = ("--rule", "rule.safetensors", "--neighbours", "5", "--model", "m.safetensors")

@@ -177,6 +177,8 @@ def test_classifier_and_regressor_read_both(kind, digits, tmp_path) -> None:
     estimator = kind(encoder()).fit(x, y)
     widths = {name: len(r.coefficients) for name, r in estimator.readouts_.items()}
     assert widths == {"features": 176, "inputs": 64}
+    # a readout of the inputs alone needs no neighbours, so its file holds no row
+    assert kind(encoder(), readout="inputs").fit(x, y).encoder_.transform(x[:2]).shape == (2, 88)
     path = tmp_path / "m.safetensors"
     estimator.save(path)
     np.testing.assert_array_equal(kind.load(path).predict(x), estimator.predict(x))

@@ -13,6 +13,7 @@ from metaplastic.cli.few_labels import (
     RuleOption,
     SeedOption,
     check_before_reading,
+    check_neighbours,
     fit_on,
     predictions,
     read_labelled,
@@ -75,6 +76,7 @@ def classify(
 
     if readout not in VOTERS:
         raise unknown_name("readout", readout, VOTERS)
+    check_neighbours(readout, neighbours)
     check_before_reading(data, out, model, rule, seed)
     options = given_options(
         label=label,

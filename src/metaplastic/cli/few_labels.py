@@ -17,7 +17,7 @@ from metaplastic.cli.matrices import (
     write_columns,
 )
 from metaplastic.cli.showing import progress
-from metaplastic.errors import DataError, ModelFileError
+from metaplastic.errors import ConfigError, DataError, ModelFileError
 
 if TYPE_CHECKING:
     from metaplastic.data.rows import Rows
@@ -97,6 +97,14 @@ def predictions(
         ("probability", probabilities.max(axis=1)),
         *((f"probability of {name}", probabilities[:, code]) for code, name in enumerate(classes)),
     ]
+
+
+def check_neighbours(readout: str, neighbours: int) -> None:
+    """Raise `ConfigError` if neighbours are asked for that the readout would not read."""
+    if neighbours and readout == "inputs":
+        raise ConfigError(
+            "--readout inputs reads the inputs alone, not their averages; leave out --neighbours"
+        )
 
 
 def what_is_read(readout: str, neighbours: int) -> str:

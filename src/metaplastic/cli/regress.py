@@ -12,6 +12,7 @@ from metaplastic.cli.few_labels import (
     RuleOption,
     SeedOption,
     check_before_reading,
+    check_neighbours,
     fit_on,
     predictions,
     read_labelled,
@@ -74,6 +75,7 @@ def regress(
 
     if readout not in AVERAGED:
         raise unknown_name("readout", readout, AVERAGED)
+    check_neighbours(readout, neighbours)
     check_before_reading(data, out, model, rule, seed)
     options = given_options(
         label=target,

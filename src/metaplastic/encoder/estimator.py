@@ -63,10 +63,10 @@ class PlasticEncoder(Fitted):
         With k > 0, `transform` returns the layers read twice: of the row x, and of its average
         x̄ = x^2 over its k nearest fitted rows, x^{r+1} = x^r / 2 + mean of x^r over them / 2 with
         x^0 = x, on standardised inputs. This helps where rows lie densely (thousands of images) and
-        labels are few. The encoder then keeps all fitted rows, also in its file; it can be neither
-        exported nor fitted by `partial_fit`. Above 20,000 rows neighbours are approximate, and come
-        from pynndescent, if the extra `umap` is installed. Scores on an `eval_set` are those
-        without averages. 0: no neighbours.
+        labels are few. The encoder then keeps all fitted rows, dense, also in its file; it can be
+        neither exported nor fitted by `partial_fit`. Above 20,000 rows neighbours are approximate,
+        and come from pynndescent, if the extra `umap` is installed. Scores on an `eval_set` are
+        those without averages. 0: no neighbours.
     scale : "auto", "columns" or "global"
         How inputs are standardised: "global" by one mean and one standard deviation over all of
         them, as in meta-training, for columns of one unit (pixels, samples of a signal); "columns"

@@ -63,7 +63,7 @@ class SemiSupervised(BaseEstimator):
         )
         encoder = cast(PlasticEncoder, clone(template)).set_params(layers="all")
         if self.readout == "inputs":
-            encoder.set_params(max_iter=0)
+            encoder.set_params(max_iter=0, neighbours=0)  # a file need not hold the rows
         elif X.shape[0] < FEW:
             warnings.warn(
                 f"{type(self).__name__}.fit saw {X.shape[0]} rows; features are also learned from "
