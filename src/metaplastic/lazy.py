@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from metaplastic.garbage import not_collected
+
 
 def load(address: str) -> Any:
     """Import and return the object at "module:attribute". Raises `ImportError` or
     `AttributeError`, as Python does."""
     module, _, attribute = address.partition(":")
-    return getattr(import_module(module), attribute)
+    with not_collected():
+        return getattr(import_module(module), attribute)
 
 
 def exports(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from inspect import cleandoc
 from typing import Annotated, Any
@@ -111,6 +113,7 @@ def main() -> None:
     """Run the command line. Any error ends it with a one-line message and an exit status."""
     prepare_output()
     keep_interrupts()
+    atexit.register(gc.freeze)  # else Python looks through all objects again before it ends
     try:
         try:
             # not standalone: errors of usage come here too, and are one line like all others

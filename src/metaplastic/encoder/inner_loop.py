@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from metaplastic import inner_loop
 from metaplastic.base_model import ModelSpec, Phi
-from metaplastic.compilation import quick_jit
+from metaplastic.compilation import quick_jit, quickest_jit
 from metaplastic.forks import refuse_after_fork
 from metaplastic.rules import Rule, RuleState
 
@@ -48,7 +48,7 @@ def _step(
     return inner_loop.step(rule, phi, state, x, t)
 
 
-@quick_jit
+@quickest_jit  # its numbers are integers
 def _rows(seed: Any, first: Any, batch_size: int, n_rows: Any) -> Int[Array, "block batch"]:
     key = minibatch_key(seed)
     return jax.vmap(lambda t: inner_loop.rows_of_step(key, t, batch_size, n_rows))(
