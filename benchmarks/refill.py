@@ -1,9 +1,15 @@
-"""`python -m benchmarks.refill`: restore baselines' numbers from committed results to the cells.
+"""`python -m benchmarks.refill`: restore numbers from committed results to the cells.
 
 Cells cache the numbers of studies between runs. They are not committed, so in a fresh checkout
-`metaplastic study` measures every baseline again, for an hour or two. But a baseline's number does
-not depend on the rule and is in `results/*.json` with its settings and search; once restored, a
-study of another rule measures only that rule. `metaplastic study NAME --fresh` measures all.
+`metaplastic study` measures everything again, for an hour or two. Restored are
+
+- the baselines of four studies: their numbers do not depend on the rule and are in `results/*.json`
+  with their settings and searches, so that a study of another rule measures only that rule;
+- the rule's own numbers of `learned` and `architectures`, so that one more data set or network is
+  all that is measured; if the results are of another rule than the file that they name, they are
+  left out.
+
+`metaplastic study NAME --fresh` measures all.
 """
 
 from __future__ import annotations
@@ -15,16 +21,19 @@ from typing import Any
 
 import numpy as np
 
+from metaplastic.errors import MetaplasticError
 from metaplastic.evaluation.baselines import make_baseline
 from metaplastic.evaluation.named_rule import NamedRule, named_rule
 from metaplastic.evaluation.results import read_json
 from metaplastic.evaluation.search import Search
 from metaplastic.evaluation.store import Store
 from metaplastic.evaluation.studies import Context, make_study
+from metaplastic.evaluation.studies.learned import Learned
 from metaplastic.evaluation.studies.mismatch import Mismatch
 from metaplastic.evaluation.studies.study import Study
 
-STUDIES = ("datasets", "text", "labels", "mismatch")  # those that measure baselines
+OF_BASELINES = ("datasets", "text", "labels", "mismatch")
+OF_RULES = ("learned", "architectures")
 
 
 def refill(study: Study, content: Mapping[str, Any]) -> None:
@@ -51,6 +60,36 @@ def refill(study: Study, content: Mapping[str, Any]) -> None:
             _put_search(study.context.store("search"), search, name, record)
 
 
+def refill_rules(study: Study, content: Mapping[str, Any]) -> None:
+    """Restore the rule's numbers in `content`, the results of that study, rule and settings."""
+    seeds = content["seeds"]
+    if isinstance(study, Learned):
+        for address, entry in content["datasets"].items():
+            methods = entry["methods"]
+            config = study.config(address, points=(0, content["inner_steps"]))
+            for name, row in study.rows().items():
+                members = methods[name].get("members", [methods[name]])
+                for rule, member in zip(row.rules, members, strict=True):
+                    curve = zip(methods["random"]["accuracy"], member["accuracy"], strict=True)
+                    _put(study.store, study.rule_key(rule.fingerprint, config), seeds, list(curve))
+        return
+    address = content["data"]["address"]
+    for entry in [
+        entry for group in ("depths", "widths", "activations", "grid") for entry in content[group]
+    ]:
+        config = study.config(
+            address,
+            hidden=entry["layers"][:-1],
+            activation=entry["activation"],
+            points=entry["points"],
+        )
+        key = study.rule_key(entry["fingerprint"], config)
+        _put(study.store, key, seeds[: len(entry["curve"])], entry["curve"])
+    raw = make_baseline("raw", **content["raw"]["settings"])
+    key = study.baseline_key(raw, study.config(address))
+    _put(study.store, key, seeds, content["raw"]["accuracy"])
+
+
 def _methods(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the entries of the methods by data set."""
     if "datasets" in content:
@@ -74,14 +113,30 @@ def _put(store: Store, key: Mapping[str, Any], seeds: Sequence[int], values: Seq
 def refill_all(rule: NamedRule, results: Path) -> list[str]:
     """Refill every study that has results, and return their names."""
     refilled = []
-    for name in STUDIES:
+    for name in (*OF_BASELINES, *OF_RULES):
         path = results / f"{name}.json"
-        if path.is_file():
-            content = read_json(path)
-            study = make_study(name, Context(rule, results), **content["settings"])
-            refill(study, content)
-            refilled.append(name)
+        if not path.is_file():
+            continue
+        content = read_json(path)
+        if name in OF_BASELINES:
+            refill(make_study(name, Context(rule, results), **content["settings"]), content)
+        elif (measured := _measured_rule(content)) is not None:
+            refill_rules(
+                make_study(name, Context(measured, results), **content["settings"]), content
+            )
+        else:
+            continue
+        refilled.append(name)
     return refilled
+
+
+def _measured_rule(content: Mapping[str, Any]) -> NamedRule | None:
+    """Return the rule that the results are of; None if its file is missing or another rule's."""
+    try:
+        rule = named_rule(content["rule"]["name"])
+    except MetaplasticError:
+        return None
+    return rule if rule.fingerprint == content["rule"]["fingerprint"] else None
 
 
 def main() -> None:

@@ -159,9 +159,8 @@ class Study(abc.ABC):
 
     def rule_curve(self, rule: NamedRule, config: FewShotConfig) -> NDArray[np.float64]:
         """Return accuracies (seeds, points) along the inner loop, cached ones from the store."""
-        key = {"rule": rule.fingerprint, "points": list(config.steps), **protocol_key(config)}
         curves = self.measured(
-            key,
+            self.rule_key(rule.fingerprint, config),
             config.seed_list,
             lambda seeds: rule_accuracies(
                 rule.rule,
@@ -172,6 +171,11 @@ class Study(abc.ABC):
             ).tolist(),
         )
         return np.array([results.as_numbers(curve, len(config.steps)) for curve in curves])
+
+    @staticmethod
+    def rule_key(fingerprint: str, config: FewShotConfig) -> dict[str, Any]:
+        """Return the key of the cell of a rule's curve."""
+        return {"rule": fingerprint, "points": list(config.steps), **protocol_key(config)}
 
     def baseline(self, name: str, config: FewShotConfig, search: Search) -> dict[str, Any]:
         """Measure a baseline: accuracies by seed, settings, and the search that chose them."""
