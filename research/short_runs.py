@@ -12,7 +12,9 @@ Every run uses `recipes/short.toml`, takes about 25 minutes of one core, and has
 Finished runs are skipped, interrupted runs resumed. The metrics of the runs are summarised in
 `OUT/GROUP.json`: dropped tasks, gradient norms, final losses, validation against seconds, and the
 command of study `learned` that measures the rules on held-out data. `--meta-steps` shortens every
-run, for a comparison within one OUT. `--dry-run` only prints the commands.
+run, for a comparison within one OUT, and `--validate-every` changes how often they are validated;
+`python -m research.curves OUT/GROUP.json` draws what the summary holds. `--dry-run` only prints the
+commands.
 """
 
 from __future__ import annotations
@@ -99,7 +101,11 @@ LENGTHENED = {"pes": 4}  # a meta-step of `pes` is a truncation, not a whole unr
 
 
 def command(
-    run: ShortRun, out: Path, data_dir: Path | None, meta_steps: int | None = None
+    run: ShortRun,
+    out: Path,
+    data_dir: Path | None,
+    meta_steps: int | None = None,
+    validate_every: int | None = None,
 ) -> list[str]:
     """Return the command that starts the run or resumes it."""
     folder = out / run.folder
@@ -111,6 +117,8 @@ def command(
     if meta_steps is not None or run.lengthened > 1:
         steps = meta_steps or tomllib.loads(RECIPE.read_text())["optimizer"]["meta_steps"]
         changes.append(f"--meta-steps={steps * run.lengthened}")
+    if validate_every is not None:
+        changes.append(f"--set=validation.every={validate_every * run.lengthened}")
     return [*start, f"--config={RECIPE}", f"--seed={run.seed}", *changes, *data]
 
 
@@ -177,13 +185,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/short"))
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--meta-steps", type=int, help="of every run; by default the recipe's")
+    parser.add_argument("--validate-every", type=int, help="meta-steps; by default the recipe's")
     parser.add_argument("--dry-run", action="store_true", help="only print the commands")
     args = parser.parse_args()
     for run in runs_of(args.group):
         if is_finished(args.out / run.folder):
             print(f"{run.folder}: finished before", flush=True)
             continue
-        line = command(run, args.out, args.data_dir, args.meta_steps)
+        line = command(run, args.out, args.data_dir, args.meta_steps, args.validate_every)
         print(shlex.join(line), flush=True)
         if not args.dry_run:
             subprocess.run(line, check=True)

@@ -6,7 +6,9 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from research.curves import draw, progress_of
 from research.short_runs import GROUPS, META_SEEDS, RECIPE, command, is_finished, runs_of, summary
 
 from metaplastic.meta.config_tables import make_config, parse_override
@@ -60,6 +62,7 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     longer = next(run for run in runs_of("estimators") if run.name == "pes")
     assert "--meta-steps=400" in command(longer, tmp_path, None, 100)
     assert "--meta-steps=1600" in command(longer, tmp_path, None)
+    assert "--set=validation.every=100" in command(longer, tmp_path, None, 100, 25)
     (tmp_path / run.folder).mkdir()
     (tmp_path / run.folder / "config.json").write_text("{}")
     assert "--resume" in command(run, tmp_path, None)
@@ -93,3 +96,13 @@ def test_what_runs_wrote_down_is_gathered_and_what_is_missing_named(tmp_path: Pa
     assert content["runs"]["whole"]["1"]["gradient_norm_median"] == 1.5
     assert content["runs"]["whole"]["2"]["final_loss"] == pytest.approx(0.6)
     assert f"whole={tmp_path / first.folder}" in content["study"]
+
+
+def test_the_progress_of_runs_is_drawn_as_it_was_summarised() -> None:
+    content = json.loads((RECIPES.parent / "results" / "short" / "seeds.json").read_text())
+    progress, spread = draw(content).axes
+    run = content["runs"]["whole"]["2"]
+    minutes, losses = progress_of(run)
+    assert np.allclose(progress.lines[1].get_xydata(), np.transpose([minutes, losses]))
+    assert losses[-1] == run["validation_loss"]["60"]
+    assert len(spread.lines[0].get_xdata()) == len(content["runs"]["whole"])  # pyright: ignore
