@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 from sklearn.utils import check_random_state
 
 from metaplastic import PlasticEncoder, inner_loop
-from metaplastic.base_model import Phi, initialise
-from metaplastic.encoder.inner_loop import drawn_rows, minibatch_key
+from metaplastic.base_model import Conv, Dense, ModelSpec, Phi, initialise, residual_perceptron
+from metaplastic.encoder.inner_loop import begin, drawn_rows, minibatch_key
 from metaplastic.evaluation.inner_loop import read_all_layers, run_inner_loop
 from metaplastic.evaluation.trials import Trial
 from metaplastic.rules import Rule, RuleState, make_rule
@@ -39,6 +39,26 @@ def inputs() -> np.ndarray:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(5, INPUTS))[rng.integers(5, size=ROWS)] + rng.normal(size=(ROWS, INPUTS))
     return ((x - x.mean()) / x.std()).astype(np.float32)
+
+
+@pytest.mark.parametrize("backward", ["tied", "separate"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        residual_perceptron(6, 5, 2, 3),
+        ModelSpec(inputs=(5, 5, 2), layers=(Conv(units=4, kernel=3, stride=2), Dense(units=3))),
+    ],
+    ids=["residual", "convolution"],
+)
+def test_the_encoder_begins_with_the_same_network_to_the_bit(model, backward) -> None:
+    rule = make_rule("local", jax.random.key(0), hidden=2, backward=backward)
+    ours = begin(rule, 2**32 - 1, model)
+    key = jax.random.key(np.uint32(2**32 - 1))
+    theirs = jax.jit(lambda rule: inner_loop.begin(rule, key, model))(rule)
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert a.dtype == b.dtype
+        assert np.array_equal(a, b)
 
 
 @pytest.mark.slow

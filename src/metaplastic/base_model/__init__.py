@@ -8,13 +8,13 @@ from metaplastic.base_model.batch_norm import BN_EPSILON, Statistics
 from metaplastic.base_model.connection import Connection, Shape
 from metaplastic.base_model.conv import Conv
 from metaplastic.base_model.dense import Dense, pooled_shape, regions
+from metaplastic.base_model.initial import initialise, layer_keys, random_layer
 from metaplastic.base_model.layer import Layer, fold, unit_norm
 from metaplastic.base_model.model import (
     Activity,
     Phi,
     features,
     forward,
-    initialise,
     layer_features,
     population_statistics,
     read,
@@ -46,10 +46,12 @@ __all__ = [
     "get_activation",
     "initialise",
     "layer_features",
+    "layer_keys",
     "parse_model",
     "perceptron",
     "pooled_shape",
     "population_statistics",
+    "random_layer",
     "read",
     "regions",
     "residual_perceptron",

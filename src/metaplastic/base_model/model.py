@@ -9,19 +9,17 @@ batch.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from metaplastic.base_model.activations import get_activation
 from metaplastic.base_model.batch_norm import Statistics, normalise, statistics_of
 from metaplastic.base_model.dense import pool
-from metaplastic.base_model.layer import Layer, unit_norm
-from metaplastic.base_model.spec import ModelSpec, perceptron
+from metaplastic.base_model.layer import Layer
+from metaplastic.base_model.spec import ModelSpec
 
 
 class Phi(eqx.Module):
@@ -78,41 +76,6 @@ class Activity(NamedTuple):
 
     x: tuple[Float[Array, "batch *shape"], ...]
     z: tuple[Float[Array, "batch *shape"], ...]
-
-
-def initialise(
-    key: PRNGKeyArray,
-    model: ModelSpec | Iterable[int],
-    activation: str = "relu",
-    *,
-    backward: bool = False,
-) -> Phi:
-    """Draw a random φ with receptive fields of unit norm and zero biases.
-
-    Batch norm makes the scale of a receptive field irrelevant to the features, so unit norm is no
-    restriction. `model` describes the base model; sizes (N_0, ..., N_L) describe a perceptron with
-    that `activation`. Raises `ConfigError` if the sizes are invalid or the activation is unknown.
-    """
-    spec = model if isinstance(model, ModelSpec) else perceptron(model, activation)
-    shapes = spec.shapes
-
-    def receptive_fields(key: PRNGKeyArray) -> list[Array]:
-        keys = jax.random.split(key, len(spec.layers))
-        return [
-            unit_norm(jax.random.normal(k, (layer.fan_in(below), layer.units)))
-            for k, layer, below in zip(keys, spec.layers, shapes, strict=False)
-        ]
-
-    forward_key, backward_key = jax.random.split(key)
-    weights = receptive_fields(forward_key)
-    backward_weights = receptive_fields(backward_key) if backward else [None] * len(weights)
-    layers = [
-        Layer(w, jnp.zeros(connection.units), v, connection, below)
-        for w, v, connection, below in zip(
-            weights, backward_weights, spec.layers, shapes, strict=False
-        )
-    ]
-    return Phi(tuple(layers), spec)
 
 
 def forward(phi: Phi, x: Float[Array, "batch inputs"]) -> Activity:

@@ -19,7 +19,15 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from numpy.typing import NDArray
 
 from metaplastic import inner_loop
-from metaplastic.base_model import ModelSpec, Phi
+from metaplastic.base_model import (
+    Connection,
+    Layer,
+    ModelSpec,
+    Phi,
+    Shape,
+    layer_keys,
+    random_layer,
+)
 from metaplastic.compilation import quick_jit, quickest_jit
 from metaplastic.forks import refuse_after_fork
 from metaplastic.rules import Rule, RuleState
@@ -32,9 +40,22 @@ LAST = 2**31 - 1  # the largest t
 BLOCK = 25  # minibatches whose rows are drawn together
 
 
+@quickest_jit  # its numbers are integers
+def _keys(seed: Any, layers: int) -> tuple[Array, Array]:
+    forward, backward = layer_keys(jax.random.key(seed), layers)
+    return jax.random.key_data(forward), jax.random.key_data(backward)
+
+
+# each layer for itself: for data of another width, only the first one is compiled again
 @quick_jit
-def _begin(rule: Rule, seed: Array, model: ModelSpec) -> tuple:
-    return inner_loop.begin(rule, jax.random.key(seed), model)
+def _layer(key: Any, backward_key: Any, connection: Connection, below: Shape) -> Layer:
+    backward = None if backward_key is None else jax.random.wrap_key_data(backward_key)
+    return random_layer(jax.random.wrap_key_data(key), backward, connection, below)
+
+
+@quick_jit
+def _first_state(rule: Rule, phi: Phi) -> RuleState:
+    return rule.init(phi)
 
 
 @quick_jit
@@ -58,10 +79,16 @@ def _rows(seed: Any, first: Any, batch_size: int, n_rows: Any) -> Int[Array, "bl
 
 def begin(rule: Rule, seed: int, model: ModelSpec) -> tuple[Phi, RuleState]:
     """Return a random φ of the model and the rule's initial state, in float32 regardless of
-    `jax_enable_x64`."""
+    `jax_enable_x64`. They are those of `metaplastic.inner_loop.begin`, to the bit."""
     refuse_after_fork()
     with jax.enable_x64(False):
-        return _begin(rule, np.uint32(seed), model)  # pyright: ignore
+        keys = map(np.asarray, _keys(np.uint32(seed), len(model.layers)))
+        layers = [
+            _layer(key, backward_key if rule.needs_backward else None, connection, below)
+            for key, backward_key, (below, connection) in zip(*keys, model.wired, strict=True)
+        ]
+        phi = Phi(tuple(layers), model)
+        return phi, _first_state(rule, phi)
 
 
 def inner_step(
