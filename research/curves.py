@@ -1,8 +1,8 @@
 """`python -m research.curves GROUP.json`: draw short runs' progress against compute, as GROUP.png.
 
-The file is that of `research.short_runs`. Left: the validation loss after the longest inner loop
-against the minutes that the run took; right: how far meta-gradients of single tasks spread. Runs
-that were paused took longer than they computed: their minutes mean nothing.
+The file is that of `research.short_runs`. Left: the validation accuracy after the longest inner
+loop against the minutes that the run took; right: how far meta-gradients of single tasks spread.
+Runs that were paused took longer than they computed: their minutes mean nothing.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def draw(content: dict[str, Any]) -> Figure:
                 progress.plot(x, y, color=colour, marker=marker, label=label)
         _spread(spread, runs)
         progress.set_xlabel("minutes")
-        progress.set_ylabel("validation loss")
+        progress.set_ylabel("validation accuracy")
         progress.legend()
     return figure
 
 
 def progress_of(run: dict[str, Any]) -> tuple[list[float], list[float]]:
-    """Return minutes and validation losses after the longest inner loop measured."""
-    minutes, losses = [], []
+    """Return minutes and validation accuracies after the longest inner loop measured."""
+    minutes, accuracies = [], []
     for point in run["curve"]:
-        longest = max(point["validation_loss"], key=float)
+        longest = max(point["validation_accuracy"], key=float)
         minutes.append(point["seconds"] / 60)
-        losses.append(point["validation_loss"][longest])
-    return minutes, losses
+        accuracies.append(point["validation_accuracy"][longest])
+    return minutes, accuracies
 
 
 def _spread(axes: Axes, runs: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ commands.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
@@ -37,6 +38,7 @@ from metaplastic.meta.run.metrics import read_metrics
 RECIPE = Path(__file__).parent / "recipes" / "short.toml"
 META_SEEDS = (1, 2, 3)
 PARTS = ("error", "lateral", "decorrelation", "subspace", "statistics", "weights")
+IN_CURVE = ("meta_step", "seconds", "validation_loss", "validation_accuracy")
 LAST = 50  # meta-steps that the final loss is averaged over
 
 
@@ -119,7 +121,7 @@ def command(
         changes.append(f"--meta-steps={steps * run.lengthened}")
     if validate_every is not None:
         changes.append(f"--set=validation.every={validate_every * run.lengthened}")
-    return [*start, f"--config={RECIPE}", f"--seed={run.seed}", *changes, *data]
+    return [*start, f"--config={os.path.relpath(RECIPE)}", f"--seed={run.seed}", *changes, *data]
 
 
 def is_finished(folder: Path) -> bool:
@@ -165,10 +167,7 @@ def _summarise(lines: list[dict[str, Any]]) -> dict[str, Any]:
         "final_loss": float(np.nanmean(losses[-LAST:])),
         "validation_accuracy": validated[-1]["validation_accuracy"] if validated else {},
         "validation_loss": validated[-1]["validation_loss"] if validated else {},
-        "curve": [
-            {name: line[name] for name in ("meta_step", "seconds", "validation_loss")}
-            for line in validated
-        ],
+        "curve": [{name: line[name] for name in IN_CURVE} for line in validated],
     }
 
 

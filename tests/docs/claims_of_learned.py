@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.docs.numbers import Claim, Number, of_theta, term_weights, value
+from collections.abc import Callable
+
+from tests.docs.numbers import Claim, Number, of_theta, results, term_weights, value
 
 
 def _cost(name: str, address: str) -> Number:
@@ -10,7 +12,31 @@ def _cost(name: str, address: str) -> Number:
     return value("learned", "datasets", address, "methods", name, "paired", "mean")
 
 
+def _short_runs(
+    group: str, name: str, horizon: int, pick: Callable[[list[float]], float]
+) -> Number:
+    """The least or greatest validation accuracy of short runs that differ in their meta-seed."""
+
+    def compute() -> float:
+        runs = results(f"short/{group}")["runs"][name].values()
+        return pick([run["validation_accuracy"][str(horizon)] for run in runs])
+
+    return compute
+
+
 LEARNED = (
+    Claim(
+        "docs/method.md",
+        "validation accuracy {} to {}, before learning {} to {}; with cosine distance {} to {}",
+        (
+            _short_runs("distances", "squared", 60, min),
+            _short_runs("distances", "squared", 60, max),
+            _short_runs("distances", "squared", 0, min),
+            _short_runs("distances", "squared", 0, max),
+            _short_runs("distances", "cosine", 60, min),
+            _short_runs("distances", "cosine", 60, max),
+        ),
+    ),
     Claim(
         "README.md",
         "raised the step size to {} times its initial value, of at most {}.",

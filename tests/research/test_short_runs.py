@@ -102,7 +102,7 @@ def test_the_progress_of_runs_is_drawn_as_it_was_summarised() -> None:
     content = json.loads((RECIPES.parent / "results" / "short" / "seeds.json").read_text())
     progress, spread = draw(content).axes
     run = content["runs"]["whole"]["2"]
-    minutes, losses = progress_of(run)
-    assert np.allclose(progress.lines[1].get_xydata(), np.transpose([minutes, losses]))
-    assert losses[-1] == run["validation_loss"]["60"]
+    minutes, accuracies = progress_of(run)
+    assert np.allclose(progress.lines[1].get_xydata(), np.transpose([minutes, accuracies]))
+    assert accuracies[-1] == run["validation_accuracy"]["60"]
     assert len(spread.lines[0].get_xdata()) == len(content["runs"]["whole"])  # pyright: ignore
