@@ -15,7 +15,6 @@ from sklearn.base import (
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from metaplastic.base_model import Phi
-from metaplastic.encoder.buffer import MEMORY_ROWS, Chunk
 from metaplastic.encoder.fitted import Fitted
 from metaplastic.encoder.fitting import fitted_network
 from metaplastic.encoder.learning import draw_minibatches
@@ -188,6 +187,8 @@ class PlasticEncoder(Fitted):
         to keep learning to the end of a long stream. Raises as `fit`, and ConfigError with
         `neighbours`, which needs all rows at once.
         """
+        from metaplastic.encoder.buffer import MEMORY_ROWS, Chunk  # only streams need it
+
         del y
         if self.neighbours:
             raise ConfigError(
