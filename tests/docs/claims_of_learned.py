@@ -84,7 +84,7 @@ LEARNED = (
     ),
     Claim(
         "README.md",
-        "or with a constant step, reach {} to {} on MNIST, one with all parts {}.",
+        "or with a constant step, rules reach {} to {} on MNIST, one with all parts {}.",
         (_without("mnist@14", min), _without("mnist@14", max), _briefly("whole", "mnist@14")),
     ),
     Claim(
