@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from metaplastic.figures.meta_training import _measure
 from metaplastic.figures.report import write_report
 from metaplastic.figures.summary import summarise
 
@@ -111,3 +112,16 @@ def test_without_the_study_of_data_sets_the_summary_is_a_line() -> None:
     summary = summarise({"labels": {"rule": {"label": "mine"}, "seeds": [0, 1]}})
     assert summary.lines == ["Studies: 1; rule: mine; seeds of a study: 2."]
     assert summary.figure is None
+
+
+@pytest.mark.parametrize(
+    ("objective", "label"),
+    [
+        ("ridge: cosine distance, 0 to 2", "cosine distance, 0 to 2"),
+        ("ridge: cosine distance; tuned-ridge: cosine distance", "cosine distance"),
+        ("ridge: cosine distance; logistic: loss", "ridge: cosine distance\nlogistic: loss"),
+        ("meta-objective", "meta-objective"),
+    ],
+)
+def test_what_the_meta_loss_measures_is_named_once(objective: str, label: str) -> None:
+    assert _measure(objective) == label

@@ -31,7 +31,7 @@ def draw(content: dict[str, Any]) -> Figure:
         left.plot(step, smoothed, color=colour, linewidth=1.6, label=objective or "meta-objective")
     left.legend(fontsize=8, title="bold: mean over meta-steps within a factor of 1.3")
     left.set_xlabel("meta-step (updates of θ)")
-    left.set_ylabel(content.get("objective") or "meta-objective")
+    left.set_ylabel(_measure(content.get("objective") or "meta-objective"))
     left.set_xscale("log")
     left.set_title("meta-loss")
     for (address, entry), colour, marker in zip(
@@ -70,6 +70,13 @@ def _losses(loss: dict[str, Any]) -> list[tuple[str, np.ndarray, np.ndarray]]:
     step, value = (np.array(loss[key], float) for key in ("meta_step", "loss"))
     groups = [list(g) for _, g in itertools.groupby(range(len(names)), key=lambda i: names[i])]
     return [(names[group[0]], step[group], value[group]) for group in groups]
+
+
+def _measure(objective: str) -> str:
+    """Name what the objectives measure: once if all measure the same, else one to a line."""
+    named = objective.split("; ")
+    measures = {text.partition(": ")[2] for text in named}
+    return measures.pop() if len(measures) == 1 and "" not in measures else "\n".join(named)
 
 
 def tables(content: dict[str, Any]) -> str:
