@@ -33,7 +33,6 @@ from metaplastic.evaluation.studies.mismatch import Mismatch
 from metaplastic.evaluation.studies.study import Study
 
 OF_BASELINES = ("datasets", "text", "labels", "mismatch")
-OF_RULES = ("learned", "architectures")
 
 
 def refill(study: Study, content: Mapping[str, Any]) -> None:
@@ -60,34 +59,41 @@ def refill(study: Study, content: Mapping[str, Any]) -> None:
             _put_search(study.context.store("search"), search, name, record)
 
 
-def refill_rules(study: Study, content: Mapping[str, Any]) -> None:
-    """Restore the rule's numbers in `content`, the results of that study, rule and settings."""
-    seeds = content["seeds"]
-    if isinstance(study, Learned):
-        for address, entry in content["datasets"].items():
-            methods = entry["methods"]
-            config = study.config(address, points=(0, content["inner_steps"]))
-            for name, row in study.rows().items():
-                members = methods[name].get("members", [methods[name]])
-                for rule, member in zip(row.rules, members, strict=True):
-                    curve = zip(methods["random"]["accuracy"], member["accuracy"], strict=True)
-                    _put(study.store, study.rule_key(rule.fingerprint, config), seeds, list(curve))
-        return
-    address = content["data"]["address"]
-    for entry in [
-        entry for group in ("depths", "widths", "activations", "grid") for entry in content[group]
-    ]:
-        config = study.config(
-            address,
-            hidden=entry["layers"][:-1],
-            activation=entry["activation"],
-            points=entry["points"],
-        )
-        key = study.rule_key(entry["fingerprint"], config)
-        _put(study.store, key, seeds[: len(entry["curve"])], entry["curve"])
+def _refill_learned(study: Study, content: Mapping[str, Any]) -> None:
+    """Restore the numbers of the rows that the results have and the rule still has."""
+    assert isinstance(study, Learned)
+    for address, entry in content["datasets"].items():
+        methods = entry["methods"]
+        config = study.config(address, points=(0, content["inner_steps"]))
+        for name, row in study.rows().items():
+            if name not in methods:
+                continue
+            members = methods[name].get("members", [methods[name]])
+            for rule, member in zip(row.rules, members, strict=True):
+                curve = list(zip(methods["random"]["accuracy"], member["accuracy"], strict=True))
+                key = study.rule_key(rule.fingerprint, config)
+                _put(study.store, key, content["seeds"], curve)
+
+
+def _refill_architectures(study: Study, content: Mapping[str, Any]) -> None:
+    """Restore the curves of all networks, and the inputs' accuracies."""
+    address, seeds = content["data"]["address"], content["seeds"]
+    for group in ("depths", "widths", "activations", "grid"):
+        for entry in content[group]:
+            config = study.config(
+                address,
+                hidden=entry["layers"][:-1],
+                activation=entry["activation"],
+                points=entry["points"],
+            )
+            key = study.rule_key(entry["fingerprint"], config)
+            _put(study.store, key, seeds[: len(entry["curve"])], entry["curve"])
     raw = make_baseline("raw", **content["raw"]["settings"])
     key = study.baseline_key(raw, study.config(address))
     _put(study.store, key, seeds, content["raw"]["accuracy"])
+
+
+OF_RULES = {"learned": _refill_learned, "architectures": _refill_architectures}
 
 
 def _methods(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -118,14 +124,11 @@ def refill_all(rule: NamedRule, results: Path) -> list[str]:
         if not path.is_file():
             continue
         content = read_json(path)
-        if name in OF_BASELINES:
-            refill(make_study(name, Context(rule, results), **content["settings"]), content)
-        elif (measured := _measured_rule(content)) is not None:
-            refill_rules(
-                make_study(name, Context(measured, results), **content["settings"]), content
-            )
-        else:
+        of_study = rule if name in OF_BASELINES else _measured_rule(content)
+        if of_study is None:
             continue
+        study = make_study(name, Context(of_study, results), **content["settings"])
+        OF_RULES.get(name, refill)(study, content)
         refilled.append(name)
     return refilled
 

@@ -42,7 +42,7 @@ def use_compilation_cache() -> None:
             return  # without a writable home, programs are compiled again each time
         jax.config.update("jax_compilation_cache_dir", str(folder))
         if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)
 
 
 def empty_compilation_cache() -> bool:

@@ -1,7 +1,7 @@
 """Python's cyclic garbage collector, paused where much is made and little of it dropped.
 
 Importing and tracing make hundreds of thousands of objects that stay. The collector looks through
-all of them again and again as their number grows, which takes a sixth of an import's time.
+all of them again and again as their number grows.
 """
 
 from __future__ import annotations
