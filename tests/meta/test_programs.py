@@ -35,30 +35,46 @@ class Factory:
         return jax.jit(lambda x: 2 * x)
 
 
+def one(key: Any, argument: Any, factory: Factory) -> Any:
+    (program,) = programs.compiled([programs.Request(key, (argument,), factory)])
+    return program
+
+
 def test_a_program_is_compiled_once_for_its_key_shapes_and_precision() -> None:
     factory, x = Factory(), jnp.ones(3)
-    first = programs.compiled("a", (x,), factory)
-    assert programs.compiled("a", (x + 1,), factory) is first
+    first = one("a", x, factory)
+    assert one("a", x + 1, factory) is first
     assert factory.count == 1
     others = [("b", x), ("a", jnp.ones(4)), ("a", jnp.ones(3, jnp.int32))]
     others.append(("a", jax.device_put(x, jax.devices()[1])))
     for key, argument in others:
-        assert programs.compiled(key, (argument,), factory) is not first
+        assert one(key, argument, factory) is not first
     with jax.default_matmul_precision("highest"):
-        assert programs.compiled("a", (x,), factory) is not first
+        assert one("a", x, factory) is not first
     assert factory.count == 2 + len(others)
+
+
+def test_several_programs_are_compiled_at_once_and_each_once() -> None:
+    factory, x = Factory(), jnp.ones(3)
+    first = one(0, x, factory)
+    wanted = [(1, x), (0, x), (2, jnp.ones(5)), (1, x)]
+    got = programs.compiled(programs.Request(key, (a,), factory) for key, a in wanted)
+    assert factory.count == 3
+    assert got[0] is got[3] is one(1, x, factory)
+    assert got[1] is first
+    assert got[2](jnp.ones(5)).shape == (5,)
 
 
 def test_the_least_recently_used_program_is_released() -> None:
     factory, x = Factory(), jnp.ones(3)
-    first = programs.compiled(0, (x,), factory)
+    first = one(0, x, factory)
     for key in range(1, programs.MOST):
-        programs.compiled(key, (x,), factory)
-    assert programs.compiled(0, (x,), factory) is first
-    programs.compiled(programs.MOST, (x,), factory)
-    assert programs.compiled(0, (x,), factory) is first
+        one(key, x, factory)
+    assert one(0, x, factory) is first
+    one(programs.MOST, x, factory)
+    assert one(0, x, factory) is first
     assert factory.count == programs.MOST + 1
-    programs.compiled(1, (x,), factory)
+    one(1, x, factory)
     assert factory.count == programs.MOST + 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import equinox as eqx
@@ -15,7 +16,8 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 from metaplastic import inner_loop
 from metaplastic.base_model import Phi
 from metaplastic.rules import Rule, RuleState
-from metaplastic.tasks import Architecture, Source, TaskConfig, sample_task
+from metaplastic.tasks import Architecture, Source, Task, TaskConfig, sample_task
+from metaplastic.threads import usable_cores
 
 
 class Pool(eqx.Module):
@@ -95,12 +97,41 @@ class TaskStream:
             key = jax.random.fold_in(key, number)
         return key
 
-    def pool(self, slot: int, serial: int) -> Pool:
-        """Draw the examples of a task."""
-        task = sample_task(
+    def task(self, slot: int, serial: int) -> Task:
+        """Draw a task, in the memory of the host."""
+        return sample_task(
             self._sources, self.config, self.architecture, [*self._entropy(slot, serial), 2]
         )
+
+    def pool(self, slot: int, serial: int) -> Pool:
+        """Draw the examples of a task."""
+        return self.place(self.task(slot, serial))
+
+    def place(self, task: Task) -> Pool:
+        """Copy the examples of a task, or of several on a leading axis, to the device."""
         return Pool(jnp.asarray(task.inputs), jnp.asarray(task.targets), self.config.labelled_apart)
+
+
+def draw_tasks(tasks: Sequence[tuple[TaskStream, int, int]]) -> list[Task]:
+    """Draw several tasks, each of a stream, a slot and a serial number, on all cores."""
+    cores = min(usable_cores(), len(tasks))
+    if cores < 2:
+        return [stream.task(slot, serial) for stream, slot, serial in tasks]
+    with ThreadPoolExecutor(cores) as threads:
+        return list(threads.map(lambda task: task[0].task(*task[1:]), tasks))
+
+
+def draw_next(
+    streams: Sequence[TaskStream], serials: Sequence[Sequence[int]], first_slot: int = 0
+) -> list[list[Task]]:
+    """Draw every group's next tasks; `serials` are those of the current ones."""
+    tasks = [
+        (stream, first_slot + index, int(serial) + 1)
+        for stream, of_group in zip(streams, serials, strict=True)
+        for index, serial in enumerate(of_group)
+    ]
+    drawn = iter(draw_tasks(tasks))
+    return [[next(drawn) for _ in of_group] for of_group in serials]
 
 
 def begin_task(rule: Rule, key: PRNGKeyArray, architecture: Architecture) -> tuple[Phi, RuleState]:
@@ -121,17 +152,20 @@ def begin_group(
     stream: TaskStream,
     serials: Sequence[int],
     first_slot: int = 0,
+    tasks: Sequence[Task] | None = None,
 ) -> GroupState:
-    """Start a group whose slots, from `first_slot` on, hold the tasks of these serial numbers."""
+    """Start a group whose slots, from `first_slot` on, hold the tasks of these serial numbers;
+    `tasks` are these tasks if they are drawn already."""
     slots = range(first_slot, first_slot + len(serials))
     keys = jnp.stack([stream.key(s, n) for s, n in zip(slots, serials, strict=True)])
     phi, rule_state = _begin(rule, keys, stream.architecture)
-    pools = [stream.pool(s, n) for s, n in zip(slots, serials, strict=True)]
+    if tasks is None:
+        tasks = draw_tasks([(stream, s, n) for s, n in zip(slots, serials, strict=True)])
     return GroupState(
         phi=phi,
         rule_state=rule_state,
         age=jnp.zeros((len(serials),), jnp.int32),
-        pool=jax.tree.map(lambda *leaves: jnp.stack(leaves), *pools),
+        pool=stream.place(jax.tree.map(lambda *leaves: np.stack(leaves), *tasks)),
         keys=keys,
         horizon=jnp.array(
             [stream.horizon(s, n) for s, n in zip(slots, serials, strict=True)], jnp.int32
@@ -151,9 +185,13 @@ def renew(
     stream: TaskStream,
     indices: Sequence[int],
     first_slot: int = 0,
+    tasks: Sequence[Task] | None = None,
 ) -> GroupState:
-    """Start the next task at each of these indices of the group; index 0 is slot `first_slot`."""
+    """Start the next task at each of these indices of the group; index 0 is slot `first_slot`.
+    `tasks` are all next tasks, if all are replaced and they are drawn already."""
     serials = np.asarray(group.serial)
+    if len(indices) == len(serials):  # in one go
+        return begin_group(rule, stream, (serials + 1).tolist(), first_slot, tasks)
     for index in indices:
         slot, serial = first_slot + index, int(serials[index]) + 1
         key = stream.key(slot, serial)

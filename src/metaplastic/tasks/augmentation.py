@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+_BLOCK = 32  # images
 N_TARGETS = 4  # shift down, shift right, rotation, noise level
 
 
@@ -60,6 +61,14 @@ def warp(
     fine as the source, which is area averaging without rotation. Outside the image, its edge pixels
     are repeated. Returns float32 (n, side, side[, channels]) in the units of `images`.
     """
+    blocks = range(0, len(images), _BLOCK)  # whose arrays stay in the cache
+    parts = [slice(start, start + _BLOCK) for start in blocks]
+    return np.concatenate([_warp(images[p], side, shift[p], angle[p]) for p in parts])
+
+
+def _warp(
+    images: NDArray[np.uint8], side: int, shift: NDArray[np.floating], angle: NDArray[np.floating]
+) -> NDArray[np.float32]:
     n, height, width = images.shape[:3]
     grid = max(1, -(-max(height, width) // side))
     fine = (np.arange(side * grid) + 0.5) / (side * grid) - 0.5

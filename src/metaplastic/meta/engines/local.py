@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import equinox as eqx
@@ -17,10 +18,11 @@ from jaxtyping import Array, Bool, Key, PyTree
 from metaplastic.errors import ConfigError
 from metaplastic.meta.engines.advanced import Advanced, summarise
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
-from metaplastic.meta.engines.programs import compiled, signature
+from metaplastic.meta.engines.programs import Request, compiled, signature
 from metaplastic.meta.estimators import Estimate, Estimator
-from metaplastic.meta.group import GroupState, TaskStream, begin_group, renew
+from metaplastic.meta.group import GroupState, TaskStream, begin_group, draw_next, renew
 from metaplastic.rules import Rule
+from metaplastic.tasks import Task
 
 if TYPE_CHECKING:
     from metaplastic.meta.plan import Plan
@@ -152,9 +154,17 @@ class LocalEngine(Engine):
         for i in range(len(self._groups)):
             self._renew(rule, i, range(self._n_tasks), meta_step)
 
-    def _renew(self, rule: Rule, index: int, slots: Sequence[int], meta_step: int) -> None:
+    def _renew(
+        self,
+        rule: Rule,
+        index: int,
+        slots: Sequence[int],
+        meta_step: int,
+        tasks: Sequence[Task] | None = None,
+    ) -> None:
         """Start the next tasks in these of the engine's slots, with a new estimator state."""
-        group = renew(rule, self._groups[index], self._streams[index], slots, self._first_slot)
+        stream = self._streams[index]
+        group = renew(rule, self._groups[index], stream, slots, self._first_slot, tasks)
         self._groups[index] = group = self._place(group)
         new = np.isin(np.arange(self._n_tasks), slots)
         keys = self._keys(meta_step, index, _BEGIN)
@@ -174,19 +184,19 @@ class LocalEngine(Engine):
         data = jnp.asarray(np.stack([seed.generate_state(2) for seed in seeds]))
         return self._place(jax.random.wrap_key_data(data, impl="threefry2x32"))
 
-    def _estimate(self, index: int, rule: Rule, meta_step: int, n_steps: int) -> Estimate:
-        """Run the estimator, compiled for the shapes of this group at first use."""
-        arguments = self._arguments(index, rule, meta_step, n_steps)
-        if index not in self._programs:
+    def _estimate(self, rule: Rule, meta_step: int, lengths: Sequence[int]) -> list[Estimate]:
+        """Run the estimator on every group, compiled for the shapes of each at first use."""
+        arguments = [self._arguments(i, rule, meta_step, n) for i, n in enumerate(lengths)]
+        if missing := [i for i in range(len(arguments)) if i not in self._programs]:
             began = time.perf_counter()
             static = signature(eqx.filter(rule, eqx.is_array, inverse=True))
-            self._programs[index] = compiled(
-                (self._estimators[index], static, self._mesh),
-                arguments,
-                lambda: self._program(index, rule),
-            )
+            wanted = []
+            for i in missing:
+                key = (self._estimators[i], static, self._mesh)
+                wanted.append(Request(key, arguments[i], partial(self._program, i, rule)))
+            self._programs.update(zip(missing, compiled(wanted), strict=True))
             self._compile_seconds += time.perf_counter() - began
-        return self._programs[index](*arguments)
+        return [self._programs[i](*each) for i, each in enumerate(arguments)]
 
     def _arguments(self, index: int, rule: Rule, meta_step: int, n_steps: int) -> tuple[Any, ...]:
         """Return the arguments of a group's program: θ and the number of steps on every device, the
@@ -230,14 +240,18 @@ class LocalEngine(Engine):
     def advance(self, rule: Rule, meta_step: int) -> Advanced:
         """Make one estimate of every group. Tasks that have ended or are not finite are replaced,
         and the groups are redrawn if that is due."""
-        before = self._compile_seconds
+        before, after = self._compile_seconds, meta_step + 1
+        redraw = self._redraw is not None and after % self._redraw.every == 0
         lengths = [self._length(meta_step, i) for i in range(len(self._groups))]
-        estimates = [self._estimate(i, rule, meta_step, n) for i, n in enumerate(lengths)]
+        serials = [np.asarray(group.serial).tolist() for group in self._groups]
+        estimates = self._estimate(rule, meta_step, lengths)
+        drawn: list[list[Task]] | None = None
+        if self._estimator.restarts and not redraw:  # while the devices compute
+            drawn = draw_next(self._streams, serials, self._first_slot)
         on_host = jax.device_get(
             [(e.loss, e.norm, e.finite, e.group.age, e.group.horizon) for e in estimates]
         )
-        begun, after = 0, meta_step + 1
-        redraw = self._redraw is not None and after % self._redraw.every == 0
+        begun = 0
         for i, (estimate, (_, _, finite, age, horizon)) in enumerate(
             zip(estimates, on_host, strict=True)
         ):
@@ -246,7 +260,7 @@ class LocalEngine(Engine):
             begun += len(slots)
             self._groups[i], self._states[i] = estimate.group, estimate.state
             if slots and not redraw:
-                self._renew(rule, i, slots, after)
+                self._renew(rule, i, slots, after, None if drawn is None else drawn[i])
         if redraw:
             self.start(rule, after)
             begun = len(self._groups) * self._n_tasks

@@ -7,12 +7,15 @@ shapes are the same, so that it is traced and compiled only once.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 from jaxtyping import PyTree
+
+from metaplastic.threads import usable_cores
 
 # a program takes tens of megabytes; engines hold references to those that they currently use
 MOST = 8
@@ -20,18 +23,36 @@ _CONFIG = ("jax_enable_x64", "jax_default_matmul_precision")  # settings that ch
 _programs: OrderedDict[Hashable, Any] = OrderedDict()
 
 
-def compiled(key: Hashable, arguments: PyTree, jitted: Callable[[], Any]) -> Any:
-    """Return the program of `key` for arguments of these shapes, dtypes and shardings. If there is
-    none yet, `jitted` makes the function to compile."""
-    full_key = (key, signature(arguments), *(getattr(jax.config, name) for name in _CONFIG))
-    if full_key in _programs:
-        _programs.move_to_end(full_key)
-        return _programs[full_key]
-    program = jitted().lower(*arguments).compile()
-    _programs[full_key] = program
+class Request(NamedTuple):
+    """A program that is wanted: its key, its arguments, and what makes the function to compile."""
+
+    key: Hashable
+    arguments: PyTree
+    jitted: Callable[[], Any]
+
+
+def compiled(requests: Iterable[Request]) -> list[Any]:
+    """Return the programs for arguments of these shapes, dtypes and shardings. Those that there are
+    none of yet are compiled on all cores, and once each."""
+    settings = tuple(getattr(jax.config, name) for name in _CONFIG)
+    programs: dict[Hashable, Any] = {}
+    keys: list[Hashable] = []
+    with ThreadPoolExecutor(usable_cores()) as threads:
+        for request in requests:
+            key = (request.key, signature(request.arguments), *settings)
+            keys.append(key)
+            if key in _programs:
+                programs[key] = _programs[key]
+            elif key not in programs:
+                lowered = request.jitted().lower(*request.arguments)
+                programs[key] = threads.submit(lowered.compile)
+        programs = {k: p.result() if isinstance(p, Future) else p for k, p in programs.items()}
+    for key, program in programs.items():
+        _programs[key] = program
+        _programs.move_to_end(key)
     while len(_programs) > MOST:
         _programs.popitem(last=False)
-    return program
+    return [programs[key] for key in keys]
 
 
 def signature(tree: PyTree) -> Hashable:
