@@ -8,6 +8,7 @@ page shows.
 from __future__ import annotations
 
 from tests.docs.claims_of_learned import LEARNED
+from tests.docs.claims_of_networks import NETWORKS
 from tests.docs.claims_of_performance import PERFORMANCE
 from tests.docs.claims_of_scaling import SCALING
 from tests.docs.numbers import (
@@ -16,14 +17,12 @@ from tests.docs.numbers import (
     amount,
     architecture,
     both,
-    deep_and_wide,
     domain_loss,
     domain_rank,
     gains_of_activations,
     labels,
     mean,
     most_lost_longer,
-    of_fields,
     rung_on_text,
     sampling,
     text,
@@ -109,20 +108,6 @@ METHOD = (
         "to twice the horizon: {} after 80 steps, {} after 160",
         (text(80)[0], text(160)[0]),
     ),
-    Claim(
-        "docs/method.md",
-        "study `architectures`: {} on MNIST-14 |",
-        (architecture("depths", "11"),),
-    ),
-    Claim("docs/method.md", "11 layers of 256 units reach {}, less", (deep_and_wide(11, 256),)),
-    Claim(
-        "docs/method.md", "study `architectures`: {} | differs", (architecture("widths", "10,000"),)
-    ),
-    Claim(
-        "docs/method.md",
-        "{} with 64 units, {} with 256, and no further gain beyond",
-        (architecture("widths", "64"), architecture("widths", "256")),
-    ),
 )
 
 STUDIES = (
@@ -150,51 +135,6 @@ STUDIES = (
             amount("unlabelled", 1000),
             amount("n_features", 8),
             amount("n_features", 8, "pca"),
-        ),
-    ),
-    Claim(
-        "docs/studies.md",
-        "neighbours correlate by {}, pixels of the images by {}): each is made of {} principal "
-        "components",
-        (
-            of_fields("neighbours", 1),
-            value("filters", "datasets", "mnist@14", "of_the_data", "neighbours", "mean"),
-            of_fields("components", 1),
-        ),
-    ),
-    Claim(
-        "docs/studies.md",
-        "made of {}, and neighbours correlate by {}; after 5,311 of {} (in a random network {}), "
-        "by {} ± {}, and much of their weight lies on the margin, where pixels seldom vary "
-        "(radius {})",
-        (
-            of_fields("components", 2),
-            of_fields("neighbours", 2),
-            of_fields("components", 3),
-            of_fields("components", 0),
-            of_fields("neighbours", 3),
-            of_fields("neighbours", 3, "standard_error"),
-            of_fields("radius", 3),
-        ),
-    ),
-    Claim(
-        "docs/method.md",
-        "neighbouring pixels correlate by {}, {} and {} after 0, 500 and 5,311 meta-steps",
-        tuple(of_fields("neighbours", row) for row in (1, 2, 3)),
-    ),
-    Claim(
-        "docs/studies.md",
-        "two layers reach {} and {}, five {} and {}, eleven {} ± {} and {} ± {} (random networks "
-        "{} and {}; the inputs {})",
-        (
-            *(deep_and_wide(layers, units) for layers in (2, 5) for units in (64, 256)),
-            *(
-                deep_and_wide(11, units, key=key)
-                for units in (64, 256)
-                for key in ("mean", "standard_error")
-            ),
-            *(deep_and_wide(11, units, point=0) for units in (64, 256)),
-            value("architectures", "raw", "mean"),
         ),
     ),
     Claim(
@@ -281,4 +221,4 @@ TOPOLOGIES = (
     ),
 )
 
-CLAIMS = (*README, *SCALING, *METHOD, *LEARNED, *STUDIES, *TOPOLOGIES, *PERFORMANCE)
+CLAIMS = (*README, *SCALING, *METHOD, *LEARNED, *STUDIES, *TOPOLOGIES, *PERFORMANCE, *NETWORKS)

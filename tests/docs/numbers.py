@@ -190,12 +190,12 @@ def amount(sweep: str, count: int, method: str = "rule") -> Number:
     return compute
 
 
-def of_fields(measure: str, row: int, key: str = "mean") -> Number:
+def of_fields(measure: str, row: int, key: str = "mean", address: str = "mnist@14") -> Number:
     """Of study `filters`, after the last inner step: row 0 is the random network, then the ladder
     from meta-step 0 on."""
 
     def compute() -> float:
-        rows = results("filters")["datasets"]["mnist@14"]["rows"]
+        rows = results("filters")["datasets"][address]["rows"]
         assert [r["meta_steps"] for r in rows] == [None, 0, 500, 5311]
         return rows[row]["measures"][-1][measure][key]
 

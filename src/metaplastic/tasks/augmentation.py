@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-_BLOCK = 32  # images
+_BLOCK = 128  # images
 N_TARGETS = 4  # shift down, shift right, rotation, noise level
 
 
@@ -85,11 +85,17 @@ def _warp(
     corner = (np.arange(n, dtype=np.int32)[:, None, None] * height + top) * width + left
     if images.ndim == 4:
         v, h = v[..., None], h[..., None]
-    upper = flat[corner] * (1 - h) + flat[corner + 1] * h
-    lower = flat[corner + width] * (1 - h) + flat[corner + width + 1] * h
+    nw, ne, sw, se = (_take(flat, corner + step) for step in (0, 1, width, width + 1))
+    upper = nw * (1 - h) + ne * h
+    lower = sw * (1 - h) + se * h
     sampled = upper * (1 - v) + lower * v
     blocks = sampled.reshape(n, side, grid, side, grid, *images.shape[3:])
     return blocks.mean(axis=(2, 4), dtype=np.float32)
+
+
+def _take(pixels: NDArray[np.uint8], places: NDArray[np.int32]) -> NDArray[np.uint8]:
+    # all are in range; unlike indexing, this lets other threads run
+    return np.take(pixels, places, axis=0, mode="clip")
 
 
 def augment(

@@ -33,11 +33,13 @@ class Request(NamedTuple):
 
 def compiled(requests: Iterable[Request]) -> list[Any]:
     """Return the programs for arguments of these shapes, dtypes and shardings. Those that there are
-    none of yet are compiled on all cores, and once each."""
+    none of yet are compiled, once each: on a processor on all cores, on an accelerator one after
+    another, as its compiler times alternatives on the device."""
     settings = tuple(getattr(jax.config, name) for name in _CONFIG)
     programs: dict[Hashable, Any] = {}
     keys: list[Hashable] = []
-    with ThreadPoolExecutor(usable_cores()) as threads:
+    at_once = usable_cores() if jax.default_backend() == "cpu" else 1
+    with ThreadPoolExecutor(at_once) as threads:
         for request in requests:
             key = (request.key, signature(request.arguments), *settings)
             keys.append(key)

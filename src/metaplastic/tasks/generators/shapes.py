@@ -18,6 +18,7 @@ from metaplastic.tasks.source import Drawn, Source
 SIDE = 28
 PARTS = 3
 HARMONICS = 4
+_BLOCK = 64  # drawings whose arrays stay in the cache
 SOFTNESS = 0.05  # width of an outline, in half sides of the image
 
 # standard deviations of a family's parameters, part by part
@@ -71,7 +72,11 @@ def draw_shapes(rng: np.random.Generator, n_classes: int, per_class: int) -> NDA
     examples = classes[:, None] + variation
     n = n_classes * per_class
     parts = np.repeat(present[family_of], per_class, axis=0)
-    canvas = _render(examples.reshape(n, *shape), parts, rng)
+    # stripes unrelated to classes
+    noise = rng.standard_normal((n, 3, 1, 1)).astype(np.float32)
+    given = examples.reshape(n, *shape), parts, noise
+    starts = range(0, n, _BLOCK)
+    canvas = np.concatenate([_render(*(a[i : i + _BLOCK] for a in given)) for i in starts])
     if rng.random() < 0.5:  # half of the tasks have symmetric drawings
         canvas = np.maximum(canvas, canvas[:, :, ::-1])
     contrast = np.exp(0.3 * rng.standard_normal((n, 1, 1)))
@@ -79,7 +84,7 @@ def draw_shapes(rng: np.random.Generator, n_classes: int, per_class: int) -> NDA
 
 
 def _render(
-    parameters: NDArray[np.float64], present: NDArray[np.bool_], rng: np.random.Generator
+    parameters: NDArray[np.float64], present: NDArray[np.bool_], noise: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Render drawings (n, SIDE, SIDE), later parts over earlier ones."""
     grid = ((np.arange(SIDE) + 0.5) / SIDE * 2 - 1).astype(np.float32)
@@ -87,7 +92,6 @@ def _render(
     n = len(parameters)
     canvas = np.zeros((n, SIDE, SIDE), np.float32)
     values = parameters.astype(np.float32)[..., None, None]
-    noise = rng.standard_normal((n, 3, 1, 1)).astype(np.float32)  # stripes unrelated to classes
     disturbance = 0.25 * noise[:, 0] * np.sin(4 * (noise[:, 1] * across + noise[:, 2] * down))
     for part in range(PARTS):
         p = values[:, part]

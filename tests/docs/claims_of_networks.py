@@ -1,0 +1,87 @@
+"""The claims about depth, width and receptive fields; see `claims.py`."""
+
+from __future__ import annotations
+
+from tests.docs.numbers import Claim, architecture, deep_and_wide, of_fields, value
+
+GRID_WIDTHS = (64, 256, 512, 1024)
+
+NETWORKS = (
+    Claim(
+        "docs/method.md",
+        "study `architectures`: {} on MNIST-14 |",
+        (architecture("depths", "11"),),
+    ),
+    Claim(
+        "docs/method.md",
+        "11 layers of 256 units reach {}, less than 11 layers of 64, and of 1,024 units {};",
+        (deep_and_wide(11, 256), deep_and_wide(11, 1024)),
+    ),
+    Claim(
+        "docs/method.md", "study `architectures`: {} | differs", (architecture("widths", "10,000"),)
+    ),
+    Claim(
+        "docs/method.md",
+        "{} with 64 units, {} with 256, and no further gain beyond",
+        (architecture("widths", "64"), architecture("widths", "256")),
+    ),
+    Claim(
+        "docs/studies.md",
+        "neighbours correlate by {}, pixels of the images by {}): each is made of {} principal "
+        "components",
+        (
+            of_fields("neighbours", 1),
+            value("filters", "datasets", "mnist@14", "of_the_data", "neighbours", "mean"),
+            of_fields("components", 1),
+        ),
+    ),
+    Claim(
+        "docs/studies.md",
+        "made of {}, and neighbours correlate by {}; after 5,311 of {} (in a random network {}), "
+        "by {} ± {}, and much of their weight lies on the margin, where pixels seldom vary "
+        "(radius {})",
+        (
+            of_fields("components", 2),
+            of_fields("neighbours", 2),
+            of_fields("components", 3),
+            of_fields("components", 0),
+            of_fields("neighbours", 3),
+            of_fields("neighbours", 3, "standard_error"),
+            of_fields("radius", 3),
+        ),
+    ),
+    Claim(
+        "docs/studies.md",
+        "nearly the mean image ({} components, neighbours correlate by {}, pixels of the images by "
+        "{}), after 500 meta-steps they are edges and blobs of colour, each made of {} components, "
+        "and after 5,311 of {}, with neighbours at {}.",
+        (
+            of_fields("components", 1, address="cifar10@16"),
+            of_fields("neighbours", 1, address="cifar10@16"),
+            value("filters", "datasets", "cifar10@16", "of_the_data", "neighbours", "mean"),
+            of_fields("components", 2, address="cifar10@16"),
+            of_fields("components", 3, address="cifar10@16"),
+            of_fields("neighbours", 3, address="cifar10@16"),
+        ),
+    ),
+    Claim(
+        "docs/method.md",
+        "neighbouring pixels correlate by {}, {} and {} after 0, 500 and 5,311 meta-steps",
+        tuple(of_fields("neighbours", row) for row in (1, 2, 3)),
+    ),
+    Claim(
+        "docs/studies.md",
+        "two layers reach {}, {}, {} and {}, five {}, {}, {} and {}, eleven {} ± {}, {} ± {}, "
+        "{} ± {} and {} ± {} (random networks of eleven layers {}, {}, {} and {}; the inputs {})",
+        (
+            *(deep_and_wide(layers, units) for layers in (2, 5) for units in GRID_WIDTHS),
+            *(
+                deep_and_wide(11, units, key=key)
+                for units in GRID_WIDTHS
+                for key in ("mean", "standard_error")
+            ),
+            *(deep_and_wide(11, units, point=0) for units in GRID_WIDTHS),
+            value("architectures", "raw", "mean"),
+        ),
+    ),
+)
