@@ -37,7 +37,7 @@ def test_all_next_tasks_at_once_are_those_one_at_a_time() -> None:
     for index in range(3):
         one_at_a_time = renew(rule, one_at_a_time, streams[1], [index], first_slot=2)
     at_once = renew(rule, group, streams[1], range(3), first_slot=2)
-    _, drawn = draw_next(streams, [[0], [0, 4, 2]], first_slot=2)
+    _, drawn = draw_next(streams, [[0], [0, 4, 2]], first_slot=2)()
     ahead = renew(rule, group, streams[1], range(3), first_slot=2, tasks=drawn)
     expected = _raw(one_at_a_time)
     for other in (at_once, ahead):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -112,26 +112,35 @@ class TaskStream:
         return Pool(jnp.asarray(task.inputs), jnp.asarray(task.targets), self.config.labelled_apart)
 
 
-def draw_tasks(tasks: Sequence[tuple[TaskStream, int, int]]) -> list[Task]:
-    """Draw several tasks, each of a stream, a slot and a serial number, on all cores."""
+def draw_tasks(tasks: Sequence[tuple[TaskStream, int, int]]) -> Callable[[], list[Task]]:
+    """Begin to draw several tasks, each of a stream, a slot and a serial number, on all cores;
+    return the function that waits for them."""
     cores = min(usable_cores(), len(tasks))
     if cores < 2:
-        return [stream.task(slot, serial) for stream, slot, serial in tasks]
-    with ThreadPoolExecutor(cores) as threads:
-        return list(threads.map(lambda task: task[0].task(*task[1:]), tasks))
+        return lambda: [stream.task(slot, serial) for stream, slot, serial in tasks]
+    threads = ThreadPoolExecutor(cores)
+    drawn = [threads.submit(stream.task, slot, serial) for stream, slot, serial in tasks]
+    threads.shutdown(wait=False)  # once they are drawn
+    return lambda: [each.result() for each in drawn]
 
 
 def draw_next(
     streams: Sequence[TaskStream], serials: Sequence[Sequence[int]], first_slot: int = 0
-) -> list[list[Task]]:
-    """Draw every group's next tasks; `serials` are those of the current ones."""
-    tasks = [
-        (stream, first_slot + index, int(serial) + 1)
-        for stream, of_group in zip(streams, serials, strict=True)
-        for index, serial in enumerate(of_group)
-    ]
-    drawn = iter(draw_tasks(tasks))
-    return [[next(drawn) for _ in of_group] for of_group in serials]
+) -> Callable[[], list[list[Task]]]:
+    """Begin to draw every group's next tasks; `serials` are those of the current ones."""
+    wait = draw_tasks(
+        [
+            (stream, first_slot + index, serial + 1)
+            for stream, of_group in zip(streams, serials, strict=True)
+            for index, serial in enumerate(of_group)
+        ]
+    )
+
+    def by_group() -> list[list[Task]]:
+        drawn = iter(wait())
+        return [[next(drawn) for _ in of_group] for of_group in serials]
+
+    return by_group
 
 
 def begin_task(rule: Rule, key: PRNGKeyArray, architecture: Architecture) -> tuple[Phi, RuleState]:
@@ -160,7 +169,7 @@ def begin_group(
     keys = jnp.stack([stream.key(s, n) for s, n in zip(slots, serials, strict=True)])
     phi, rule_state = _begin(rule, keys, stream.architecture)
     if tasks is None:
-        tasks = draw_tasks([(stream, s, n) for s, n in zip(slots, serials, strict=True)])
+        tasks = draw_tasks([(stream, s, n) for s, n in zip(slots, serials, strict=True)])()
     return GroupState(
         phi=phi,
         rule_state=rule_state,

@@ -244,13 +244,14 @@ class LocalEngine(Engine):
         redraw = self._redraw is not None and after % self._redraw.every == 0
         lengths = [self._length(meta_step, i) for i in range(len(self._groups))]
         serials = [np.asarray(group.serial).tolist() for group in self._groups]
+        # begun first: while a device runs a loop whose length it computes, the caller waits
+        ahead = self._estimator.restarts and not redraw
+        next_tasks = draw_next(self._streams, serials, self._first_slot) if ahead else None
         estimates = self._estimate(rule, meta_step, lengths)
-        drawn: list[list[Task]] | None = None
-        if self._estimator.restarts and not redraw:  # while the devices compute
-            drawn = draw_next(self._streams, serials, self._first_slot)
         on_host = jax.device_get(
             [(e.loss, e.norm, e.finite, e.group.age, e.group.horizon) for e in estimates]
         )
+        drawn = None if next_tasks is None else next_tasks()
         begun = 0
         for i, (estimate, (_, _, finite, age, horizon)) in enumerate(
             zip(estimates, on_host, strict=True)
