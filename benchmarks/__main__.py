@@ -43,8 +43,9 @@ def main() -> None:
         start = time.perf_counter()
         results |= STAGES[name](bench)
         print(f"   {time.perf_counter() - start:.0f} s", flush=True)
-    results |= bench.header(time.perf_counter() - began)
-    path.write_text(json.dumps(report.rounded(results), indent=1) + "\n")
+        results |= bench.header(time.perf_counter() - began)
+        # after each stage, as an accelerator may be taken back before the last one
+        path.write_text(json.dumps(report.rounded(results), indent=1) + "\n")
     print(f"wrote {path.name}")
     if arguments.out is None:
         report.write()
