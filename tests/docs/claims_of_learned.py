@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.docs.numbers import Claim, Number, of_theta, results, term_weights, value
+from tests.docs.numbers import (
+    Claim,
+    Number,
+    of_theta,
+    results,
+    rung_on_text,
+    term_weights,
+    text,
+    value,
+)
 
 IMAGES = ("digits", "mnist@14", "fashion_mnist@14")
 
@@ -126,5 +135,44 @@ LEARNED = (
             of_theta("step_factor", "weights"),
             of_theta("step_factor", "most"),
         ),
+    ),
+)
+
+
+def _seed(address: str, name: str) -> Number:
+    return value("seed/learned", "datasets", address, "methods", name, "mean")
+
+
+SEED = (
+    Claim("README.md", "a rule reaches {} there", (text(150, "seed/text")[0],)),
+    Claim(
+        "docs/method.md",
+        "study `text`: {} ± {} above for preset `seed` after 600 meta-steps, {} ± {} for our own "
+        "checkpoint at meta-step 500",
+        (*rung_on_text(600, 150, "seed/text"), *rung_on_text(500)),
+    ),
+    Claim(
+        "docs/studies.md",
+        "from {} ± {} at meta-step 0 to {} ± {} after 200 and {} ± {} after 600 meta-steps, at the "
+        "horizon of 150 inner steps: nearly the paper's 10 %, from {} to {}, above the inputs ({}) "
+        "and below PCA ({}).",
+        (
+            *(n for rung in (0, 200, 600) for n in rung_on_text(rung, 150, "seed/text")),
+            value("seed/text", "rivals", "random", "mean"),
+            text(150, "seed/text")[0],
+            value("seed/text", "rivals", "raw", "mean"),
+            value("seed/text", "rivals", "pca", "mean"),
+        ),
+    ),
+    Claim(
+        "docs/studies.md",
+        "{} ± {} after 188 inner steps, {} ± {} after 300.",
+        (*rung_on_text(600, 188, "seed/text"), *rung_on_text(600, 300, "seed/text")),
+    ),
+    Claim(
+        "docs/studies.md",
+        "has {} on digits, {} on MNIST-14 and {} on Fashion-14 after 80 inner steps; the shipped "
+        "rule {}, {} and {}, after nine times",
+        tuple(_seed(address, name) for name in ("given-seed", "rule") for address in IMAGES),
     ),
 )

@@ -118,12 +118,12 @@ def gain_on_text(step: int, name: str = "text") -> tuple[Number, Number]:
     return _mean_and_error(compute)
 
 
-def rung_on_text(meta_steps: int, step: int = 80) -> tuple[Number, Number]:
+def rung_on_text(meta_steps: int, step: int = 80, name: str = "text") -> tuple[Number, Number]:
     """The gain of the rule at a meta-step over the random network after `step` inner steps."""
 
     def at(key: str) -> Number:
         def compute() -> float:
-            (curve,) = [c for c in results("text")["curves"] if c["meta_steps"] == meta_steps]
+            (curve,) = [c for c in results(name)["curves"] if c["meta_steps"] == meta_steps]
             return curve["gain"][curve["points"].index(step)][key]
 
         return compute
