@@ -82,8 +82,8 @@ README = (
     ),
     Claim(
         "README.md",
-        "a denoising autoencoder has the same mean rank as the rule, {}.",
-        (domain_rank("dae", "logistic"),),
+        "with a mean rank of {} before the denoising autoencoder's {}.",
+        (domain_rank("rule-all", "logistic"), domain_rank("dae", "logistic")),
     ),
     Claim(
         "README.md",
