@@ -74,9 +74,9 @@ def draw_shapes(rng: np.random.Generator, n_classes: int, per_class: int) -> NDA
     parts = np.repeat(present[family_of], per_class, axis=0)
     # stripes unrelated to classes
     noise = rng.standard_normal((n, 3, 1, 1)).astype(np.float32)
-    given = examples.reshape(n, *shape), parts, noise
-    starts = range(0, n, _BLOCK)
-    canvas = np.concatenate([_render(*(a[i : i + _BLOCK] for a in given)) for i in starts])
+    parameters = examples.reshape(n, *shape)
+    blocks = [slice(i, i + _BLOCK) for i in range(0, n, _BLOCK)]
+    canvas = np.concatenate([_render(parameters[b], parts[b], noise[b]) for b in blocks])
     if rng.random() < 0.5:  # half of the tasks have symmetric drawings
         canvas = np.maximum(canvas, canvas[:, :, ::-1])
     contrast = np.exp(0.3 * rng.standard_normal((n, 1, 1)))
