@@ -12,6 +12,7 @@ from metaplastic.tasks import (
     Augmentation,
     DatasetSource,
     TaskConfig,
+    augmentation,
     sample_task,
 )
 from metaplastic.tasks.augmentation import warp
@@ -68,3 +69,15 @@ def test_warp_is_area_averaging_without_motion() -> None:
     expected = image.reshape(2, 14, 2, 14, 2).mean(axis=(2, 4))
     got = warp(image, 14, np.zeros((2, 2)), np.zeros(2))
     np.testing.assert_allclose(got, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)], ids=["grey", "colour"])
+def test_images_are_warped_alike_however_many_there_are(channels: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    n = 2 * augmentation._BLOCK + 3
+    images = rng.integers(0, 255, (n, 12, 9, *channels)).astype(np.uint8)
+    shift, angle = rng.uniform(-0.4, 0.4, (n, 2)), rng.uniform(-2, 2, n)
+    together = warp(images, 6, shift, angle)
+    for i in (0, augmentation._BLOCK - 1, augmentation._BLOCK, n - 1):
+        alone = warp(images[i : i + 1], 6, shift[i : i + 1], angle[i : i + 1])
+        np.testing.assert_array_equal(together[i], alone[0])
