@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.docs.numbers import Claim, architecture, deep_and_wide, of_fields, value
 
-GRID_WIDTHS = (64, 256, 512, 1024)
+GRID_WIDTHS = (64, 256, 512, 1024, 2048)
 
 NETWORKS = (
     Claim(
@@ -14,8 +14,8 @@ NETWORKS = (
     ),
     Claim(
         "docs/method.md",
-        "11 layers of 256 units reach {}, less than 11 layers of 64, and of 1,024 units {};",
-        (deep_and_wide(11, 256), deep_and_wide(11, 1024)),
+        "11 layers of 256 units reach {}, less than 11 layers of 64, and of 2,048 units {};",
+        (deep_and_wide(11, 256), deep_and_wide(11, 2048)),
     ),
     Claim(
         "docs/method.md", "study `architectures`: {} | differs", (architecture("widths", "10,000"),)
@@ -71,8 +71,9 @@ NETWORKS = (
     ),
     Claim(
         "docs/studies.md",
-        "two layers reach {}, {}, {} and {}, five {}, {}, {} and {}, eleven {} ± {}, {} ± {}, "
-        "{} ± {} and {} ± {} (random networks of eleven layers {}, {}, {} and {}; the inputs {})",
+        "two layers reach {}, {}, {}, {} and {}, five {}, {}, {}, {} and {}, eleven {} ± {}, "
+        "{} ± {}, {} ± {}, {} ± {} and {} ± {} (random networks of eleven "
+        "layers {}, {}, {}, {} and {}; the inputs {})",
         (
             *(deep_and_wide(layers, units) for layers in (2, 5) for units in GRID_WIDTHS),
             *(
