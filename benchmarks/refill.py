@@ -5,9 +5,9 @@ Cells cache the numbers of studies between runs. They are not committed, so in a
 
 - the baselines of four studies: their numbers do not depend on the rule and are in `results/*.json`
   with their settings and searches, so that a study of another rule measures only that rule;
-- the rule's own numbers of `learned` and `architectures`, so that one more data set or network is
-  all that is measured; if the results are of another rule than the file that they name, they are
-  left out.
+- the rule's own numbers of `datasets`, `learned` and `architectures`, so that one more data set,
+  baseline or network is all that is measured; for the last two, they are left out if they are of
+  another rule than the file that they name.
 
 `metaplastic study NAME --fresh` measures all.
 """
@@ -33,10 +33,12 @@ from metaplastic.evaluation.studies.mismatch import Mismatch
 from metaplastic.evaluation.studies.study import Study
 
 OF_BASELINES = ("datasets", "text", "labels", "mismatch")
+READ_LAYERS = {"rule": "last", "rule-all": "all", "rule-averaged": "averaged"}
 
 
 def refill(study: Study, content: Mapping[str, Any]) -> None:
-    """Restore the baselines' numbers in `content`, the results of that study and settings."""
+    """Restore the baselines' numbers in `content`, the results of that study and settings, and in
+    `datasets` those of the rule."""
     seeds = content["seeds"]
     if isinstance(study, Mismatch):
         for address, entry in content["datasets"].items():
@@ -47,7 +49,13 @@ def refill(study: Study, content: Mapping[str, Any]) -> None:
         config = study.config(address)
         search = study.search(config)
         for name, entry in methods.items():
-            if name == "rule" or name.startswith("rule-"):
+            if name in READ_LAYERS:
+                if "datasets" in content:
+                    points = {"layers": READ_LAYERS[name], "points": tuple(entry["points"])}
+                    key = study.rule_key(
+                        content["rule"]["fingerprint"], config.model_copy(update=points)
+                    )
+                    _put(study.store, key, seeds, entry["curve"])
                 continue
             record = entry["search"]
             # the settings that the search chose, or the baseline's own without a search

@@ -1,6 +1,7 @@
 """`python -m research.short_runs GROUP`: short runs of meta-training that differ in one respect.
 
-Every run uses `recipes/short.toml`, takes about 25 minutes of one core, and has its own directory:
+Every run uses `recipes/short.toml`, takes one to four hours of one core (with 100 meta-steps, seven
+to twelve minutes), and has its own directory:
 
 - `seeds`: three meta-seeds;
 - `parts`: the whole rule, the rule without each of its parts, and with a constant step;

@@ -21,6 +21,8 @@ from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from metaplastic.cli import showing
 from metaplastic.compilation import DAMAGED_PROGRAM, empty_compilation_cache
 from metaplastic.errors import MetaplasticError
@@ -103,6 +105,8 @@ def _usage(error: Exception) -> str | None:
     if not (hasattr(error, "format_message") and hasattr(error, "exit_code")):
         return None
     message = one_line(error.format_message()).rstrip(".")  # pyright: ignore
+    if isinstance(cause := error.__cause__, ValidationError) and cause.error_count() == 1:
+        message += f" (given {str(cause.errors()[0]['input'])!r})"
     context = getattr(error, "ctx", None)
     return message if context is None else f"{message}; see {context.command_path} --help"
 

@@ -99,7 +99,9 @@ def named_rule(name: str | Path) -> NamedRule:
     Raises `RuleFileError`, which lists the known names, if there is no such rule.
     """
     name = str(name)
-    if Path(name).is_dir() and (Path(name) / RULE).is_file():
+    if Path(name).is_dir() and name not in RULES and name not in shipped_rules():
+        if not (Path(name) / RULE).is_file():
+            raise RuleFileError(f"{name}: a folder without {RULE}, so not a run directory")
         name = str(Path(name) / RULE)  # a run directory stands for its newest rule
     if name in RULES and not Path(name).is_file():
         rule = make_rule(name, jax.random.key(0))
@@ -107,7 +109,7 @@ def named_rule(name: str | Path) -> NamedRule:
         return NamedRule(rule, name, title, None, None, (), None)
     if not Path(name).exists() and name not in shipped_rules() and "://" not in name:
         raise RuleFileError(
-            f"no rule {name!r}: give the path of a rule file, a shipped rule "
+            f"no rule {name!r}: give the path of a rule file or run directory, a shipped rule "
             f"({', '.join(shipped_rules()) or 'none in this version'}) or a rule that needs no "
             f"meta-training ({', '.join(sorted(RULES))})"
         )

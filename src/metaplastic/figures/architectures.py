@@ -120,7 +120,7 @@ def _ends(axes: Axes, curves: list[dict[str, Any]]) -> None:
     axes.set_yticks(positions, [curve["label"] for curve in curves])
     axes.set_ylim(-1.7, len(curves) - 0.4)  # space for the legend
     axes.set_xlabel(ACCURACY)
-    axes.legend(fontsize=7.5, loc="lower right")
+    axes.legend(fontsize=7.5, loc="lower right", frameon=True, edgecolor="none", framealpha=1.0)
 
 
 def tables(content: dict[str, Any]) -> str:

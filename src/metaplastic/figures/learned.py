@@ -23,8 +23,8 @@ from metaplastic.figures.tables import shown, table
 
 HEADINGS = {
     "meta-training": "along meta-training",
-    "switched off": "the rule, switched off",
-    "given": "meta-trained anew",
+    "switched off": "the rule without",
+    "given": "other rules",
 }
 COLOURS = {"meta-training": BLUE, "switched off": VERMILION, "given": GREY}
 GAP = 1.4  # row heights between two kinds
@@ -38,7 +38,7 @@ def draw(content: dict[str, Any]) -> Figure:
     heights = _rows(first)
     title = (
         f"{content['title']}: accuracy after {content['inner_steps']} inner steps\n"
-        f"{protocol_note(content)}"
+        f"{protocol_note(content)}; rings: single rules of a row; dotted: the learned rule"
     )
     height = 1.6 + 0.21 * (max(heights.values()) - min(heights.values()) + 1)
     figure = new_figure(4.2 + 2.3 * len(datasets), height, title)

@@ -19,25 +19,28 @@ from metaplastic.figures.style import (
 )
 from metaplastic.figures.tables import shown, table
 
+REACH = 5  # values before and after that a smoothed value is the mean of
+
 
 def draw(content: dict[str, Any]) -> Figure:
-    """Draw loss and accuracies against the meta-step, on logarithmic axes."""
+    """Draw loss and accuracies against the meta-step, on axes that are linear up to the first rule
+    of the ladder and logarithmic from there."""
     title = f"{content['title']}: {content['run']}\n{protocol_note(content)}"
     figure = new_figure(10.5, 4.2, title)
     left, right = figure.subplots(1, 2)
     for (objective, step, loss), colour in zip(_losses(content["loss"]), OTHERS, strict=False):
         left.plot(step, loss, color=colour, linewidth=0.7, alpha=0.35)
-        smoothed = [loss[(step > s / 1.3) & (step < s * 1.3)].mean() for s in step]
+        smoothed = [loss[max(0, i - REACH) : i + REACH + 1].mean() for i in range(len(loss))]
         left.plot(step, smoothed, color=colour, linewidth=1.6, label=objective or "meta-objective")
-    left.legend(fontsize=8, title="bold: mean over meta-steps within a factor of 1.3")
+    left.legend(fontsize=8, title=f"bold: mean over {2 * REACH + 1} of these values")
     left.set_xlabel("meta-step (updates of θ)")
     left.set_ylabel(_measure(content.get("objective") or "meta-objective"))
-    left.set_xscale("log")
+    left.set_xscale("symlog", linthresh=first_rung(content))
+    left.set_xlim(left=0)
     left.set_title("meta-loss")
     for (address, entry), colour, marker in zip(
         content["datasets"].items(), OTHERS, MARKERS, strict=False
     ):
-        # meta-step 0 is at the left end of the logarithmic axis
         curves = [curve for curve in entry["curves"] if curve["meta_steps"] is not None]
         line(
             right,

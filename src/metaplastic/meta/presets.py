@@ -28,10 +28,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "unroll": {"horizon": [40, 60]},
         "optimizer": {"meta_steps": 150},
     },
-    # the workshop paper, exactly as its text describes it; for a cluster. A neuron sees its
-    # activity, pre-activation and error signal, statistics of the minibatch, and the lateral
-    # terms; ΔW is the low-rank product plus decorrelation. The text leaves open the sizes of the
-    # update network, of minibatches and of unrolls, and the inner step.
+    # the workshop paper as its text describes it, as far as settings go; for a cluster. A neuron
+    # sees its activity, pre-activation and error signal, statistics of the minibatch, and the
+    # lateral terms; ΔW is the low-rank product plus decorrelation. The text leaves open the sizes
+    # of the update network, of minibatches and of unrolls, and the inner step.
     "seed": {
         "rule": {
             "settings": {

@@ -6,14 +6,14 @@ units of the top layer. Baselines are included where the quantity applies to the
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from metaplastic.evaluation import results
 from metaplastic.evaluation.protocol import FewShotConfig
-from metaplastic.evaluation.studies.study import Study, StudySettings, known_baselines
+from metaplastic.evaluation.studies.study import Count, Study, StudySettings, known_baselines
 
 SWEEPS = {  # titles by the protocol field that is varied
     "batch_size": "examples in an inner minibatch",
@@ -27,14 +27,14 @@ class AmountsSettings(StudySettings):
     """Baselines use the hyperparameters that the search chose at the study's default amounts."""
 
     dataset: str = Field("mnist@14", description="address of the data set")
-    batch_sizes: tuple[int, ...] = Field(
+    batch_sizes: tuple[Annotated[int, Field(ge=2)], ...] = Field(
         (8, 16, 32, 64, 128, 256, 512), description="examples in an inner minibatch"
     )
-    amounts: tuple[int, ...] = Field(
+    amounts: tuple[Annotated[int, Field(ge=2)], ...] = Field(
         (100, 300, 1000, 3000, 10_000, 60_000),
         description="numbers of unlabelled examples; larger than the data set: all",
     )
-    features: tuple[int, ...] = Field(
+    features: tuple[Count, ...] = Field(
         (4, 8, 16, 32, 64, 128), description="units of the top layer, which are the features"
     )
     baselines: tuple[str, ...] = Field(

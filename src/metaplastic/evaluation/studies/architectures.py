@@ -12,7 +12,7 @@ from metaplastic.evaluation import results
 from metaplastic.evaluation.inner_loop import memory_of
 from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.studies.curves import curve_of, eighths
-from metaplastic.evaluation.studies.study import Study, StudySettings
+from metaplastic.evaluation.studies.study import Count, Study, StudySettings
 
 
 class ArchitecturesSettings(StudySettings):
@@ -20,11 +20,13 @@ class ArchitecturesSettings(StudySettings):
     units of a single hidden layer. Every pair of `grid_depths` and `grid_widths` is a network."""
 
     dataset: str = Field("mnist@14", description="address of the data set")
-    depths: tuple[int, ...] = Field((1, 2, 3, 5, 8, 11), description="numbers of layers of weights")
+    depths: tuple[Count, ...] = Field(
+        (1, 2, 3, 5, 8, 11), description="numbers of layers of weights"
+    )
     depth_units: int = Field(
         64, ge=1, description="units of every hidden layer in the sweep of depths"
     )
-    widths: tuple[int, ...] = Field(
+    widths: tuple[Count, ...] = Field(
         (64, 256, 1024, 4096, 10_000),
         description="units of the single hidden layer in the sweep of widths",
     )
@@ -41,10 +43,10 @@ class ArchitecturesSettings(StudySettings):
         ),
         description="activations of the base model",
     )
-    grid_depths: tuple[int, ...] = Field(
+    grid_depths: tuple[Count, ...] = Field(
         (2, 5, 11), description="numbers of layers of weights, combined with all grid_widths"
     )
-    grid_widths: tuple[int, ...] = Field(
+    grid_widths: tuple[Count, ...] = Field(
         (64, 256, 1024), description="units of every hidden layer, combined with all grid_depths"
     )
     grid_seeds: int = Field(3, ge=1, description="number of seeds for the networks of the grid")

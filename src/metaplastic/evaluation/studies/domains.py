@@ -25,7 +25,7 @@ from metaplastic.evaluation.studies.domain_sets import (
     forecast,
     known_sets,
 )
-from metaplastic.evaluation.studies.study import Study, StudySettings, known_baselines
+from metaplastic.evaluation.studies.study import Count, Study, StudySettings, known_baselines
 from metaplastic.evaluation.tables import find_table, load_limited, load_table
 
 DEFAULT_BASELINES = (
@@ -61,7 +61,7 @@ class DomainsSettings(StudySettings):
         (), description="names of the study's tables, files or addresses; an empty list: all tables"
     )
     baselines: tuple[str, ...] = Field(DEFAULT_BASELINES, description="names of baselines")
-    labels: tuple[int, ...] = Field(
+    labels: tuple[Count, ...] = Field(
         (2, 5, 10, 50), min_length=1, description="numbers of labelled examples per class"
     )
     readouts: tuple[str, ...] = Field(

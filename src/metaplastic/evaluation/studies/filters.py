@@ -13,7 +13,7 @@ from pydantic import Field
 from metaplastic.evaluation.inner_loop import Network, run_inner_loop
 from metaplastic.evaluation.named_rule import NamedRule
 from metaplastic.evaluation.receptive_fields import LOCALITY_ROWS, MEASURES, locality
-from metaplastic.evaluation.studies.study import Study, StudySettings, protocol_key
+from metaplastic.evaluation.studies.study import Count, Study, StudySettings, protocol_key
 from metaplastic.evaluation.trials import draw_unlabelled, make_trials
 
 
@@ -28,7 +28,7 @@ class FiltersSettings(StudySettings):
         4, ge=1, description="maximum number of rules along the run, besides meta-step 0"
     )
     shown: int = Field(16, ge=1, description="receptive fields stored for each network")
-    points: tuple[int, ...] = Field(
+    points: tuple[Count, ...] = Field(
         (100, 1000, 10_000),
         min_length=1,
         description="inner steps after which fields are measured; the last one is drawn",
@@ -67,7 +67,7 @@ class Filters(Study):
     def measure(self) -> dict[str, Any]:
         settings = self.settings
         assert isinstance(settings, FiltersSettings)
-        points = sorted({max(1, point) for point in settings.points})
+        points = sorted(set(settings.points))
         datasets: dict[str, Any] = {}
         for address in self.context.available(settings.datasets):
             before = self._fields(self.rules[-1], address, [0])

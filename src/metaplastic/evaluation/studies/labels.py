@@ -21,6 +21,7 @@ from metaplastic.evaluation.inner_loop import run_inner_loop
 from metaplastic.evaluation.problem import Problem
 from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.studies.study import (
+    Count,
     Study,
     StudySettings,
     known_baselines,
@@ -34,7 +35,7 @@ class LabelsSettings(StudySettings):
     """Settings of study `labels`: features are fitted once per seed, the readout for each count."""
 
     dataset: str = Field("mnist@14", description="address of the data set")
-    labels: tuple[int, ...] = Field(
+    labels: tuple[Count, ...] = Field(
         (1, 2, 5, 10, 20, 50, 100),
         min_length=1,
         description="numbers of labelled examples per class",

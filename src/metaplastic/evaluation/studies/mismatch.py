@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -25,7 +25,7 @@ class MismatchSettings(StudySettings):
         ("mnist@14", "fashion_mnist@14"), min_length=1, description="addresses of the data sets"
     )
     learning_rate: float = Field(1e-3, gt=0, description="learning rate of Adam for the VAE")
-    points: tuple[int, ...] = Field(
+    points: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0, 100, 200, 500, 1000, 2000, 5000, 10_000),
         min_length=2,
         description="steps after which objective and accuracy are measured",

@@ -25,6 +25,7 @@ from metaplastic.evaluation.problem import Problem
 from metaplastic.evaluation.protocol import FewShotConfig
 from metaplastic.evaluation.prototypical import Episodes, meta_train, nearest_class
 from metaplastic.evaluation.studies.study import (
+    Count,
     Study,
     StudySettings,
     known_baselines,
@@ -60,7 +61,7 @@ class PermutationSettings(StudySettings):
         min_length=1,
         description="kinds of network: the base model, or two convolutions pooled over quadrants",
     )
-    channels: tuple[int, int] = Field((32, 64), description="channels of the two convolutions")
+    channels: tuple[Count, Count] = Field((32, 64), description="channels of the two convolutions")
     meta_seeds: int = Field(3, ge=1, description="networks meta-trained per kind")
     episodes: int = Field(
         1000, ge=1, description="episodes of meta-training, each one update by Adam"

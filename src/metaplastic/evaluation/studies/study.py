@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from metaplastic.evaluation.studies.context import Context
 
 # settings added after the first cells were written; their defaults are left out of keys
 LATER = {"layers": "last", "model": None, "permuted": True}
+Count = Annotated[int, Field(ge=1)]
 PROTOCOL = 1  # increased when the protocol changes, so that older numbers are not reused
 
 
@@ -40,7 +41,7 @@ class StudySettings(BaseModel):
 
     seeds: int = Field(10, ge=1, description="number of seeds")
     labels_per_class: int = Field(10, ge=1, description="labelled examples per class")
-    hidden: tuple[int, ...] = Field((128, 64), description="units of the hidden layers")
+    hidden: tuple[Count, ...] = Field((128, 64), description="units of the hidden layers")
     n_features: int = Field(32, ge=1, description="units of the top layer")
     inner_steps: int | None = Field(
         None, ge=0, description="applications of the rule; null: the rule's own horizon"
@@ -95,7 +96,7 @@ class Study(abc.ABC):
 
     def cells(self) -> int | None:
         """Return how many cells the study measures if all its data are available, from which the
-        remaining time is estimated; None if unknself.settings."""
+        remaining time is estimated; None if unknown."""
         return None
 
     def measured(self, key: dict[str, Any], seeds: Sequence[int], compute: Compute) -> list[Any]:

@@ -15,7 +15,7 @@ from pydantic import Field
 from metaplastic.base_model import Conv, Dense, ModelSpec, residual_perceptron
 from metaplastic.errors import DataError
 from metaplastic.evaluation import results
-from metaplastic.evaluation.studies.study import Study, StudySettings, known_baselines
+from metaplastic.evaluation.studies.study import Count, Study, StudySettings, known_baselines
 
 DATASETS = ("mnist", "fashion_mnist", "cifar10")
 REFERENCE = "convolution"
@@ -32,7 +32,7 @@ class TopologiesSettings(StudySettings):
     unlabelled: int | None = Field(
         5000, ge=2, description="number of unlabelled examples used; null: all"
     )
-    channels: tuple[int, int] = Field(
+    channels: tuple[Count, Count] = Field(
         (32, 64), description="channels of the two convolutions; features are four times the last"
     )
     kernel: int = Field(5, ge=1, description="side of the convolutions' receptive fields")
