@@ -1,6 +1,7 @@
 """`python -m benchmarks.mesh_speedup`: engine `mesh` on two pinned processes, against one.
 
-Each round times the same run (preset `quick`, the same tasks) three ways, in a rotating order:
+Each round times the same run (preset `quick`, but with backpropagation through the whole unroll,
+and the same tasks) three ways, in a rotating order:
 
 - one: `meta-train --local-processes 1`, on one core;
 - mesh: `meta-train --local-processes 2`, one process per core;
@@ -77,6 +78,7 @@ def main() -> None:
     options = [
         f"--preset={arguments.preset}",
         f"--meta-steps={arguments.steps}",
+        "--set=estimator=full",
         *(f"--set={text}" for text in arguments.set),
     ]
     rounds, load = [], os.getloadavg()[0]
