@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.docs.numbers import Claim, architecture, deep_and_wide, of_fields, value
 
 GRID_WIDTHS = (64, 256, 512, 1024, 2048)
+DEEPEST = deep_and_wide(11, 4096, name="deep/architectures")
 
 NETWORKS = (
     Claim(
@@ -14,15 +15,16 @@ NETWORKS = (
     ),
     Claim(
         "docs/method.md",
-        "11 layers of 256 units reach {}, less than 11 layers of 64, and of 2,048 units {};",
-        (deep_and_wide(11, 256), deep_and_wide(11, 2048)),
+        "11 layers of 256 units reach {}, less than 11 layers of 64, of 2,048 units {} and of "
+        "4,096 units {};",
+        (deep_and_wide(11, 256), deep_and_wide(11, 2048), DEEPEST),
     ),
     Claim(
         "docs/method.md", "study `architectures`: {} | differs", (architecture("widths", "10,000"),)
     ),
     Claim(
         "docs/method.md",
-        "{} with 64 units, {} with 256, and no further gain beyond",
+        "{} with 64 units, {} with 256 | differs: no further gain beyond 256",
         (architecture("widths", "64"), architecture("widths", "256")),
     ),
     Claim(
@@ -38,8 +40,8 @@ NETWORKS = (
     Claim(
         "docs/studies.md",
         "made of {}, and neighbours correlate by {}; after 5,311 of {} (in a random network {}), "
-        "by {} ± {}, and much of their weight lies on the margin, where pixels seldom vary "
-        "(radius {})",
+        "by {} ± {} (over the 128 units of one network), and much of their weight lies on the "
+        "margin, where pixels seldom vary (radius {})",
         (
             of_fields("components", 2),
             of_fields("neighbours", 2),
@@ -83,6 +85,23 @@ NETWORKS = (
             ),
             *(deep_and_wide(11, units, point=0) for units in GRID_WIDTHS),
             value("architectures", "raw", "mean"),
+        ),
+    ),
+    Claim(
+        "docs/studies.md",
+        "eleven layers reach {}, after {} at 70 inner steps (random {})",
+        tuple(deep_and_wide(11, 4096, point, name="deep/architectures") for point in (-1, -2, 0)),
+    ),
+    Claim(
+        "README.md",
+        "eleven layers of 64 units reach {} on MNIST-14, those with one hidden layer of 10,000 "
+        "units {}; but eleven layers of 2,048 units reach only {}, no more than the pixels, and of "
+        "4,096 units {}",
+        (
+            architecture("depths", "11"),
+            architecture("widths", "10,000"),
+            deep_and_wide(11, 2048),
+            DEEPEST,
         ),
     ),
 )

@@ -169,11 +169,13 @@ def architecture(group: str, label: str, point: int = -1) -> Number:
     return compute
 
 
-def deep_and_wide(layers: int, units: int, point: int = -1, key: str = "mean") -> Number:
+def deep_and_wide(
+    layers: int, units: int, point: int = -1, key: str = "mean", name: str = "architectures"
+) -> Number:
     """Of study `architectures`: networks that are both deep and wide."""
 
     def compute() -> float:
-        grid = results("architectures")["grid"]
+        grid = results(name)["grid"]
         (curve,) = [c for c in grid if (c["value"], c["width"]) == (layers, units)]
         return curve["summary"][point][key]
 

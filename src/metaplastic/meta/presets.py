@@ -28,7 +28,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tasks_per_group": 2,
         "tasks": {"architectures": {"layers": [2, 3], "units": [64, 128]}},
         "unroll": {"horizon": [40, 60], "truncation": [16, 16]},
-        "optimizer": {"meta_steps": 150, "learning_rate": 6e-3},
+        "optimizer": {"meta_steps": 150, "learning_rate": 1.2e-2},
     },
     # the workshop paper as its text describes it, as far as settings go; for a cluster. A neuron
     # sees its activity, pre-activation and error signal, statistics of the minibatch, and the
