@@ -149,10 +149,9 @@ STUDIES = (
     Claim(
         "docs/studies.md",
         "The rule has {} with pixels in place and {} reordered. The prototypical network "
-        "meta-trained on intact pixels falls from {} to {}, below the random network's {} (which is "
-        "read by ridge regression instead): it "
-        "consists of weights for pixels in fixed positions. Meta-trained on permuted pixels, it "
-        "has {} and {}:",
+        "meta-trained on intact pixels falls from {} to {}, below the random network's {} (which "
+        "is read by ridge regression instead): it consists of weights for pixels in fixed "
+        "positions. Meta-trained on permuted pixels, it has {} and {}:",
         tuple(
             value("permutation", "datasets", "digits@14", "methods", method, order, "mean")
             for method, order in (

@@ -18,9 +18,9 @@ class LateBackprop(FullBackprop):
     the longest `truncation`.
 
     As with `FullBackprop`, the end of the inner loop is optimised; as with truncations, the effect
-    of θ on the state k steps before the end is ignored. Meant for rules near their optimum: there,
-    the gradient through a whole unroll is nearly all noise of the inner loop, and the steps that
-    are not differentiated are cheap.
+    of θ on the state k steps before the end is ignored. Most of the gradient through a whole unroll
+    is noise of the inner loop; this one has less of it, and steps that are not differentiated are
+    cheap. θ can therefore take larger steps.
     """
 
     @property
