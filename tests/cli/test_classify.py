@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from metaplastic import PlasticClassifier, save_rule
+from metaplastic.cli.classify import _minus_ones
 from metaplastic.rules import make_rule
 
 from .calls import call
@@ -88,9 +89,9 @@ def test_a_column_may_be_ignored_and_parquet_written(folder: Path, monkeypatch) 
         ),
         (("inf.csv", "--label", "kind", "--out", "c.csv"), "inf is not a whole number"),
         (("none.csv", "--label", "kind", "--out", "c.csv"), "no such file"),
-        ((*ARGUMENTS, "--out", "t.csv"), "t.csv: is the input file"),
-        (("csv:t.csv?index=id", *ARGUMENTS[1:3], "--out", "t.csv"), "is the input file"),
-        ((*ARGUMENTS, "--out", "c.csv", "--model", "t.csv"), "t.csv: is the input file"),
+        ((*ARGUMENTS, "--out", "t.csv"), "t.csv: is an input file"),
+        (("csv:t.csv?index=id", *ARGUMENTS[1:3], "--out", "t.csv"), "is an input file"),
+        ((*ARGUMENTS, "--out", "c.csv", "--model", "t.csv"), "t.csv: is an input file"),
         ((*ARGUMENTS, "--out", "c.csv", "--model", "c.csv"), "are the same file"),
     ],
 )
@@ -100,6 +101,39 @@ def test_mistakes_are_one_line(arguments, words: str, folder: Path, monkeypatch,
     assert error.count("\n") == 1
     assert words in error
     assert not Path("c.csv").exists()
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_measurements_are_not_classes(decimal: str, folder: Path, monkeypatch, capsys) -> None:
+    rows = "".join(f"{i};{i}{decimal}5\n" for i in range(20))
+    Path("m.csv").write_text("a;y\n" + rows)
+    given = ("m.csv", "--label", "y", "--delimiter", ";", "--decimal", decimal, "--out", "c.csv")
+    assert run(monkeypatch, *given) == 2
+    assert f"0{decimal}5 is not a whole number, so not a class" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("labels", "rows"),
+    [("-1 cat", 10), ("-1 0 1", 7), ("-1.0 2", 10), ("-1 1", 0), ("0 1", 0), ("cat dog", 0)],
+)
+def test_minus_one_as_a_class_is_noted(labels: str, rows: int) -> None:
+    names = labels.split()
+    notes = _minus_ones([None, *(names[i % len(names)] for i in range(20))], ".")
+    wanted = f"label: -1 is taken as a class, of {rows} rows; a blank cell means unknown"
+    assert notes == ((wanted,) if rows else ())
+
+
+def test_markers_of_missing_labels_may_be_classes(folder: Path, monkeypatch, capsys) -> None:
+    text = Path("t.csv").read_text().replace("dog", "None").replace("cat", "?")
+    Path("t.csv").write_text(text)
+    asked = (*ARGUMENTS, "--out", "c.csv")
+    assert run(monkeypatch, *asked) == 2  # no label is left
+    assert "read as missing (missing=blank: only blank cells are)" in capsys.readouterr().err
+    assert run(monkeypatch, *asked, "--missing", "blank") == 0
+    said = capsys.readouterr()
+    assert "120 rows in 2 classes, learned from 10 labels" in said.out
+    with Path("c.csv").open(newline="") as file:
+        assert {row["class"] for row in csv.DictReader(file)} == {"None", "?"}
 
 
 def test_labels_of_one_class_are_refused(folder: Path, monkeypatch, capsys) -> None:

@@ -210,6 +210,19 @@ def test_names_that_no_file_can_hold_are_escaped(tmp_path: Path) -> None:
     assert (tmp_path / "f.names.txt").read_text("utf-8").splitlines() == rows[1:]
 
 
+def test_numbers_in_a_csv_file_are_read_back_as_they_were(tmp_path: Path) -> None:
+    from metaplastic.cli.matrices import write_columns
+
+    third = np.array([1 / 3, 1e-300, 2.0])
+    count = np.array([2**53 + 1, 0, -7])
+    columns = [("d", third), ("f", third.astype(np.float32)), ("n", count), ("t", ["a", "b", "1"])]
+    write_columns(tmp_path / "t.csv", columns)
+    rows = [line.split(",") for line in (tmp_path / "t.csv").read_text().splitlines()]
+    assert rows[1] == ["0.3333333333333333", "0.333333343", "9007199254740993", "a"]
+    assert [float(row[0]) for row in rows[1:]] == third.tolist()
+    assert [np.float32(row[1]) for row in rows[1:]] == third.astype(np.float32).tolist()
+
+
 def test_texts_are_counted_by_the_words_of_the_model(folder: Path, monkeypatch) -> None:
     for name, words in (("one", ("sun", "rain")), ("two", ("rain", "moon"))):
         for label, word in zip("pq", words, strict=True):

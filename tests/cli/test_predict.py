@@ -72,6 +72,15 @@ def test_columns_that_the_model_does_not_know_are_named_before_their_cells_are_r
     assert table("n.csv") == table("s.csv")
 
 
+def test_a_data_set_is_found_in_the_data_directory(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "sets" / "tables").mkdir(parents=True)
+    np.savez(tmp_path / "sets" / "tables" / "new.npz", X=np.eye(4), y=np.arange(4) % 2)
+    asked = (REGRESSOR, "table:new", "--split", "all", "--out", "n.csv")
+    assert run(monkeypatch, *asked) == 2
+    assert run(monkeypatch, *asked, "--data-dir", "sets") == 0
+    assert len(table("n.csv")) == 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -80,7 +89,7 @@ def test_columns_that_the_model_does_not_know_are_named_before_their_cells_are_r
         (("new.csv", "new.csv", "--out", "c.csv"), "not a safetensors file"),
         ((CLASSIFIER, "new.csv", "--drop", "name,a", "--out", "c.csv"), "3 columns, but"),
         ((CLASSIFIER, "new.csv", "--out", "c.csv"), "column 'name'"),
-        ((CLASSIFIER, "new.csv", "--drop", "name", "--out", "new.csv"), "the input file"),
+        ((CLASSIFIER, "new.csv", "--drop", "name", "--out", "new.csv"), "is an input file"),
         ((CLASSIFIER, "new.csv", "--drop", "name", "--out", "c.npy"), ".csv, .parquet"),
     ],
 )

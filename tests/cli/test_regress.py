@@ -86,7 +86,7 @@ def test_targets_may_have_decimal_commas(in_the_address: bool, folder: Path, mon
         (("comma.csv", "--delimiter", ";", *ARGUMENTS[1:], "--out", "p.csv"), "decimal comma"),
         ((*ARGUMENTS, "--out", "p.csv", "--readout", "logistic"), "unknown readout 'logistic'"),
         ((*ARGUMENTS, "--out", "p.npy"), ".csv, .parquet"),
-        ((*ARGUMENTS, "--out", "t.csv"), "is the input file"),
+        ((*ARGUMENTS, "--out", "t.csv"), "is an input file"),
         (("digits", "--target", "y", "--out", "p.csv"), "digits is not one"),
     ],
 )

@@ -131,6 +131,29 @@ def test_a_damaged_header_inside_a_tar_is_an_error(tmp_path: Path) -> None:
         member_names(path)
 
 
+def test_a_zip_of_another_compression_is_not_called_corrupt(tmp_path: Path) -> None:
+    data = bytearray(zipped({"a": b"1" * 100}))
+    for where in (data.index(b"PK\x03\x04") + 8, data.index(b"PK\x01\x02") + 10):
+        data[where : where + 2] = (9).to_bytes(2, "little")  # Deflate64
+    path = _write(tmp_path / "x.zip", bytes(data))
+    with pytest.raises(DataError, match=r"method is not supported.*; repack it with Deflate"):
+        list(read_members(path))
+
+
+@pytest.mark.parametrize("downloaded", [True, False])
+def test_only_a_download_is_to_be_deleted(
+    downloaded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METAPLASTIC_CACHE", str(tmp_path))
+    (tmp_path / "data").mkdir()
+    path = tmp_path / ("data" if downloaded else ".") / "x.zip"
+    _write(path, zipped(FILES)[:-30])
+    with pytest.raises(DataError, match="truncated or corrupt") as caught:
+        member_names(path)
+    assert ("delete it and fetch it again" in str(caught.value)) == downloaded
+    assert ("replace it with an intact copy" in str(caught.value)) != downloaded
+
+
 def test_files_that_are_not_archives(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="neither a directory nor a zip or tar archive"):
         open_tree(_write(tmp_path / "x", b"hello"))

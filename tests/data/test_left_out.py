@@ -175,6 +175,21 @@ def test_files_that_systems_create_are_skipped(cache: Path, tmp_path: Path) -> N
     assert load(f"folder:{tmp_path / 'set.zip'}").notes == plain.notes
 
 
+def test_hidden_folders_and_images_are_noted(cache: Path, tmp_path: Path) -> None:
+    root = image_folder(tmp_path / "set")
+    image = encoded(picture(1, (3, 3)))
+    for name in (".cats/a.png", "class0/.x.png", "class0/.x.txt", "class1/._x.png", ".git/a.png"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(image)
+    note = "1 folder and 1 file left out, hidden by a leading '.': .cats, class0/.x.png"
+    assert note in load(f"folder:{root}").notes
+    files = {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    (tmp_path / "set.zip").write_bytes(zipped(files))
+    assert note in load(f"folder:{tmp_path / 'set.zip'}").notes
+    (root / "class0" / ".x.png").unlink()
+    assert "1 folder left out, hidden by a leading '.': .cats" in load(f"folder:{root}").notes
+
+
 def test_a_folder_linked_twice_is_read_twice(cache: Path, tmp_path: Path) -> None:
     root = image_folder(tmp_path / "set")
     (root / "class3").symlink_to(root / "class0")

@@ -42,6 +42,31 @@ def test_openml(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     assert Path(calls[0]["data_home"]).is_relative_to(cache)
 
 
+def test_openml_says_what_it_changed(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    answer = {
+        "data": np.arange(60.0).reshape(20, 3),
+        "target": np.array(["a", "b"] * 10, dtype=object),
+        "feature_names": ["hue", "size", "class"],
+        "target_names": ["kind"],
+        "categories": {"hue": ["blue", "red"], "kind": ["a", "b"]},
+        "details": {
+            "row_id_attribute": "id",
+            "ignore_attribute": ["url", "date", "kind"],
+            "default_target_attribute": "class",
+        },
+    }
+    _openml(monkeypatch, answer)
+    assert load("openml:x?label=kind").notes[:4] == (
+        "nominal columns coded as 0, 1, … in the order of their categories: hue",
+        "columns left out, which OpenML marks as row identifier: id",
+        "columns left out, which OpenML marks as to be ignored: date, url",
+        "the default target is used as a feature, since another label was chosen: class",
+    )
+    del answer["details"], answer["categories"]
+    _openml(monkeypatch, answer)
+    assert len(load("openml:x").notes) == 1  # on the test split
+
+
 @pytest.mark.parametrize(
     ("answer", "address", "message"),
     [

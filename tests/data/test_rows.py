@@ -158,6 +158,18 @@ def test_tables_by_path_and_by_address() -> None:
     assert dataset.feature_names == ("b", "a")
 
 
+def test_names_of_one_part_survive_the_joining() -> None:
+    Path("t.csv").write_text(",a,y\nu,1,p\nv,2,q\nw,3,p\n")
+    Path("u.csv").write_text(",a,y\n0,4,p\n1,5,q\n")
+    for train, test, names in (("t", "u", "uvw01"), ("u", "t", "01uvw")):
+        address = f"csv:{train}.csv?label=y&test={test}.csv"
+        assert read_rows(address, split="all").names == tuple(names)
+        joined = load(address).all_rows()
+        assert joined.names is not None
+        assert joined.names.tolist() == list(names)
+    assert read_rows("csv:u.csv?label=y&test=u.csv", split="all").names is None
+
+
 @pytest.mark.parametrize(
     "name", ["a:b.csv", "csv:x.csv", "~0.csv", "t.CSV", "x@14.csv", "a?b=c.csv", "ü.csv", "t.data"]
 )

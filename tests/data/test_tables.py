@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metaplastic.data import load
-from metaplastic.data.parsers.cells import refuse_missing
-from metaplastic.data.parsers.table_options import TableOptions, table_options
+from metaplastic.data.parsers.table_options import table_options
 from metaplastic.data.parsers.tables import Table, read_table
 from metaplastic.errors import DataError
 
@@ -191,22 +189,16 @@ def test_labels(read: Reader) -> None:
     assert read("5,6,y\n1,2,3\n", label="y").columns == ("5", "6")
 
 
-@pytest.mark.parametrize("missing", ["", "NA", "NaN", "nan", "None", "null", "<NA>", "n/a"])
-def test_a_missing_label_is_not_a_class(tmp_path: Path, missing: str) -> None:
-    path = tmp_path / "t.csv"
-    rows = [f"{i},{missing if i in (2, 5) else 'uv'[i % 2]}" for i in range(12)]
-    path.write_text("\n".join(["a,y", *rows]))
-    labels = read_table(path, TableOptions(label="y")).labels
-    assert labels is not None
-    assert [i for i, label in enumerate(labels) if label is None] == [2, 5]
-    with pytest.raises(DataError, match=r"2 of 12 labels are missing \(row 3, 6, counted from 1\)"):
-        load(f"csv:{path}?label=y")
+def test_blank_lines_are_counted(read: Reader) -> None:
+    assert "2 blank lines skipped" in read("a,b\n1,2\n\n3,4\n  \n").notes
+    assert "1 blank line skipped" in read("\na,b\n1,2\n").notes
+    assert not any("blank" in note for note in read("a,b\n1,2\n").notes)
 
 
-def test_many_missing_labels_are_counted() -> None:
-    with pytest.raises(DataError, match=r"7 of 8 labels .* 3, 4, …, counted from 0\)"):
-        refuse_missing([*[None] * 7, "a"], "where")
-    refuse_missing(["a"], "where")
+def test_a_decimal_comma_that_also_separates_the_columns_is_refused(read: Reader) -> None:
+    with pytest.raises(DataError, match=r"also separates the columns, .* give --delimiter ';'"):
+        read("1,5\n2,5\n", decimal=",")  # would be the columns 1, 2 and 5, 5
+    assert read("1,5\n2,5\n", decimal=",", delimiter=",").values.tolist() == [[1, 5], [2, 5]]
 
 
 def test_longer_than_a_block(read: Reader) -> None:

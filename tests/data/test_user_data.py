@@ -236,6 +236,29 @@ def test_bad_arrays(inputs: np.ndarray, labels: list, message: str) -> None:
         from_arrays(inputs, labels)
 
 
+@pytest.mark.parametrize(
+    ("images", "expected", "note"),
+    [
+        (np.array([0, 2**-10, 2**-9]), [0, 128, 255], "values of 0 to 0.001953125, the data's own"),
+        (np.array([-1.0, 0.0, 1.0]), [0, 128, 255], "values of -1 to 1, the data's own range"),
+        (np.array([0, 400, 1000], np.uint16), [0, 102, 255], "values of 0 to 1000"),
+        (np.array([0.0, 0.5, 1.0]), [0, 128, 255], "values rounded to 256 levels"),
+        (np.array([0.0, 100.25, 255]), [0, 100, 255], "values rounded to 256 levels"),
+        (np.array([0, 7, 255]) / 255, [0, 7, 255], ""),
+        (np.array([0.0, 3, 16]), [0, 3, 16], ""),
+        (np.array([0, 1, 1]), [0, 1, 1], ""),
+        (np.array([False, True, True]), [0, 255, 255], ""),
+    ],
+)
+def test_values_of_images_in_arrays(images: np.ndarray, expected: list[int], note: str) -> None:
+    shaped = np.repeat(images.reshape(3, 1, 1), 4, axis=1)
+    dataset = from_arrays(shaped, [0, 1, 0], shaped[:1], [0])
+    assert dataset.train.inputs[:, 0, 0].tolist() == expected
+    assert dataset.test.inputs.max() == 0  # by the same map
+    assert note in " ".join(dataset.notes)
+    assert bool(dataset.notes) == bool(note)
+
+
 def test_test_inputs_need_labels() -> None:
     with pytest.raises(DataError, match="test inputs without test labels"):
         from_arrays(np.zeros((2, 2)), [0, 1], np.zeros((1, 2)))

@@ -76,6 +76,12 @@ def test_the_commands_push_and_pull(
     assert [line[:12] for line in capsys.readouterr().err.splitlines()] == ["metaplastic:"] * 2
 
 
+def test_a_rule_is_not_pushed_to_a_revision(server: StandIn, path: Path) -> None:
+    with pytest.raises(RuleFileError, match="give someone/plastic without @v2"):
+        push_to_hub(path, "someone/plastic@v2", token="hf_stand_in")
+    assert not server.requests
+
+
 def test_what_is_not_there_is_one_line(server: StandIn, path: Path) -> None:
     server.repositories["someone/empty"] = {}
     for address in ("hf://no/body", "hf://someone/empty", "hf://someone/empty@v9"):

@@ -47,6 +47,13 @@ def classify(
     label: Annotated[str, typer.Option(help="Column of labels, by name or number, from 0.")],
     out: Annotated[Path, typer.Option(help="Output file with predictions: .csv or .parquet.")],
     ignore: IgnoreOption = None,
+    missing: Annotated[
+        str | None,
+        typer.Option(
+            help="Labels that are unknown: auto (blank cells, and NA, None, null, ? and the like) "
+            "or blank (blank cells only)."
+        ),
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="Also save the fitted classifier, as MODEL.safetensors.")
     ] = None,
@@ -80,6 +87,7 @@ def classify(
     check_before_reading(data, out, model, rule, seed)
     options = given_options(
         label=label,
+        missing=missing,
         drop=ignore,
         header=header,
         index=index,
@@ -90,9 +98,9 @@ def classify(
     rows = read_labelled(data, options)
     assert rows.labels is not None
     source = f"{data}, column {label!r}"
-    _check_classes(rows.labels, source)
+    _check_classes(rows.labels, source, rows.decimal)
     if not quiet:
-        show_notes(data, rows)
+        show_notes(data, rows, _minus_ones(rows.labels, rows.decimal))
     classifier = PlasticClassifier(
         PlasticEncoder(rule, neighbours=neighbours, random_state=seed), readout=readout
     )
@@ -119,16 +127,31 @@ def classify(
             say(f"{read}: accuracy unknown, because some class has only one label")
 
 
-def _check_classes(labels: Sequence[str | None], source: str) -> None:
+def _check_classes(labels: Sequence[str | None], source: str, decimal: str) -> None:
     """Raise `DataError` for labels that are measurements rather than classes."""
-    known = [text for text in labels if text is not None]
-    try:
-        numbers = [float(text) for text in known]
-    except ValueError:
-        return  # text
-    fraction = next((t for t, n in zip(known, numbers, strict=True) if not n.is_integer()), None)
+    from metaplastic.data.parsers.cells import to_number
+
+    fraction = None
+    for text in labels:
+        number = 0.0 if text is None else to_number(text, decimal)
+        if number is None:
+            return  # text
+        if fraction is None and not number.is_integer():
+            fraction = text
     if fraction is not None:
         raise DataError(
             f"{source}: {fraction} is not a whole number, so not a class; give the column of "
             "classes as --label, or predict numbers with `metaplastic regress`"
         )
+
+
+def _minus_ones(labels: Sequence[str | None], decimal: str) -> tuple[str, ...]:
+    """Return a note if -1, which elsewhere means unlabelled, is a class; -1 and 1 alone are a usual
+    pair of classes."""
+    from metaplastic.data.parsers.cells import to_number
+
+    numbers = [to_number(text, decimal) for text in labels if text is not None]
+    count = numbers.count(-1)
+    if not count or set(numbers) == {-1, 1}:
+        return ()
+    return (f"label: -1 is taken as a class, of {count:,} rows; a blank cell means unknown",)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metaplastic.cli.overwriting import check_not_inputs
 from metaplastic.cli.showing import progress, say, with_progress
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ def show(
     stem = parsed.name if parsed.size is None else f"{parsed.name}@{parsed.size}"
     path = out or Path(f"{stem}.png")
     check_writable(path, DataError)
+    check_not_inputs([path], address)
     dataset = load(address, data_dir=data_dir, progress=progress())
     save_contact_sheet(dataset, path, split, seed)
     for note in dataset.notes:

@@ -64,6 +64,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Learn features without labels, fit a readout on few labels, and score the test split."""
+    from metaplastic.cli.overwriting import check_not_inputs
     from metaplastic.cli.showing import progress, say
     from metaplastic.errors import DataError
     from metaplastic.evaluation import FewShotConfig
@@ -73,6 +74,8 @@ def evaluate(
     from metaplastic.evaluation.results import write_json
     from metaplastic.files import check_writable
 
+    if out is not None:
+        check_not_inputs([out], dataset, [rule])
     named = named_rule(rule)
     curve_points = numbers(points, "--points")
     if inner_steps is None:
@@ -167,7 +170,6 @@ def table(content: dict[str, Any]) -> Table:
 
 def with_error(summary: dict[str, Any] | None) -> str:
     """Format a mean and its standard error, with the number of failed seeds."""
-    if summary is None:
-        return ""
-    failed = f" ({summary['failed']} failed)" if summary["failed"] else ""
-    return f"{summary['mean']:.3f} ± {summary['standard_error']:.3f}{failed}"
+    from metaplastic.evaluation import results
+
+    return "" if summary is None else results.with_error(summary)

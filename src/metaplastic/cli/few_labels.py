@@ -9,13 +9,13 @@ import typer
 
 from metaplastic import files
 from metaplastic.cli.matrices import (
-    check_not_input,
     check_numbers,
     check_output,
     check_seed,
     print_notes,
     write_columns,
 )
+from metaplastic.cli.overwriting import check_not_inputs
 from metaplastic.cli.showing import progress
 from metaplastic.errors import ConfigError, DataError, ModelFileError
 
@@ -39,9 +39,8 @@ def check_before_reading(data: str, out: Path, model: Path | None, rule: str, se
     from metaplastic.hub import load_rule
 
     check_output(out, (".csv", ".parquet"))
-    check_not_input(out, data)
+    check_not_inputs([out, model], data, [rule])
     if model is not None:
-        check_not_input(model, data)
         if model.absolute() == out.absolute():
             raise ModelFileError(f"{model}: --out and --model are the same file")
         files.check_writable(model, ModelFileError)
@@ -58,12 +57,12 @@ def read_labelled(data: str, options: dict[str, str]) -> Rows:
     return rows
 
 
-def show_notes(data: str, rows: Rows) -> None:
-    """Print on stderr what was read, inferred and left out."""
+def show_notes(data: str, rows: Rows, more: tuple[str, ...] = ()) -> None:
+    """Print on stderr what was read, inferred and left out, and further notes."""
     from metaplastic.encoder.estimator import FEW
 
     few = ("few rows to learn features from",) if rows.values.shape[0] < FEW else ()
-    print_notes(data, (*rows.notes, *few))
+    print_notes(data, (*rows.notes, *more, *few))
 
 
 def fit_on(

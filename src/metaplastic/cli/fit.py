@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from metaplastic.cli.matrices import (
+    DataDirOption,
     DecimalOption,
     DelimiterOption,
     DropOption,
@@ -22,6 +23,7 @@ from metaplastic.cli.matrices import (
     given_options,
     print_notes,
 )
+from metaplastic.cli.overwriting import check_not_inputs
 from metaplastic.cli.showing import progress, say
 
 HIDDEN, COMPONENTS, ACTIVATION = "128,64", 32, "relu"
@@ -76,9 +78,7 @@ def fit(
     delimiter: DelimiterOption = None,
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder to search first for a data set's files.")
-    ] = None,
+    data_dir: DataDirOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Learn features from unlabelled rows; use `metaplastic transform` to apply the model."""
@@ -97,6 +97,7 @@ def fit(
     from metaplastic.hub import load_rule
 
     check_writable(out, DataError)
+    check_not_inputs([out], data, [rule, model])
     ACTIVATIONS.check(activation)
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)

@@ -37,7 +37,7 @@ def _newest_stage(path: Path) -> Path:
     for number, stage in enumerate(stages, 1):
         metrics = read_metrics(stage.path)  # warnings on damaged lines are printed below
         done = metrics[-1]["meta_step"] if metrics else 0
-        typer.echo(f"stage {number}: meta-step {done} of {stage.last}")
+        _say(f"stage {number}: meta-step {done} of {stage.last}")
     return next((s.path for s in reversed(stages) if s.begun), stages[0].path)
 
 
@@ -52,20 +52,20 @@ def _describe_run(path: Path) -> None:
     settings = read_settings(path)
     warnings: list[str] = []
     metrics = read_metrics(path, warnings.append)
-    typer.echo(f"run {path}")
+    _say(f"run {path}")
     for warning in warnings:
-        typer.echo(f"warning: {warning}")
+        _say(f"warning: {warning}")
     try:
         config = read_config(path)
     except RunError as error:  # for example a rule of a module that is not imported
-        typer.echo(f"warning: {error}")
+        _say(f"warning: {error}")
         total = "an unknown number"
     else:
         settings, total = config.model_dump(mode="json"), config.optimizer.meta_steps
     if metrics:
         last = metrics[-1]
-        typer.echo(f"meta-step {last['meta_step']} of {total}, {duration(last['seconds'])} so far")
-        typer.echo(f"loss {last['loss']:.4f}")
+        _say(f"meta-step {last['meta_step']} of {total}, {duration(last['seconds'])} so far")
+        _say(f"loss {last['loss']:.4f}")
         validated = [m for m in metrics if "validation_accuracy" in m]
         if validated:
             latest = validated[-1]
@@ -73,11 +73,17 @@ def _describe_run(path: Path) -> None:
                 f"{value:.3f} after {age} inner steps"
                 for age, value in latest["validation_accuracy"].items()
             )
-            typer.echo(f"validation accuracy {accuracies} (meta-step {latest['meta_step']})")
-        typer.echo(f"tasks dropped for non-finite values: {sum(m['dropped'] for m in metrics)}")
+            _say(f"validation accuracy {accuracies} (meta-step {latest['meta_step']})")
+        _say(f"tasks dropped for non-finite values: {sum(m['dropped'] for m in metrics)}")
     else:
-        typer.echo(f"meta-step 0 of {total}")
+        _say(f"meta-step 0 of {total}")
     rules = sorted((path / "rules").glob("*.safetensors"))
     if rules:
-        typer.echo("rules: " + ", ".join(rule.name for rule in rules))
-    typer.echo(json.dumps(settings, indent=2))
+        _say("rules: " + ", ".join(rule.name for rule in rules))
+    typer.echo(json.dumps(settings, indent=2))  # which escapes control characters
+
+
+def _say(text: str) -> None:
+    """Print one line, without characters that a terminal would act on: files of a run can be
+    others'."""
+    typer.echo("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from metaplastic import files
+from metaplastic.cli.overwriting import names_file
 from metaplastic.cli.showing import line
 from metaplastic.errors import ConfigError, DataError, MissingExtraError
 
@@ -54,6 +55,9 @@ NeighboursOption = Annotated[
         metavar="K",
     ),
 ]
+DataDirOption = Annotated[
+    Path | None, typer.Option(help="Folder to search first for a data set's files.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress or notes.")]
 
 
@@ -96,22 +100,6 @@ def check_output(path: Path, suffixes: Sequence[str] = WRITTEN) -> None:
         files.check_writable(output, DataError)
 
 
-def check_not_input(path: Path, data: str) -> None:
-    """Raise `DataError` if the output would overwrite the input file."""
-    table = Path(data.removeprefix("csv:").partition("?")[0]).expanduser()
-    for file in (Path(data).expanduser(), table):
-        try:
-            if path.exists() and path.samefile(file):
-                raise DataError(f"{path}: is the input file; give another file to write to")
-        except (OSError, ValueError):
-            continue  # the data are not a file
-
-
-def names_file(path: Path) -> Path:
-    """Return the file with the names of the rows of a .npy file, one per line."""
-    return path.with_suffix(".names.txt")
-
-
 def write_features(
     path: Path, features: Any, columns: Sequence[str], names: Sequence[str] | None
 ) -> None:
@@ -147,8 +135,9 @@ def write_columns(path: Path, columns: Sequence[tuple[str, Any]]) -> None:
         text = io.TextIOWrapper(buffer, "utf-8", newline="", write_through=True)
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
+        formats = [_format(column) for column in values]
         for row in zip(*values, strict=True):
-            writer.writerow(cell if isinstance(cell, str) else f"{cell:.9g}" for cell in row)
+            writer.writerow(show(cell) for show, cell in zip(formats, row, strict=True))
     else:
         import pyarrow
         import pyarrow.parquet as parquet
@@ -158,6 +147,15 @@ def write_columns(path: Path, columns: Sequence[tuple[str, Any]]) -> None:
         ]
         parquet.write_table(pyarrow.table(arrays, names=names), buffer)
     files.write(path, buffer.getvalue(), DataError)
+
+
+def _format(column: Any) -> Callable[[Any], str]:
+    """Return a function that writes a cell so that the same value is read again."""
+    if isinstance(column, list):
+        return str
+    if column.dtype.kind == "f" and column.dtype.itemsize <= 4:
+        return "{:.9g}".format  # repr would give the 17 digits of a float64
+    return lambda value: repr(value.item())
 
 
 def _line(name: str) -> str:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaplastic.cli.few_labels import predictions, write_rows
+from metaplastic.cli.fitted import read_rows_for
 from metaplastic.cli.matrices import (
+    DataDirOption,
     DecimalOption,
     DelimiterOption,
     DropOption,
@@ -17,12 +19,10 @@ from metaplastic.cli.matrices import (
     IndexOption,
     QuietOption,
     SplitOption,
-    check_not_input,
-    check_numbers,
     check_output,
     given_options,
-    print_notes,
 )
+from metaplastic.cli.overwriting import check_not_inputs
 from metaplastic.cli.showing import progress, say
 from metaplastic.errors import DataError
 
@@ -50,16 +50,13 @@ def predict(
     delimiter: DelimiterOption = None,
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
+    data_dir: DataDirOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Predict the class and class probabilities, or the number, of each row with a fitted model."""
-    from metaplastic.data.rows import read_rows
-
     check_output(out, (".csv", ".parquet"))
-    check_not_input(out, data)
+    check_not_inputs([out], data, [model])
     estimator = _load(model)
-    # removed from the estimator, because the columns are put in its order here
-    known = vars(estimator).pop("feature_names_in_", None)
     options = given_options(
         header=header,
         index=index,
@@ -68,17 +65,9 @@ def predict(
         decimal=decimal,
         encoding=encoding,
     )
-    columns = None if known is None else [*map(str, known)]
-    rows = read_rows(data, split=split, options=options, expected=columns, progress=progress())
-    rows = rows.aligned(columns, data, str(model))
-    check_numbers(rows.values, data)
-    if rows.values.shape[1] != estimator.n_features_in_:
-        raise DataError(
-            f"{data}: {rows.values.shape[1]} columns, but {model} was fitted on "
-            f"{estimator.n_features_in_}"
-        )
-    if not quiet:
-        print_notes(data, rows.notes)
+    rows = read_rows_for(
+        estimator, model, data, split=split, options=options, data_dir=data_dir, quiet=quiet
+    )
     progress()("predicting the rows")
     try:
         predicted = predictions(estimator, rows.values)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from metaplastic.cli.overwriting import check_not_inputs
 from metaplastic.cli.showing import progress, say
 
 
@@ -21,5 +22,6 @@ def report(
     """Collect the figures and tables of all studies run so far in one self-contained page."""
     from metaplastic.figures.report import write_report
 
+    check_not_inputs([out], others=results.glob("*.json"))
     path, studies = write_report(results, out or results / "report.html", progress=progress())
     say(f"{path}: {', '.join(studies)}")

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from metaplastic.cli.fitted import read_rows_for
 from metaplastic.cli.matrices import (
+    DataDirOption,
     DecimalOption,
     DelimiterOption,
     DropOption,
@@ -16,14 +18,11 @@ from metaplastic.cli.matrices import (
     IndexOption,
     QuietOption,
     SplitOption,
-    check_not_input,
-    check_numbers,
     check_output,
     given_options,
-    names_file,
-    print_notes,
     write_features,
 )
+from metaplastic.cli.overwriting import check_not_inputs, names_file
 from metaplastic.cli.showing import line, progress, say
 from metaplastic.errors import ConfigError, DataError
 
@@ -58,25 +57,19 @@ def transform(
     delimiter: DelimiterOption = None,
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder to search first for a data set's files.")
-    ] = None,
+    data_dir: DataDirOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Write the features of each row to a file."""
-    from metaplastic.data.rows import read_rows
     from metaplastic.encoder import PlasticEncoder
 
     check_output(out)
-    check_not_input(out, data)
+    check_not_inputs([out], data, [model])
     encoder = PlasticEncoder.load(model)
     if layers is not None:
         encoder.set_params(layers=_layers(layers))
     # before the data are read, since it checks the layers
     names = [str(name) for name in encoder.get_feature_names_out()]
-    # removed from the encoder, because the columns are put in its order here
-    known = vars(encoder).pop("feature_names_in_", None)
-    columns = None if known is None else [str(name) for name in known]
     options = given_options(
         header=header,
         index=index,
@@ -85,23 +78,9 @@ def transform(
         decimal=decimal,
         encoding=encoding,
     )
-    rows = read_rows(
-        data,
-        split=split,
-        options=options,
-        data_dir=data_dir,
-        expected=columns,
-        progress=progress(),
+    rows = read_rows_for(
+        encoder, model, data, split=split, options=options, data_dir=data_dir, quiet=quiet
     )
-    rows = rows.aligned(columns, data, str(model))
-    check_numbers(rows.values, data)
-    if rows.values.shape[1] != encoder.n_features_in_:
-        raise DataError(
-            f"{data}: {rows.values.shape[1]} columns, but {model} was fitted on "
-            f"{encoder.n_features_in_}"
-        )
-    if not quiet:
-        print_notes(data, rows.notes)
     try:
         progress()("computing the features")
         features = encoder.transform(rows.values)

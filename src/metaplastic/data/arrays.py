@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix, issparse
 
+from metaplastic.data.array_images import to_pixels
 from metaplastic.data.dataset import (
     Card,
     Dataset,
@@ -57,33 +58,73 @@ def from_arrays(
 ) -> Dataset:
     """Make a data set from arrays.
 
-    inputs: (n, d) numbers, or images (n, height, width) or (n, height, width, 3) as 0 to 255 or
-    0.0 to 1.0. labels: (n,) integers or text; each value that occurs is a class. class_names: names
-    for the integers 0, 1, … instead. Without test arrays, a seeded fifth of each
-    class becomes the test split. names: of the n examples. feature_names: of the d columns.
+    inputs: (n, d) numbers, or images (n, height, width) or (n, height, width, 3), as 0 to 255 or
+    0.0 to 1.0; another range is mapped to 0 to 255, with a note. labels: (n,) integers or text;
+    each value that occurs is a class. class_names: names for the integers 0, 1, … instead. Without
+    test arrays, a seeded fifth of each class becomes the test split. names: of the n examples.
+    feature_names: of the d columns.
 
-    Raises DataError for values that are not finite, counts that differ, images with an unexpected
-    range of values, and missing labels.
+    Raises DataError for values that are not finite, counts that differ, and missing labels.
     """
-    x, kind = _inputs(inputs, f"{name}: inputs")
-    y, classes = encode_labels(
-        [labels] if test_labels is None else [labels, test_labels], name, class_names
+    if test_inputs is not None and test_labels is None:
+        raise DataError(f"{name}: test inputs without test labels; give both or neither")
+    parts = {"train": Part(inputs, labels, names)}
+    if test_inputs is not None:
+        parts["test"] = Part(test_inputs, test_labels)
+    return from_splits(
+        parts,
+        name=name,
+        origin=origin,
+        class_names=class_names,
+        feature_names=feature_names,
+        notes=notes,
     )
-    _check_counts(x, y[0], f"{name}: inputs")
-    if feature_names is not None and (len(shape_of(x)), len(feature_names)) != (2, shape_of(x)[1]):
-        raise DataError(f"{name}: {len(feature_names)} names for inputs of shape {shape_of(x)}")
-    rows = None if names is None else name_array(names)
-    if test_inputs is None:
-        splits, holdout_notes = holdout(Split(x, y[0], names=rows))
-    else:
-        if test_labels is None:
-            raise DataError(f"{name}: test inputs without test labels; give both or neither")
-        x_test, _ = _inputs(test_inputs, f"{name}: test inputs")
-        _check_counts(x_test, y[1], f"{name}: test inputs")
-        splits = {"train": Split(x, y[0], names=rows), "test": Split(x_test, y[1])}
-        holdout_notes = ()
+
+
+class Part(NamedTuple):
+    """The arrays of a split: inputs, labels and, if they have any, the names of the examples."""
+
+    inputs: Any
+    labels: Any
+    names: Sequence[str] | None = None
+
+
+def from_splits(
+    parts: Mapping[str, Part],
+    *,
+    name: str,
+    origin: str,
+    class_names: Sequence[str] | None = None,
+    feature_names: Sequence[str] | None = None,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Make a data set from the arrays of "train" and, if there are any, of other splits.
+
+    The arguments and errors are those of `from_arrays`.
+    """
+    where = {
+        split: f"{name}: inputs" if split == "train" else f"{name}: {split} inputs"
+        for split in parts
+    }
+    arrays, kinds = zip(
+        *(_inputs(parts[split].inputs, where[split]) for split in parts), strict=True
+    )
+    if set(kinds) == {"image"}:
+        arrays, image_notes = to_pixels(arrays, where["train"])
+        notes = (*notes, *image_notes)
+    labels, classes = encode_labels([part.labels for part in parts.values()], name, class_names)
+    splits: dict[str, Split] = {}
+    for (split, part), x, y in zip(parts.items(), arrays, labels, strict=True):
+        _check_counts(x, y, where[split])
+        splits[split] = Split(x, y, names=None if part.names is None else name_array(part.names))
+    shape = shape_of(arrays[0])
+    if feature_names is not None and (len(shape), len(feature_names)) != (2, shape[1]):
+        raise DataError(f"{name}: {len(feature_names)} names for inputs of shape {shape}")
+    if "test" not in splits:
+        drawn, holdout_notes = holdout(splits["train"])
+        splits, notes = {**splits, **drawn}, (*notes, *holdout_notes)
     return user_dataset(
-        user_card(name, kind, origin), splits, classes, (*notes, *holdout_notes), feature_names
+        user_card(name, kinds[0], origin), splits, classes, tuple(notes), feature_names
     )
 
 
@@ -162,7 +203,7 @@ def _inputs(given: Any, where: str) -> tuple[Inputs, Kind]:
     if array.ndim == 4 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.ndim == 3 or (array.ndim == 4 and array.shape[-1] == 3):
-        return _images(array, where), "image"
+        return array, "image"
     if array.ndim == 4 and array.shape[1] in (1, 3):
         raise DataError(f"{where}: shape {array.shape}; put the channels last")
     if array.ndim != 2:
@@ -172,19 +213,6 @@ def _inputs(given: Any, where: str) -> tuple[Inputs, Kind]:
     if not np.isfinite(vectors).all():
         raise DataError(f"{where}: values too large for float32; scale them down")
     return vectors, "vector"
-
-
-def _images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
-    if array.dtype == np.uint8:
-        return array
-    low, high = float(array.min()), float(array.max())
-    if array.dtype.kind == "b" or (array.dtype.kind == "f" and low >= 0 and high <= 1):
-        return np.rint(array.astype(np.float32) * 255).astype(np.uint8)
-    if low >= 0 and high <= 255:
-        return np.rint(array).astype(np.uint8)
-    raise DataError(
-        f"{where}: pixels run from {low:g} to {high:g}; expected 0 to 255, or 0.0 to 1.0"
-    )
 
 
 def encode_labels(

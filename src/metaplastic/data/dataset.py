@@ -212,14 +212,32 @@ def concatenate(parts: list[Split]) -> Split:
 
     arrays = [part.inputs for part in parts]
     sparse = any(issparse(array) for array in arrays)
+    names = joined_names((part.names, len(part)) for part in parts)
     inputs = csr_matrix(vstack(arrays)) if sparse else np.concatenate(arrays)  # pyright: ignore
     return Split(
         inputs,
         np.concatenate([part.labels for part in parts]),
         _joined([part.groups for part in parts]),
-        _joined([part.names for part in parts]),
+        None if names is None else name_array(names),
         _joined([part.rows for part in parts]),
     )
+
+
+def joined_names(parts: Iterable[tuple[Iterable[str] | None, int]]) -> list[str] | None:
+    """Return the names of the rows of several parts, given with their numbers of rows, one part
+    after the other; None if no part has names.
+
+    The rows of a part without names are named by their numbers in it, from 0, like an index that
+    counts the rows.
+    """
+    known = list(parts)
+    if all(names is None for names, _ in known):
+        return None
+    return [
+        name
+        for names, count in known
+        for name in (map(str, range(count)) if names is None else names)
+    ]
 
 
 def _joined(arrays: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:

@@ -21,6 +21,7 @@ SPLIT_NAMES = {
     "validation": "validation",
     "dev": "validation",
 }
+VALIDATION_AS_TEST = "the validation split serves as test split"
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,13 @@ def read_layout(
     kind: str,
     empty: Iterable[str] = (),
     broken: Collection[str] = (),
+    hidden: Iterable[str] = (),
 ) -> Layout:
     """Assign each file to a split and a class.
 
     A single folder around everything, as archives often have, is ignored. A validation split
     serves as the test split if there is no other. Notes report the files and folders that are left
-    out, including those in `empty` and `broken`. Raises DataError if no file is left.
+    out, including those in `empty`, `broken` and `hidden`. Raises DataError if no file is left.
     """
     names = list(names)
     chosen = [name for name in names if wanted(name)]
@@ -53,6 +55,7 @@ def read_layout(
     notes = [
         *describe_left_out(others, f"not {kind}"),
         *describe_left_out(broken, "neither a file nor a folder, such as a broken link"),
+        *_hidden_left_out(hidden, wanted),
     ]
     rows = [(tuple(name.split("/")), name) for name in chosen]
     loose = [name for parts, name in rows if len(parts) < 2]
@@ -107,6 +110,21 @@ def _folders_left_out(
     return [one_line(f"{count} left out, no {kind} in them: {list_names(bare)}")]
 
 
+def _hidden_left_out(hidden: Iterable[str], wanted: Callable[[str], bool]) -> list[str]:
+    """Return a note on hidden folders, which end in "/", and on hidden files of the wanted kind."""
+    names = [name for name in hidden if name.endswith("/") or wanted(name)]
+    folders = sum(name.endswith("/") for name in names)
+    counts = [
+        f"{count:,} {kind}{'s' * (count != 1)}"
+        for kind, count in (("folder", folders), ("file", len(names) - folders))
+        if count
+    ]
+    if not counts:
+        return []
+    shown = list_names(name.removesuffix("/") for name in names)
+    return [one_line(f"{' and '.join(counts)} left out, hidden by a leading '.': {shown}")]
+
+
 def _folders_above(name: str) -> list[str]:
     parts = name.split("/")[:-1]
     return ["/".join(parts[: i + 1]) for i in range(len(parts))]
@@ -127,7 +145,7 @@ def _arrange(entries: list[tuple[str, str, str]], notes: tuple[str, ...], where:
         raise DataError(f"{where}: has {', '.join(sorted(present))} but no folder 'train'")
     if "test" not in present and "validation" in present:
         entries = [("test" if s == "validation" else s, c, n) for s, c, n in entries]
-        notes = (*notes, "the validation split serves as test split")
+        notes = (*notes, VALIDATION_AS_TEST)
     classes = tuple(sorted({label for _, label, _ in entries}))
     index = {name: i for i, name in enumerate(classes)}
     files: dict[str, list[str]] = {}

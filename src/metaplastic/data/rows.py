@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix, vstack
 from metaplastic.data.address import Address, check_options, parse_address
 from metaplastic.data.arrays import HOLDOUT_NOTE
 from metaplastic.data.bag_of_words import is_word
-from metaplastic.data.dataset import Dataset, Split
+from metaplastic.data.dataset import Dataset, Split, joined_names
 from metaplastic.data.loading import load
 from metaplastic.data.locate import user_path
 from metaplastic.data.parsers.archive import is_archive
@@ -102,7 +102,7 @@ def read_rows(
     """
     options = dict(options or {})
     progress(f"reading {given}")
-    path = _path(given)
+    path = existing_path(given)
     if path is not None and path.suffix.lower() == ".npy":
         _no_options(options, given)
         return _chosen({"train": Rows(_npy(path))}, split, given)
@@ -127,8 +127,11 @@ def read_rows(
     return _of_data_set(given, address, split, data_dir, expected, progress)
 
 
-def _path(given: str) -> Path | None:
-    """Return the file or folder, or None for the name or the address of a data set."""
+def existing_path(given: str) -> Path | None:
+    """Return the file or folder, or None for the name or the address of a data set.
+
+    Raises DataError for what looks like a path but does not exist.
+    """
     if not given or (given in SOURCES and not SOURCES[given].is_scheme):
         return None  # ./mnist is the folder, mnist the data set
     try:
@@ -191,8 +194,10 @@ def _matrix(array: Any, where: str) -> Any:
 def _npz(path: Path, split: str, given: str) -> Rows:
     if is_sparse(path):
         return _chosen({"train": Rows(_sparse(path))}, split, given)
-    pairs = read_pairs(path).items()
-    return _chosen({key: Rows(_matrix(x, f"{path}, {key}")) for key, (x, _) in pairs}, split, given)
+    pairs, notes = read_pairs(path)
+    parts = {key: Rows(_matrix(x, f"{path}, {key}")) for key, (x, _) in pairs.items()}
+    rows = _chosen(parts, split, given)
+    return replace(rows, notes=(*rows.notes, *notes))
 
 
 def _sparse(path: Path) -> csr_matrix:
@@ -267,19 +272,13 @@ def _concatenated(parts: list[Rows], note: str, given: str) -> Rows:
     sparse = any(isinstance(array, csr_matrix) for array in arrays)
     values = csr_matrix(vstack(arrays)) if sparse else np.concatenate(arrays)
     notes = dict.fromkeys(note for part in parts for note in part.notes)
+    names = joined_names((part.names, part.values.shape[0]) for part in parts)
+    labels = [part.labels for part in parts if part.labels is not None]
     return Rows(
         values,
         parts[0].columns,
-        _joined([part.names for part in parts]),
-        _joined([part.labels for part in parts]),
+        None if names is None else tuple(names),
+        tuple(chain.from_iterable(labels)) if len(labels) == len(parts) else None,
         (note, *notes),
         parts[0].decimal,
     )
-
-
-T = TypeVar("T")
-
-
-def _joined(parts: Sequence[tuple[T, ...] | None]) -> tuple[T, ...] | None:
-    known = [part for part in parts if part is not None]
-    return tuple(chain.from_iterable(known)) if len(known) == len(parts) else None

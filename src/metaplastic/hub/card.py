@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.durations import duration
+
+_YAML_WORDS = ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
 
 
 class RuleCard(BaseModel):
@@ -54,8 +59,29 @@ class RuleCard(BaseModel):
         return self.earlier_wall_clock_seconds + self.wall_clock_seconds
 
 
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _line(text: str) -> str:
+    """Return text of a file on one line, without characters that a terminal would act on."""
+    return _printable(" ".join(text.split()))
+
+
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return _line(text).replace("|", "\\|")
+
+
+def _yaml(licence: str) -> str:
+    """Return a licence for the front matter: an SPDX identifier as it is, anything else quoted."""
+    plain = re.fullmatch(r"[a-z][a-z0-9.+-]*", licence) and licence not in _YAML_WORDS
+    return licence if plain else json.dumps(_line(licence))
+
+
+def _fenced(text: str) -> list[str]:
+    """Return a block of code, with a fence longer than any in the text."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`*", text))))
+    return [fence, text, fence]
 
 
 def card_markdown(
@@ -84,21 +110,22 @@ def card_markdown(
     if card.seed is not None:
         rows["seed"] = str(card.seed)
 
+    name = _line(name)
     lines = ["---", "library_name: metaplastic"]
     if card.licence:
-        lines.append(f"license: {card.licence.lower()}")
+        lines.append(f"license: {_yaml(card.licence.lower())}")
     lines += ["tags: [meta-learning, unsupervised, plasticity]", "---", "", f"# {name}", ""]
     if card.title:
-        lines += [card.title, ""]
+        lines += [_line(card.title), ""]
     lines += ["| | |", "|---|---|"]
     lines += [f"| {_cell(label)} | {_cell(value)} |" for label, value in rows.items()]
     if card.metrics:
         lines += ["", "| metric | value |", "|---|---|"]
         lines += [f"| {_cell(k)} | {v:.4g} |" for k, v in sorted(card.metrics.items())]
     if card.command:
-        lines += ["", "Made by:", "", "```", card.command, "```"]
-    if card.notes:
-        lines += ["", card.notes]
+        lines += ["", "Made by:", "", *_fenced(_printable(" ".join(card.command.splitlines())))]
+    if card.notes:  # Markdown, whose lines are kept
+        lines += ["", *(_printable(line.expandtabs(4)) for line in card.notes.splitlines())]
     lines += [
         "",
         "A meta-trained, neuron-local, unsupervised update rule. To use it:",

@@ -23,10 +23,16 @@ def push_to_hub(
     """Upload a rule file and its card to "owner/name", created if needed, as one commit.
 
     Returns the address to load it from. The file is read and checked first. Raises `RuleFileError`
-    if the file is damaged or the upload fails, `MissingExtraError` without the client.
+    if the file is damaged, if a revision is given or if the upload fails, `MissingExtraError`
+    without the client.
     """
     address = remote.SCHEME + repository.removeprefix(remote.SCHEME)
-    repository, _ = remote.parse(address)
+    repository, revision = remote.parse(address)
+    if revision is not None:
+        raise RuleFileError(
+            f"{address}: a rule is uploaded as a new version, not to a revision; give "
+            f"{repository} without @{revision}"
+        )
     page = rule_page(path, address)
     hub = remote.client()
     api = hub.HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=token)

@@ -20,8 +20,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "optimizer": {"meta_steps": 60},
         "validation": {"every": 20, "tasks": 2},
     },
-    # found by `python -m benchmarks.time_to_quality`: differentiating only the end of the inner loop
-    # takes less than half of the time, and with less noise, so that steps of θ can be larger
+    # as `python -m benchmarks.time_to_quality` found: differentiating only the end of the inner
+    # loop takes less than half of the time, and with less noise, so steps of θ can be larger
     "quick": {
         "estimator": "late",
         "groups": 2,

@@ -23,6 +23,7 @@ from io import BytesIO, RawIOBase
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
+from metaplastic.data.locate import cache_dir
 from metaplastic.errors import DataError
 
 
@@ -60,7 +61,7 @@ _BROKEN = (
     IndexError,
     KeyError,
     TypeError,
-    RuntimeError,  # an encrypted member; also RecursionError and NotImplementedError
+    RuntimeError,  # an encrypted member; also RecursionError
     OSError,
 )
 
@@ -134,11 +135,23 @@ def _opened(path: Path, limits: Limits, data: bytes | None = None) -> Iterator[I
             file = path if data is None else BytesIO(data)
             zipped = kind == "zip"
             yield _zip(path, file, limits, stack) if zipped else _tar(path, kind, limits, stack)
+    except NotImplementedError as error:  # from zipfile, about an intact file
+        raise DataError(
+            f"{path}: a zip archive of a kind that cannot be read ({error}); repack it with Deflate"
+        ) from error
     except _BROKEN as error:
         detail = str(error) or type(error).__name__
         raise DataError(
-            f"{path}: the archive is truncated or corrupt ({detail}); delete it and fetch it again"
+            f"{path}: the archive is truncated or corrupt ({detail}); {_advice(path)}"
         ) from error
+
+
+def _advice(path: Path) -> str:
+    """Say what to do about a damaged archive; the user's own is not to be deleted."""
+    downloads = (cache_dir() / "data").absolute()
+    if path.absolute().is_relative_to(downloads):
+        return "delete it and fetch it again"
+    return "replace it with an intact copy"
 
 
 def _zip(path: Path, file: Path | BytesIO, limits: Limits, stack: ExitStack) -> Iterator[_Member]:
@@ -272,7 +285,7 @@ def _tar_reader(
         if len(data) != member.size:
             raise DataError(
                 f"{path}: truncated, member {member.name!r} holds {len(data)} of {member.size} "
-                "bytes; delete it and fetch it again"
+                f"bytes; {_advice(path)}"
             )
         return data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
@@ -71,15 +72,37 @@ def describe(cell: str, decimal: str) -> str:
     return f"{shown} is {kind}, not a finite number; correct it"
 
 
-def refuse_missing(labels: Sequence[str | None], where: str, first: int = 0) -> None:
+def known_labels(
+    cells: Sequence[str], *, blank_only: bool
+) -> tuple[list[str | None], tuple[str, ...]]:
+    """Return the labels in stripped cells, None for a missing one, and a note that counts the
+    markers of missing values among them.
+
+    blank_only: whether only a blank cell is missing, so that "NA" or "None" is a class.
+    """
+    if blank_only:
+        return [cell or None for cell in cells], ()
+    labels = [None if is_missing(cell) else cell for cell in cells]
+    markers = Counter(cell for cell in cells if cell and is_missing(cell))
+    if not markers:
+        return labels, ()
+    counts = ", ".join(
+        f"{count:,} cell{'s' * (count != 1)} {marker!r}" for marker, count in markers.most_common()
+    )
+    return labels, (f"label: {counts} read as missing (missing=blank: only blank cells are)",)
+
+
+def refuse_missing(
+    labels: Sequence[str | None], where: str, first: int = 0, advice: str = ""
+) -> None:
     """Raise DataError if a label is None, counting such labels and naming the first rows.
 
-    first: the number of the first row.
+    first: the number of the first row. advice: the end of the message.
     """
     rows = [first + index for index, label in enumerate(labels) if label is None]
     if rows:
         shown = ", ".join(map(str, rows[:5])) + (", …" if len(rows) > 5 else "")
         raise DataError(
             f"{where}: {len(rows)} of {len(labels)} labels are missing (row {shown}, counted from "
-            f"{first}); fill them in, or remove those rows: a missing label is not a class"
+            f"{first}); fill them in, or remove those rows: a missing label is not a class{advice}"
         )

@@ -24,7 +24,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metaplastic.data.parsers.cells import describe, is_missing, to_number, to_numbers
+from metaplastic.data.parsers.cells import describe, known_labels, to_number, to_numbers
 from metaplastic.data.parsers.columns import (
     Columns,
     assign,
@@ -121,6 +121,9 @@ class _Reader:
     def __init__(self, path: Path, options: TableOptions, delimiter: str) -> None:
         self.path, self.options, self.delimiter = path, options, delimiter
         self.decimal = options.decimal or "."
+        self.blank_lines = 0
+        # The decimal separator also divides the columns, unless a number is found in quotes.
+        self.ambiguous = self.decimal == delimiter and options.delimiter is None
 
     def read(self, lines: _Lines) -> Table:
         self.lines = lines
@@ -162,6 +165,7 @@ class _Reader:
         for row in reader:
             if not row or (len(row) == 1 and row[0].isspace()):
                 blank = blank or reader.line_num
+                self.blank_lines += 1
                 continue
             if blank and width == 1:
                 raise DataError(
@@ -174,6 +178,8 @@ class _Reader:
                     f"{self.path}, line {reader.line_num}: {len(row)} columns, expected {width}"
                     f"{self._hint(row)}"
                 )
+            if self.ambiguous and any(map(self._has_decimal, row)):
+                self.ambiguous = False
             yield reader.line_num, row
 
     def _table(self, rows: Iterator[_Numbered], columns: Columns, header: Header) -> Table:
@@ -191,12 +197,16 @@ class _Reader:
                 f"{self.path}: a header but no rows; expected one example per row (if its first "
                 "row is data, give --header no)"
             )
+        self._check_decimal()
+        known, notes = known_labels(labels, blank_only=self.options.missing == "blank")
+        if self.blank_lines:
+            notes += (f"{self.blank_lines:,} blank line{'s' * (self.blank_lines != 1)} skipped",)
         return make_table(
             joined(blocks),
             [self.names[j] for j in columns.features] if header.present else None,
             index if columns.index else None,
-            None if columns.label is None else [None if is_missing(x) else x for x in labels],
-            (str(header), *columns.notes),
+            None if columns.label is None else known,
+            (str(header), *columns.notes, *notes),
             self.decimal,
             index_given=self.options.index_column is not None,
         )
@@ -217,6 +227,17 @@ class _Reader:
                 hint += "; if this row is a header, give --header yes"
         problem = describe(cells[i][j], self.decimal)
         raise DataError(f"{self.path}, line {line}, column {name[:60]!r}: {problem}{hint}")
+
+    def _has_decimal(self, cell: str) -> bool:
+        return self.decimal in cell and to_number(cell, self.decimal) is not None
+
+    def _check_decimal(self) -> None:
+        if self.ambiguous:
+            raise DataError(
+                f"{self.path}: {self.decimal!r} is given as the decimal separator, but it also "
+                "separates the columns, and no number in quotes has one; give --delimiter ';' (in "
+                "an address: delimiter=;), or leave out --decimal"
+            )
 
     def _check_delimiter(self, rows: list[list[str]]) -> None:
         alone = all(len(row) == 1 for row in rows)

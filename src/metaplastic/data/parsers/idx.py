@@ -10,9 +10,8 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from io import BytesIO
 from pathlib import Path
-from typing import Protocol
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +20,6 @@ from metaplastic.errors import DataError
 
 _UNSIGNED_BYTE = 8
 _CHUNK = 1 << 20
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
 
 
 def read_idx(path: Path, dimensions: int, limit: int) -> NDArray[np.uint8]:
@@ -39,7 +34,7 @@ def read_idx(path: Path, dimensions: int, limit: int) -> NDArray[np.uint8]:
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
         with gzip.open(path) if packed else path.open("rb") as file:
-            return _read(file, dimensions, str(path), limit)
+            return _read(cast(IO[bytes], file), dimensions, str(path), limit)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(
             f"{path}: the gzip file is truncated or corrupt ({error}); delete it and fetch it again"
@@ -48,12 +43,7 @@ def read_idx(path: Path, dimensions: int, limit: int) -> NDArray[np.uint8]:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def parse_idx(data: bytes, dimensions: int, where: str) -> NDArray[np.uint8]:
-    """Like `read_idx`, from bytes that were already read. where: their name in errors."""
-    return _read(BytesIO(data), dimensions, where, None)
-
-
-def _read(file: _Readable, dimensions: int, where: str, limit: int | None) -> NDArray[np.uint8]:
+def _read(file: IO[bytes], dimensions: int, where: str, limit: int) -> NDArray[np.uint8]:
     start = 4 + 4 * dimensions
     header = bytes(_read_at_most(file, start))
     if len(header) < 4:
@@ -70,7 +60,7 @@ def _read(file: _Readable, dimensions: int, where: str, limit: int | None) -> ND
     count = math.prod(shape)
     if count == 0:
         raise DataError(f"{where}: holds nothing: its header declares data of shape {shape}")
-    if limit is not None and count > limit:
+    if count > limit:
         raise DataError(
             f"{where}: its header declares {count:,} bytes of data for shape {shape}; "
             f"at most {limit:,} are expected"
@@ -85,7 +75,7 @@ def _read(file: _Readable, dimensions: int, where: str, limit: int | None) -> ND
     return np.frombuffer(body, np.uint8).reshape(shape)
 
 
-def _read_at_most(file: _Readable, count: int) -> bytearray:
+def _read_at_most(file: IO[bytes], count: int) -> bytearray:
     """Read the next `count` bytes, or fewer if the file ends before.
 
     They are read in chunks, so memory is that of the existing bytes, not of the requested ones.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metaplastic.data.parsers.cells import is_missing
+from metaplastic.data.parsers.cells import known_labels
 from metaplastic.data.parsers.columns import assign, check_names
 from metaplastic.data.parsers.table import Table, joined, make_table
 from metaplastic.data.parsers.table_options import TableOptions
@@ -65,7 +65,7 @@ def _read(path: Path, file: Any, options: TableOptions) -> Table:
                 f"leave it out with --drop {shlex.quote(names[j])}"
             )
     blocks: list[NDArray[np.float64]] = []
-    labels: list[str | None] = []
+    labels: list[str] = []
     index: list[list[str]] = []
     count = 0
     for batch in file.iter_batches(max(1, _BATCH // len(names))):
@@ -81,12 +81,13 @@ def _read(path: Path, file: Any, options: TableOptions) -> Table:
         count += batch.num_rows
     if not count:
         raise DataError(f"{path}: no rows; expected one example per row")
+    known, notes = known_labels(labels, blank_only=options.missing == "blank")
     return make_table(
         joined(blocks),
         features,
         index if columns.index else None,
-        None if columns.label is None else labels,
-        columns.notes,
+        None if columns.label is None else known,
+        (*columns.notes, *notes),
         index_given=options.index_column is not None,
     )
 
@@ -138,6 +139,6 @@ def _numbers(column: Any, where: str, before: int) -> NDArray[np.float64]:
     return values
 
 
-def _label(value: Any) -> str | None:
-    text = str(value).strip()
-    return None if value is None or is_missing(text) else text
+def _label(value: Any) -> str:
+    """Return a label as text, blank for null and for NaN, which differs from itself."""
+    return "" if value is None or value != value else str(value).strip()

@@ -61,7 +61,7 @@ def to_bytes(picture: Picture, reading: Reading, pixel_range: PixelRange) -> NDA
         values = _resized(picture.values, reading.size)
         return np.asarray(values, np.uint8)
     # Crop first: the following arrays take several times the memory.
-    values = _scaled(_square(picture.values, reading.size), pixel_range)
+    values = scaled(_square(picture.values, reading.size), pixel_range)
     if picture.alpha is not None:
         alpha = _square(picture.alpha, reading.size)
         alpha = alpha if values.ndim == 2 else alpha[..., None]
@@ -76,7 +76,8 @@ def to_bytes(picture: Picture, reading: Reading, pixel_range: PixelRange) -> NDA
     )
 
 
-def _scaled(values: NDArray[Any], pixel_range: PixelRange) -> NDArray[np.float32]:
+def scaled(values: NDArray[Any], pixel_range: PixelRange) -> NDArray[np.float32]:
+    """Map values linearly to 0 … 255, clipped."""
     width = pixel_range.high - pixel_range.low
     scaled = values.astype(np.float64)
     scaled -= pixel_range.low

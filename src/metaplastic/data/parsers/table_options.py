@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from metaplastic.errors import DataError
 
-KEYS = ("label", "header", "index", "drop", "delimiter", "decimal", "encoding")
+KEYS = ("label", "missing", "header", "index", "drop", "delimiter", "decimal", "encoding")
 _TEXT_ONLY = ("header", "delimiter", "decimal", "encoding")
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "space": " "}
 
@@ -17,14 +17,16 @@ _DELIMITERS = {"tab": "\t", "\\t": "\t", "space": " "}
 class TableOptions:
     """Options for reading a table; None, or an empty text, leaves the choice to the reader.
 
-    label: the column of labels. header: "yes", "no" or "auto". index: "auto", "keep", or a column
-    that names the rows. drop: columns to leave out, comma-separated. Columns are given by name, or
-    by number from 0 if there is no header. delimiter, decimal: one character each. encoding: of
-    the text, by its name in Python. expected: the names of the columns that a model was fitted on;
-    a file with other columns is refused before its cells are read.
+    label: the column of labels. missing: "blank" if only blank cells are missing labels, "auto" if
+    the usual markers, such as "NA", are too. header: "yes", "no" or "auto". index: "auto", "keep",
+    or a column that names the rows. drop: columns to leave out, comma-separated. Columns are given
+    by name, or by number from 0 if there is no header. delimiter, decimal: one character each.
+    encoding: of the text, by its name in Python. expected: the names of the columns that a model
+    was fitted on; a file with other columns is refused before its cells are read.
     """
 
     label: str | None = None
+    missing: str | None = None
     header: str | None = None
     index: str | None = None
     drop: str | None = None
@@ -56,6 +58,8 @@ def table_options(given: Mapping[str, str | None], where: str) -> TableOptions:
     options = {key: given.get(key) for key in KEYS}
     if options["header"] not in (None, "auto", "yes", "no"):
         raise DataError(f"{where}: header {options['header']!r}; it must be auto, yes or no")
+    if options["missing"] not in (None, "auto", "blank"):
+        raise DataError(f"{where}: missing {options['missing']!r}; it must be auto or blank")
     delimiter = options["delimiter"]
     if delimiter is not None:
         delimiter = options["delimiter"] = _DELIMITERS.get(delimiter, delimiter)

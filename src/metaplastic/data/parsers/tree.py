@@ -11,27 +11,9 @@ from pathlib import Path
 
 from metaplastic.data.cache import hash_file
 from metaplastic.data.parsers.archive import LIMITS, Limits, is_archive, member_names, read_members
+from metaplastic.data.parsers.system_names import is_left_out, is_users
 from metaplastic.errors import DataError
 from metaplastic.files import read_bytes
-
-# Names, in lower case, that systems add to the user's files; so are those that begin with ".".
-_SYSTEM_NAMES = frozenset(
-    {
-        "__macosx",  # macOS, in zip files
-        "icon\r",
-        "thumbs.db",  # Windows
-        "ehthumbs.db",
-        "desktop.ini",
-        "$recycle.bin",
-        "system volume information",
-        "@eadir",  # network storage
-        "#recycle",
-        "@recycle",
-        "#snapshot",
-        "lost+found",  # Linux
-        "__pycache__",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -40,7 +22,7 @@ class Tree:
 
     fingerprint: changes when the files do. For a directory it covers names, sizes and modification
     times; for an archive its content. empty: empty folders of a directory. broken: its entries that
-    are neither file nor folder, such as broken links.
+    are neither file nor folder, such as broken links. hidden_listed: its hidden entries.
     """
 
     path: Path
@@ -49,14 +31,27 @@ class Tree:
     limits: Limits = LIMITS
     empty: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    hidden_listed: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Relative paths with "/", sorted. For an archive, this reads it through once."""
         if self.listed is not None:
             return self.listed
-        names = member_names(self.path, self.limits)
-        return tuple(n for n in names if not any(map(_is_system_name, n.split("/"))))
+        return tuple(n for n in self._members if not any(map(is_left_out, n.split("/"))))
+
+    @cached_property
+    def hidden(self) -> tuple[str, ...]:
+        """Relative paths, sorted, of the user's entries that are left out since their names begin
+        with "."; those of folders end in "/", and what is in them is not listed."""
+        if self.listed is not None:
+            return self.hidden_listed
+        found = {_hidden_part(name) for name in self._members}
+        return tuple(sorted(found - {""}))
+
+    @cached_property
+    def _members(self) -> list[str]:
+        return member_names(self.path, self.limits)
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (name, bytes) of the wanted files, in no particular order."""
@@ -83,8 +78,15 @@ def open_tree(path: Path, limits: Limits = LIMITS) -> Tree:
     return Tree(path, hash_file(path), None, limits)
 
 
-def _is_system_name(name: str) -> bool:
-    return (name.startswith(".") and name != ".") or name.lower() in _SYSTEM_NAMES
+def _hidden_part(member: str) -> str:
+    """Return a member's path up to the first part that is left out, or "" if that is none of the
+    user's."""
+    parts = member.split("/")
+    for depth, part in enumerate(parts, 1):
+        if is_left_out(part):
+            folder = "/" * (depth < len(parts))
+            return "/".join(parts[:depth]) + folder if is_users(part) else ""
+    return ""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def _open_directory(path: Path, limits: Limits) -> Tree:
     files: list[str] = []
     empty: list[str] = []
     broken: list[str] = []
+    hidden: list[str] = []
     stack = [_Folder(path, "", frozenset())]
     seen = 0
     try:
@@ -111,10 +114,12 @@ def _open_directory(path: Path, limits: Limits) -> Tree:
             before = seen
             with os.scandir(folder.path) as entries:
                 for entry in entries:
-                    if _is_system_name(entry.name):
+                    name = f"{folder.prefix}{entry.name}"
+                    if is_left_out(entry.name):
+                        if is_users(entry.name):
+                            hidden.append(name + "/" * entry.is_dir())
                         continue
                     seen += 1
-                    name = f"{folder.prefix}{entry.name}"
                     if entry.is_dir():
                         stack.append(_Folder(Path(entry.path), f"{name}/", above))
                     elif entry.is_file():
@@ -129,11 +134,13 @@ def _open_directory(path: Path, limits: Limits) -> Tree:
     except OSError as error:
         which = error.filename or path
         raise DataError(f"{which}: cannot be read ({error.strerror or error})") from error
-    for names in (files, empty, broken):
+    for names in (files, empty, broken, hidden):
         names.sort()
     digest = hashlib.sha256()
-    for kind, names in (("", files), ("empty ", empty), ("broken ", broken)):
+    for kind, names in (("", files), ("empty ", empty), ("broken ", broken), ("hidden ", hidden)):
         for name in names:
             digest.update(os.fsencode(f"{kind}{name}") + b"\n")
     listed = tuple(name.split("\0")[0] for name in files)
-    return Tree(path, digest.hexdigest(), listed, limits, tuple(empty), tuple(broken))
+    return Tree(
+        path, digest.hexdigest(), listed, limits, tuple(empty), tuple(broken), tuple(hidden)
+    )

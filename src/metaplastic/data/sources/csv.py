@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from metaplastic.data.arrays import from_arrays
+from metaplastic.data.arrays import Part, from_splits
 from metaplastic.data.dataset import Card, Dataset
 from metaplastic.data.locate import user_path
 from metaplastic.data.parsers.cells import refuse_missing
@@ -23,9 +23,11 @@ CARD = Card(
     licence="the user's",
     citation="none",
     role="user",
-    summary="label=COLUMN names the column of labels; header=yes or no; index=keep or COLUMN; "
-    "drop=COLUMN,COLUMN; delimiter=; decimal=, encoding=cp1252; test=PATH for a test split",
+    summary="label=COLUMN names the column of labels; missing=blank; header=yes or no; index=keep "
+    "or COLUMN; drop=COLUMN,COLUMN; delimiter=; decimal=, encoding=cp1252; test=PATH for a test "
+    "split",
 )
+_ADVICE = ' (if "NA", "None" or the like is a class, give missing=blank)'
 
 
 def read_tables(request: Request, expected: Sequence[str] | None = None) -> dict[str, Table]:
@@ -56,21 +58,24 @@ def _load(request: Request) -> Dataset:
     if "label" not in request.options:
         raise DataError(f"{path}: say which column holds the labels: csv:{path}?label=COLUMN")
     tables = read_tables(request)
+    advice = "" if request.options.get("missing") == "blank" else _ADVICE
     labels: dict[str, list[str]] = {}
     for split, table in tables.items():
         where = path if split == "train" else request.options["test"]
-        refuse_missing(table.labels or (), where, 1)
+        refuse_missing(table.labels or (), where, 1, advice)
         labels[split] = [str(label) for label in table.labels or ()]
-    train, test = tables["train"], tables.get("test")
-    return from_arrays(
-        train.values,
-        labels["train"],
-        None if test is None else test.values,
-        labels.get("test"),
+    # Encoded here, since "NA" is a class with missing=blank, but not in arrays.
+    classes = sorted({label for part in labels.values() for label in part})
+    codes = {label: code for code, label in enumerate(classes)}
+    return from_splits(
+        {
+            split: Part(table.values, [codes[label] for label in labels[split]], table.names)
+            for split, table in tables.items()
+        },
         name=f"csv:{path}",
         origin=path,
-        names=train.names,
-        feature_names=train.columns,
+        class_names=classes,
+        feature_names=tables["train"].columns,
         notes=[note for table in tables.values() for note in table.notes],
     )
 

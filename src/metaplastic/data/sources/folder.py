@@ -27,7 +27,7 @@ CARD = Card(
     summary="PATH/CLASS/*.png, or PATH/train/CLASS/… and PATH/test/CLASS/…; PNG, JPEG, TIFF, WebP, "
     "GIF and others that Pillow reads; @SIZE crops to the central square and resizes",
 )
-VERSION = "2"  # of the parsing: when it changes, cached arrays are rebuilt
+VERSION = "3"  # of the parsing: when it changes, cached arrays are rebuilt
 TONES = {"white": "255", "grey": "128", "gray": "128", "black": "0"}
 
 
@@ -72,7 +72,9 @@ def _range(text: str) -> tuple[float, float]:
 
 def _parse(tree: Tree, request: Request, reading: Reading) -> Parsed:
     where = str(tree.path)
-    layout = read_layout(tree.names, is_image, where, "images", tree.empty, tree.broken)
+    layout = read_layout(
+        tree.names, is_image, where, "images", tree.empty, tree.broken, tree.hidden
+    )
     # One array for all splits, so that all are grey or all in colour, with one range of values.
     names = [name for files in layout.files.values() for name in files]
     slots = {name: index for index, name in enumerate(names)}

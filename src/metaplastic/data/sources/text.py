@@ -16,7 +16,7 @@ from metaplastic.data.parsers.tree import Tree, open_tree
 from metaplastic.data.source import Request, Source
 from metaplastic.progress import Progress
 
-VERSION = "2"
+VERSION = "3"
 CARD = Card(
     name="text",
     title="texts, one folder per class",
@@ -45,7 +45,9 @@ def _load(request: Request) -> Dataset:
 
 def _parse(tree: Tree, request: Request) -> Parsed:
     kind = "texts (*.txt)"
-    layout = read_layout(tree.names, is_text, str(tree.path), kind, tree.empty, tree.broken)
+    layout = read_layout(
+        tree.names, is_text, str(tree.path), kind, tree.empty, tree.broken, tree.hidden
+    )
     return parse_texts(tree, layout, request.progress, request.vocabulary)
 
 
