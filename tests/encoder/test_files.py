@@ -93,7 +93,8 @@ def test_descriptions_and_arrays_are_checked(saved, tmp_path) -> None:
     path = tmp_path / "changed.safetensors"
     facts = metadata["encoder"]
     for changed, words in [
-        ({"format_version": "5"}, "version '5'"),
+        ({"format_version": "6"}, "format version 6, .* up to 5; upgrade metaplastic"),
+        ({"format_version": "x"}, "version 'x'"),
         ({"encoder": "{}"}, "description"),
         ({"encoder": facts.replace('"relu"', '"bogus"')}, "description"),
         ({"encoder": facts.replace('"max_iter":4', '"max_iter":-4')}, "description"),

@@ -110,3 +110,26 @@ def test_saved_and_loaded_all_is_as_it_was(fitted, digits, tmp_path) -> None:
         before.partial_fit(x[:300])
         after.partial_fit(x[:300])
         np.testing.assert_array_equal(after.transform(x), before.transform(x))
+
+
+def test_another_scale_is_refused_when_learning_goes_on(digits) -> None:
+    x = digits[0][:300]
+    fitted = encoder(scale="global", warm_start=True).fit(x)
+    fitted.set_params(scale="columns")
+    for learn in (fitted.fit, fitted.partial_fit):
+        with pytest.raises(ConfigError, match="scale='columns', but the network fitted so far has"):
+            learn(x)
+    assert fitted.set_params(scale="auto").partial_fit(x).scale_ == "global"
+    assert fitted.set_params(scale="columns", warm_start=False).fit(x).scale_ == "columns"
+    # no step was taken yet, so nothing depends on the scale
+    chunks = encoder(scale="global", batch_size=64).partial_fit(x[:9])
+    assert chunks.set_params(scale="columns").partial_fit(x[:9]).scale_ == "columns"
+
+
+def test_invalid_layers_are_refused_before_anything_is_learned(digits) -> None:
+    x = digits[0][:300]
+    fresh = encoder(layers=[7])
+    for learn in (fresh.fit, fresh.partial_fit):
+        with pytest.raises(ConfigError, match=r"layers=\[7\]: give 'all'"):
+            learn(x)
+    assert not hasattr(fresh, "network_")

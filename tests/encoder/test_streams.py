@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from tests.encoder.conftest import HEBBIAN, RULE
 
 from metaplastic import PlasticEncoder
+from metaplastic.encoder import inner_loop
 from metaplastic.encoder.buffer import Chunk
 
 SMALL = {
@@ -169,3 +170,25 @@ def test_a_max_age_that_is_not_reached_changes_nothing(digits) -> None:
     plain = PlasticEncoder(HEBBIAN, **SMALL, max_iter=5).fit(x)
     limited = PlasticEncoder(HEBBIAN, **SMALL, max_iter=5, max_age=5).fit(x)
     np.testing.assert_array_equal(plain.transform(x), limited.transform(x))
+
+
+def test_smaller_minibatches_of_wide_rows_are_told_of_once(monkeypatch, caplog, digits) -> None:
+    x = digits[0][:40]
+    monkeypatch.setattr(inner_loop, "MINIBATCH_NUMBERS", 64 * 64)
+    encoder = PlasticEncoder(HEBBIAN, **SMALL, batch_size=100)
+    with pytest.warns(UserWarning, match="have 64 rows, not batch_size=100: .* 4,096") as caught:
+        encoder.partial_fit(x)
+    assert [warning.filename for warning in caught] == [__file__]
+    with pytest.warns(UserWarning, match="do not fill a minibatch of 64 rows yet"):
+        encoder.transform(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert encoder.partial_fit(x).n_rows_waiting_ == 16
+    # the default is not the user's: it is logged
+    with caplog.at_level("INFO", "metaplastic"):
+        PlasticEncoder(HEBBIAN, **SMALL).partial_fit(x)
+    assert "minibatches have 64 rows, not batch_size=256" in caplog.text
+    monkeypatch.setattr(inner_loop, "MINIBATCH_NUMBERS", 64)
+    with pytest.warns(UserWarning, match="have 16 rows, not batch_size=20") as caught:
+        PlasticEncoder(HEBBIAN, **SMALL, batch_size=20, max_iter=1).fit(digits[0])
+    assert len(caught) == 1

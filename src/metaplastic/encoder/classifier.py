@@ -11,11 +11,18 @@ from sklearn.base import (
     ClassifierMixin,
     _fit_context,  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 )
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from metaplastic.encoder.labels import encode, is_blank, is_missing, split_labels
+from metaplastic.encoder.fitted import all_or_nothing
+from metaplastic.encoder.labels import (
+    as_labels,
+    encode,
+    is_blank,
+    is_missing,
+    of_one_type,
+    split_labels,
+)
 from metaplastic.encoder.readouts import VOTERS, Readout, fit_readouts, vote
 from metaplastic.encoder.semi_supervised import SemiSupervised
 from metaplastic.encoder.validation import validated
@@ -71,24 +78,27 @@ class PlasticClassifier(ClassifierMixin, SemiSupervised):
         X : array, CSR matrix or data frame of shape (n_samples, n_features)
         y : array of shape (n_samples,)
             Labels: integers, text or booleans. -1 and NaN, and None in an array of objects, mark
-            rows without a label. If y holds nothing but -1 and 1, both are taken as classes, with a
-            warning.
+            rows without a label; among text they need a list or an array of objects, because an
+            array of text holds "-1" for -1. If y holds nothing but -1 and 1, both are taken as
+            classes, with a warning.
 
         Raises
         ------
         ValueError
-            From scikit-learn on invalid input; if no row is labelled, or all labelled rows are of
-            one class.
+            From scikit-learn on invalid input; if labels are of another or of mixed types, or an
+            array of text with "-1" or "nan"; if no row is labelled, or all labelled rows are of one
+            class.
         RuleFileError, ConfigError
             As `PlasticEncoder.fit`.
         """
-        X = validated(self, X, reset=True)
-        y, labelled = split_labels(y, X.shape[0])
-        classes, codes = encode(y[labelled])
-        encoder, rows = self._learn(X, labelled)
-        readouts = fit_readouts(self.readout, rows, self.n_features_in_, codes, len(classes))
-        self.classes_, self.encoder_, self.readouts_ = classes, encoder, readouts
-        self.n_labelled_ = int(labelled.sum())
+        with all_or_nothing(self):
+            X = validated(self, X, reset=True)
+            y, labelled = split_labels(y, X.shape[0])
+            classes, codes = encode(y[labelled])
+            encoder, rows = self._learn(X, labelled)
+            readouts = fit_readouts(self.readout, rows, self.n_features_in_, codes, len(classes))
+            self.classes_, self.encoder_, self.readouts_ = classes, encoder, readouts
+            self.n_labelled_ = int(labelled.sum())
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -109,10 +119,11 @@ class PlasticClassifier(ClassifierMixin, SemiSupervised):
         """Return the accuracy on the labelled rows: rows with None or NaN are left out, and so are
         rows with -1 unless -1 is a class. Raises as `predict`, and ValueError if no row is left."""
         check_is_fitted(self, "readouts_")
-        labels = column_or_1d(y, dtype=None)
+        labels = as_labels(y)
         missing = is_blank if -1 in self.classes_.tolist() else is_missing
         known = np.array([not missing(label) for label in labels], bool)
-        return super().score(*self._only_known(known, X, labels, sample_weight))
+        X, labels, sample_weight = self._only_known(known, X, labels, sample_weight)
+        return super().score(X, of_one_type(labels), sample_weight)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted classifier to a safetensors file. Raises ModelFileError on failure.

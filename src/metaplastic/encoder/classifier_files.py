@@ -29,7 +29,7 @@ class _Voter(BaseModel):
 
 
 class _ClassifierFacts(Facts):
-    kind_of_classes: Literal["text", "objects", "integers", "numbers", "booleans"]
+    kind_of_classes: Literal["text", "objects", "integers", "unsigned", "numbers", "booleans"]
     classes: Annotated[list[str | int | float | bool], Field(min_length=2)]
     voters: dict[str, _Voter]
 
@@ -38,6 +38,7 @@ _DTYPES: dict[str, Any] = {
     "text": str,
     "objects": object,
     "integers": np.int64,
+    "unsigned": np.uint64,  # only of classes beyond int64
     "numbers": np.float64,
     "booleans": bool,
 }
@@ -47,10 +48,14 @@ _KINDS = {"U": "text", "O": "objects", "i": "integers", "u": "integers", "f": "n
 def save_classifier(classifier: PlasticClassifier, path: str | PathLike[str]) -> None:
     """Write a fitted classifier, all or nothing. Raises scikit-learn's NotFittedError, and
     `ModelFileError` if the file cannot be written."""
+    shared, classes = shared_facts(classifier), classifier.classes_
+    kind = _KINDS.get(classes.dtype.kind, "booleans")
+    if beyond := classes.dtype.kind == "u" and classes.max() > np.iinfo(np.int64).max:
+        kind = "unsigned"
     facts = _ClassifierFacts(
-        **shared_facts(classifier),
-        kind_of_classes=_KINDS.get(classifier.classes_.dtype.kind, "booleans"),  # pyright: ignore
-        classes=classifier.classes_.tolist(),
+        **shared,
+        kind_of_classes=kind,  # pyright: ignore
+        classes=classes.tolist(),
         voters={
             name: _Voter(
                 temperature=readout.temperature,
@@ -60,7 +65,7 @@ def save_classifier(classifier: PlasticClassifier, path: str | PathLike[str]) ->
             for name, readout in classifier.readouts_.items()
         },
     )
-    write(classifier, facts, KIND, path)
+    write(classifier, facts, KIND, path, version=2 if beyond else 1)
 
 
 def load_classifier(path: str | PathLike[str], kind: type[C]) -> C:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_regressor
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array
 
-from metaplastic.encoder.labels import is_missing
+from metaplastic.encoder.labels import as_labels, is_missing
 from metaplastic.encoder.targets import as_numbers
 from metaplastic.encoder.validation import validated
 from metaplastic.errors import ConfigError, MissingExtraError, unknown_name
@@ -89,7 +89,8 @@ class EmbeddingDisplay:
         ConfigError, MissingExtraError
             For an unknown method; for UMAP if it is not installed.
         ValueError
-            From scikit-learn, if the numbers of labels and rows differ, or for fewer than two rows.
+            If the numbers of labels and rows differ; for an array of text with "-1" or "nan" among
+            the labels; from scikit-learn, for fewer than two rows.
         """
         transformer = estimator
         if hasattr(estimator, "encoder_"):  # fitted on the validated rows, which have no names
@@ -118,7 +119,7 @@ class EmbeddingDisplay:
     ) -> Self:
         """Draw precomputed features (n_samples, columns). Otherwise as `from_estimator`."""
         checked: Any = check_array(features, ensure_min_samples=2, ensure_min_features=2)
-        labels = None if y is None else column_or_1d(y, dtype=None)
+        labels = None if y is None else as_labels(y)
         if labels is not None and len(labels) != len(checked):
             raise ValueError(
                 f"{len(checked)} rows, but {len(labels)} labels; give -1 for unknown labels"
@@ -138,7 +139,7 @@ class EmbeddingDisplay:
 
             _, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
         size = size or float(np.clip(6000 / len(self.points), 3, 30))
-        classes = np.empty(0, object)
+        classes: list[Any] = []
         if self.labels is None:
             ax.scatter(*self.points.T, s=size, alpha=0.7, linewidths=0)
         elif self.continuous:
@@ -152,7 +153,7 @@ class EmbeddingDisplay:
             known = np.array([not is_missing(label) for label in self.labels], bool)
             if not known.all():
                 ax.scatter(*self.points[~known].T, s=size, c="0.75", linewidths=0, label="no label")
-            classes = np.unique(self.labels[known])
+            classes = _sorted_classes(self.labels[known])
             for number, name in enumerate(classes):
                 rows = known & (self.labels == name)
                 marker = MARKERS[number // 10 % len(MARKERS)]
@@ -172,6 +173,14 @@ class EmbeddingDisplay:
         self.ax_ = ax
         self.figure_ = ax.figure  # pyright: ignore[reportAttributeAccessIssue]
         return self
+
+
+def _sorted_classes(labels: NDArray[Any]) -> list[Any]:
+    """Return the classes in order; labels of several types, which have none, in that of text."""
+    try:
+        return list(np.unique(labels))
+    except TypeError:
+        return sorted(set(labels.tolist()), key=str)
 
 
 def _as_continuous(labels: NDArray[Any], continuous: bool) -> tuple[bool, NDArray[Any]]:

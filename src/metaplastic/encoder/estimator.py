@@ -15,7 +15,7 @@ from sklearn.base import (
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from metaplastic.base_model import Phi
-from metaplastic.encoder.fitted import Fitted
+from metaplastic.encoder.fitted import Fitted, all_or_nothing
 from metaplastic.encoder.fitting import fitted_network
 from metaplastic.encoder.learning import draw_minibatches
 from metaplastic.encoder.moments import take_rows
@@ -80,8 +80,9 @@ class PlasticEncoder(Fitted):
         0 keeps the random network. None: the number that the rule was meta-trained for, according
         to its card, or 200 for a rule without a card.
     batch_size : int or None
-        Rows of a minibatch, drawn uniformly with replacement; fewer if the data have more than
-        8,192 columns, or a map more than 8,192 numbers. None: as in the rule's card, or 256.
+        Rows of a minibatch, drawn uniformly with replacement; fewer, but at least 16, if inputs or
+        maps of so many rows are more than 2^21 numbers: 256 rows of 8,192 columns. `fit` says so.
+        None: as in the rule's card, or 256.
     early_stopping : bool
         Keep the network that scored best on `eval_set`, and stop when `n_iter_no_change`
         evaluations in a row were no better.
@@ -127,25 +128,26 @@ class PlasticEncoder(Fitted):
         y : ignored
         eval_set : (X, y), optional
             A labelled set that the rule never sees. About 20 times during the inner loop a linear
-            readout of the features is cross-validated on it: `score_curve_`.
+            readout of the features is cross-validated on it: `score_curve_`. Rows without a label
+            (-1, None or NaN) are left out.
 
         Raises
         ------
         ValueError
-            From scikit-learn, on input that is not numeric, finite and two-dimensional.
+            If X is not numeric, finite and two-dimensional, or `eval_set` has no class of two rows.
         RuleFileError
             If `rule` cannot be loaded.
         ConfigError
-            If `model` is invalid or for another number of columns, `early_stopping` has no
-            `eval_set`, `warm_start` meets a different architecture, the rule produced non-finite
-            numbers, or this process was forked from one in which JAX had been used.
+            If `model` or `layers` is invalid, `model` is for another number of columns,
+            `early_stopping` has no `eval_set`, `warm_start` meets another architecture or scale,
+            the rule produced non-finite numbers, or this process was forked from one that used JAX.
         """
         del y
         if self.early_stopping and eval_set is None:
             raise ConfigError(
                 "early_stopping=True needs a labelled set: fit(X, eval_set=(X_eval, y_eval))"
             )
-        with self._all_or_nothing(), printed(bool(self.verbose)):
+        with all_or_nothing(self), printed(bool(self.verbose)):
             resume = self.warm_start and hasattr(self, "network_")
             X = validated(self, X, reset=not resume)
             _warn_of_few_rows(X.shape[0])
@@ -158,7 +160,8 @@ class PlasticEncoder(Fitted):
                 return fitted_network(phi, statistics_rows(X), scale)
 
             scale = self._input_scale(moments)
-            size, steps = self._minibatch_rows(), self._inner_steps()
+            steps = self._inner_steps()
+            size = self._minibatch_rows(tell=steps > 0)
             batches = draw_minibatches(seed, self.n_iter_, X, scale, size, steps)
             self._learn(batches, monitor, network)
             self.score_curve_ = monitor.curve
@@ -194,13 +197,13 @@ class PlasticEncoder(Fitted):
             raise ConfigError(
                 f"neighbours={self.neighbours} needs all rows at once: use fit, or set neighbours=0"
             )
-        with self._all_or_nothing(), printed(bool(self.verbose)):
+        with all_or_nothing(self), printed(bool(self.verbose)):
             resume = hasattr(self, "network_")
             X = validated(self, X, reset=not resume)
             rng = np.random.default_rng([self._begin(resume), self.n_iter_])
             moments = self._moments_of(X, resume)
             scale = self._input_scale(moments)
-            batch = self._minibatch_rows()
+            batch = self._minibatch_rows(tell=not resume)
             chunk = Chunk(self._waiting if resume else None, X, batch, rng)
             monitor = self._stream_monitor()
             batches = (take_rows(rows, slice(None), scale) for rows in chunk.minibatches())
@@ -237,7 +240,7 @@ class PlasticEncoder(Fitted):
         if self.n_rows_waiting_ and self.n_iter_ == 0:
             warnings.warn(
                 f"these are a random network's features: the {self.n_rows_waiting_} rows given to "
-                f"partial_fit do not fill a minibatch of {self._batch_size()} rows yet",
+                f"partial_fit do not fill a minibatch of {self._minibatch_rows()} rows yet",
                 stacklevel=2,
             )
         X, layers = validated(self, X, reset=False), self._layers_read()

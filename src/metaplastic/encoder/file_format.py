@@ -1,11 +1,12 @@
 """The file format of a fitted encoder, which `files` writes and `unpacking` reads.
 
 Arrays: `phi.*`, `rule.*`, `state.*`, `mean.l`, `variance.l` (of batch norm), `activity.mean.l`,
-`activity.variance.l` (of the blocks read), `scale.*`, `moments.*`, `score_curve`. Metadata, all
-strings: `format`, `format_version`, the metadata of a rule file, and `encoder` (JSON). The file
-holds no rows of data, except with `neighbours`: the standardised rows before and after each round
-of averaging but the last, `neighbours.rows.r`, and `neighbours.mean.l`, `neighbours.variance.l` of
-the blocks read of averaged rows.
+`activity.variance.l` (of the blocks read), `scale.*`, `moments.*`, `score_curve`, and
+`feature_names` if they are too long for the description. Metadata, all strings: `format`,
+`format_version`, the metadata of a rule file, and `encoder` (JSON), the description. The file holds
+no rows of data, except with `neighbours`: the standardised rows before and after each round of
+averaging but the last, `neighbours.rows.r`, and `neighbours.mean.l`, `neighbours.variance.l` of the
+blocks read of averaged rows.
 """
 
 from __future__ import annotations
@@ -24,13 +25,22 @@ from metaplastic.hub import container
 FORMAT = "metaplastic-encoder"
 # version 1 had one scale for all inputs and read only the last layer; version 2 supported only
 # perceptrons, which are still written in version 2; version 4 has neighbours, without which files
-# are still written in version 2 or 3
-FORMAT_VERSION = 4
+# are still written in version 2 or 3; version 5 has long feature names in an array
+FORMAT_VERSION = 5
 SIZE_LIMIT = 16 * 2**30
 AGE = "state.age"
+NAMES = "feature_names"
 
 Arrays = dict[str, NDArray[np.generic]]
 PARTS = ("mean", "std")
+
+# what reads the files of each format
+LOADERS = {
+    FORMAT: "PlasticEncoder.load",
+    "metaplastic-classifier": "PlasticClassifier.load",
+    "metaplastic-regressor": "PlasticRegressor.load",
+    "metaplastic-rule": "metaplastic.load_rule",
+}
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -74,13 +84,19 @@ def version_of(contents: container.Contents, where: str, form: str, newest: int)
     for version in range(1, newest + 1):
         if (name, number) == (form, str(version)):
             return version
-    hints = {
-        FORMAT: "PlasticEncoder.load",
-        "metaplastic-classifier": "PlasticClassifier.load",
-        "metaplastic-regressor": "PlasticRegressor.load",
-    }
-    hint = f"; {hints[name]} reads it" if name in hints and name != form else ""
+    if name == form and is_newer(number, newest):
+        raise ModelFileError(
+            f"{where}: format version {number}, but this version of metaplastic reads up to "
+            f"{newest}; upgrade metaplastic"
+        )
+    hint = f"; {LOADERS[name]} reads it" if name in LOADERS and name != form else ""
     raise ModelFileError(
         f"{where}: format {container.shown(name)}, version {container.shown(number)}; expected "
         f"{form!r}, versions 1 to {newest}{hint}"
     )
+
+
+def is_newer(number: str | None, newest: int) -> bool:
+    """Return whether a version of a file is a number above `newest`."""
+    text = number or ""
+    return text.isascii() and text.isdigit() and len(text) < 6 and int(text) > newest

@@ -16,10 +16,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from metaplastic.base_model import Statistics, perceptron
+from metaplastic.encoder import name_arrays
 from metaplastic.encoder.file_format import (
     AGE,
     FORMAT,
     FORMAT_VERSION,
+    NAMES,
     PARTS,
     SIZE_LIMIT,
     Arrays,
@@ -59,9 +61,7 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
             "batch_size rows; they are not saved",
             stacklevel=4,
         )
-    parameters = encoder.get_params(deep=False)
-    rule = parameters.pop("rule")
-    seed = parameters.pop("random_state")
+    parameters, rule_given = described(encoder)
     network, moments = encoder.network_, encoder._moments
     is_perceptron = network.spec == perceptron(network.sizes, str(encoder.activation))
     neighbourhood = encoder._neighbourhood
@@ -76,11 +76,12 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
     else:
         left_out |= {"neighbours"}
         del parameters["neighbours"]
-    parameters["random_state"] = seed if isinstance(seed, Integral) else None
-    names = getattr(encoder, "feature_names_in_", None)
+    names, names_array = name_arrays.pack(getattr(encoder, "feature_names_in_", None), NAMES)
+    if names_array:
+        version = 5
     facts = Facts(
-        parameters={name: plain(value) for name, value in parameters.items()},
-        rule_given=None if isinstance(rule, Rule) else str(fspath(rule)),
+        parameters=parameters,
+        rule_given=rule_given,
         sizes=network.sizes,
         model=None if is_perceptron else plain(network.spec),
         scale=encoder.scale_,  # pyright: ignore[reportArgumentType]
@@ -89,7 +90,7 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
         n_iter=encoder.n_iter_,
         horizon=encoder._horizon,
         neighbours=0 if neighbourhood is None else neighbourhood.averaging.k,
-        feature_names=None if names is None else [*map(str, names)],
+        feature_names=names,
     )
     arrays: Arrays = {
         "score_curve": encoder.score_curve_,
@@ -103,6 +104,7 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
         from metaplastic.encoder import neighbourhood_files
 
         arrays |= neighbourhood_files.pack(neighbourhood)
+    arrays |= names_array
     arrays[AGE] = np.asarray(min(encoder.n_iter_, LAST), np.int32)
     metadata = {
         "format": FORMAT,
@@ -111,6 +113,16 @@ def pack(encoder: PlasticEncoder) -> tuple[Arrays, dict[str, str]]:
         "encoder": facts.model_dump_json(exclude=left_out),
     }
     return arrays, metadata
+
+
+def described(encoder: PlasticEncoder) -> tuple[dict[str, Any], str | None]:
+    """Return an encoder's parameters but its rule in JSON form, and the name or path of its rule,
+    None for an object. A `random_state` that is not an integer becomes None."""
+    parameters = encoder.get_params(deep=False)
+    rule, seed = parameters.pop("rule"), parameters.pop("random_state")
+    parameters["random_state"] = seed if isinstance(seed, Integral) else None
+    plain_parameters = {name: plain(value) for name, value in parameters.items()}
+    return plain_parameters, None if isinstance(rule, Rule) else str(fspath(rule))
 
 
 def _trees(encoder: PlasticEncoder) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from metaplastic import hub
@@ -38,6 +41,21 @@ from metaplastic.rules import Rule, RuleState
 if TYPE_CHECKING:
     from metaplastic.encoder.monitor import FitNetwork, Monitor
     from metaplastic.encoder.neighbourhood import Neighbourhood
+
+
+LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """Restore the estimator if anything ends a fit early, an interrupt included."""
+    before = dict(estimator.__dict__)
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        raise
 
 
 class Fitted(Parameters):
@@ -79,6 +97,7 @@ class Fitted(Parameters):
                 f"the network fitted so far is {before}, but the parameters describe {now}; "
                 "to start over, call fit with warm_start=False"
             )
+        layers_read(self.layers, len(model.layers))  # refused before anything is learned
         if not resume:
             self.phi_, self.rule_state_ = inner_loop.begin(self.rule_, seed, model)
             self.n_iter_ = 0
@@ -91,8 +110,21 @@ class Fitted(Parameters):
         # int(): a small NumPy integer type would overflow
         return self._horizon.batch_size if self.batch_size is None else int(self.batch_size)
 
-    def _minibatch_rows(self) -> int:
-        return inner_loop.minibatch_size(self._batch_size(), self.phi_.spec)
+    def _minibatch_rows(self, tell: bool = False) -> int:
+        """Return the rows of a minibatch. tell: if they are fewer than `batch_size`, warn if the
+        user gave it, else log."""
+        wanted, spec = self._batch_size(), self.phi_.spec
+        rows = inner_loop.minibatch_size(wanted, spec)
+        if tell and rows < wanted:
+            text = (
+                f"minibatches have {rows} rows, not batch_size={wanted}: of data or maps this wide "
+                f"they would exceed {inner_loop.MINIBATCH_NUMBERS:,} numbers"
+            )
+            if self.batch_size is None:
+                LOG.info(text)
+            else:
+                warnings.warn(text, stacklevel=4)
+        return rows
 
     def _monitor(self, eval_set: tuple[Any, Any] | None) -> Monitor:
         from metaplastic.encoder.monitor import Monitor
@@ -101,7 +133,8 @@ class Fitted(Parameters):
         labelled = None
         if eval_set is not None:
             X = validated(self, eval_set[0], reset=False)
-            labelled = X, Labels(eval_set[1], X.shape[0])
+            labels = Labels(eval_set[1], X.shape[0])
+            labelled = X if len(labels.rows) == X.shape[0] else X[labels.rows], labels
         patience = self.n_iter_no_change if self.early_stopping else 0
         every = max(1, self._inner_steps() // 20)
         return Monitor(labelled, patience, every, self._layers_read(), self._inner_steps())
@@ -132,21 +165,16 @@ class Fitted(Parameters):
             moments = self._moments.merge(moments if by_column else moments.pooled())
         if self.n_iter_ == 0:
             self.scale_ = choose_scale(self.scale, moments)
+        elif self.scale not in ("auto", self.scale_):
+            raise ConfigError(
+                f"scale={self.scale!r}, but the network fitted so far has scale {self.scale_!r}, "
+                f"which cannot change; set scale='auto' or {self.scale_!r}, or start over: call "
+                "fit with warm_start=False"
+            )
         return moments
 
     def _input_scale(self, moments: Moments) -> InputScale:
         return scale_of(moments if self.scale_ == "columns" else moments.pooled())
-
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """Restore the encoder if anything ends a fit early, an interrupt included."""
-        before = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
 
     def _layers_read(self) -> tuple[int, ...] | None:
         return layers_read(self.layers, len(self.phi_.weights))

@@ -140,8 +140,8 @@ def in_single_precision(rule: Rule) -> Rule:
 
 
 def minibatch_size(batch_size: int, model: ModelSpec) -> int:
-    """Return the rows of a minibatch: `batch_size`, or fewer if the inputs or a map are so large
-    that memory would not suffice."""
+    """Return the rows of a minibatch: `batch_size`, or fewer, but at least 16, so that the inputs
+    and the largest map are at most 2^21 numbers for all rows together."""
     maps = [math.prod(shape) for shape in model.shapes[1:] if len(shape) == 3]
     largest = max(math.prod(model.inputs), *maps) if maps else math.prod(model.inputs)
     return min(batch_size, max(SMALLEST_BATCH, MINIBATCH_NUMBERS // largest))

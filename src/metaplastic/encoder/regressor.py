@@ -15,6 +15,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from metaplastic.encoder.fitted import all_or_nothing
 from metaplastic.encoder.regression_readouts import (
     AVERAGED,
     RegressionReadout,
@@ -81,12 +82,13 @@ class PlasticRegressor(RegressorMixin, SemiSupervised):
         RuleFileError, ConfigError
             As `PlasticEncoder.fit`.
         """
-        X = validated(self, X, reset=True)
-        targets, known = split_targets(y, X.shape[0])
-        encoder, rows = self._learn(X, known)
-        readouts = fit_regressions(self.readout, rows, self.n_features_in_, targets[known])
-        self.encoder_, self.readouts_ = encoder, readouts
-        self.n_labelled_ = int(known.sum())
+        with all_or_nothing(self):
+            X = validated(self, X, reset=True)
+            targets, known = split_targets(y, X.shape[0])
+            encoder, rows = self._learn(X, known)
+            readouts = fit_regressions(self.readout, rows, self.n_features_in_, targets[known])
+            self.encoder_, self.readouts_ = encoder, readouts
+            self.n_labelled_ = int(known.sum())
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:

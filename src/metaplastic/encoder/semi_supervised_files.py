@@ -1,8 +1,8 @@
 """Common parts of the files of `PlasticClassifier` and `PlasticRegressor`. No pickle.
 
 Arrays: those of an encoder's file, and `readout.NAME.coefficients` and `readout.NAME.intercept`,
-float64. Metadata: those of an encoder's file, and the facts as JSON under `classifier` or
-`regressor`.
+float64; `classifier.feature_names` or `regressor.feature_names` if they are too long for the facts.
+Metadata: those of an encoder's file, and the facts as JSON under `classifier` or `regressor`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,29 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sklearn.utils.validation import check_is_fitted
 
-from metaplastic.encoder import files
+from metaplastic.encoder import files, name_arrays
 from metaplastic.encoder.estimator import PlasticEncoder
-from metaplastic.encoder.file_format import version_of
+from metaplastic.encoder.file_format import NAMES, is_newer, version_of
 from metaplastic.encoder.semi_supervised import SemiSupervised, width_read
-from metaplastic.encoder.unpacking import unpack
+from metaplastic.encoder.unpacking import unpack, with_parameters
 from metaplastic.errors import ModelFileError
 from metaplastic.hub import container
 
-FORMAT_VERSION = 1
-ENCODER_VERSIONS = ("2", "3", "4")
+# version 2 has the parameters of the given encoder, long feature names, and classes beyond int64;
+# without them files are still written in version 1
+FORMAT_VERSION = 2
+ENCODER_VERSIONS = ("2", "3", "4", "5")
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Template(BaseModel):
+    """The encoder given, which is fitted as a clone that reads other layers, or takes no steps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parameters: dict[str, Any]
+    rule: str | None  # None: an object; it is read as that of the fitted encoder
 
 
 class Facts(BaseModel):
@@ -40,6 +51,7 @@ class Facts(BaseModel):
     random_state: int | None
     n_labelled: Annotated[int, Field(ge=2, lt=2**63)]
     feature_names: list[str] | None
+    encoder: Template | None = None  # None: `encoder_given` is false, or version 1
 
 
 F = TypeVar("F", bound=Facts)
@@ -52,30 +64,49 @@ def shared_facts(estimator: SemiSupervised) -> dict[str, Any]:
     Raises scikit-learn's NotFittedError.
     """
     check_is_fitted(estimator, "readouts_")
-    seed, names = estimator.random_state, getattr(estimator, "feature_names_in_", None)
+    seed, given = estimator.random_state, estimator.encoder
+    names, _ = name_arrays.pack(getattr(estimator, "feature_names_in_", None), "")
+    template = None
+    if given is not None:
+        parameters, rule = files.described(given)
+        template = Template(parameters=parameters, rule=rule)
     return {
         "readout": estimator.readout,
-        "encoder_given": estimator.encoder is not None,
+        "encoder_given": given is not None,
         "random_state": int(seed) if isinstance(seed, (int, np.integer)) else None,
         "n_labelled": estimator.n_labelled_,
-        "feature_names": None if names is None else [*map(str, names)],
+        "feature_names": names,
+        "encoder": template,
     }
 
 
-def write(estimator: SemiSupervised, facts: Facts, kind: str, path: str | PathLike[str]) -> None:
+def write(
+    estimator: SemiSupervised,
+    facts: Facts,
+    kind: str,
+    path: str | PathLike[str],
+    *,
+    version: int = 1,
+) -> None:
     """Write a fitted estimator, all or nothing. Raises `ModelFileError` on failure.
 
-    kind: "classifier" or "regressor", for the names of the format and its metadata.
+    kind: "classifier" or "regressor", for the names of the format and its metadata. version: the
+    lowest that can hold the facts of this kind alone.
     """
     arrays, metadata = files.pack(estimator.encoder_)
     for name, readout in estimator.readouts_.items():
         arrays[f"readout.{name}.coefficients"] = np.asarray(readout.coefficients)
         arrays[f"readout.{name}.intercept"] = np.asarray(readout.intercept)
+    names = getattr(estimator, "feature_names_in_", None)
+    _, names_array = name_arrays.pack(names, f"{kind}.{NAMES}")
+    arrays |= names_array
+    if names_array or facts.encoder is not None:
+        version = 2
     metadata |= {
         "format": f"metaplastic-{kind}",
-        "format_version": str(FORMAT_VERSION),
+        "format_version": str(version),
         "encoder_version": metadata["format_version"],
-        kind: facts.model_dump_json(),
+        kind: facts.model_dump_json(exclude={"encoder"} if facts.encoder is None else None),
     }
     container.write(Path(fspath(path)), arrays, metadata, ModelFileError)
 
@@ -122,7 +153,13 @@ def read(
     contents, where = files.read(path)
     version_of(contents, where, f"metaplastic-{kind}", FORMAT_VERSION)
     if (encoder_version := contents.metadata.get("encoder_version")) not in ENCODER_VERSIONS:
-        raise ModelFileError(f"{where}: the version of its encoder is not supported")
+        newest = ENCODER_VERSIONS[-1]
+        newer = is_newer(encoder_version, int(newest))
+        raise ModelFileError(
+            f"{where}: its encoder has version {container.shown(encoder_version)}, but this "
+            f"version of metaplastic reads {ENCODER_VERSIONS[0]} to {newest}"
+            + ("; upgrade metaplastic" if newer else "")
+        )
     try:
         facts = facts_type.model_validate_json(contents.metadata.get(kind, ""), strict=True)
         estimator = estimator_type(readout=facts.readout, random_state=facts.random_state)
@@ -132,12 +169,23 @@ def read(
         raise ModelFileError(f"{where}: its description cannot be read ({reason})") from None
     version = int(encoder_version)
     encoder = unpack(contents, where, PlasticEncoder, version)
-    if facts.feature_names is not None and len(facts.feature_names) != encoder.n_features_in_:
-        raise ModelFileError(f"{where}: the number of feature names is not the number of inputs")
-    if facts.encoder_given:
+    columns, array = encoder.n_features_in_, f"{kind}.{NAMES}"
+    names = name_arrays.unpack(facts.feature_names, contents.arrays, array, columns, where)
+    if facts.encoder is not None:
+        estimator.encoder = _given(facts.encoder, encoder, where)
+    elif facts.encoder_given:
         estimator.encoder = unpack(contents, where, PlasticEncoder, version)
     estimator.encoder_, estimator.n_labelled_ = encoder, facts.n_labelled
     estimator.n_features_in_ = encoder.n_features_in_
-    if facts.feature_names is not None:
-        estimator.feature_names_in_ = np.array(facts.feature_names, object)
+    if names is not None:
+        estimator.feature_names_in_ = np.array(names, object)
     return Loaded(estimator, facts, contents, where)
+
+
+def _given(template: Template, fitted: PlasticEncoder, where: str) -> PlasticEncoder:
+    try:
+        encoder = with_parameters(PlasticEncoder, template.parameters)
+    except Exception as error:  # as in `unpack`
+        reason = " ".join(str(error).split())[:200]
+        raise ModelFileError(f"{where}: the encoder's parameters are invalid ({reason})") from None
+    return encoder.set_params(rule=fitted.rule_ if template.rule is None else template.rule)

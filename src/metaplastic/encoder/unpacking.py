@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metaplastic.base_model import Phi, Statistics, initialise, perceptron
-from metaplastic.encoder.file_format import AGE, PARTS, Arrays, Facts, names_of
+from metaplastic.encoder import name_arrays
+from metaplastic.encoder.file_format import AGE, NAMES, PARTS, Arrays, Facts, names_of
 from metaplastic.encoder.moments import Moments
 from metaplastic.encoder.network import network_of
 from metaplastic.encoder.parameters import Horizon, as_spec, layer_sizes
@@ -82,23 +84,17 @@ def unpack(contents: container.Contents, where: str, kind: type[E], version: int
     encoder._moments, encoder._n_seen = moments, facts.n_seen
     encoder._waiting, encoder._horizon = None, Horizon(*facts.horizon)
     encoder.n_iter_, encoder.n_features_in_ = facts.n_iter, facts.sizes[0]
-    if facts.feature_names is not None:
-        encoder.feature_names_in_ = np.array(facts.feature_names, object)
+    names = name_arrays.unpack(facts.feature_names, contents.arrays, NAMES, facts.sizes[0], where)
+    if names is not None:
+        encoder.feature_names_in_ = np.array(names, object)
     return encoder
 
 
 def _unfitted(kind: type[E], facts: Facts, arrays: Arrays, version: int) -> tuple[E, Phi]:
     """Return an encoder with the parameters of a file, and the shapes of its φ."""
     old_defaults = {"layers": "last", "scale": "global"} if version == 1 else {}
-    encoder = kind(**old_defaults, **facts.parameters)
-    for name in ("hidden_layer_sizes", "layers"):
-        if isinstance(value := getattr(encoder, name), list):
-            setattr(encoder, name, tuple(value))
-    encoder._validate_params()
-    layer_sizes(1, encoder.hidden_layer_sizes, encoder.n_components)
+    encoder = with_parameters(kind, {**old_defaults, **facts.parameters})
     layers_read(encoder.layers, len(facts.sizes) - 1)
-    if encoder.model is not None:
-        as_spec(encoder.model)
     spec = perceptron(facts.sizes, encoder.activation)
     if facts.model is not None:
         spec = as_spec(facts.model)
@@ -110,6 +106,20 @@ def _unfitted(kind: type[E], facts: Facts, arrays: Arrays, version: int) -> tupl
     with jax.enable_x64(False):
         phi = eqx.filter_eval_shape(lambda: initialise(jax.random.key(0), spec, backward=backward))
     return encoder, phi
+
+
+def with_parameters(kind: type[E], parameters: Mapping[str, Any]) -> E:
+    """Return an unfitted encoder with parameters in the form of a file. Raises anything if they are
+    invalid."""
+    encoder = kind(**parameters)
+    for name in ("hidden_layer_sizes", "layers"):
+        if isinstance(value := getattr(encoder, name), list):
+            setattr(encoder, name, tuple(value))
+    encoder._validate_params()
+    layer_sizes(1, encoder.hidden_layer_sizes, encoder.n_components)
+    if encoder.model is not None:
+        as_spec(encoder.model)
+    return encoder
 
 
 def _scale(facts: Facts, arrays: Arrays, where: str) -> InputScale:

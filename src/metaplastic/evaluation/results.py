@@ -17,9 +17,10 @@ from metaplastic.errors import DataError
 
 
 def mean_and_error(values: Sequence[float]) -> dict[str, float | int]:
-    """Compute mean and standard error over seeds (sample standard deviation / √n; 0 for one seed).
+    """Compute mean and standard error over seeds (sample standard deviation / √n).
 
-    Seeds without a number (NaN) are left out and counted in `failed`.
+    Seeds without a number (NaN) are left out and counted in `failed`. The error of fewer than two
+    numbers is not defined: NaN.
     """
     from scipy.stats import sem
 
@@ -27,7 +28,7 @@ def mean_and_error(values: Sequence[float]) -> dict[str, float | int]:
     good = array[np.isfinite(array)]
     if good.size == 0:
         return {"mean": math.nan, "standard_error": math.nan, "n": 0, "failed": int(array.size)}
-    error = float(sem(good)) if good.size > 1 else 0.0
+    error = float(sem(good)) if good.size > 1 else math.nan
     return {
         "mean": float(np.mean(good)),
         "standard_error": error,
@@ -39,6 +40,24 @@ def mean_and_error(values: Sequence[float]) -> dict[str, float | int]:
 def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float | int]:
     """Compute mean and standard error of the per-seed difference; positive if `ours` is better."""
     return mean_and_error([a - b for a, b in zip(ours, theirs, strict=True)])
+
+
+def with_error(summary: Mapping[str, Any], *, sign: bool = False, digits: int = 3) -> str:
+    """Format a mean and its standard error, and how many seeds failed: "0.900 ± 0.010", or "0.900
+    (one seed)" if there is no error; "no number" if all failed."""
+    mean, error = summary["mean"], summary["standard_error"]
+    if mean is None or math.isnan(mean):
+        return "no number"
+    shown = f"{mean:{'+' if sign else ''}.{digits}f}"
+    notes = []
+    # earlier results files have an error of 0 for one seed
+    if error is None or math.isnan(error) or summary.get("n") == 1:
+        notes += ["one seed"]
+    else:
+        shown += f" ± {error:.{digits}f}"
+    if failed := summary.get("failed"):
+        notes += [f"{failed} {'seeds' if failed > 1 else 'seed'} failed"]
+    return f"{shown} ({', '.join(notes)})" if notes else shown
 
 
 def versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from metaplastic.evaluation.results import with_error
 from metaplastic.figures.filters import as_image
 from metaplastic.figures.style import new_figure
 
@@ -27,7 +28,7 @@ def draw(content: dict[str, Any]) -> Figure:
         steps = moment["inner_steps"]
         stage = "before (random network)" if steps == 0 else f"after {steps} unlabelled minibatches"
         part.suptitle(
-            f"{stage}\n10-shot accuracy {summary['mean']:.3f} ± {summary['standard_error']:.3f}",
+            f"{stage}\n10-shot accuracy {with_error(summary)}",
             fontsize=11,
         )
         above, below = part.subfigures(2, 1, height_ratios=(1, 2.1))

@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from metaplastic.evaluation.results import with_error
 from metaplastic.figures.style import ACCURACY, BLUE, ORANGE, line, new_figure, protocol_note
 from metaplastic.figures.tables import shown, table
 
@@ -55,7 +56,7 @@ def tables(content: dict[str, Any]) -> str:
     for address, entry in content["datasets"].items():
         vae = entry["vae"]
         rows = [
-            ((f"{point:,}", shown(level), f"{elbo['mean']:.1f} ± {elbo['standard_error']:.1f}"), "")
+            ((f"{point:,}", shown(level), with_error(elbo, digits=1)), "")
             for point, level, elbo in zip(
                 vae["points"], vae["accuracy_summary"], vae["elbo_summary"], strict=True
             )

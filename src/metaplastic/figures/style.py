@@ -150,9 +150,9 @@ def meta_steps(count: int) -> str:
 
 
 def seeds_note(content: dict[str, Any]) -> str:
-    """Describe the error bars."""
+    """Describe the error bars, of which there are none with one seed."""
     count = len(content["seeds"])
-    return f"mean ± standard error over {count} seed{'s' if count != 1 else ''}"
+    return "one seed" if count == 1 else f"mean ± standard error over {count} seeds"
 
 
 def protocol_note(content: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from metaplastic.evaluation.results import with_error
 from metaplastic.figures.pages import render
 
 OURS = ("rule", "rule-all", "rule-averaged")
@@ -26,13 +27,7 @@ def table(
 
 def shown(summary: dict[str, Any] | None, sign: bool = False) -> str:
     """Format a mean and its standard error."""
-    if summary is None:
-        return ""
-    if summary["mean"] is None:
-        return "no number"
-    failed = f" ({summary['failed']} seeds failed)" if summary.get("failed") else ""
-    mean = f"{summary['mean']:+.3f}" if sign else f"{summary['mean']:.3f}"
-    return f"{mean} ± {summary['standard_error']:.3f}{failed}"
+    return "" if summary is None else with_error(summary, sign=sign)
 
 
 def level(summary: dict[str, Any]) -> float:

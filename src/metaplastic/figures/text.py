@@ -86,7 +86,7 @@ def _baselines(axes: Axes, methods: dict[str, Any], last_step: float) -> None:
         axes.axhline(mean, color=colour, linewidth=0.9, linestyle=style, alpha=0.8)
         height = max(mean, height + gap)
         axes.annotate(
-            f"{methods[name]['title']} {mean:.3f} ± {methods[name]['standard_error']:.3f}",
+            f"{methods[name]['title']} {shown(methods[name])}",
             xy=(last_step * 1.045, mean),
             xytext=(last_step * 1.09, height),
             fontsize=7.5,

@@ -60,10 +60,23 @@ def write(
 ) -> None:
     """Write a file atomically (see `files.write`).
 
-    Raises `error` if the folder is missing or not writable.
+    Raises `error` if the folder is missing or not writable, and if `parse` would refuse the file.
     """
     tensors = {name: np.require(array, requirements="C") for name, array in arrays.items()}
+    for name, array in tensors.items():
+        if array.dtype not in _DTYPES.values():
+            raise error(
+                f"{path}: not written, because {shown(name)} has dtype {array.dtype.str}, which "
+                "could not be read again"
+            )
     payload = save(tensors, {**metadata, "sha256": digest(tensors, metadata)})
+    if (length := int.from_bytes(payload[:8], "little")) > _HEADER_LIMIT:
+        longest = max(metadata, key=lambda key: len(metadata[key]), default="")
+        raise error(
+            f"{path}: not written, because its description takes {length / 2**20:.1f} MiB, and at "
+            f"most {_HEADER_LIMIT // 2**20} MiB can be read again; most of it is "
+            f"{shown(longest)}: shorten the names in it, such as those of classes"
+        )
     files.write(path, payload, error)
 
 
@@ -98,6 +111,11 @@ def parse(payload: bytes, where: str, error: type[MetaplasticError]) -> Contents
 
 def _metadata(payload: bytes, where: str, error: type[MetaplasticError]) -> dict[str, str]:
     length = int.from_bytes(payload[:8], "little") if len(payload) >= 8 else 0
+    if _HEADER_LIMIT < length <= len(payload) - 8:
+        raise error(
+            f"{where}: its header has {length:,} bytes; at most {_HEADER_LIMIT:,} are read, and "
+            "metaplastic writes no more"
+        )
     if not 2 <= length <= min(_HEADER_LIMIT, len(payload) - 8):
         raise error(f"{where}: damaged, truncated or not a safetensors file")
     try:
