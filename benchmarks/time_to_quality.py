@@ -1,11 +1,12 @@
 """`python -m benchmarks.time_to_quality NAME --set SETTING …`: time until a run is good enough.
 
-Runs preset `quick` with the given changes from three meta-seeds, one after another on one core,
-and notes the validation loss against core-minutes, compilation and validation included. The target
-is the median final loss of the variant `whole-unroll`, the preset as it was when the figure was
-defined (backpropagation through the whole unroll at half of the learning rate); without it in the
-file, it must be run first, with its changes. A variant's figure is the median over meta-seeds of the time at which its loss, interpolated between
-validations, first falls to the target; a run that never gets there counts as infinite.
+Runs preset `quick` on glyphs alone, with the given changes, from three meta-seeds, one after
+another on one core, and notes the validation loss against core-minutes, compilation and validation
+included. The target is the median final loss of the variant `whole-unroll`, the preset as it was
+when the figure was defined (backpropagation through the whole unroll, at a quarter of the learning
+rate); unless the file has it, it must be run first, with its changes. A variant's figure is the
+median over meta-seeds of the time at which its loss, interpolated between validations, first falls
+to the target; a run that never gets there counts as infinite.
 
 Variants accumulate in results/time-to-quality.json; runs are kept in --runs and resumed. Validation
 tasks are those of the preset, drawn from the sources of meta-training. Nothing else should run
@@ -43,6 +44,7 @@ def run(folder: Path, seed: int, changes: list[str], data_dir: Path | None) -> C
         command += ["--resume"]
     else:
         command += ["--preset=quick", f"--seed={seed}", f"--set=validation.every={EVERY}"]
+        command += ['--set=tasks.sources=["glyphs"]']
         command += [f"--set={change}" for change in changes]
     command += [f"--data-dir={data_dir}"] if data_dir else []
     subprocess.run(command, check=True)

@@ -133,8 +133,8 @@ def without_code(text: str) -> str:
 
 
 def test_how_long_a_quick_run_takes() -> None:
-    """The README says five minutes."""
-    assert 3 < record("quick")[-1]["seconds"] / 60 < 6
+    """The README says some six minutes."""
+    assert 4 < record("quick")[-1]["seconds"] / 60 < 8
 
 
 def test_variants_that_do_not_reach_the_loss() -> None:
