@@ -61,6 +61,10 @@ def _of_seeds(name: str, address: str, pick: Callable[[list[float]], float]) -> 
     return compute
 
 
+def _rung(meta_steps: int, address: str) -> Number:
+    return value("learned", "datasets", address, "methods", f"rung-{meta_steps}", "mean")
+
+
 def _first_theta(address: str) -> Number:
     """The accuracy of θ as the shipped rule's run began."""
     return value("meta-training", "datasets", address, "curves", 0, "summary", -1, "mean")
@@ -111,6 +115,11 @@ LEARNED = (
             _cost("without-error", "mnist@14"),
             _cost("without-error", "imdb"),
         ),
+    ),
+    Claim(
+        "docs/studies.md",
+        "{} on digits and {} on MNIST-14 three meta-steps before the end, {} on Fashion-14",
+        (_rung(5308, "digits"), _rung(5308, "mnist@14"), _rung(4807, "fashion_mnist@14")),
     ),
     Claim(
         "README.md",
