@@ -15,6 +15,7 @@ from tests.docs.claims_of_scaling import SCALING
 from tests.docs.numbers import (
     Claim,
     Number,
+    above,
     amount,
     both,
     domain_loss,
@@ -51,6 +52,16 @@ README = (
         "README.md",
         "On text it reaches {}, a random network {}, PCA {} (`results/text.png`)",
         (text(80)[0], text(0)[0], text_baseline("pca")),
+    ),
+    Claim(
+        "README.md",
+        "and at 16×16 below k-means, with 32 features ({}) and 512 ({}; the rule {})",
+        tuple(mean(method, "imagenet@16") for method in ("kmeans", "kmeans-512", "rule")),
+    ),
+    Claim(
+        "README.md",
+        "level at 14×14 and {} above the rule at 28×28",
+        (lambda: -above("kmeans-512", "fashion_mnist", "thirty/datasets")[0](),),
     ),
     Claim(
         "README.md",

@@ -177,6 +177,7 @@ class Supervised(LabelledBaseline):
         {"learning_rate": 1e-2},
         {"learning_rate": 3e-2},
         {"learning_rate": 1e-1},
+        {"learning_rate": 3e-1},
     )
 
     def fit_labelled(
