@@ -174,9 +174,9 @@ def test_the_process_prints_it_and_exits_with_2(tmp_path: Path) -> None:
 def test_info_describes_a_run_and_its_rule(never_stopped: Path) -> None:
     run = CliRunner().invoke(app, ["info", str(never_stopped)])
     assert "meta-step 40 of 40" in run.output
-    assert '"learning_rate": 0.003' in run.output
+    assert '"learning_rate": 0.012' in run.output
     rule = CliRunner().invoke(app, ["info", str(never_stopped / "rule.safetensors")])
-    assert "| meta-trained on | glyphs |" in rule.output
+    assert "| meta-trained on | glyphs, shapes |" in rule.output
 
 
 def test_version() -> None:
