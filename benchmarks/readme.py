@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from metaplastic.evaluation.results import with_error
 from metaplastic.evaluation.significance import Comparison
 from metaplastic.figures.marks import compared
 
@@ -60,7 +61,7 @@ def _cell(methods: dict[str, Any], name: str, comparison: Comparison | None) -> 
     best = max(m["mean"] for m in methods.values())
     bold = "**" if entry["mean"] == best else ""
     mark = f" {comparison.mark}" if comparison is not None and comparison.mark else ""
-    return f"{bold}{entry['mean']:.3f} ± {entry['standard_error']:.3f}{bold}{mark}"
+    return f"{bold}{with_error(entry)}{bold}{mark}"
 
 
 def domains(content: dict[str, Any], labels: int = 10) -> str:
@@ -140,10 +141,7 @@ def learned(content: dict[str, Any]) -> str:
     shown = [name for name in ordered if name in ("random", "meta-step-0", "rule")]
     shown += [name for name in ordered if first[name]["kind"] != "meta-training"][:COSTLIEST]
     for name in shown:
-        cells = [
-            f"{e['methods'][name]['mean']:.3f} ± {e['methods'][name]['standard_error']:.3f}"
-            for e in datasets.values()
-        ]
+        cells = [with_error(e["methods"][name]) for e in datasets.values()]
         title = GROUPS.get(first[name]["kind"], "") + first[name]["title"]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     seeds, steps = len(content["seeds"]), content["inner_steps"]

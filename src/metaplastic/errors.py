@@ -13,7 +13,12 @@ class MetaplasticError(Exception):
     def __str__(self) -> str:
         # text from files may hold line breaks, terminal control characters, or megabytes
         text = " ".join(super().__str__().splitlines()).replace("\t", " ")
-        return cut("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+        return cut(printable(text))
+
+
+def printable(text: str) -> str:
+    """Replace line breaks and all else that a terminal would act on."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def cut(text: str, longest: int = _LONGEST) -> str:

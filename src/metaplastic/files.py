@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from metaplastic.errors import MetaplasticError
+from metaplastic.errors import MetaplasticError, printable
 
 JSON_LIMIT = 1 << 28  # bytes
 TOML_LIMIT = 1 << 20
@@ -256,8 +256,7 @@ def _read(path: Path, kind: str, loads: Callable[[str], Any], error: Error, limi
 
 def show(value: object) -> str:
     """Return user input for a message: one line of printable characters, cut if it is long."""
-    text = str(value)[: _ECHO + 1]
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    line = printable(str(value)[: _ECHO + 1])
     return line if len(line) <= _ECHO else f"{line[:_ECHO]}…"
 
 

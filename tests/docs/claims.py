@@ -55,7 +55,7 @@ README = (
     ),
     Claim(
         "README.md",
-        "and at 16×16 below k-means, with 32 features ({}) and 512 ({}; the rule {})",
+        "at 16×16 it is below k-means, with 32 features ({}) and 512 ({}; the rule {})",
         tuple(mean(method, "imagenet@16") for method in ("kmeans", "kmeans-512", "rule")),
     ),
     Claim(

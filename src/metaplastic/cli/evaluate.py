@@ -142,6 +142,8 @@ def table(content: dict[str, Any]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
+    from metaplastic.evaluation.results import with_error
+
     config, data = content["settings"], content["dataset"]
     layers = "-".join(map(str, (*config["hidden"], config["n_features"])))
     result = Table(
@@ -166,10 +168,3 @@ def table(content: dict[str, Any]) -> Table:
         for point, summary in zip(rule["points"], rule["curve_summary"], strict=True):
             result.add_row(f"after {point} inner steps", with_error(summary), "")
     return result
-
-
-def with_error(summary: dict[str, Any] | None) -> str:
-    """Format a mean and its standard error, with the number of failed seeds."""
-    from metaplastic.evaluation import results
-
-    return "" if summary is None else results.with_error(summary)

@@ -84,6 +84,7 @@ def _describe_run(path: Path) -> None:
 
 
 def _say(text: str) -> None:
-    """Print one line, without characters that a terminal would act on: files of a run can be
-    others'."""
-    typer.echo("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+    """Print one line; files of a run can be someone else's."""
+    from metaplastic.errors import printable
+
+    typer.echo(printable(text))

@@ -97,8 +97,8 @@ def _is_frame(X: Any) -> bool:
 
 def _columns(X: Any) -> Iterator[tuple[Any, NDArray[Any]]]:
     """Yield name and values of each column of a pandas or Polars frame; names may be repeated."""
-    for place, name in enumerate(X.columns):
-        column = X.iloc[:, place] if hasattr(X, "iloc") else X.to_series(place)
+    for number, name in enumerate(X.columns):
+        column = X.iloc[:, number] if hasattr(X, "iloc") else X.to_series(number)
         yield name, np.asarray(column)
 
 

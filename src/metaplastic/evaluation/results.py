@@ -42,9 +42,11 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[st
     return mean_and_error([a - b for a, b in zip(ours, theirs, strict=True)])
 
 
-def with_error(summary: Mapping[str, Any], *, sign: bool = False, digits: int = 3) -> str:
+def with_error(summary: Mapping[str, Any] | None, *, sign: bool = False, digits: int = 3) -> str:
     """Format a mean and its standard error, and how many seeds failed: "0.900 ± 0.010", or "0.900
-    (one seed)" if there is no error; "no number" if all failed."""
+    (one seed)" if there is no error; "no number" if all failed; "" for None."""
+    if summary is None:
+        return ""
     mean, error = summary["mean"], summary["standard_error"]
     if mean is None or math.isnan(mean):
         return "no number"

@@ -27,7 +27,7 @@ def table(
 
 def shown(summary: dict[str, Any] | None, sign: bool = False) -> str:
     """Format a mean and its standard error."""
-    return "" if summary is None else with_error(summary, sign=sign)
+    return with_error(summary, sign=sign)
 
 
 def level(summary: dict[str, Any]) -> float:

@@ -8,6 +8,7 @@ import re
 from pydantic import BaseModel, ConfigDict, Field
 
 from metaplastic.durations import duration
+from metaplastic.errors import printable
 
 _YAML_WORDS = ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
 
@@ -59,13 +60,9 @@ class RuleCard(BaseModel):
         return self.earlier_wall_clock_seconds + self.wall_clock_seconds
 
 
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
 def _line(text: str) -> str:
     """Return text of a file on one line, without characters that a terminal would act on."""
-    return _printable(" ".join(text.split()))
+    return printable(" ".join(text.split()))
 
 
 def _cell(text: str) -> str:
@@ -123,9 +120,9 @@ def card_markdown(
         lines += ["", "| metric | value |", "|---|---|"]
         lines += [f"| {_cell(k)} | {v:.4g} |" for k, v in sorted(card.metrics.items())]
     if card.command:
-        lines += ["", "Made by:", "", *_fenced(_printable(" ".join(card.command.splitlines())))]
+        lines += ["", "Made by:", "", *_fenced(printable(" ".join(card.command.splitlines())))]
     if card.notes:  # Markdown, whose lines are kept
-        lines += ["", *(_printable(line.expandtabs(4)) for line in card.notes.splitlines())]
+        lines += ["", *(printable(line.expandtabs(4)) for line in card.notes.splitlines())]
     lines += [
         "",
         "A meta-trained, neuron-local, unsupervised update rule. To use it:",
