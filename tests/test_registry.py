@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import abc
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -52,6 +54,58 @@ def test_a_name_belongs_to_one_entry(fruits: Registry[object]) -> None:
     assert fruits["pear"] is Apple
     del fruits["pear"]
     assert "pear" not in fruits
+
+
+class Fruit(abc.ABC):
+    """What entries derive from."""
+
+    @abc.abstractmethod
+    def eat(self) -> None: ...
+
+
+class Plum(Fruit):
+    name: str = "plum"
+
+    def eat(self) -> None: ...
+
+
+class Nameless(Fruit):
+    def eat(self) -> None: ...
+
+
+class Raw(Fruit):
+    name = "raw"
+
+
+@pytest.mark.parametrize(
+    ("instances", "name", "entry", "message"),
+    [
+        ("never", "plum", Plum, None),
+        ("only", "plum", Plum(), None),
+        ("allowed", "plum", Plum(), None),
+        ("allowed", "plum", Plum, None),
+        ("never", "plum", Plum(), "is an instance: .* register the class itself"),
+        ("only", "plum", Plum, "is a class: a fruit must be an instance of .*Fruit"),
+        ("never", "nameless", Nameless, "but it has no `name`; set name = 'nameless' in it"),
+        ("never", "prune", Plum, "but its `name` is 'plum'"),
+        ("never", "raw", Raw, "is not a complete fruit: it must define eat"),
+        ("never", "apple", Apple, "is not a fruit: it must be a subclass of .*Fruit"),
+        ("allowed", "apple", Apple(), "it must be a subclass or an instance of .*Fruit"),
+    ],
+)
+def test_entries_that_would_fail_later_are_refused(
+    instances: Any, name: str, entry: object, message: str | None
+) -> None:
+    registry: Registry[Any] = Registry(
+        "fruit", base=f"{__name__}:Fruit", named_by="name", instances=instances
+    )
+    if message is None:
+        registry.register(name, entry)
+        assert registry[name] is entry
+    else:
+        with pytest.raises(ConfigError, match=message):
+            registry.register(name, entry)
+        assert name not in registry
 
 
 def test_naming_an_entry_imports_nothing() -> None:

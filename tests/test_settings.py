@@ -159,7 +159,10 @@ def test_the_reference_has_every_public_name() -> None:
         ),
         ("unroll.cotangent_limit=0", "give a number above 0, or null, for example 1.0 (given 0)"),
         ("unroll.rematerialise=maybe", "give true or false, for example true (given 'maybe')"),
-        ("validation.horizons=[]", "give a list of numbers, 1 or more, for example [0.0, 1.0]"),
+        (
+            "validation.horizons=[]",
+            "give a list of numbers, 1 or more; each at least 0, for example [0.0, 1.0]",
+        ),
         ("objective.settings.layers=frist", 'give one of "last", "all" or "inputs-and-all", for'),
         ("rule.settings=4", 'rule.settings: give a table, for example {"hidden": 32} (given 4)'),
         ("engine=locl", "Did you mean 'local'?"),

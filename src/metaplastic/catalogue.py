@@ -122,12 +122,10 @@ def _sections(model: type[BaseModel], path: str) -> Iterator[Section]:
             yield from _sections(nested, f"{path}.{name}" if path else name)
 
 
-def _section(name: str, model: type[BaseModel] | None, prefix: str, entry: Any = None) -> Section:
+def _section(name: str, model: type[BaseModel], prefix: str, entry: Any = None) -> Section:
     meaning = _first_sentence(entry or model)
     if title := getattr(entry, "title", ""):
         meaning = f"{title}. {meaning}"
-    if model is None:
-        return Section(name, f"{meaning} Its settings are not documented.", prefix, ())
     return Section(name, meaning, prefix, tuple(settings_of(model)))
 
 
@@ -140,7 +138,7 @@ def _chosen(
         title,
         usage,
         tuple(
-            _section(f"{name}.{key}", getattr(entry, "Settings", None), full_prefix, entry)
+            _section(f"{name}.{key}", entry.Settings, full_prefix, entry)
             for key, entry in registry.items()
         ),
     )

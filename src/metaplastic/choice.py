@@ -4,8 +4,6 @@
 from typing import Any, ClassVar, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
@@ -14,17 +12,15 @@ from pydantic import (
 
 from metaplastic.errors import ConfigError
 from metaplastic.registry import Registry
-from metaplastic.settings import SettingsError, validated
+from metaplastic.settings import SettingsError, SettingsModel, validated
 
 
-class Choice(BaseModel):
+class Choice(SettingsModel):
     """An entry of `registry` by name, with its settings that differ from the defaults.
 
     The bare name, as a string, means the default settings, and is also how a choice with default
     settings is recorded. Entries have a `Settings`, a pydantic model.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     registry: ClassVar[Registry[Any]]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib.metadata import EntryPoint
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
 from metaplastic import lazy, plugins
 from metaplastic.errors import ConfigError, unknown_name
@@ -22,8 +23,9 @@ class Registry(MutableMapping[str, T]):
 
     kind: what an entry is, in the singular, for messages. group: the entry points by which
     installed packages add entries (`metaplastic.rules` for "rules"); these come last, sorted by
-    name. base: the address of the class of which user-defined entries must be subclasses or
-    instances.
+    name. base: the address of the class that user-defined entries must derive from. named_by: the
+    attribute in which an entry holds its own name, if it does. instances: whether entries are
+    classes, which are called when they are used ("never"), instances ("only"), or either.
     """
 
     def __init__(
@@ -33,12 +35,15 @@ class Registry(MutableMapping[str, T]):
         *,
         group: str | None = None,
         base: str | None = None,
+        named_by: str | None = None,
+        instances: Literal["never", "allowed", "only"] = "never",
     ) -> None:
         self.kind = kind
         self._entries: dict[str, T | str] = dict(entries or {})
         self.built_in = tuple(self._entries)
         """Names that come with the package."""
         self._group, self._base = group, base
+        self._named_by, self._instances = named_by, instances
         self._offered: dict[str, EntryPoint] | None = None
 
     def check(self, name: str) -> str:
@@ -72,7 +77,7 @@ class Registry(MutableMapping[str, T]):
     def register(self, name: str, entry: T) -> None:
         """Register an object. The same class may be registered again, for instance by a notebook
         cell that is run twice. Raises `ConfigError` if the name is taken by another object, or if
-        the object is of the wrong kind or has a different `name`."""
+        the object is of the wrong kind, abstract, or calls itself otherwise."""
         existing = self._entries.get(name)
         if existing is not None and _origin(entry) != _origin(existing):
             raise ConfigError(
@@ -133,22 +138,37 @@ class Registry(MutableMapping[str, T]):
         return self._checked(point.name, entry, source)
 
     def _checked(self, name: str, entry: Any, source: str) -> T:
+        """Return an entry that can be used. Raises `ConfigError` for one that would fail later."""
         if self._base is not None:
-            base = lazy.load(self._base)
-            if not (
-                (isinstance(entry, type) and issubclass(entry, base)) or isinstance(entry, base)
-            ):
+            self._check_kind(entry, lazy.load(self._base), source)
+        if self._named_by is not None:
+            own, which = getattr(entry, self._named_by, None), f"`{self._named_by}`"
+            if own != name:
                 raise ConfigError(
-                    f"{source} is not a {self.kind}: it must be a subclass or an instance of "
-                    f"{base.__module__}.{base.__qualname__}"
+                    f"{source} is registered as the {self.kind} {name!r}, but "
+                    + (f"its {which} is {own!r}" if own else f"it has no {which}")
+                    + f"; set {self._named_by} = {name!r} in it"
                 )
-        entry_name = getattr(entry, "name", name)
-        if isinstance(entry_name, str) and entry_name != name:
-            raise ConfigError(
-                f"{source} is registered as the {self.kind} {name!r}, but its `name` is "
-                f"{entry_name!r}"
-            )
+        if inspect.isabstract(entry):
+            missing = ", ".join(sorted(entry.__abstractmethods__))
+            raise ConfigError(f"{source} is not a complete {self.kind}: it must define {missing}")
         return cast(T, entry)
+
+    def _check_kind(self, entry: Any, base: type, source: str) -> None:
+        wanted = f"{base.__module__}.{base.__qualname__}"
+        is_class = isinstance(entry, type)
+        if not (issubclass(entry, base) if is_class else isinstance(entry, base)):
+            form = {"never": "a subclass", "only": "an instance"}.get(
+                self._instances, "a subclass or an instance"
+            )
+            raise ConfigError(f"{source} is not a {self.kind}: it must be {form} of {wanted}")
+        if is_class and self._instances == "only":
+            raise ConfigError(f"{source} is a class: a {self.kind} must be an instance of {wanted}")
+        if not is_class and self._instances == "never":
+            raise ConfigError(
+                f"{source} is an instance: a {self.kind} must be a subclass of {wanted}, so "
+                "register the class itself"
+            )
 
 
 def _origin(entry: object) -> str:

@@ -1,7 +1,8 @@
 """Settings as typed models: their allowed values in words, and error messages with an example.
 
-Settings are pydantic models whose fields all have a `description`: the reference, the command
-`metaplastic settings` and the error messages below are generated from these alone.
+Settings are pydantic models, mostly `SettingsModel`s, whose fields all have a `description`: the
+reference, the command `metaplastic settings` and the error messages below are generated from these
+alone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -19,6 +20,17 @@ from metaplastic.setting_kinds import Kind, as_text, is_model, kind_of, model_of
 
 Model = TypeVar("Model", bound=BaseModel)
 _ECHO = 100  # characters of a value that an error repeats
+
+
+class SettingsModel(BaseModel):
+    """Base class of settings: immutable, without unknown fields, and with finite numbers only
+    unless a field allows others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class NoSettings(SettingsModel):
+    """The settings of an entry that has none."""
 
 
 class SettingsError(ConfigError, ValueError):

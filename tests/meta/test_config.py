@@ -12,6 +12,7 @@ from metaplastic.meta.config_tables import make_config, parse_override
 from metaplastic.meta.plan import draw_tasks, make_plan
 from metaplastic.meta.presets import PRESETS
 from metaplastic.meta.run.stages import make_stages
+from metaplastic.rules import RULES, Hebbian, Rule
 from metaplastic.rules.local.settings import LocalSettings
 
 
@@ -80,6 +81,12 @@ def test_later_settings_override_earlier_ones(tmp_path: Path) -> None:
         ("tasks.labels_per_class=40", "at least 80"),
         ("tasks.labelled_apart=5", "labelled_apart 5: .* at least 20"),
         ("unroll.cotangent_limit=0", r"unroll\.cotangent_limit.*given 0"),
+        ("validation.horizons=[1,0]", r"horizons: give them in ascending order.*given \[1\.0, 0"),
+        ("validation.horizons=[0,1,1]", "ascending order, each once"),
+        ("validation.horizons=[-1,1]", r"horizons: give .*at least 0, .*item 1: -1"),
+        ("validation.horizons=[0,NaN]", r"horizons: give .*item 2: nan"),
+        ("rule.settings.decay_power=0.001", "decay_power: give 0, or at least 0.01"),
+        ("optimizer.learning_rate=Infinity", "learning_rate: give a number above 0"),
         ("seed=-1", "seed"),
         ("nonsense", "write it as section.field=value"),
     ],
@@ -150,6 +157,28 @@ def test_an_objective_with_default_settings_is_recorded_by_its_name() -> None:
     assert differing_fields(config, make_config("tiny", None, named)) != []
     same = [*named, parse_override("objective.settings.layers=last")]
     assert differing_fields(make_config("tiny", None, same), make_config("tiny", None, named)) == []
+
+
+def test_a_default_of_the_rule_given_explicitly_is_no_difference() -> None:
+    plain = make_config("quick")
+    given = make_config("quick", None, [parse_override("rule.settings.hidden=16")])
+    assert given == plain
+    assert given.model_dump(mode="json")["rule"] == {"name": "local", "settings": {}, "start": None}
+    # as recorded by earlier versions, with defaults in it
+    old = {**plain.model_dump(mode="json"), "rule": {"name": "local", "settings": {"hidden": 16}}}
+    assert parse_config(old) == plain
+    wider = make_config("quick", None, [parse_override("rule.settings.hidden=32")])
+    assert differing_fields(plain, wider) == ["rule.settings.hidden (None there, 32 here)"]
+
+
+def test_a_rule_without_settings_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Plain(Hebbian):
+        name = "plain"
+        Settings = Rule.Settings
+
+    monkeypatch.setitem(RULES, "plain", Plain)
+    with pytest.raises(ConfigError, match=r"rule\.settings\.hidden: there is no such setting"):
+        parse_config({"rule": {"name": "plain", "settings": {"hidden": 4}}})
 
 
 def test_ranges_are_drawn_by_group_and_by_seed() -> None:

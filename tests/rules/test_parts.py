@@ -17,10 +17,11 @@ from metaplastic.errors import ConfigError
 from metaplastic.rules import RuleState, make_rule
 from metaplastic.rules.lateral import standardise_units
 from metaplastic.rules.local import Local
+from metaplastic.rules.local.layout import AXES, labels
 from metaplastic.rules.local.senses import SENSES, Sense, view_of
-from metaplastic.rules.local.settings import NETWORK_PARTS
+from metaplastic.rules.local.settings import NETWORK_PARTS, LocalSettings
+from metaplastic.rules.local.step import step_sizes
 from metaplastic.rules.local.terms import TERMS, Link, Term
-from metaplastic.rules.local.update_network import AXES, labels
 
 SIZES = (5, 4, 3)
 SETTINGS = {"hidden": 4, "error_channels": 2, "readout_channels": 2}
@@ -200,6 +201,19 @@ class Loudness(Sense):
         return jnp.broadcast_to(size, view.x.shape)[None]
 
 
+class Slope(Sense):
+    """The mean of a unit's pre-activation, which units of the input layer do not have."""
+
+    name = "slope"
+    per_example = False
+
+    def channels(self, settings) -> int:
+        return 1
+
+    def __call__(self, view) -> jax.Array:
+        return jnp.mean(view.z, axis=0)[None]
+
+
 class Shrink(Term):
     """-w: weights shrink."""
 
@@ -209,21 +223,59 @@ class Shrink(Term):
         return -link.w
 
 
+class Named(Loudness):
+    """A sense with the name of a term."""
+
+    name = "decay"
+
+
+def test_a_sense_named_like_a_term_leaves_rules_alone_but_cannot_be_chosen() -> None:
+    before = make_rule("local", jax.random.key(0), **SETTINGS)
+    SENSES.register("decay", Named)
+    try:
+        after = make_rule("local", jax.random.key(0), **SETTINGS)
+        assert eqx.tree_equal(before, after)
+        for setting in ("extra", "without"):
+            with pytest.raises(ConfigError, match="'decay' is the name of several parts"):
+                make_rule("local", jax.random.key(0), **SETTINGS, **{setting: ["decay"]})
+    finally:
+        del SENSES["decay"]
+
+
+@pytest.mark.parametrize("power", [1e-4, 0.0099, float("inf"), float("nan")])
+def test_a_decay_that_overflows_is_refused(power: float) -> None:
+    with pytest.raises(ConfigError, match=r"decay_power.*(at least 0|number)"):
+        make_rule("local", jax.random.key(0), **SETTINGS, decay_power=power)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.01, 2.0])
+def test_step_sizes_halve_at_the_half_life(power: float) -> None:
+    settings = LocalSettings(decay_power=power)
+    first, half, late = (
+        step_sizes(settings, jnp.zeros(2), jnp.array(t)).weights for t in (0, 40, 100_000)
+    )
+    assert float(half / first) == pytest.approx(0.5 if power else 1.0, rel=1e-4)
+    assert 0 < float(late) <= float(first)
+
+
 @pytest.mark.slow
 def test_user_defined_parts_are_on_only_if_requested() -> None:
     before = make_rule("local", jax.random.key(0), **SETTINGS)
     SENSES.register("loudness", Loudness())
+    SENSES.register("slope", Slope)
     TERMS.register("shrink", Shrink)
     try:
         assert isinstance(before, Local)
         assert make_rule("local", jax.random.key(0), **SETTINGS).settings == before.settings
-        custom = make_rule("local", jax.random.key(0), **SETTINGS, extra=["loudness", "shrink"])
+        parts = ["loudness", "slope", "shrink"]
+        custom = make_rule("local", jax.random.key(0), **SETTINGS, extra=parts)
         assert isinstance(custom, Local)
         assert custom.w_features.shape[0] == before.w_features.shape[0] + 1
         custom = _drawn(custom)
-        for part in ("loudness", "shrink"):
+        assert custom.w_statistics.shape[0] == before.w_statistics.shape[0] + 3
+        for part in parts:
             assert np.abs(_after(custom) - _after(custom.ablated(part))).max() > 1e-6
     finally:
-        del SENSES["loudness"], TERMS["shrink"]
+        del SENSES["loudness"], SENSES["slope"], TERMS["shrink"]
     with pytest.raises(ConfigError, match=r"unknown part of the rule 'shrink'.*--import"):
         make_rule("local", jax.random.key(0), **SETTINGS, extra=["shrink"])

@@ -34,6 +34,24 @@ def test_architectures_stay_in_their_space_and_differ() -> None:
 
 
 @pytest.mark.parametrize(
+    ("hidden", "skips"), [((), [0]), ((5,), [0, 0]), ((5, 5, 5), [0, 1, 1, 0])]
+)
+def test_residual_architectures_of_any_depth(hidden: tuple[int, ...], skips: list[int]) -> None:
+    architecture = Architecture(14, 1, hidden, 8, topology="residual")
+    assert [layer.skip for layer in architecture.model.layers] == skips
+
+
+def test_groups_of_rows_differ_in_their_base_models() -> None:
+    """Sides and channels are ignored for rows, so a difference in them alone is none."""
+    space = ArchitectureSpace(
+        sides=(8, 10, 12, 14), columns=(16,), vector_groups=2, layers=(1, 1), n_features=(4, 8)
+    )
+    for seed in range(20):
+        one, other = space.draw_distinct(np.random.default_rng(seed), 2)
+        assert one.model != other.model
+
+
+@pytest.mark.parametrize(
     "wrong", [{"layers": (3, 2)}, {"sides": (0,)}, {"channels": (2,)}, {"activations": ("rleu",)}]
 )
 def test_impossible_spaces_are_refused(wrong: dict) -> None:

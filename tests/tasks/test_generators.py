@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.linear_model import RidgeCV
@@ -9,13 +12,18 @@ from sklearn.linear_model import RidgeCV
 from metaplastic.tasks import (
     Architecture,
     Augmentation,
+    Drawn,
+    Source,
     TaskConfig,
+    fitting,
     load_sources,
     sample_task,
 )
+from metaplastic.tasks.augmentation import N_TARGETS
 from metaplastic.tasks.generators.causes import draw_causes
 from metaplastic.tasks.generators.shapes import SIDE, draw_shapes
 
+CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 ARCHITECTURE = Architecture(14, 1, (64,), 32)
 OF_ROWS = ("signals", "tables")  # only for groups of rows
 
@@ -133,3 +141,23 @@ def test_classes_have_equal_numbers_of_rows_and_different_causes() -> None:
         error = causes.std(axis=0) / np.sqrt(50)
         different += np.max(np.ptp(means, axis=0) / error) > 4.0
     assert different >= 16
+
+
+def test_a_users_generator_is_written_as_documented() -> None:
+    """The signatures in CONTRIBUTING.md are those of `Source`, and suffice for a task."""
+    for method in (Source.draw, Source.fits):
+        parameters = list(inspect.signature(method).parameters.values())[1:]
+        names = (p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters)
+        assert f"`{method.__name__}({', '.join(names)}) -> " in CONTRIBUTING.read_text()
+
+    class Noise(Source):
+        address = "noise"
+
+        def draw(self, rng, n_classes, per_class, architecture, augmentation, apart=0):
+            n = n_classes * per_class
+            inputs = rng.standard_normal((n, architecture.n_inputs)).astype(np.float32)
+            return Drawn(inputs, np.zeros((n, N_TARGETS), np.float32))
+
+    sources = fitting([Noise()], ARCHITECTURE, 3)
+    config = TaskConfig(n_classes=3, examples_per_class=8, labelled_apart=4, labels_per_class=2)
+    assert sample_task(sources, config, ARCHITECTURE, [1]).inputs.shape == (3, 12, 196)

@@ -64,10 +64,35 @@ def test_which_groups_sources_fit(blobs: DatasetSource, rows: RowSource) -> None
     assert fitting(both, VECTORS, 6) == (rows,)
     assert fitting(both, VECTORS, 7) == ()  # the seventh class has five rows
     assert fitting(both, VECTORS, 6, 31) == ()
+    assert fitting(both, IMAGES, 6, 31) == (blobs,)  # images are augmented each time
     wide = Architecture(0, 0, (), 4, columns=81)  # most would be padding
     assert fitting(both, wide, 6) == ()
     assert fitting(both, Architecture(14, 1, (), 4), 12) == (blobs,)
     assert fitting(both, Architecture(14, 1, (), 4), 13) == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "fits"),
+    [
+        ({"examples_per_class": 30}, True),
+        ({"examples_per_class": 31}, False),
+        ({"examples_per_class": 60, "labelled_apart": 30}, True),
+        ({"examples_per_class": 60, "labelled_apart": 31}, False),
+    ],
+)
+def test_no_row_can_be_in_both_labelled_batches(
+    rows: RowSource, settings: dict, fits: bool
+) -> None:
+    """Both are drawn from the rows kept apart, or else from the pool."""
+    config = TaskConfig(n_classes=6, **settings)
+    assert (fitting([rows], VECTORS, 6, config.distinct_per_class) == (rows,)) is fits
+    if fits:
+        task = sample_task([rows], config, VECTORS, [1])
+        for one_class in task.inputs[:, -config.distinct_per_class :]:
+            assert len({row.tobytes() for row in one_class}) == config.distinct_per_class
+    else:
+        with pytest.raises(ValueError, match=r"cannot be empty|larger sample"):
+            sample_task([rows], config, VECTORS, [1])
 
 
 @pytest.mark.parametrize("kind", ["pixels", "units", "constant columns", "one value"])

@@ -13,15 +13,15 @@ import abc
 from typing import ClassVar
 
 from jaxtyping import Array, Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from metaplastic.settings import SettingsModel
 
 Shape = tuple[int, ...]  # of one example: (units,), or (height, width, units)
 
 
-class Connection(BaseModel, abc.ABC):
+class Connection(SettingsModel, abc.ABC):
     """The geometry of one layer, without weights and independent of learning."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: ClassVar[str]
 
@@ -31,6 +31,14 @@ class Connection(BaseModel, abc.ABC):
         ge=0,
         description="residual connection: add x^(l - skip), of the same shape, to x^l; 0: none",
     )
+
+    def __str__(self) -> str:
+        return f"{self.size}+{self.skip}" if self.skip else self.size
+
+    @property
+    def size(self) -> str:
+        """The number of units, and what else distinguishes layers of this kind, as in "3x3x8"."""
+        return str(self.units)
 
     @abc.abstractmethod
     def above(self, below: Shape) -> Shape:

@@ -32,6 +32,11 @@ class Conv(Connection):
         description="zeros around the map (same), or complete receptive fields only (valid)",
     )
 
+    @property
+    def size(self) -> str:
+        stride = f"/{self.stride}" if self.stride > 1 else ""
+        return f"{self.kernel}x{self.kernel}x{self.units}{stride}"
+
     def above(self, below: Shape) -> Shape:
         if len(below) != 3:
             raise ConfigError(

@@ -6,14 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from metaplastic.base_model.activations import ACTIVATIONS, get_activation
 from metaplastic.base_model.connection import Connection, Shape
@@ -22,13 +15,14 @@ from metaplastic.base_model.dense import Dense, pooled_shape
 from metaplastic.errors import ConfigError
 from metaplastic.registry import Registry
 from metaplastic.setting_kinds import OneOf
-from metaplastic.settings import validated
+from metaplastic.settings import SettingsModel, validated
 
 LAYERS: Registry[type[Connection]] = Registry(
     "layer kind",
     {"dense": Dense, "conv": Conv},
     group="layers",
     base="metaplastic.base_model.connection:Connection",
+    named_by="kind",
 )
 
 
@@ -55,10 +49,8 @@ def _table(layer: Connection) -> dict[str, Any]:
 LayerSpec = Annotated[Connection, BeforeValidator(_connection), PlainSerializer(_table)]
 
 
-class ModelSpec(BaseModel):
+class ModelSpec(SettingsModel):
     """A base model: the shape of its inputs, its layers from bottom to top, and how it is read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     inputs: tuple[int, ...] = Field(description="(N_0,), or (height, width, channels) of images")
     layers: tuple[LayerSpec, ...] = Field(
@@ -116,15 +108,7 @@ class ModelSpec(BaseModel):
         return (math.prod(inputs), *(math.prod(pooled_shape(s, self.pool)) for s in shapes))
 
     def __str__(self) -> str:
-        names = ["x".join(map(str, self.inputs))]
-        for layer in self.layers:
-            name = str(layer.units)
-            if isinstance(layer, Conv):
-                name = f"{layer.kernel}x{layer.kernel}x{name}" + (
-                    f"/{layer.stride}" if layer.stride > 1 else ""
-                )
-            names.append(name + (f"+{layer.skip}" if layer.skip else ""))
-        text = "-".join(names)
+        text = "-".join(["x".join(map(str, self.inputs)), *map(str, self.layers)])
         return text if self.activation == "relu" else f"{text} {self.activation}"
 
 

@@ -32,6 +32,8 @@ SOURCES: Registry[Source] = Registry(
     },
     group="data",
     base="metaplastic.data.source:Source",
+    named_by="name",
+    instances="only",
 )
 
 

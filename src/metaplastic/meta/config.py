@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import jax
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from metaplastic import files
+from metaplastic.choice import Choice
 from metaplastic.errors import ConfigError
 from metaplastic.meta.engines import ENGINES
 from metaplastic.meta.estimators.config import EstimatorConfig
 from metaplastic.meta.optimizer import OptimizerConfig
 from metaplastic.meta.unroll import UnrollConfig
 from metaplastic.objectives import ObjectiveConfig
-from metaplastic.rules import RULES
+from metaplastic.registry import Registry
+from metaplastic.rules import RULES, Rule, make_rule
 from metaplastic.setting_kinds import OneOf
-from metaplastic.settings import SettingsError, validated
+from metaplastic.settings import SettingsModel, validated
 from metaplastic.tasks import TaskSpace, ends
 
 
-class RuleConfig(BaseModel):
+class RuleConfig(Choice):
     """The rule and its settings. A string is read as the name of a rule with default settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    registry: ClassVar[Registry[type[Rule]]] = RULES
 
     name: Annotated[str, OneOf(RULES)] = Field(
         default="local", description="the rule to meta-train"
@@ -41,41 +52,41 @@ class RuleConfig(BaseModel):
         examples=["default"],
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _by_name(cls, given: Any) -> Any:
-        return {"name": given} if isinstance(given, str) else given
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return handler(self)  # always a table, in which differences are named field by field
 
-    @model_validator(mode="after")
-    def _check(self) -> RuleConfig:
-        if (model := RULES.get(self.name).Settings) is not None:
-            try:
-                validated(model, self.settings)
-            except SettingsError as error:
-                raise error.below("settings") from None
-        return self
+    def make(self, seed: int) -> Rule:
+        """Make the rule with θ freshly drawn from a run's seed."""
+        return make_rule(self.name, jax.random.key(seed), **self.settings)
 
 
-class ValidationConfig(BaseModel):
+class ValidationConfig(SettingsModel):
     """Few-shot accuracy on tasks whose classes are held out from meta-training."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     every: int = Field(default=50, ge=1, description="meta-steps between validations")
     tasks: int = Field(
         default=4, ge=1, description="validation tasks per group, the same each time"
     )
-    horizons: tuple[float, ...] = Field(
+    horizons: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         default=(0.0, 1.0),
         min_length=1,
         description="when accuracy is measured, in multiples of the longest horizon, ascending",
     )
 
+    @field_validator("horizons")
+    @classmethod
+    def _ascend(cls, horizons: tuple[float, ...]) -> tuple[float, ...]:
+        if any(b <= a for a, b in pairwise(horizons)):
+            raise ValueError(
+                f"give them in ascending order, each once, for example {sorted(set(horizons))} "
+                f"(given {list(horizons)})"
+            )
+        return horizons
 
-class AsynchronousConfig(BaseModel):
+
+class AsynchronousConfig(SettingsModel):
     """How engine `ray` combines asynchronous gradients into updates."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     gradients_per_step: int | None = Field(
         default=None,
@@ -89,10 +100,8 @@ class AsynchronousConfig(BaseModel):
     )
 
 
-class MetaTrainConfig(BaseModel):
+class MetaTrainConfig(SettingsModel):
     """Everything that determines the result of a run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(default=0, ge=0, lt=2**32, description="seed of the whole run")
     rule: RuleConfig = Field(default=RuleConfig(), description="the rule to meta-train")

@@ -7,15 +7,14 @@ import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from metaplastic.rules import Rule
+from metaplastic.settings import SettingsModel
 
 
-class OptimizerConfig(BaseModel):
+class OptimizerConfig(SettingsModel):
     """How θ is updated."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     meta_steps: int = Field(default=300, ge=1, description="total number of updates of θ")
     learning_rate: float = Field(default=3e-3, gt=0, description="peak learning rate of Adam")
@@ -24,15 +23,22 @@ class OptimizerConfig(BaseModel):
         default=0.05, ge=0, le=1, description="final learning rate as a fraction of the peak"
     )
     clip_task: float = Field(
-        default=1.0, gt=0, description="norm to which the gradient of each task is clipped"
+        default=1.0,
+        gt=0,
+        allow_inf_nan=True,
+        description="norm to which the gradient of each task is clipped",
     )
     norm_limit: float = Field(
         default=100.0,
         gt=0,
+        allow_inf_nan=True,
         description="tasks with a gradient norm above this are dropped: they have turned chaotic",
     )
     clip_total: float = Field(
-        default=0.5, gt=0, description="norm to which the mean gradient is clipped"
+        default=0.5,
+        gt=0,
+        allow_inf_nan=True,
+        description="norm to which the mean gradient is clipped",
     )
     average: float = Field(
         default=0.95,

@@ -76,7 +76,7 @@ class Plan:
         """Return the sources that can provide a group's tasks."""
         tasks = self.tasks[group]
         return fitting(
-            self.sources, self.architectures[group], tasks.n_classes, tasks.labelled_apart
+            self.sources, self.architectures[group], tasks.n_classes, tasks.distinct_per_class
         )
 
     def unused(self) -> list[Source]:
@@ -127,8 +127,10 @@ def arrange(config: MetaTrainConfig, sources: Iterable[Source], portion: str) ->
         if not plan.sources_of(group):
             raise ConfigError(
                 f"no source fits group {group + 1}, {architecture} with {tasks.n_classes} classes, "
-                f"in its {portion} portion; add one that does to tasks.sources, or change "
-                "tasks.architectures, n_classes or labelled_apart"
+                f"in its {portion} portion; add one that does to tasks.sources, change "
+                "tasks.architectures or n_classes, or set labelled_apart: a class of rows needs "
+                f"{tasks.distinct_per_class} of them, which is labelled_apart if it is set, else "
+                "examples_per_class"
             )
     if portion == "meta-train" and (unused := plan.unused()):
         names = ", ".join(dict.fromkeys(source.address for source in unused))
@@ -136,8 +138,8 @@ def arrange(config: MetaTrainConfig, sources: Iterable[Source], portion: str) ->
             f"{names}: fits none of the groups ({', '.join(map(str, plan.architectures))}): images "
             "need groups of images; tables need groups of rows (tasks.architectures.vector_groups "
             "and columns) and at least a quarter of the group's columns; either needs as many "
-            "classes as the group, each with labelled_apart rows; change these settings, or leave "
-            "the source out"
+            "classes as the group, each with labelled_apart rows (examples_per_class if it is 0); "
+            "change these settings, or leave the source out"
         )
     return plan
 

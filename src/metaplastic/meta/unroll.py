@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from metaplastic import inner_loop
 from metaplastic.base_model import Phi
@@ -22,12 +22,11 @@ from metaplastic.meta.group import Pool
 from metaplastic.meta.reading import read_objective
 from metaplastic.objectives import Objective
 from metaplastic.rules import Rule, RuleState
+from metaplastic.settings import SettingsModel
 
 
-class UnrollConfig(BaseModel):
+class UnrollConfig(SettingsModel):
     """The inner loop in meta-training."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     batch_size: int = Field(
         default=64, ge=2, description="B, examples in a minibatch of the inner loop"
@@ -47,6 +46,7 @@ class UnrollConfig(BaseModel):
     cotangent_limit: float | None = Field(
         default=None,
         gt=0,
+        allow_inf_nan=True,
         description="largest norm of the gradient in φ that is propagated back over an inner step, "
         "which keeps chaotic unrolls from dominating the others; no limit if not set",
     )

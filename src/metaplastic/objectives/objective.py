@@ -8,17 +8,15 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from metaplastic.settings import validated
+from metaplastic.settings import SettingsModel, validated
 
 Layers = Literal["last", "all", "inputs-and-all"]
 
 
-class ObjectiveSettings(BaseModel):
+class ObjectiveSettings(SettingsModel):
     """Settings that every meta-objective has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     layers: Layers = Field(
         default="last",

@@ -22,6 +22,7 @@ RULES: Registry[type[Rule]] = Registry(
     },
     group="rules",
     base="metaplastic.rules.rule:Rule",
+    named_by="name",
 )
 
 __getattr__ = lazy.exports(

@@ -1,9 +1,14 @@
 """Rule `hebbian`: Oja's subspace rule, that is Sanger's generalised Hebbian rule without an order.
 
-Each layer's receptive fields follow `x (x - W y)^T`-like learning: Hebbian growth minus what the
-layer already explains, with decorrelation among its units (Oja, Int. J. Neural Systems 1:61, 1989).
-Meta-training learns only its two coefficients; everything else is designed by hand. It exercises
-the interface and serves as a baseline.
+In each layer, with x̂ the standardised activity below, ŷ that of x̂ W, B the number of cells, m the
+fan-out, C the correlations between different units (`lateral.correlation`) and t the inner step:
+
+    ΔW = (x̂ - α ŷ Wᵀ / √m)ᵀ ŷ / B - β W C
+    W ← unit(W + η_t ΔW / |ΔW|),   η_t = η_0 / (1 + t / t½)
+
+column by column: Hebbian growth minus what the layer already explains, with decorrelation among its
+units (Oja, Int. J. Neural Systems 1:61, 1989). θ is α (`subspace`) and β (`decorrelation`);
+everything else is designed by hand. The rule exercises the interface and serves as a baseline.
 """
 
 from __future__ import annotations
@@ -14,23 +19,22 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from metaplastic.base_model import Phi, fold, forward, unit_norm
 from metaplastic.rules.lateral import correlation, standardise_units
 from metaplastic.rules.rule import Rule, RuleState
-from metaplastic.settings import validated
+from metaplastic.settings import SettingsModel, validated
 
 
-class HebbianSettings(BaseModel):
+class HebbianSettings(SettingsModel):
     """Settings of the hand-designed rule."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     inner_step: float = Field(default=0.1, gt=0, le=1, description="size of the first inner step")
     half_life: float = Field(
         default=40.0,
         gt=0,
+        allow_inf_nan=True,
         description="number of inner steps after which the inner step size has halved",
     )
 

@@ -50,7 +50,8 @@ def standardise_units(x: Float[Array, "batch units"]) -> Float[Array, "batch uni
 
 
 def correlation(x_hat: Float[Array, "batch units"]) -> Correlation:
-    """Compute the correlations between different units from standardised activities."""
+    """Compute the correlations `C_ij = mean_b x̂_bi x̂_bj` between different units of a group, from
+    standardised activities; C_ii = 0."""
 
     def block(part: Array) -> Array:
         off_diagonal = 1.0 - jnp.eye(part.shape[1], dtype=part.dtype)
@@ -60,18 +61,24 @@ def correlation(x_hat: Float[Array, "batch units"]) -> Correlation:
 
 
 def covariance(centred: Float[Array, "batch units"]) -> Correlation:
-    """Compute the covariances of the units, variances included, from centred activities."""
+    """Compute the covariances `C_ij = mean_b x_bi x_bj` of the units of a group, with variances on
+    the diagonal, from centred activities."""
     return _blocks(lambda part: (part.T @ part) / part.shape[0], centred)
 
 
 def lateral_features(
     z: Float[Array, "batch units"], x_hat: Float[Array, "batch units"], corr: Correlation
 ) -> Float[Array, "channels batch units"]:
-    """Compute what a unit's update network sees of the other units in its group on each example.
+    """Compute what the update network of unit j sees of the units i of its group on each example:
 
-    In order: the unit's activity as predicted from the other units (decorrelation); its distance to
-    the group's maximum (competition) and to the group's mean; the group's mean itself; and the
-    unit's share of a softmax over the group at two sharpnesses (competition).
+        Σ_i x̂_i C_ij / √(0.1 + Σ_i C_ij²)           its activity, predicted from the other units
+        z_j - max_i z_i                              its distance to the group's maximum
+        z_j - mean_i z_i                             its distance to the group's mean
+        mean_i z_i                                   the group's mean
+        exp(s z_j) / Σ_i exp(s z_i), s = 2 and 6     its share of a softmax over the group
+
+    z are pre-activations and x̂ standardised activities. The first channel serves decorrelation, the
+    distances and shares serve competition.
     """
 
     def features(z_and_x_hat: Array, block: Array) -> Array:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from metaplastic.base_model import Phi
 from metaplastic.errors import ConfigError
+from metaplastic.settings import NoSettings
 
 
 class RuleState(eqx.Module):
@@ -29,9 +30,9 @@ class Rule(eqx.Module):
     """
 
     name: ClassVar[str]
-    Settings: ClassVar[type[BaseModel] | None] = None
-    """The pydantic model of the rule's settings, if it has one. It validates configurations, and
-    `metaplastic settings` lists its fields."""
+    Settings: ClassVar[type[BaseModel]] = NoSettings
+    """The pydantic model of the rule's settings. It validates configurations, and `metaplastic
+    settings` lists its fields."""
 
     @classmethod
     @abc.abstractmethod

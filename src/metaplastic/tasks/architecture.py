@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from metaplastic.base_model import ACTIVATIONS, Conv, Dense, ModelSpec, perceptron
 from metaplastic.setting_kinds import OneOf
+from metaplastic.settings import SettingsModel
 
 Topology = Literal["perceptron", "residual", "conv"]
 
@@ -50,9 +51,9 @@ class Architecture:
         plain = perceptron(self.sizes, self.activation)
         if self.topology == "perceptron":
             return plain
-        first, *middle, top = plain.layers
-        middle = [layer.model_copy(update={"skip": 1}) for layer in middle]
-        return plain.model_copy(update={"layers": (first, *middle, top)})
+        residual = [layer.model_copy(update={"skip": 1}) for layer in plain.layers[1:-1]]
+        layers = (*plain.layers[:1], *residual, *plain.layers[1:][-1:])
+        return plain.model_copy(update={"layers": layers})
 
     @property
     def is_image(self) -> bool:
@@ -69,18 +70,23 @@ class Architecture:
         """(N_0, ..., N_L)."""
         return (self.n_inputs, *self.hidden, self.n_features)
 
+    def same_as(self, other: Architecture) -> bool:
+        """Return whether both have the same inputs and base model; fields that are ignored may
+        differ."""
+        if self.is_image or other.is_image:
+            return self == other
+        return self.model == other.model
+
     def __str__(self) -> str:
         return str(self.model)
 
 
-class ArchitectureSpace(BaseModel):
+class ArchitectureSpace(SettingsModel):
     """The distribution of architectures. The paper has 2 to 5 layers of 64 to 512 units.
 
     `layers` counts all layers of weights, including the one that computes the features. The last
     `vector_groups` of a run's groups take rows of numbers, the others images.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sides: tuple[int, ...] = Field(default=(14,), min_length=1, description="image sides in pixels")
     channels: tuple[int, ...] = Field(default=(1,), min_length=1, description="1: grey, 3: colour")
@@ -166,7 +172,7 @@ class ArchitectureSpace(BaseModel):
             vectors = number >= count - self.vector_groups
             new = self.draw(rng, vectors=vectors)
             for _ in range(100):
-                if new not in drawn:
+                if not any(map(new.same_as, drawn)):
                     break
                 new = self.draw(rng, vectors=vectors)
             drawn.append(new)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from metaplastic.settings import SettingsModel
 
 _BLOCK = 128  # images
 N_TARGETS = 4  # shift down, shift right, rotation, noise level
 
 
-class Augmentation(BaseModel):
+class Augmentation(SettingsModel):
     """The largest amounts; each image draws its own uniformly, up to its task's share of them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     shift: float = Field(
         default=0.1, ge=0, le=0.5, description="largest shift, as a fraction of the image's side"

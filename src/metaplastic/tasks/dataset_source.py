@@ -23,8 +23,8 @@ class DatasetSource(Source):
     images: NDArray[np.uint8]
     members: tuple[NDArray[np.intp], ...]
 
-    def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
-        del apart
+    def fits(self, architecture: Architecture, n_classes: int, distinct: int = 0) -> bool:
+        del distinct  # an image that is drawn twice is augmented twice
         return architecture.is_image and n_classes <= len(self.members)
 
     def draw(

@@ -34,18 +34,17 @@ class RowSource(Source):
     members: tuple[NDArray[np.intp], ...]
     counts: bool = False
 
-    def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
-        """Return whether the group takes rows of numbers, enough classes have sufficient rows to
-        keep apart, and the data have at least a quarter as many columns as the architecture has
-        inputs."""
-        enough_classes = len(self._classes(apart)) >= n_classes
+    def fits(self, architecture: Architecture, n_classes: int, distinct: int = 0) -> bool:
+        """Return whether the group takes rows of numbers, enough classes have that many rows, and
+        the data have at least a quarter as many columns as the architecture has inputs."""
+        enough_classes = len(self._classes(distinct)) >= n_classes
         enough_columns = architecture.n_inputs <= WIDEST * shape_of(self.rows)[1]
         return enough_classes and enough_columns and not architecture.is_image
 
-    def _classes(self, apart: int) -> NDArray[np.intp]:
+    def _classes(self, distinct: int) -> NDArray[np.intp]:
         """Return the classes with enough rows. Unlike images, rows are not augmented, so the same
         row must not be in both labelled batches."""
-        return np.flatnonzero([len(m) >= max(apart, FEWEST) for m in self.members])
+        return np.flatnonzero([len(m) >= max(distinct, FEWEST) for m in self.members])
 
     def draw(
         self,
@@ -60,7 +59,7 @@ class RowSource(Source):
         subset of the columns that vary, padded with zeros to the architecture's inputs. There are
         no regression targets."""
         del augmentation
-        classes = rng.choice(self._classes(apart), size=n_classes, replace=False)
+        classes = rng.choice(self._classes(apart or per_class), size=n_classes, replace=False)
         chosen = np.concatenate([choose(rng, self.members[c], per_class, apart) for c in classes])
         rows = data.to_matrix(self.rows[chosen])
         rows = np.log1p(rows) if self.counts else rows

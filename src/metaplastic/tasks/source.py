@@ -32,10 +32,13 @@ class Source(abc.ABC):
     address: str
     kind: ClassVar[Kind] = "vector"
 
-    def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
-        """Return whether it can draw tasks for this architecture with `n_classes` classes, of each
-        of which `apart` examples are kept apart."""
-        del n_classes, apart
+    def fits(self, architecture: Architecture, n_classes: int, distinct: int = 0) -> bool:
+        """Return whether it can draw tasks for this architecture with `n_classes` classes.
+
+        The labelled batches are drawn from `distinct` examples of each class, which must not repeat
+        one another: a batch must not contain what the other was fitted on.
+        """
+        del n_classes, distinct
         return not architecture.is_map
 
     @abc.abstractmethod
@@ -53,7 +56,7 @@ class Source(abc.ABC):
 
 
 def fitting(
-    sources: Iterable[Source], architecture: Architecture, n_classes: int, apart: int = 0
+    sources: Iterable[Source], architecture: Architecture, n_classes: int, distinct: int = 0
 ) -> tuple[Source, ...]:
-    """Return the sources that can draw tasks for a group."""
-    return tuple(s for s in sources if s.fits(architecture, n_classes, apart))
+    """Return the sources that can draw tasks for a group; see `Source.fits`."""
+    return tuple(s for s in sources if s.fits(architecture, n_classes, distinct))

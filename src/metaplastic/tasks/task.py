@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from metaplastic.settings import SettingsModel
 from metaplastic.tasks.architecture import Architecture, ArchitectureSpace
 from metaplastic.tasks.augmentation import N_TARGETS, Augmentation
 from metaplastic.tasks.source import Source
@@ -16,10 +17,11 @@ from metaplastic.tasks.source import Source
 Range = tuple[int, int]
 
 
+# not a subclass of `SettingsModel`, as only `frozen=True` here makes it hashable to type checkers
 class TaskFields(BaseModel, frozen=True):
     """Settings that the tasks of a run have in common."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = SettingsModel.model_config
 
     sources: tuple[str, ...] = Field(
         default=("glyphs",), description="data sets, sampled uniformly"
@@ -43,6 +45,12 @@ class TaskFields(BaseModel, frozen=True):
     architectures: ArchitectureSpace = Field(
         default=ArchitectureSpace(), description="base models of the tasks"
     )
+
+    @property
+    def distinct_per_class(self) -> int:
+        """Examples per class from which the labelled batches are drawn: those kept apart, or the
+        pool."""
+        return self.labelled_apart or self.examples_per_class
 
     @property
     def drawn_per_class(self) -> int:

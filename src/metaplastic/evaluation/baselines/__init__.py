@@ -48,6 +48,7 @@ BASELINES: Registry[type[Baseline]] = Registry(
     },
     group="baselines",
     base="metaplastic.evaluation.baselines.baseline:Baseline",
+    named_by="name",
 )
 
 __getattr__ = lazy.exports(

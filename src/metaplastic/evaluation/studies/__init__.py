@@ -35,6 +35,7 @@ STUDIES: Registry[type[Study]] = Registry(
     },
     group="studies",
     base="metaplastic.evaluation.studies.study:Study",
+    named_by="name",
 )
 
 __getattr__ = lazy.exports(__name__, {"Context": f"{_PACKAGE}.study", "Study": f"{_PACKAGE}.study"})

@@ -37,11 +37,6 @@ __getattr__ = lazy.exports(
 )
 
 
-def get_engine(name: str) -> type[Engine]:
-    """Return the engine with this name. Raises `ConfigError` if it is unknown."""
-    return ENGINES.get(name)
-
-
 __all__ = [
     "ENGINES",
     "Engine",
@@ -50,5 +45,4 @@ __all__ = [
     "LocalEngine",
     "MeshEngine",
     "RayEngine",
-    "get_engine",
 ]

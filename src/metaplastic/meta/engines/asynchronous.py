@@ -45,7 +45,6 @@ class Collected:
     late: list[Answer] = field(default_factory=list)
     staleness: list[int] = field(default_factory=list)
     stale: int = 0
-    not_finite: int = 0
     lost: int = 0
     workers: int = 0
 
@@ -136,7 +135,6 @@ class Collector:
             collected.answers.append(answer)
             collected.staleness += staleness
             if not self._is_finite(answer.gathered):
-                collected.not_finite += 1
                 self._warn(
                     f"worker {request.incarnation} sent a gradient that is not finite; "
                     "it is dropped and its tasks are replaced"

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SPLIT = PartitionSpec("tasks")
-_WHOLE = PartitionSpec()
-_OUT: Any = Estimate(*cast("list[Any]", [_WHOLE, *[_SPLIT] * 5]))
+_SPLIT: Any = PartitionSpec("tasks")
+_WHOLE: Any = PartitionSpec()
+_OUT: Any = Estimate._make([_SPLIT] * len(Estimate._fields))._replace(gradient=_WHOLE)
 _BEGIN, _ESTIMATE = 5, 6  # uses of an estimator's keys
 
 

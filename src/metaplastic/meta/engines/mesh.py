@@ -17,7 +17,7 @@ from metaplastic.errors import ConfigError, MetaplasticError, RunError
 from metaplastic.meta.engines.advanced import Advanced, summarise
 from metaplastic.meta.engines.engine import Engine, EngineOptions, Gathered
 from metaplastic.meta.engines.local import LocalEngine
-from metaplastic.rules import Rule, make_rule
+from metaplastic.rules import Rule
 
 if TYPE_CHECKING:
     from metaplastic.meta.engines.cluster import Cluster
@@ -161,7 +161,7 @@ def follow(cluster: Cluster, data_dir: Path | None = None) -> None:
             engine = MeshEngine.make(plan, EngineOptions(cluster=cluster))
         except MetaplasticError as error:
             raise RunError(f"process {cluster.index}: {error}") from None
-        rule = make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)
+        rule = config.rule.make(config.seed)
         while (message := cluster.receive())["do"] not in ("close", "end"):
             engine.take_part(message["do"], rule, message.get("meta_step", 0))
         if message["do"] == "end":

@@ -41,7 +41,6 @@ class Worker:
         import jax
 
         from metaplastic import plugins
-        from metaplastic.rules import make_rule
 
         plugins.request(imports)
         if isinstance(plan, Sequence):
@@ -51,7 +50,7 @@ class Worker:
         for name, value in settings.items():
             jax.config.update(name, value)
         config = plan.config
-        rule = make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)
+        rule = config.rule.make(config.seed)
         _, self._static = eqx.partition(rule, eqx.is_array)
         self._plan = plan
         self._estimator = plan.estimator()

@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from metaplastic.meta.group import GroupState
 from metaplastic.meta.unroll import UnrollConfig
 from metaplastic.objectives import Objective
 from metaplastic.rules import Rule
+from metaplastic.settings import NoSettings
 
 
 class Estimate(NamedTuple):
@@ -33,12 +34,6 @@ class Estimate(NamedTuple):
     loss: Float[Array, " tasks"]
     norm: Float[Array, " tasks"]
     finite: Bool[Array, " tasks"]
-
-
-class NoSettings(BaseModel):
-    """The settings of an estimator that has none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Estimator(eqx.Module):

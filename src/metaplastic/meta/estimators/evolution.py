@@ -16,19 +16,18 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from metaplastic.base_model import Phi
 from metaplastic.meta.estimators.estimator import Estimate, Estimator, gather
 from metaplastic.meta.group import GroupState
 from metaplastic.meta.unroll import unroll, weigh
 from metaplastic.rules import Rule, RuleState
+from metaplastic.settings import SettingsModel
 
 
-class ParticleSettings(BaseModel):
+class ParticleSettings(SettingsModel):
     """The number and the size of the perturbations."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pairs: int = Field(
         default=8, ge=1, description="pairs of particles per task, at θ + ε and θ − ε"

@@ -26,10 +26,10 @@ class PersistentEvolution(EvolutionStrategy):
     """Persistent evolution strategies, antithetic. Each truncation k draws new perturbations:
 
         ε_ik ~ N(0, σ² I),   ξ_ik = ξ_i(k-1) + ε_ik
-        g_k = 1/N Σ_i ξ_ik (L_k(θ ± ε_i1 … ε_ik)+ − L_k(…)−) / 2σ²
+        g_k = 1/N Σ_i ξ_ik (L⁺_ik − L⁻_ik) / 2σ²
 
-    Each particle continues from where its last truncation ended; the two particles of a pair have ε
-    of opposite sign. L_k is the weighted loss of truncation k.
+    The two particles of pair i run truncation k at θ + ε_ik and θ − ε_ik, each from where its own
+    last truncation ended; L⁺_ik and L⁻_ik are their weighted losses in truncation k.
 
     Unbiased: the perturbations of earlier truncations, which shaped the state at the start of
     truncation k, stay in ξ, so that effects over any number of steps are credited, unlike with

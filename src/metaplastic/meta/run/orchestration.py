@@ -9,7 +9,8 @@ Both do what `metaplastic meta-train` does, without its signal handling and disp
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -113,14 +114,10 @@ def _run_stages(
     try:
         # again, as another process may have started a run before the lock was taken
         check_begun(out, stages, resume=resume)
-        LOG.info("checking the data of every stage")
+        LOG.info("checking the data and the rules of every stage")
         check_writable(out / RULE, RunError)
         cluster = how.options.cluster
-        check_ahead(
-            [stage.config for stage in stages if not stage.done],
-            1 if cluster is None else cluster.count,
-            how.data_dir,
-        )
+        check_ahead(stages, 1 if cluster is None else cluster.count, how.data_dir)
         record_stages(out, stages)
         return _run_in_order(out, stages, how, resume=resume, own_settings=own_settings)
     finally:
@@ -185,11 +182,11 @@ def run_stage(
             engine=engine,
             options=how.options,
         )
-        try:
-            trainer.train(stop, until=stage.until)
-        finally:
-            done = trainer.meta_step
-        trainer.close()
+        with _closing(trainer):
+            try:
+                trainer.train(stop, until=stage.until)
+            finally:
+                done = trainer.meta_step
     finally:
         reporter.close()
         if done or resume:
@@ -197,3 +194,17 @@ def run_stage(
         else:  # it failed before the first meta-step: remove its files
             run.discard([] if had_events else [*events.glob("*"), events])
     return done
+
+
+@contextmanager
+def _closing(trainer: Trainer) -> Iterator[None]:
+    """Close the trainer at the end. If the run failed, its error is raised, not one of closing."""
+    try:
+        yield
+    except BaseException:
+        try:
+            trainer.close()
+        except Exception as error:
+            LOG.warning("the engine could not be closed: %s: %s", type(error).__name__, error)
+        raise
+    trainer.close()

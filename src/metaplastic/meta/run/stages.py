@@ -25,6 +25,7 @@ from metaplastic.meta.engines.mesh import share_of
 from metaplastic.meta.plan import arrange
 from metaplastic.meta.run.metrics import NAME as METRICS
 from metaplastic.meta.run.run_dir import RULE, read_config, write_config
+from metaplastic.meta.run.start import grown, starting_rule
 from metaplastic.settings import validated
 from metaplastic.tasks import Source, ends, load_sources
 
@@ -186,14 +187,13 @@ def check_begun(out: Path, stages: list[Stage], *, resume: bool) -> None:
             )
 
 
-def check_ahead(
-    configs: Iterable[MetaTrainConfig], n_processes: int, data_dir: Path | None
-) -> None:
+def check_ahead(stages: list[Stage], n_processes: int, data_dir: Path | None) -> None:
     """Raise errors now that a later stage would raise only after hours: `ConfigError` if groups
-    cannot be split over the processes; `ConfigError` or `DataError` if data are missing or fit none
-    of the groups."""
+    cannot be split over the processes, or the rule of a stage cannot grow to the settings of the
+    next; `ConfigError` or `DataError` if data are missing or fit none of the groups."""
+    _check_rules(stages)
     loaded: dict[tuple[str, int, tuple[str, ...]], Source] = {}
-    for config in configs:
+    for config in (stage.config for stage in stages if not stage.done):
         share_of(config.tasks_per_group, n_processes)
         fewest, held_out = ends(config.tasks.n_classes)[0], config.tasks.held_out
         for address in config.tasks.sources:
@@ -208,6 +208,23 @@ def check_ahead(
                 loaded[address, fewest, held_out] = source
         sources = [loaded[address, fewest, held_out] for address in config.tasks.sources]
         arrange(config, sources, "meta-train")
+
+
+def _check_rules(stages: list[Stage]) -> None:
+    """Check that each stage to come can start from its rule, which may not exist yet."""
+    before: Stage | None = None
+    for number, stage in enumerate(stages, 1):
+        config = stage.config
+        if not stage.done:
+            try:
+                if before is None or before.done:
+                    starting_rule(config)
+                else:
+                    earlier = before.config.rule.make(before.config.seed)
+                    grown(earlier, config.rule.make(config.seed), config.rule.start)
+            except ConfigError as error:
+                raise ConfigError(f"stage {number}: {error}") from None
+        before = stage
 
 
 def point_at_earlier(stage: Stage) -> None:

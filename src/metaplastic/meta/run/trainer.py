@@ -14,17 +14,17 @@ import jax
 import numpy as np
 
 from metaplastic import hub
-from metaplastic.errors import ConfigError, RunError
+from metaplastic.errors import RunError
 from metaplastic.files import make_folder
 from metaplastic.meta import optimizer
-from metaplastic.meta.config import MetaTrainConfig
-from metaplastic.meta.engines import EngineOptions, Gathered, get_engine
+from metaplastic.meta.engines import ENGINES, EngineOptions, Gathered
 from metaplastic.meta.memory import memory_line
 from metaplastic.meta.plan import make_plan
 from metaplastic.meta.run.reporter import Reporter
 from metaplastic.meta.run.run_dir import RunDir, on_ladder
+from metaplastic.meta.run.start import start_card, starting_rule
 from metaplastic.meta.validation import Validator
-from metaplastic.rules import Rule, make_rule
+from metaplastic.rules import Rule
 
 LOG = logging.getLogger(__name__)
 
@@ -53,7 +53,9 @@ class Trainer:
         self._checkpoint_seconds = checkpoint_seconds
         self._command = command
         self._seconds = 0.0
-        self._best: dict[str, Any] = {}
+        self._validation: dict[str, Any] = {}  # the newest accuracy, by age
+        self._rule = starting_rule(config)
+        self._start_card = start_card(config)
 
         loading = f"loading {', '.join(dict.fromkeys(config.tasks.sources))}"
         LOG.info(loading)
@@ -64,7 +66,6 @@ class Trainer:
             LOG.info("too few examples or classes to validate on: %s", ", ".join(unused))
         self.architectures = plan.architectures
         self._plan = plan
-        self._engine = get_engine(engine or config.engine).make(plan, options or EngineOptions())
         self._validator = Validator(
             validation_plan.streams(seed=VALIDATION_SEED),
             config.validation.tasks,
@@ -72,8 +73,6 @@ class Trainer:
             config=config.unroll,
             objective=config.objective.make(),
         )
-        self._rule = _starting_rule(config)
-        self._start_card = _start_card(config)
         self._training_data = tuple(
             dict.fromkeys([*config.tasks.sources, *self._start_card.training_data])
         )
@@ -81,6 +80,8 @@ class Trainer:
         if LOG.isEnabledFor(logging.INFO):  # tracing takes seconds
             LOG.info(memory_line(plan, self._rule))
         self._meta_step = 0
+        # last, so that nothing can fail once it holds workers
+        self._engine = ENGINES.get(engine or config.engine).make(plan, options or EngineOptions())
 
     @property
     def rule(self) -> Rule:
@@ -170,7 +171,7 @@ class Trainer:
             tree, header = loaded
             self._rule, self._optimizer = tree["rule"], tree["optimizer"]
             self._meta_step, self._seconds = header.meta_step, header.seconds
-            self._best = header.validation
+            self._validation = header.validation
             self._engine.restore(self._rule, tree["engine"])
             LOG.info("resumed at meta-step %d", self._meta_step)
             self._follow_plan()
@@ -186,7 +187,7 @@ class Trainer:
         return {"rule": self._rule, "optimizer": self._optimizer, "engine": self._engine.state()}
 
     def _save(self) -> None:
-        path = self._run.save(self._meta_step, self._tree(), self._seconds, self._best)
+        path = self._run.save(self._meta_step, self._tree(), self._seconds, self._validation)
         if self._meta_step:
             self._reporter.saved(path)
 
@@ -211,8 +212,8 @@ class Trainer:
         ):
             self._reporter.working("validating")
             scores = self._validator(self.rule)
-            self._best = {str(a): float(np.mean(s.accuracy)) for a, s in scores.items()}
-            line["validation_accuracy"] = self._best
+            self._validation = {str(a): float(np.mean(s.accuracy)) for a, s in scores.items()}
+            line["validation_accuracy"] = self._validation
             line["validation_loss"] = {str(a): float(np.mean(s.loss)) for a, s in scores.items()}
             if config.groups > 1:
                 line["validation_accuracy_by_group"] = {
@@ -230,7 +231,7 @@ class Trainer:
             training_data=self._training_data,
             objective=config.objective.describe(),
             held_out_data=config.tasks.held_out,
-            metrics={f"validation_accuracy_{k}": v for k, v in self._best.items()},
+            metrics={f"validation_accuracy_{k}": v for k, v in self._validation.items()},
             command=self._command,
             seed=config.seed,
             meta_steps=self._meta_step,
@@ -248,23 +249,6 @@ class Trainer:
             make_folder(path.parent, RunError)
             hub.save_rule(self.rule, path, card)
         hub.save_rule(self.rule, self._run.path / "rule.safetensors", card)
-
-
-def _starting_rule(config: MetaTrainConfig) -> Rule:
-    fresh = make_rule(config.rule.name, jax.random.key(config.seed), **config.rule.settings)
-    if config.rule.start is None:
-        return fresh
-    rule = hub.load_rule(config.rule.start)
-    try:
-        return rule.grow(fresh)
-    except ConfigError as error:
-        raise ConfigError(f"rule.start {config.rule.start!r}: {error}") from None
-
-
-def _start_card(config: MetaTrainConfig) -> hub.RuleCard:
-    """Return the card of the rule that the run started from, or an empty one for a fresh rule."""
-    start = config.rule.start
-    return hub.RuleCard() if start is None else hub.load_card(start)
 
 
 def _listed(sources: Sequence[str]) -> str:

@@ -2,13 +2,22 @@
 
 The rule is composed of named parts, one module per kind: *senses*, the inputs of a neuron's update
 network; the *update network*, shared by every neuron of every layer; *terms* of the weight change;
-and the *step* that applies it. One update goes from the top layer down. For every layer l:
+and the *step* that applies it. Signals are computed from the top layer down, for every layer l:
 
-    e^L = w_top · senses^L,  e^l = norm(Σ_{m reads l} δ^m (W^m)ᵀ)     incoming errors, K channels
-    (ε, pre, post, β)^l = network(senses^l)                           readouts
-    δ^l = ε^l + gate · σ(z^l) e^l                                     outgoing errors
-    ΔW^{l+1} = mix of terms of (pre^l, post^{l+1}, W^{l+1}, x)        W turns by a bounded angle
-    Δb^l = tanh(mean β^l) - b^l / 2
+    e^L = w_top · senses^L                                             incoming errors, K channels
+    e^l = norm(√(n/m) δ^{l+1} (V^{l+1})ᵀ + Σ_k e^k)
+    (ε, pre, post, β)^l = network(senses^l)                            readouts
+    δ^l = ε^l + gate · σ(z^l) e^l                                      outgoing errors
+
+with n and m the fan-in and the fan-out of layer l+1, V = W if `backward` is "tied", k the residual
+layers that add x^l to their own activity, and norm(e) = e / √(mean e² + 0.01) for each channel.
+From the signals at both ends of a layer follow its changes:
+
+    W, V ← turned towards ΔW = mix of terms of (pre^{l-1}, post^l, W^l, x)    by a bounded angle
+    b^l ← b^l + η (d - b^l / 2),   d = tanh(mean β^l)
+
+With `resting_bias`, d = tanh(mean β^l) + r/2, r being the resting value of layers at this position;
+if positive, it is multiplied by min(var x^l, 1).
 
 Every receptive field is kept at unit norm (batch norm makes its scale irrelevant). The positions of
 a feature map count as additional examples for its units. Layers wider than `lateral.GROUP` are
@@ -19,7 +28,7 @@ the layout that every matrix product uses.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -28,22 +37,22 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from metaplastic.base_model import Layer, Phi, forward
 from metaplastic.rules.local import grow, step, terms
+from metaplastic.rules.local.layout import labels, readout_columns, rows_of, statistics_rows
 from metaplastic.rules.local.senses import View, view_of
 from metaplastic.rules.local.settings import LocalSettings
-from metaplastic.rules.local.update_network import (
-    Readout,
-    apply,
-    apply_network,
-    labels,
-    readout_columns,
-    rows_of,
-    statistics_rows,
-)
+from metaplastic.rules.local.update_network import Readout, apply, apply_network
 from metaplastic.rules.rule import Rule, RuleState
 from metaplastic.settings import validated
 
 RESTING = (0.0, 3.0, 0.0)  # initial resting bias of the first, the middle and the top layers
 COMPETITION = 6.0  # initial weight of a unit's share of its group in `post`
+
+
+class Signals(NamedTuple):
+    """What the neurons of a layer see and read out."""
+
+    view: View
+    readout: Readout
 
 
 class Local(Rule):
@@ -130,22 +139,29 @@ class Local(Rule):
     def update(
         self, phi: Phi, state: RuleState, x: Float[Array, "batch inputs"], t: Int[Array, ""]
     ) -> tuple[Phi, RuleState]:
+        signals = self._signals(phi, x, t)
+        sizes = step.step_sizes(self.config, self.log_rate, t)
+        changed = [
+            self._changed(layer, below, above, sizes)
+            for layer, above, below in zip(phi.layers[::-1], signals, signals[1:], strict=False)
+        ]
+        return dataclasses.replace(phi, layers=tuple(changed[::-1])), state
+
+    def _signals(
+        self, phi: Phi, x: Float[Array, "batch inputs"], t: Int[Array, ""]
+    ) -> list[Signals]:
+        """Compute the signals of every layer, from the top down: a layer's error comes from the
+        layers that read it."""
         activity, top = forward(phi, x), len(phi.layers)
-        rates = step.inner_steps(self.config, self.log_rate, t)
-        layers = list(phi.layers)
         errors: dict[int, Array] = {}  # by layer, the sum of the errors sent down to it so far
-        above: tuple[View, Readout] | None = None
+        signals = []
         for number in range(top, -1, -1):
-            view = view_of(phi, activity, number, errors.get(number), t)
-            view, senses = self._sense(view)
-            readout = self._read(view, senses)
-            if above is not None and (number == 0 or self.config.learns == "all"):
-                layers[number] = self._turn(layers[number], view, readout, *above, rates.weights)
-            if number > 0:
-                layers[number - 1] = self._shift(layers[number - 1], view, readout, rates.biases)
-                self._send_back(phi.layers[number - 1], view, readout, errors)
-            above = view, readout
-        return dataclasses.replace(phi, layers=tuple(layers)), state
+            view, senses = self._sense(view_of(phi, activity, number, errors.get(number), t))
+            readout = apply_network(self, senses, is_input=view.is_input)
+            signals.append(Signals(view, readout))
+            for below, error in self._sent_down(view, readout):
+                errors[below] = errors[below] + error if below in errors else error
+        return signals
 
     def _sense(self, view: View) -> tuple[View, dict[str, Array]]:
         """Compute the senses of a layer's neurons, by name, in the order of θ's rows.
@@ -160,67 +176,54 @@ class Local(Rule):
             view = view._replace(error=apply(self.w_top, jnp.concatenate(examples)))
         return view, {s.name: values[s.name] if s.name in values else s(view) for s in senses}
 
-    def _read(self, view: View, senses: dict[str, Array]) -> Readout:
-        """Compute the readouts of a layer's neurons from their senses."""
-        examples = [s.name for s in self.config.senses if s.per_example and s.name in senses]
-        context = [senses[name] for name in senses if name not in examples]
-        return apply_network(
-            self,
-            jnp.concatenate([senses[name] for name in examples]),
-            jnp.concatenate(context) if context else jnp.zeros((0, view.x.shape[-1])),
-            examples,
-        )
+    def _sent_down(self, view: View, readout: Readout) -> list[tuple[int, Array]]:
+        """Return the errors that a layer sends to the layers it reads, with their numbers: through
+        the weights, and unchanged along a residual connection."""
+        if view.error is None or view.layer is None:
+            return []
+        assert readout.error is not None
+        assert view.z is not None
+        layer = view.layer
+        gate = self.error_gate[:, None, None] * jax.nn.sigmoid(view.z)[None]
+        delta = readout.error + view.error * gate
+        sent = layer.send_back(delta, layer.backward) * (layer.fan_in / layer.fan_out) ** 0.5
+        errors = [(view.number - 1, sent)]
+        if skip := layer.connection.skip:
+            errors.append((view.number - skip, view.error))
+        return errors
 
-    def _turn(
-        self,
-        layer: Layer,
-        view: View,
-        readout: Readout,
-        above: View,
-        readout_above: Readout,
-        rate: Array,
+    def _changed(
+        self, layer: Layer, below: Signals, above: Signals, sizes: step.StepSizes
     ) -> Layer:
-        """Turn the receptive fields of the layer between two views by the weighted terms."""
-        assert readout_above.post is not None
-        assert above.x_hat is not None
-        assert above.correlation is not None
-        pre = readout.pre - jnp.mean(readout.pre, axis=1, keepdims=True)
-        link = terms.Link(
-            layer, view.activity, pre, readout_above.post, above.x_hat, above.correlation
-        )
-        term_weights = self.term_weights
-        if self.config.subspace:
-            term_weights = term_weights[step.position(view.number, view.top)]
-        change = terms.weight_change(link, self.config.terms, term_weights)
-        backward = layer.backward
-        if backward is not None:
-            backward = step.turn(backward, change, rate)
-        weight = step.turn(layer.weight, change, rate)
-        return dataclasses.replace(layer, weight=weight, backward=backward)
+        """Return the layer after this step, given the signals at both of its ends."""
+        bias = step.turn_bias(layer.bias, self._bias_drive(above), sizes.biases)
+        weight, backward = layer.weight, layer.backward
+        if below.view.is_input or self.config.learns == "all":
+            change = self._weight_change(layer, below, above)
+            if backward is not None:
+                backward = step.turn(backward, change, sizes.weights)
+            weight = step.turn(weight, change, sizes.weights)
+        return dataclasses.replace(layer, weight=weight, bias=bias, backward=backward)
 
-    def _shift(self, layer: Layer, view: View, readout: Readout, rate: Array) -> Layer:
-        """Shift the biases of a layer by its neurons' bias readouts."""
+    def _weight_change(self, layer: Layer, below: Signals, above: Signals) -> Array:
+        """Mix the terms of a layer's weight change, with the weights for its position."""
+        view, post = above.view, above.readout.post
+        assert post is not None
+        assert view.x_hat is not None
+        assert view.correlation is not None
+        pre = below.readout.pre - jnp.mean(below.readout.pre, axis=1, keepdims=True)
+        link = terms.Link(layer, below.view.activity, pre, post, view.x_hat, view.correlation)
+        weights = self.term_weights
+        if self.config.subspace:
+            weights = weights[step.position(below.view.number, below.view.top)]
+        return terms.weight_change(link, self.config.terms, weights)
+
+    def _bias_drive(self, signals: Signals) -> Float[Array, " units"]:
+        """Compute d, which drives the biases of a layer, from its neurons' bias readouts."""
+        view, readout = signals
         assert readout.bias is not None
         drive = jnp.tanh(jnp.mean(readout.bias[0], axis=0))
         if self.resting_bias is not None:
             resting = self.resting_bias[step.position(view.number - 1, view.top)]
             drive = step.pull(drive, resting, view.x)
-        return dataclasses.replace(layer, bias=step.turn_bias(layer.bias, drive, rate))
-
-    def _send_back(
-        self, layer: Layer, view: View, readout: Readout, errors: dict[int, Array]
-    ) -> None:
-        """Add a layer's error to those of the layers it reads: through the weights, and unchanged
-        along a residual connection."""
-        if view.error is None:
-            return
-        assert readout.error is not None
-        assert view.z is not None
-        gate = self.error_gate[:, None, None] * jax.nn.sigmoid(view.z)[None]
-        delta = readout.error + view.error * gate
-        sent = layer.send_back(delta, layer.backward) * (layer.fan_in / layer.fan_out) ** 0.5
-        below = view.number - 1
-        errors[below] = errors[below] + sent if below in errors else sent
-        if skip := layer.connection.skip:
-            source = view.number - skip
-            errors[source] = errors[source] + view.error if source in errors else view.error
+        return drive

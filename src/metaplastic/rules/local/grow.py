@@ -1,12 +1,12 @@
 """Grow or ablate rule `local`: change its parts and keep the θ that old and new rule share.
 
-Every row and column of θ has a name (`update_network.labels`), so both operations match names.
+Every row and column of θ has a name (`layout.labels`), so both operations match names.
 Growth preserves the function (Chen et al., 2016, "Net2Net", but with zeros instead of copies, so
 that no symmetry has to be broken): new hidden units get freshly drawn incoming weights, and all
 weights from new units or new senses to existing units start at zero. New terms start with weight
-zero. The exceptions are the subspace term and the resting biases, which start as in a fresh rule
-and change updates: the former those of the top layer, the latter those of the middle layers, whose
-term weights become those of the top layer.
+zero. Two parts start as in a fresh rule instead, and change updates. The subspace term starts with
+weight one in the top layer and, with `resting_bias`, in the middle layers. Resting biases raise the
+biases of the middle layers, which with `subspace` also get the term weights of the top layer.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 from jaxtyping import Array
 
 from metaplastic.errors import ConfigError
+from metaplastic.rules.local.layout import AXES, labels
 from metaplastic.rules.local.settings import LocalSettings
-from metaplastic.rules.local.update_network import AXES, labels
 from metaplastic.rules.rule import Rule
 from metaplastic.settings import validated
 

@@ -140,7 +140,8 @@ class Preactivation(Sense):
 
 
 class Lateral(Sense):
-    """The activity of the other units in the group: see `lateral.lateral_features`."""
+    """The unit among the others of its group, mostly by their pre-activations z^l: the six channels
+    of `lateral.lateral_features`."""
 
     name = "lateral"
 
@@ -293,4 +294,6 @@ SENSES: Registry[type[Sense]] = Registry(
     },
     group="senses",
     base="metaplastic.rules.local.senses:Sense",
+    named_by="name",
+    instances="allowed",
 )

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal, cast
+from collections import Counter
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from metaplastic.errors import ConfigError, unknown_name
+from metaplastic.registry import Registry
 from metaplastic.rules.local.senses import SENSES, Sense
 from metaplastic.rules.local.terms import TERMS, Term
+from metaplastic.settings import SettingsModel
+
+Part = TypeVar("Part", Sense, Term)
 
 NETWORK_PARTS = ("statistics", "pooling")  # optional parts of the update network
 SWITCHES = {"subspace": "subspace", "first": "resting_bias"}  # part: the setting that adds it
+LEAST_DECAY = 0.01  # with slower decays, the scale of t in `step.step_sizes` overflows float32
 
 
-class LocalSettings(BaseModel):
+class LocalSettings(SettingsModel):
     """The settings of rule `local`, which meta-training does not change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hidden: int = Field(default=16, ge=1, description="H, units per layer of the update network")
     error_channels: int = Field(default=4, ge=1, description="K, channels of the error signal")
@@ -60,26 +63,36 @@ class LocalSettings(BaseModel):
     half_life: float = Field(
         default=40.0,
         gt=0,
+        allow_inf_nan=True,
         description="number of inner steps after which the inner step size has halved",
     )
     decay_power: float = Field(
         default=2.0,
         ge=0,
-        description="power of the decay of the inner step size; 0 keeps it constant",
+        description="power of the decay of the inner step size, 0 or at least 0.01; 0 keeps it "
+        "constant",
     )
+
+    @field_validator("decay_power")
+    @classmethod
+    def _decays(cls, power: float) -> float:
+        if 0 < power < LEAST_DECAY:
+            raise ValueError(f"give 0, or at least {LEAST_DECAY} (given {power})")
+        return power
 
     @model_validator(mode="after")
     def _known_parts(self) -> LocalSettings:
-        known = [*SENSES, *TERMS]
-        addable = [
-            n
-            for n in known
-            if n not in SWITCHES
-            and (_part(n).optional or n not in (*SENSES.built_in, *TERMS.built_in))
-        ]
-        _check("extra", self.extra, known, addable)
-        present = [name for name in known if self._is_on(name)]
-        _check("without", self.without, [*known, *NETWORK_PARTS], [*present, *NETWORK_PARTS])
+        counts = Counter([*SENSES, *TERMS, *NETWORK_PARTS])
+        shared = [name for name in (*self.extra, *self.without) if counts[name] > 1]
+        if shared:
+            raise ValueError(
+                f"{shared[0]!r} is the name of several parts (senses: {', '.join(SENSES)}; terms: "
+                f"{', '.join(TERMS)}; others: {', '.join(NETWORK_PARTS)}); rename your own"
+            )
+        parts = [*_addable(SENSES), *_addable(TERMS)]
+        _check("extra", self.extra, [*SENSES, *TERMS], parts)
+        present = [name for r in (SENSES, TERMS) for name in r if self._is_on(r, name)]
+        _check("without", self.without, [*counts], [*present, *NETWORK_PARTS])
         if "activity" in self.without:
             raise ValueError("without: 'activity' must stay, since a rule learns from it")
         if not self.terms:
@@ -89,26 +102,30 @@ class LocalSettings(BaseModel):
     @property
     def senses(self) -> tuple[Sense, ...]:
         """The senses of a neuron, in the order of θ's rows."""
-        return tuple(cast(Sense, _part(name)) for name in self._chosen(SENSES))
+        return self._chosen(SENSES)
 
     @property
     def terms(self) -> tuple[Term, ...]:
         """The terms of a weight change, in the order of θ's term weights."""
-        return tuple(cast(Term, _part(name)) for name in self._chosen(TERMS))
+        return self._chosen(TERMS)
 
     def has(self, part: str) -> bool:
         """Return whether a part is not listed in `without`."""
         return part not in self.without
 
-    def _chosen(self, registry: Iterable[str]) -> list[str]:
-        return [name for name in registry if name not in self.without and self._is_on(name)]
+    def _chosen(self, registry: Registry[type[Part]]) -> tuple[Part, ...]:
+        """Return the parts that are present, in the order of the registry."""
+        names = (name for name in registry if self.has(name) and self._is_on(registry, name))
+        return tuple(_part(registry, name) for name in names)
 
-    def _is_on(self, name: str) -> bool:
+    def _is_on(self, registry: Registry[Any], name: str) -> bool:
         """Return whether a part is present unless `without` lists it."""
-        switched_on = name in SWITCHES and getattr(self, SWITCHES[name])
         # parts from other packages are off unless `extra` lists them, even if not `optional`
-        by_default = name in (*SENSES.built_in, *TERMS.built_in) and not _part(name).optional
-        return switched_on or by_default or name in self.extra
+        if name not in registry.built_in:
+            return name in self.extra
+        if name in SWITCHES:
+            return getattr(self, SWITCHES[name])
+        return name in self.extra or not registry[name].optional
 
     def dump(self) -> dict[str, Any]:
         """Return the settings as JSON-serialisable values.
@@ -123,9 +140,18 @@ class LocalSettings(BaseModel):
         return self.model_dump(exclude=defaults, mode="json")
 
 
-def _part(name: str) -> Sense | Term:
-    entry = SENSES[name] if name in SENSES else TERMS[name]
+def _part(registry: Registry[type[Part]], name: str) -> Part:
+    entry: Any = registry[name]
     return entry() if isinstance(entry, type) else entry  # user-defined parts may be instances
+
+
+def _addable(registry: Registry[Any]) -> list[str]:
+    """Return the parts that may be listed in `extra`."""
+    return [
+        name
+        for name, part in registry.items()
+        if name not in registry.built_in or (part.optional and name not in SWITCHES)
+    ]
 
 
 def _check(field: str, given: tuple[str, ...], known: list[str], allowed: list[str]) -> None:

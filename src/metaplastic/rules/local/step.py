@@ -16,14 +16,16 @@ RATE_RANGE = 1.0  # learned factors of the inner step size stay within e^-1 .. e
 POSITIONS = 3  # the first, the middle and the top layers
 
 
-class Rates(NamedTuple):
-    """The sizes of a step: an angle in radians for receptive fields, a fraction for biases."""
+class StepSizes(NamedTuple):
+    """The sizes η of a step: an angle in radians for receptive fields, a fraction for biases."""
 
     weights: Float[Array, ""]
     biases: Float[Array, ""]
 
 
-def inner_steps(settings: LocalSettings, log_rate: Float[Array, " 2"], t: Int[Array, ""]) -> Rates:
+def step_sizes(
+    settings: LocalSettings, log_rate: Float[Array, " 2"], t: Int[Array, ""]
+) -> StepSizes:
     """Compute the step sizes `η_t = η_0 exp(tanh(log_rate)) (1 + s t / t½)^-p`.
 
     s = 2^(1/p) - 1, so that for every power p the step size has halved at the half-life t½.
@@ -32,8 +34,8 @@ def inner_steps(settings: LocalSettings, log_rate: Float[Array, " 2"], t: Int[Ar
     stretch = (2.0 ** (1.0 / power) - 1.0) if power > 0 else 0.0
     decay = (1.0 + stretch * jnp.asarray(t, log_rate.dtype) / settings.half_life) ** -power
     factor = jnp.exp(RATE_RANGE * jnp.tanh(log_rate))
-    rates = settings.inner_step * decay * factor
-    return Rates(rates[0], rates[1])
+    sizes = settings.inner_step * decay * factor
+    return StepSizes(weights=sizes[0], biases=sizes[1])
 
 
 def turn(

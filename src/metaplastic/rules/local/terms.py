@@ -104,7 +104,7 @@ class Subspace(Term):
 
 
 class Hebbian(Term):
-    """`corr(x^{l-1}, x^l)`: plain Hebbian learning (released variant)."""
+    """`n^¼ corr(x^{l-1}, x^l)`: plain Hebbian learning (released variant)."""
 
     name = "hebbian"
     optional = True
@@ -161,6 +161,8 @@ TERMS: Registry[type[Term]] = Registry(
     },
     group="terms",
     base="metaplastic.rules.local.terms:Term",
+    named_by="name",
+    instances="allowed",
 )
 
 

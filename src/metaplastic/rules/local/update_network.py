@@ -1,18 +1,18 @@
 """The update network: one small network shared by every neuron of every layer.
 
-    h1 = relu(A f + A_m mean(f) + A_s std(f) + A_c c + a)
-    h2 = relu(B h1 + B_p mean_b(h1) + B_l mean_bj(h1) + b)
-    readout = C h2 + D f + d
+    h1 = relu(f w_features + [mean_b f, spread_b f, c] w_statistics + b_features)
+    h2 = relu(h1 w_hidden + (mean_b h1) w_pooled + (mean_bj h1) w_layer + b_hidden)
+    readout = h2 w_readout + f w_skip + b_readout
 
-f are a neuron's senses on one example and c those that do not depend on the example. Means and
-standard deviations are over cells b (examples and positions), and over units j too where named.
-Quantities that depend on a unit but not on the example are added after the matrix product, never
+f are a neuron's senses on one example, and c those that do not depend on the example. Means and
+spreads, √(variance + 10⁻⁴), are over cells b (examples and positions), and over units j too where
+named. What depends on a unit but not on the example is added after the matrix product, never
 broadcast before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,11 +20,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from metaplastic.rules.local.blockwise import blocks_of, map_cells, mean_of_cells
+from metaplastic.rules.local.blockwise import Blocks, blocks_of, map_cells, mean_of_cells
+from metaplastic.rules.local.layout import readout_columns, rows_of, statistics_rows
 
 if TYPE_CHECKING:
     from metaplastic.rules.local import Local
-    from metaplastic.rules.local.settings import LocalSettings
 
 
 class Readout(NamedTuple):
@@ -42,163 +42,77 @@ class Readout(NamedTuple):
     bias: Float[Array, "1 cells units"] | None
 
 
-class Rows(NamedTuple):
-    """The rows of θ's matrices for each sense, per-example and per-unit ones apart."""
+class _Layer(NamedTuple):
+    """A hidden layer: its matrix, and what is added for each unit, examples apart."""
 
-    example: dict[str, slice]
-    unit: dict[str, slice]
-
-    @property
-    def features(self) -> int:
-        """F, the number of rows of `w_features`."""
-        return _end(self.example)
-
-    @property
-    def context(self) -> int:
-        """The number of rows of senses that do not depend on the example."""
-        return _end(self.unit)
+    matrix: Float[Array, "channels H"]
+    per_unit: Float[Array, "H units"]
 
 
-def rows_of(settings: LocalSettings) -> Rows:
-    """Return the rows of each sense in a rule of these settings."""
-    rows = Rows({}, {})
-    for sense in settings.senses:
-        slices = rows.example if sense.per_example else rows.unit
-        start = _end(slices)
-        slices[sense.name] = slice(start, start + sense.channels(settings))
-    return rows
+def apply_network(rule: Local, senses: Mapping[str, Array], *, is_input: bool) -> Readout:
+    """Compute every neuron's readouts from its senses, which are in the order of θ's rows.
 
-
-def statistics_rows(settings: LocalSettings) -> dict[str, slice]:
-    """Return the parts of `w_statistics`: means and spreads of features, if used, then context."""
-    rows = rows_of(settings)
-    sizes = {"context": rows.context}
-    if settings.has("statistics"):
-        sizes = {"mean": rows.features, "spread": rows.features, **sizes}
-    slices: dict[str, slice] = {}
-    for name, size in sizes.items():
-        slices[name] = slice(_end(slices), _end(slices) + size)
-    return slices
-
-
-def readout_columns(settings: LocalSettings) -> dict[str, slice]:
-    """Return the columns of `w_readout` for each field of `Readout`."""
-    k, c = settings.error_channels, settings.readout_channels
-    return {
-        "error": slice(0, k),
-        "pre": slice(k, k + c),
-        "post": slice(k + c, k + 2 * c),
-        "bias": slice(k + 2 * c, k + 2 * c + 1),
-    }
-
-
-def labels(settings: LocalSettings) -> dict[str, list[tuple[Any, ...]]]:
-    """Name each row and column of θ's arrays, axis by axis; `AXES` lists the axes of each."""
-    rows = rows_of(settings)
-
-    def names(slices: dict[str, slice], *prefix: str) -> list[tuple[Any, ...]]:
-        return [(*prefix, name, i) for name, s in slices.items() for i in range(s.stop - s.start)]
-
-    features = names(rows.example)
-    statistics = names(rows.unit, "context")
-    if settings.has("statistics"):
-        spread = names(rows.example, "spread")
-        statistics = [*names(rows.example, "mean"), *spread, *statistics]
-    return {
-        "features": features,
-        "without_error": [row for row in features if row[0] != "error"],
-        "statistics": statistics,
-        "hidden": [(i,) for i in range(settings.hidden)],
-        "readouts": names(readout_columns(settings)),
-        "errors": [(i,) for i in range(settings.error_channels)],
-        "terms": [(term.name,) for term in settings.terms],
-    }
-
-
-# the trailing axes of each of θ's arrays
-AXES = {
-    "w_features": ("features", "hidden"),
-    "w_statistics": ("statistics", "hidden"),
-    "b_features": ("hidden",),
-    "w_hidden": ("hidden", "hidden"),
-    "w_pooled": ("hidden", "hidden"),
-    "w_layer": ("hidden", "hidden"),
-    "b_hidden": ("hidden",),
-    "w_readout": ("hidden", "readouts"),
-    "w_skip": ("features", "readouts"),
-    "b_readout": ("readouts",),
-    "w_top": ("without_error", "errors"),
-    "error_gate": ("errors",),
-    "term_weights": ("terms",),
-}
-
-
-def apply_network(
-    rule: Local,
-    features: Float[Array, "f cells units"],
-    context: Float[Array, "c units"],
-    senses: Sequence[str],
-) -> Readout:
-    """Compute every neuron's readouts.
-
-    `features` are the channels of `senses`, in that order. In the input layer, which has only some
-    of the rule's senses, the others count as zero and only `pre` is read out.
+    Senses that the neurons of this layer do not have, as in the input layer, count as zero. In the
+    input layer only `pre` is read out.
     """
-    settings = rule.config
-    rows = rows_of(settings)
-    used_rows = [rows.example[name] for name in senses]
-    parts = statistics_rows(settings)
+    settings, rows = rule.config, rows_of(rule.config)
+    example_rows = [rows.example[name] for name in senses if name in rows.example]
+    unit_rows = [rows.unit[name] for name in senses if name in rows.unit]
+    f = jnp.concatenate([senses[name] for name in senses if name in rows.example])
+    context = [senses[name] for name in senses if name in rows.unit]
+    c = jnp.concatenate(context) if context else jnp.zeros((0, f.shape[-1]))
 
-    per_unit = rule.w_statistics[parts["context"]].T @ context + rule.b_features[:, None]
+    parts = statistics_rows(settings)
+    per_unit = _take(rule.w_statistics[parts["context"]], unit_rows).T @ c
+    per_unit = per_unit + rule.b_features[:, None]
     if settings.has("statistics"):
-        mean = jnp.mean(features, axis=1)
-        spread = jnp.sqrt(jnp.maximum(jnp.mean(features**2, axis=1) - mean**2, 0.0) + 1e-4)
-        w_mean = _take(rule.w_statistics[parts["mean"]], used_rows)
-        w_spread = _take(rule.w_statistics[parts["spread"]], used_rows)
+        mean = jnp.mean(f, axis=1)
+        spread = jnp.sqrt(jnp.maximum(jnp.mean(f**2, axis=1) - mean**2, 0.0) + 1e-4)
+        w_mean = _take(rule.w_statistics[parts["mean"]], example_rows)
+        w_spread = _take(rule.w_statistics[parts["spread"]], example_rows)
         per_unit = per_unit + w_mean.T @ mean + w_spread.T @ spread
-    first = _take(rule.w_features, used_rows), per_unit
-    blocks = blocks_of(*features.shape[1:])
-    if blocks is None:
-        h = _hidden(first, features)
-        pooled = jnp.mean(h, axis=1)
-    else:
-        h, pooled = None, mean_of_cells(_hidden, blocks, first, features)
+    first = _Layer(_take(rule.w_features, example_rows), per_unit)
+    blocks = blocks_of(*f.shape[1:])
+    h1, pooled = _pooled(first, f, blocks)
 
     per_unit = rule.b_hidden[:, None]
     if settings.has("pooling"):
         per_layer = rule.w_layer.T @ jnp.mean(pooled, axis=1)
         per_unit = per_unit + rule.w_pooled.T @ pooled + per_layer[:, None]
-    second = rule.w_hidden, per_unit
+    second = _Layer(rule.w_hidden, per_unit)
 
     columns = readout_columns(settings)
-    used_columns = columns["pre"] if len(used_rows) < len(rows.example) else slice(None)
-    last = (
-        rule.w_readout[:, used_columns],
-        _take(rule.w_skip, used_rows)[:, used_columns],
-        rule.b_readout[used_columns],
-    )
-    layers = first, second, last
-    if blocks is None:
-        out = _readouts(layers, features, h)
-    else:
-        out = map_cells(_readouts, blocks, layers, features)
-    if used_columns == columns["pre"]:
-        return Readout(None, out, None, None)
+    used = columns["pre"] if is_input else slice(None)
+    w_skip = _take(rule.w_skip, example_rows)[:, used]
+    layers = first, second, (rule.w_readout[:, used], w_skip, rule.b_readout[used])
+    whole = blocks is None
+    out = _readouts(layers, f, h1) if whole else map_cells(_readouts, blocks, layers, f)
+    if is_input:
+        return Readout(error=None, pre=out, post=None, bias=None)
     return Readout(**{name: out[channels] for name, channels in columns.items()})
 
 
-def _hidden(layer: tuple[Array, Array], planes: Array) -> Array:
-    """Apply a hidden layer, given its matrix and what is added for each unit."""
-    matrix, per_unit = layer
-    return jax.nn.relu(apply(matrix, planes) + per_unit[:, None])
+def _pooled(
+    layer: _Layer, f: Float[Array, "f cells units"], blocks: Blocks | None
+) -> tuple[Float[Array, "H cells units"] | None, Float[Array, "H units"]]:
+    """Compute h1 and its mean over cells; in blocks, h1 is not kept."""
+    if blocks is None:
+        h1 = _hidden(layer, f)
+        return h1, jnp.mean(h1, axis=1)
+    return None, mean_of_cells(_hidden, blocks, layer, f)
 
 
-def _readouts(layers: tuple[Any, Any, Any], features: Array, h: Array | None = None) -> Array:
-    """Compute the readouts from the features, and the first hidden layer's activity if it is at
-    hand; `layers` are the matrices of all layers, in order."""
-    first, second, (readout, skip, bias) = layers
-    h = _hidden(second, _hidden(first, features) if h is None else h)
-    return apply(readout, h) + apply(skip, features) + bias[:, None, None]
+def _hidden(
+    layer: _Layer, planes: Float[Array, "channels cells units"]
+) -> Float[Array, "H cells units"]:
+    return jax.nn.relu(apply(layer.matrix, planes) + layer.per_unit[:, None])
+
+
+def _readouts(layers: tuple[_Layer, _Layer, Any], f: Array, h1: Array | None = None) -> Array:
+    """Compute the readouts from the features, and from h1 if it is at hand."""
+    first, second, (w_readout, w_skip, b_readout) = layers
+    h2 = _hidden(second, _hidden(first, f) if h1 is None else h1)
+    return apply(w_readout, h2) + apply(w_skip, f) + b_readout[:, None, None]
 
 
 def apply(
@@ -211,10 +125,8 @@ def apply(
 
 def _take(matrix: Array, rows: Sequence[slice]) -> Array:
     """Take some rows of a matrix; without a copy if they are adjacent, as they mostly are."""
+    if not rows:
+        return matrix[:0]
     if all(a.stop == b.start for a, b in pairwise(rows)):
         return matrix[rows[0].start : rows[-1].stop]
     return jnp.concatenate([matrix[r] for r in rows])
-
-
-def _end(slices: dict[str, slice]) -> int:
-    return next(reversed(slices.values())).stop if slices else 0

@@ -20,6 +20,7 @@ GENERATORS: Registry[type[Source]] = Registry(
     },
     group="tasks",
     base="metaplastic.tasks.source:Source",
+    named_by="address",
 )
 
 __all__ = ["GENERATORS"]

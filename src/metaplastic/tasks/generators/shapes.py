@@ -38,8 +38,8 @@ class Shapes(Source):
     address = "shapes"
     kind = "image"
 
-    def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
-        del n_classes, apart
+    def fits(self, architecture: Architecture, n_classes: int, distinct: int = 0) -> bool:
+        del n_classes, distinct
         return architecture.is_image
 
     def draw(

@@ -26,8 +26,8 @@ class Signals(Source):
 
     address = "signals"
 
-    def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
-        del n_classes, apart
+    def fits(self, architecture: Architecture, n_classes: int, distinct: int = 0) -> bool:
+        del n_classes, distinct
         return not architecture.is_image
 
     def draw(

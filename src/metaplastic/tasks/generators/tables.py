@@ -29,8 +29,8 @@ class Tables(Source):
 
     address = "tables"
 
-    def fits(self, architecture: Architecture, n_classes: int, apart: int = 0) -> bool:
-        del n_classes, apart
+    def fits(self, architecture: Architecture, n_classes: int, distinct: int = 0) -> bool:
+        del n_classes, distinct
         return not architecture.is_image
 
     def draw(
