@@ -3,11 +3,12 @@
 Cells cache the numbers of studies between runs. They are not committed, so in a fresh checkout
 `metaplastic study` measures everything again, for an hour or two. Restored are
 
-- the baselines of four studies: their numbers do not depend on the rule and are in `results/*.json`
-  with their settings and searches, so that a study of another rule measures only that rule;
-- the rule's own numbers of `datasets`, `learned` and `architectures`, so that one more data set,
-  baseline or network is all that is measured; for the last two, they are left out if they are of
-  another rule than the file that they name.
+- the baselines of five studies: their numbers do not depend on the rule and are in `results/*.json`
+  with their settings and searches, so that a study of another rule measures only that rule; those
+  of `domains` need the data (`--data-dir`), and sets whose rows are missing or different stay out;
+- the rule's own numbers of `datasets`, `domains`, `learned` and `architectures`, so that one more
+  data set, baseline or network is all that is measured; for the last two, they are left out if they
+  are of another rule than the file that they name.
 
 `metaplastic study NAME --fresh` measures all.
 """
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from metaplastic.encoder.as_baseline import ClassifierBaseline
 from metaplastic.errors import MetaplasticError
 from metaplastic.evaluation.baselines import make_baseline
 from metaplastic.evaluation.named_rule import NamedRule, named_rule
@@ -28,11 +30,14 @@ from metaplastic.evaluation.results import read_json
 from metaplastic.evaluation.search import Search
 from metaplastic.evaluation.store import Store
 from metaplastic.evaluation.studies import Context, make_study
+from metaplastic.evaluation.studies.domain_cells import RULE
+from metaplastic.evaluation.studies.domains import Domains
 from metaplastic.evaluation.studies.learned import Learned
 from metaplastic.evaluation.studies.mismatch import Mismatch
 from metaplastic.evaluation.studies.study import Study
 
-OF_BASELINES = ("datasets", "text", "labels", "mismatch")
+OF_BASELINES = ("datasets", "text", "labels", "mismatch", "domains")
+OF_RULES = ("learned", "architectures")
 READ_LAYERS = {"rule": "last", "rule-all": "all", "rule-averaged": "averaged"}
 
 
@@ -101,7 +106,48 @@ def _refill_architectures(study: Study, content: Mapping[str, Any]) -> None:
     _put(study.store, key, seeds, content["raw"]["accuracy"])
 
 
-OF_RULES = {"learned": _refill_learned, "architectures": _refill_architectures}
+def _refill_domains(study: Study, content: Mapping[str, Any]) -> None:
+    """Restore the searches, and the numbers of every set whose rows are at hand."""
+    assert isinstance(study, Domains)
+    seeds, search = content["seeds"], study.table_search()
+    same_rule = content["rule"]["fingerprint"] == study.context.rule.fingerprint
+    built_on_rule = {one.name: one for one in study.context.classifiers}
+    for name, entry in content["sets"].items():
+        try:
+            cells = study.cells_of(study.load(name))
+        except MetaplasticError:
+            continue
+        for method, of_method in entry["methods"].items():
+            if method in RULE:
+                continue
+            record, uses_rule = of_method["search"], method in built_on_rule
+            baseline = built_on_rule.get(method) or make_baseline(method, **record["settings"])
+            if uses_rule <= same_rule:
+                key = cells.baseline_key(baseline, uses_rule=uses_rule)
+                _put(study.store, key, seeds, _by_seed(of_method))
+            if not uses_rule:
+                _put_search(study.context.store("search"), search, method, record)
+        if same_rule:
+            readings = [_by_seed(entry["methods"][reading]) for reading in RULE]
+            measured = [
+                {"seconds": pair[0]["seconds"]}
+                | {name: one["accuracy"] for name, one in zip(RULE, pair, strict=True)}
+                for pair in zip(*readings, strict=True)
+            ]
+            _put(study.store, cells.rule_key(), seeds, measured)
+
+
+def _by_seed(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the cell of every seed; all have the median of their seconds."""
+    by_readout = {readout: np.transpose(values) for readout, values in entry["accuracy"].items()}
+    n_seeds = len(next(iter(by_readout.values())))
+    return [
+        {
+            "seconds": entry["seconds"],
+            "accuracy": {readout: values[i].tolist() for readout, values in by_readout.items()},
+        }
+        for i in range(n_seeds)
+    ]
 
 
 def _methods(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -124,7 +170,14 @@ def _put(store: Store, key: Mapping[str, Any], seeds: Sequence[int], values: Seq
     store.numbers(key, seeds, lambda missing: [known[seed] for seed in missing])
 
 
-def refill_all(rule: NamedRule, results: Path) -> list[str]:
+REFILL = {
+    "domains": _refill_domains,
+    "learned": _refill_learned,
+    "architectures": _refill_architectures,
+}
+
+
+def refill_all(rule: NamedRule, results: Path, data_dir: Path | None = None) -> list[str]:
     """Refill every study that has results, and return their names."""
     refilled = []
     for name in (*OF_BASELINES, *OF_RULES):
@@ -135,8 +188,11 @@ def refill_all(rule: NamedRule, results: Path) -> list[str]:
         of_study = rule if name in OF_BASELINES else _measured_rule(content)
         if of_study is None:
             continue
-        study = make_study(name, Context(of_study, results), **content["settings"])
-        OF_RULES.get(name, refill)(study, content)
+        context = Context(
+            of_study, results, data_dir=data_dir, classifiers=(ClassifierBaseline(of_study),)
+        )
+        study = make_study(name, context, **content["settings"])
+        REFILL.get(name, refill)(study, content)
         refilled.append(name)
     return refilled
 
@@ -154,9 +210,10 @@ def main() -> None:
     """Refill the cells of all studies with results, and print their names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--data-dir", type=Path, help="the tables of study domains")
     args = parser.parse_args()
     (args.results / "cells").mkdir(parents=True, exist_ok=True)
-    refilled = refill_all(named_rule("default"), args.results)
+    refilled = refill_all(named_rule("default"), args.results, args.data_dir)
     print(f"refilled in {args.results / 'cells'}: {', '.join(refilled) or 'no study'}")
 
 

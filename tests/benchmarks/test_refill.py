@@ -18,6 +18,12 @@ SMALL = {
     "text": {"dataset": "digits", "baselines": ("raw",), "rungs": 1},
     "labels": {"dataset": "digits", "labels": (1, 3), "baselines": ("raw",)},
     "mismatch": {"datasets": ("digits",), "points": (0, 5)},
+    "domains": {
+        "datasets": ("digits",),
+        "baselines": ("raw", "random-forest"),
+        "labels": (2, 5),
+        "readouts": ("ridge",),
+    },
 }
 RULES = {
     "learned": {"datasets": ("digits",), "draws": 2, "parts": ("lateral",)},
@@ -53,6 +59,7 @@ def test_a_study_then_measures_only_its_rule(tmp_path, monkeypatch) -> None:
     for module in ("search", "studies.study", "few_shot"):
         monkeypatch.setattr(f"metaplastic.evaluation.{module}.baseline_accuracies", refuse)
     monkeypatch.setattr("metaplastic.evaluation.baselines.vae.Vae.along", refuse)
+    monkeypatch.setattr("metaplastic.evaluation.studies.domain_cells.make_trials", refuse)
     measure = few_shot.rule_accuracies
     for name, chosen in SMALL.items():
         if name == "datasets":  # the rule's numbers are restored too

@@ -39,11 +39,6 @@ class Cells:
         """Measure both readings of the rule's networks from one inner loop."""
         rule, problem = self.study.context.rule, self.problem
         config = self.study.config(problem.address)
-        key = {
-            "rule": rule.fingerprint,
-            "inner_steps": config.inner_steps,
-            **self._key(config),
-        }
 
         def compute(seeds: Sequence[int]) -> list[Any]:
             trials = make_trials(seeds, problem.train.shape[1])
@@ -76,7 +71,7 @@ class Cells:
                 for network, trial in zip(networks, trials, strict=True)
             ]
 
-        cells = self.study.measured(key, config.seed_list, compute)
+        cells = self.study.measured(self.rule_key(), config.seed_list, compute)
         return {
             name: _entry([{"seconds": c["seconds"], "accuracy": c[name]} for c in cells], {})
             for name in RULE
@@ -88,13 +83,7 @@ class Cells:
         """Measure a baseline's accuracies; `record`: the search that chose its settings."""
         problem = self.problem
         config = self.study.for_baselines(self.study.config(problem.address))
-        key = {
-            "baseline": baseline.name,
-            "settings": baseline.settings.model_dump(mode="json"),
-            **self._key(config),
-        }
-        if uses_rule:
-            key["rule"] = self.study.context.rule.fingerprint
+        key = self.baseline_key(baseline, uses_rule=uses_rule)
 
         def compute(seeds: Sequence[int]) -> list[Any]:
             self.study.context.progress(f"{problem.address}: {baseline.title}")
@@ -114,6 +103,23 @@ class Cells:
             ]
 
         return _entry(self.study.measured(key, config.seed_list, compute), record)
+
+    def rule_key(self) -> dict[str, Any]:
+        """Return the key of the cell of the rule, which holds both readings."""
+        config = self.study.config(self.problem.address)
+        fingerprint = self.study.context.rule.fingerprint
+        return {"rule": fingerprint, "inner_steps": config.inner_steps, **self._key(config)}
+
+    def baseline_key(self, baseline: Baseline, *, uses_rule: bool) -> dict[str, Any]:
+        """Return the key of the cell of a baseline."""
+        key = {
+            "baseline": baseline.name,
+            "settings": baseline.settings.model_dump(mode="json"),
+            **self._key(self.study.for_baselines(self.study.config(self.problem.address))),
+        }
+        if uses_rule:
+            key["rule"] = self.study.context.rule.fingerprint
+        return key
 
     def _key(self, config: FewShotConfig) -> dict[str, Any]:
         """Return the part of a cell's key besides the method."""

@@ -120,7 +120,7 @@ class Domains(Study):
         assert isinstance(settings, DomainsSettings)
         sets = [self._named(name) for name in self._to_measure()]
         methods = self._methods()
-        search = self._search()
+        search = self.table_search()
         results: dict[str, Any] = {}
         if self._earlier:
             self._earlier.check_methods(methods)
@@ -129,7 +129,7 @@ class Domains(Study):
         missing: dict[str, str] = {}
         for dataset in sets:
             try:
-                problem = self._load(dataset)
+                problem = self.load(dataset.name)
             except MetaplasticError as error:
                 missing[dataset.name] = str(error)
                 self.context.notes.append(f"{dataset.name} left out: {error}")
@@ -193,11 +193,13 @@ class Domains(Study):
             return DomainSet(name, "user", "by address", is_address=True)
         return DomainSet(name, "user", "table")
 
-    def _load(self, dataset: DomainSet) -> Problem:
-        load = load_limited if dataset.is_address else load_table
-        return load(dataset.name, self.context.data_dir)
+    def load(self, name: str) -> Problem:
+        """Load a set by its name. Raises `DataError` if it is missing or has too few rows."""
+        load = load_limited if self._named(name).is_address else load_table
+        return load(name, self.context.data_dir)
 
-    def _search(self) -> TableSearch:
+    def table_search(self) -> TableSearch:
+        """Return the search of the baselines' hyperparameters on *meta-train* tables."""
         return TableSearch(
             self.context.store("search"),
             self.for_baselines(self.config("any")),
@@ -210,6 +212,14 @@ class Domains(Study):
         known = self._earlier.choice(name, searched) if self._earlier else None
         return known or search.best(name, searched)
 
+    def cells_of(self, problem: Problem) -> Cells:
+        """Return the cells of a data set, with the numbers of labels that all its classes have."""
+        settings = self.settings
+        assert isinstance(settings, DomainsSettings)
+        smallest = _smallest_class(problem)
+        counts = [count for count in sorted(set(settings.labels)) if count <= smallest]
+        return Cells(self, problem, counts, settings.readouts)
+
     def _measure(
         self,
         dataset: DomainSet,
@@ -219,10 +229,7 @@ class Domains(Study):
     ) -> dict[str, Any]:
         settings = self.settings
         assert isinstance(settings, DomainsSettings)
-        counts = sorted(set(settings.labels))
-        smallest = int(np.bincount(problem.train_labels).min())
-        possible = [count for count in counts if count <= smallest]
-        cells = Cells(self, problem, possible, settings.readouts)
+        cells = self.cells_of(problem)
         entries = cells.rule()
         extra = {classifier.name: classifier for classifier in self.context.classifiers}
         for name in methods:
@@ -234,10 +241,10 @@ class Domains(Study):
                 baseline = make_baseline(name, **choice.settings)
                 entries[name] = cells.baseline(baseline, choice.record, uses_rule=False)
         notes = list(problem.notes)
-        if possible != counts:
-            excluded = ", ".join(str(count) for count in counts if count > smallest)
+        if excluded := sorted(set(settings.labels) - set(cells.counts)):
             notes.append(
-                f"without {excluded} labels per class: the smallest class has {smallest} rows"
+                f"without {', '.join(map(str, excluded))} labels per class: the smallest class has "
+                f"{_smallest_class(problem)} rows"
             )
         described = describe_problem(problem)
         trained = {source.partition("@")[0] for source in self.context.rule.training_data}
@@ -249,7 +256,11 @@ class Domains(Study):
                 "notes": notes,
                 "meta_trained_on": dataset.name.partition("@")[0] in trained,
             },
-            "labels": possible,
+            "labels": list(cells.counts),
             "sampling_error": sampling_error(0.5, len(problem.test)),
             "methods": entries,
         }
+
+
+def _smallest_class(problem: Problem) -> int:
+    return int(np.bincount(problem.train_labels).min())
