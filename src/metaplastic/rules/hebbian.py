@@ -4,7 +4,7 @@ In each layer, with x̂ the standardised activity below, ŷ that of x̂ W, B the
 fan-out, C the correlations between different units (`lateral.correlation`) and t the inner step:
 
     ΔW = (x̂ - α ŷ Wᵀ / √m)ᵀ ŷ / B - β W C
-    W ← unit(W + η_t ΔW / |ΔW|),   η_t = η_0 / (1 + t / t½)
+    W ← unit(W + η_t ΔW / ‖ΔW‖),   η_t = η_0 / (1 + t / t½)
 
 column by column: Hebbian growth minus what the layer already explains, with decorrelation among its
 units (Oja, Int. J. Neural Systems 1:61, 1989). θ is α (`subspace`) and β (`decorrelation`);
