@@ -21,7 +21,7 @@ from metaplastic.objectives import OBJECTIVES
 from metaplastic.registry import Registry
 from metaplastic.rules import RULES
 from metaplastic.setting_kinds import is_model
-from metaplastic.settings import Setting, settings_of
+from metaplastic.settings import AnySettings, Setting, settings_of
 
 TOP = "meta-train"  # the section of top-level settings
 
@@ -126,6 +126,8 @@ def _section(name: str, model: type[BaseModel], prefix: str, entry: Any = None) 
     meaning = _first_sentence(entry or model)
     if title := getattr(entry, "title", ""):
         meaning = f"{title}. {meaning}"
+    if model is AnySettings:
+        meaning = f"{meaning} Its settings are not described."
     return Section(name, meaning, prefix, tuple(settings_of(model)))
 
 

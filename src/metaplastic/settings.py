@@ -33,6 +33,12 @@ class NoSettings(SettingsModel):
     """The settings of an entry that has none."""
 
 
+class AnySettings(BaseModel):
+    """The settings of an entry that does not describe them: all are taken as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
 class SettingsError(ConfigError, ValueError):
     """Invalid settings: each problem with the path of its setting.
 

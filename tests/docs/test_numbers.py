@@ -27,6 +27,7 @@ NUMBER = r"([-+−]?\d[\d,]*(?:\.\d+)?)"
 NOT_MEASURED = {
     "README.md": {"3.11", "0.03"},
     "docs/meta-training.md": {"0.01"},
+    "docs/method.md": {"0.01"},
     "docs/performance.md": {"0.9999", "0.999"},
     "docs/studies.md": {"0.03"},
 }

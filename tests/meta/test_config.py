@@ -171,14 +171,17 @@ def test_a_default_of_the_rule_given_explicitly_is_no_difference() -> None:
     assert differing_fields(plain, wider) == ["rule.settings.hidden (None there, 32 here)"]
 
 
-def test_a_rule_without_settings_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_that_does_not_describe_its_settings_gets_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Plain(Hebbian):
         name = "plain"
         Settings = Rule.Settings
 
     monkeypatch.setitem(RULES, "plain", Plain)
-    with pytest.raises(ConfigError, match=r"rule\.settings\.hidden: there is no such setting"):
-        parse_config({"rule": {"name": "plain", "settings": {"hidden": 4}}})
+    config = parse_config({"rule": {"name": "plain", "settings": {"half_life": 20.0}}})
+    assert config.rule.settings == {"half_life": 20.0}
+    assert parse_config(config.model_dump(mode="json")) == config
 
 
 def test_ranges_are_drawn_by_group_and_by_seed() -> None:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from metaplastic.base_model import ACTIVATIONS, ModelSpec
 from metaplastic.setting_kinds import OneOf
-from metaplastic.settings import Model, validated
+from metaplastic.settings import Model, SettingsModel, validated
 
 
-class FewShotConfig(BaseModel):
+class FewShotConfig(SettingsModel):
     """The data set and the protocol of an evaluation, without the rule.
 
     Features are fitted on the training split without labels, the readout on `labels_per_class`
     labelled examples per class of that split; accuracy is measured on the whole test split.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str = Field("digits", min_length=1, description="address of a data set")
     labels_per_class: int = Field(10, ge=1, description="labelled examples per class")

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from metaplastic.base_model import Phi
 from metaplastic.errors import ConfigError
-from metaplastic.settings import NoSettings
+from metaplastic.settings import AnySettings
 
 
 class RuleState(eqx.Module):
@@ -30,9 +30,9 @@ class Rule(eqx.Module):
     """
 
     name: ClassVar[str]
-    Settings: ClassVar[type[BaseModel]] = NoSettings
+    Settings: ClassVar[type[BaseModel]] = AnySettings
     """The pydantic model of the rule's settings. It validates configurations, and `metaplastic
-    settings` lists its fields."""
+    settings` lists its fields. A rule without it gets its settings unchecked."""
 
     @classmethod
     @abc.abstractmethod

@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from metaplastic.errors import MissingExtraError
 from metaplastic.evaluation.protocol import settings
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
+from metaplastic.settings import NoSettings
 
 # (n, d) standardised rows to (n, F) features
 Encoder = Callable[[NDArray[np.float32]], NDArray[np.floating]]
@@ -40,12 +41,6 @@ class Unlabelled:
     def sizes(self) -> tuple[int, ...]:
         """Return the layer sizes (N_0, ..., N_L) of the base model."""
         return (self.inputs.shape[1], *self.hidden, self.n_features)
-
-
-class NoSettings(BaseModel):
-    """Settings of a baseline without hyperparameters."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Baseline(abc.ABC):

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from metaplastic.base_model import Phi, features, initialise, population_statistics
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
@@ -18,12 +18,11 @@ from metaplastic.evaluation.inner_loop import Network
 from metaplastic.evaluation.trials import Trial
 from metaplastic.inner_loop import statistics_rows
 from metaplastic.progress import Progress, silent
+from metaplastic.settings import SettingsModel
 
 
-class DenoisingSettings(BaseModel):
+class DenoisingSettings(SettingsModel):
     """Hyperparameters of the search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     masked: float = Field(
         0.3, ge=0, lt=1, description="fraction of inputs set to zero, which is their mean"

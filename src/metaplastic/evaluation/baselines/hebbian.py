@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jax
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
 from metaplastic.evaluation.inner_loop import run_inner_loop
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
 from metaplastic.rules import make_rule
+from metaplastic.settings import SettingsModel
 
 
-class HebbianSettings(BaseModel):
+class HebbianSettings(SettingsModel):
     """Hyperparameters of the search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     inner_step: float = Field(0.1, gt=0, le=1, description="size of the first inner step")
     inner_steps: int = Field(100, ge=1, description="applications of the rule")

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from threadpoolctl import ThreadpoolController
 
 from metaplastic.errors import DataError
@@ -18,15 +18,14 @@ from metaplastic.evaluation.baselines.kmeans import triangle
 from metaplastic.evaluation.baselines.whitening import Whitening
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
+from metaplastic.settings import SettingsModel
 
 QUADRANTS = 2  # per side
 ROWS = 256  # images whose patches are held at once
 
 
-class KMeansPatchesSettings(BaseModel):
+class KMeansPatchesSettings(SettingsModel):
     """Hyperparameters of the search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     side: int = Field(6, ge=2, description="side of a patch in pixels")
     whiten: float | None = Field(

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from metaplastic.averaging import Averaging
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
+from metaplastic.settings import SettingsModel
 
 
-class NeighbourMeanSettings(BaseModel):
+class NeighbourMeanSettings(SettingsModel):
     """Hyperparameters of the search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     neighbours: int = Field(10, ge=1, description="number of nearest rows that are averaged")
     rounds: int = Field(2, ge=1, description="number of rounds of averaging")

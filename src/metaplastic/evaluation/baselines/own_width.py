@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from metaplastic.evaluation.baselines.baseline import Encoder, Unlabelled
 from metaplastic.evaluation.baselines.pca import Pca
@@ -16,6 +16,7 @@ from metaplastic.evaluation.baselines.spectral import Spectral
 from metaplastic.evaluation.baselines.umap import Umap
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
+from metaplastic.settings import SettingsModel
 
 WIDTHS = (4, 8, 16, 64, 128)  # the base model's width is in the other grids
 
@@ -24,10 +25,8 @@ def _grid(widths: Sequence[int], *others: dict[str, Any]) -> tuple[dict[str, Any
     return tuple({"features": width, **other} for other in others for width in widths)
 
 
-class PcaOwnSettings(BaseModel):
+class PcaOwnSettings(SettingsModel):
     """Hyperparameters of the search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     features: int = Field(64, ge=1, description="number of components")
 

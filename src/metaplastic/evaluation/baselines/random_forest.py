@@ -6,18 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.baselines.semi_supervised import scores_of
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
+from metaplastic.settings import SettingsModel
 
 
-class RandomForestSettings(BaseModel):
+class RandomForestSettings(SettingsModel):
     """Hyperparameters of the search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trees: int = Field(300, ge=1, description="number of trees")
     inputs: float | None = Field(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from metaplastic.blas import one_thread_per_product
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
@@ -15,12 +15,11 @@ from metaplastic.evaluation.baselines.semi_supervised import mixed_rows, scores_
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
 from metaplastic.readout.logistic import choose_penalty, unit_scale
+from metaplastic.settings import SettingsModel
 
 
-class SelfTrainingSettings(BaseModel):
+class SelfTrainingSettings(SettingsModel):
     """Hyperparameters of the search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     threshold: float = Field(
         0.75, gt=0, lt=1, description="minimum probability of a prediction that is added"

@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
@@ -16,14 +16,13 @@ from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabel
 from metaplastic.evaluation.trials import Trial
 from metaplastic.neighbours import Distances, Indices, Neighbours
 from metaplastic.progress import Progress, silent
+from metaplastic.settings import SettingsModel
 
 Matrix = NDArray[np.float64]
 
 
-class SpectralSettings(BaseModel):
+class SpectralSettings(SettingsModel):
     """Hyperparameters of the search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     neighbours: int = Field(10, ge=2, description="nearest neighbours that a row is connected to")
     time: int = Field(1, ge=1, description="number of diffusion steps")

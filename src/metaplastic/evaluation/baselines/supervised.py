@@ -12,7 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from metaplastic.base_model import Phi, Statistics, features, initialise, population_statistics
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
@@ -20,12 +20,11 @@ from metaplastic.evaluation.baselines.decoder import Linear, make_linear
 from metaplastic.evaluation.trials import Trial
 from metaplastic.progress import Progress, silent
 from metaplastic.readout.ridge import FOLDS, fold_of
+from metaplastic.settings import SettingsModel
 
 
-class SupervisedSettings(BaseModel):
+class SupervisedSettings(SettingsModel):
     """The learning rate is searched on other sets; decay and stopping are chosen on the labels."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     learning_rate: float = Field(3e-3, gt=0, description="learning rate of AdamW")
     decays: tuple[float, ...] = Field(

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from metaplastic.base_model import Phi, Statistics, features, initialise, population_statistics
 from metaplastic.evaluation.baselines.baseline import Baseline, Encoder, Unlabelled
@@ -21,12 +21,11 @@ from metaplastic.evaluation.baselines.gradient import train
 from metaplastic.evaluation.trials import Trial
 from metaplastic.inner_loop import statistics_rows
 from metaplastic.progress import Progress, silent
+from metaplastic.settings import SettingsModel
 
 
-class VaeSettings(BaseModel):
+class VaeSettings(SettingsModel):
     """Hyperparameters of the search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     beta: float = Field(1.0, gt=0, description="weight of the divergence; 1 is the ELBO")
     learning_rate: float = Field(1e-3, gt=0, description="learning rate of Adam")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from metaplastic.evaluation import results
 from metaplastic.evaluation.baselines import BASELINES, Baseline
@@ -27,6 +27,7 @@ from metaplastic.evaluation.protocol import FewShotConfig, settings
 from metaplastic.evaluation.search import Search
 from metaplastic.evaluation.store import Compute
 from metaplastic.evaluation.studies.context import Context
+from metaplastic.settings import SettingsModel
 
 # settings added after the first cells were written; their defaults are left out of keys
 LATER = {"layers": "last", "model": None, "permuted": True}
@@ -34,10 +35,8 @@ Count = Annotated[int, Field(ge=1)]
 PROTOCOL = 1  # increased when the protocol changes, so that older numbers are not reused
 
 
-class StudySettings(BaseModel):
+class StudySettings(SettingsModel):
     """Settings of every study; each study adds its own in its file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seeds: int = Field(10, ge=1, description="number of seeds")
     labels_per_class: int = Field(10, ge=1, description="labelled examples per class")
