@@ -32,9 +32,6 @@ from tests.docs.numbers import (
     value,
 )
 
-FILES = "wider/datasets", "datasets"
-FASHION = "fashion_mnist@14", "fashion_mnist"
-
 README = (
     Claim(
         "README.md",
@@ -136,19 +133,6 @@ METHOD = (
 )
 
 STUDIES = (
-    Claim(
-        "docs/studies.md",
-        "The VAE chose β 0.03 and has {} on MNIST-14 and {} on digits, in the tables {} and {}; "
-        "the RBM's 135 epochs give {} on CIFAR-10, in the tables {}. k-means with 512 features "
-        "chose whitening 100, in effect none, for Fashion-MNIST, and falls to {} at 14×14 and {} "
-        "at 28×28: other data sets do not tell what suits this one. The tables keep the earlier "
-        "search, in which it has {} and {} and beats the rule at 28×28",
-        (
-            *(mean("vae", a, f) for f in FILES for a in ("mnist@14", "digits")),
-            *(mean("rbm", "cifar10", f) for f in FILES),
-            *(mean("kmeans-512", a, f) for f in FILES for a in FASHION),
-        ),
-    ),
     Claim(
         "docs/studies.md",
         "Read as `rule-all`, the rule has {} on digits, {} on MNIST-14 and {} on Fashion-14; read "

@@ -42,6 +42,9 @@ class Rbm(Baseline):
         {"learning_rate": 0.03, "epochs": 45},
         {"learning_rate": 0.03, "epochs": 135},
         {"learning_rate": 0.01, "epochs": 15},
+        {"learning_rate": 0.01, "epochs": 45},
+        {"learning_rate": 0.003, "epochs": 15},
+        {"learning_rate": 0.003, "epochs": 45},
     )
 
     def fit(
