@@ -45,6 +45,8 @@ class Rbm(Baseline):
         {"learning_rate": 0.01, "epochs": 45},
         {"learning_rate": 0.003, "epochs": 15},
         {"learning_rate": 0.003, "epochs": 45},
+        {"learning_rate": 0.001, "epochs": 15},
+        {"learning_rate": 0.001, "epochs": 45},
     )
 
     def fit(
