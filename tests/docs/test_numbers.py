@@ -29,7 +29,7 @@ NOT_MEASURED = {
     "docs/meta-training.md": {"0.01"},
     "docs/method.md": {"0.01"},
     "docs/performance.md": {"0.9999", "0.999"},
-    "docs/studies.md": {"0.03"},
+    "docs/studies.md": {"0.01", "0.03"},
 }
 
 
