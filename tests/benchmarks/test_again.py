@@ -30,6 +30,7 @@ def test_the_command_has_the_settings_of_the_file(path: Path) -> None:
     assert kind(**parse_overrides(given)) == kind(**content["settings"])
 
 
+@pytest.mark.slow
 def test_a_file_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = {
         "seeds": 2,
