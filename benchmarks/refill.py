@@ -16,6 +16,7 @@ Cells cache the numbers of studies between runs. They are not committed, so in a
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,8 @@ def _refill_domains(study: Study, content: Mapping[str, Any]) -> None:
     for name, entry in content["sets"].items():
         try:
             cells = study.cells_of(study.load(name))
-        except MetaplasticError:
+        except MetaplasticError as error:
+            print(f"{name} left out: {error}", file=sys.stderr)
             continue
         for method, of_method in entry["methods"].items():
             if method in RULE:

@@ -36,7 +36,7 @@ class KMeans(Baseline):
     name = "kmeans"
     title = "k-means, triangle"
     Settings = KMeansSettings
-    grid = ({}, {"whiten": 0.1}, {"whiten": 1.0}, {"whiten": 10.0})
+    grid = ({}, {"whiten": 0.1}, {"whiten": 1.0}, {"whiten": 10.0}, {"whiten": 100.0})
     centroids: ClassVar[int | None] = None
     iterations: ClassVar[int] = 300  # at most, in each run; scikit-learn's default
 

@@ -41,6 +41,7 @@ class Rbm(Baseline):
         {"learning_rate": 0.03, "epochs": 15},
         {"learning_rate": 0.03, "epochs": 45},
         {"learning_rate": 0.03, "epochs": 135},
+        {"learning_rate": 0.03, "epochs": 405},
         {"learning_rate": 0.01, "epochs": 15},
         {"learning_rate": 0.01, "epochs": 45},
         {"learning_rate": 0.003, "epochs": 15},

@@ -143,6 +143,7 @@ class Vae(Baseline):
         {"beta": 0.1, "learning_rate": 3e-3},
         {"beta": 0.03, "learning_rate": 3e-3},
         {"beta": 0.01, "learning_rate": 3e-3},
+        {"beta": 0.003, "learning_rate": 3e-3},
         {"beta": 0.3, "learning_rate": 1e-2},
         {"steps": 300},
     )
