@@ -196,8 +196,8 @@ class _Constant(LabelledBaseline):
     name = "constant"
     title = "always the first class"
 
-    def fit_labelled(self, data, rows, labels, n_classes, trials, progress=None) -> list[Encoder]:
-        return [lambda x: np.eye(n_classes)[np.zeros(len(x), int)] for _ in trials]
+    def fit_trial(self, data, rows, labels, n_classes, trial) -> Encoder:
+        return lambda x: np.eye(n_classes)[np.zeros(len(x), int)]
 
 
 def test_a_classifier_built_on_the_rule_takes_part(folder, tmp_path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +10,6 @@ from metaplastic.encoder.readouts import fit_readouts, vote
 from metaplastic.evaluation.baselines import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.named_rule import DEFAULT_BATCH_SIZE, NamedRule, inner_steps_of
 from metaplastic.evaluation.trials import Trial
-from metaplastic.progress import Progress, silent
 
 
 class ClassifierBaseline(LabelledBaseline):
@@ -31,26 +28,22 @@ class ClassifierBaseline(LabelledBaseline):
         self._inputs: NDArray[np.float32] | None = None
         self._encoders: dict[int, PlasticEncoder] = {}
 
-    def fit_labelled(
+    def fit_trial(
         self,
         data: Unlabelled,
         rows: NDArray[np.float32],
         labels: NDArray[np.int32],
         n_classes: int,
-        trials: Sequence[Trial],
-        progress: Progress = silent,
-    ) -> list[Encoder]:
-        if data.inputs is not self._inputs:
-            self._inputs, self._encoders = data.inputs, {}
-        fitted: list[Encoder] = []
-        for done, (trial, x, y) in enumerate(zip(trials, rows, labels, strict=True)):
-            progress(self.title, done, len(trials), "seeds")
-            encoder = self._encoder(data, trial.seed)
-            readouts = fit_readouts("auto", encoder.transform(x), x.shape[1], y, n_classes)
-            fitted.append(lambda new, e=encoder, r=readouts: vote(r, e.transform(new)))
-        return fitted
+        trial: Trial,
+    ) -> Encoder:
+        encoder = self._encoder(data, trial.seed)
+        features = encoder.transform(rows)
+        readouts = fit_readouts("auto", features, rows.shape[1], labels, n_classes)
+        return lambda new: vote(readouts, encoder.transform(new))
 
     def _encoder(self, data: Unlabelled, seed: int) -> PlasticEncoder:
+        if data.inputs is not self._inputs:
+            self._inputs, self._encoders = data.inputs, {}
         if seed not in self._encoders:
             encoder = PlasticEncoder(
                 self._rule.rule,

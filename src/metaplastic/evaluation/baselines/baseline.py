@@ -93,7 +93,6 @@ class LabelledBaseline(Baseline):
     ) -> list[Encoder]:
         raise TypeError(f"baseline {self.name} needs labels: call fit_labelled")
 
-    @abc.abstractmethod
     def fit_labelled(
         self,
         data: Unlabelled,
@@ -103,7 +102,23 @@ class LabelledBaseline(Baseline):
         trials: Sequence[Trial],
         progress: Progress = silent,
     ) -> list[Encoder]:
-        """Fit one classifier per trial, which maps rows (n, d) to class scores (n, C).
+        """Fit one classifier per trial; `rows` has shape (trials, k, d), `labels` (trials, k)."""
+        fitted: list[Encoder] = []
+        for done, (trial, x, y) in enumerate(zip(trials, rows, labels, strict=True)):
+            progress(self.name, done, len(trials), "seeds")
+            fitted.append(self.fit_trial(data, x, y, n_classes, trial))
+        return fitted
 
-        `rows` has shape (trials, k, d), `labels` (trials, k).
+    @abc.abstractmethod
+    def fit_trial(
+        self,
+        data: Unlabelled,
+        rows: NDArray[np.float32],
+        labels: NDArray[np.int32],
+        n_classes: int,
+        trial: Trial,
+    ) -> Encoder:
+        """Fit a classifier to labelled rows (k, d) with labels (k,).
+
+        It maps rows (n, d) to class scores (n, C).
         """

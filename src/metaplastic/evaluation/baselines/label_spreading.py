@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,6 @@ from pydantic import Field
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.baselines.semi_supervised import mixed_rows, scores_of
 from metaplastic.evaluation.trials import Trial
-from metaplastic.progress import Progress, silent
 from metaplastic.settings import SettingsModel
 
 
@@ -45,32 +43,27 @@ class LabelSpreading(LabelledBaseline):
         {"alpha": 0.99, "neighbours": 15},
     )
 
-    def fit_labelled(
+    def fit_trial(
         self,
         data: Unlabelled,
         rows: NDArray[np.float32],
         labels: NDArray[np.int32],
         n_classes: int,
-        trials: Sequence[Trial],
-        progress: Progress = silent,
-    ) -> list[Encoder]:
+        trial: Trial,
+    ) -> Encoder:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.semi_supervised import LabelSpreading as SklearnLabelSpreading
 
         settings = self.settings
         assert isinstance(settings, LabelSpreadingSettings)
-        fitted: list[Encoder] = []
-        for done, (trial, labelled, y) in enumerate(zip(trials, rows, labels, strict=True)):
-            progress("label spreading", done, len(trials), "seeds")
-            mixed, known = mixed_rows(data.inputs, labelled, y, settings.rows, trial.seed)
-            spreading = SklearnLabelSpreading(
-                kernel="knn",
-                n_neighbors=min(settings.neighbours, len(mixed)),
-                alpha=settings.alpha,
-                max_iter=100,
-                tol=1e-3,
-            )
-            with warnings.catch_warnings():  # changes after 100 iterations are small
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                fitted.append(scores_of(spreading.fit(mixed, known), n_classes))
-        return fitted
+        mixed, known = mixed_rows(data.inputs, rows, labels, settings.rows, trial.seed)
+        spreading = SklearnLabelSpreading(
+            kernel="knn",
+            n_neighbors=min(settings.neighbours, len(mixed)),
+            alpha=settings.alpha,
+            max_iter=100,
+            tol=1e-3,
+        )
+        with warnings.catch_warnings():  # changes after 100 iterations are small
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return scores_of(spreading.fit(mixed, known), n_classes)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -11,7 +9,6 @@ from pydantic import Field
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.baselines.semi_supervised import scores_of
 from metaplastic.evaluation.trials import Trial
-from metaplastic.progress import Progress, silent
 from metaplastic.settings import SettingsModel
 
 
@@ -36,27 +33,22 @@ class RandomForest(LabelledBaseline):
     Settings = RandomForestSettings
     grid = ({}, {"inputs": 0.3}, {"leaf": 3}, {"inputs": 0.1})
 
-    def fit_labelled(
+    def fit_trial(
         self,
         data: Unlabelled,
         rows: NDArray[np.float32],
         labels: NDArray[np.int32],
         n_classes: int,
-        trials: Sequence[Trial],
-        progress: Progress = silent,
-    ) -> list[Encoder]:
+        trial: Trial,
+    ) -> Encoder:
         from sklearn.ensemble import RandomForestClassifier
 
         settings = self.settings
         assert isinstance(settings, RandomForestSettings)
-        fitted: list[Encoder] = []
-        for done, (trial, labelled, y) in enumerate(zip(trials, rows, labels, strict=True)):
-            progress("random forest", done, len(trials), "seeds")
-            forest = RandomForestClassifier(
-                settings.trees,
-                max_features=settings.inputs or "sqrt",  # pyright: ignore[reportArgumentType]
-                min_samples_leaf=settings.leaf,
-                random_state=trial.seed,
-            )
-            fitted.append(scores_of(forest.fit(labelled, y), n_classes))
-        return fitted
+        forest = RandomForestClassifier(
+            settings.trees,
+            max_features=settings.inputs or "sqrt",  # pyright: ignore[reportArgumentType]
+            min_samples_leaf=settings.leaf,
+            random_state=trial.seed,
+        )
+        return scores_of(forest.fit(rows, labels), n_classes)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from metaplastic.blas import one_thread_per_product
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.trials import Trial
-from metaplastic.progress import Progress, silent
 from metaplastic.readout import logistic
 
 
@@ -24,18 +21,13 @@ class RawLogistic(LabelledBaseline):
     name = "raw-logistic"
     title = "raw input, logistic"
 
-    def fit_labelled(
+    def fit_trial(
         self,
         data: Unlabelled,
         rows: NDArray[np.float32],
         labels: NDArray[np.int32],
         n_classes: int,
-        trials: Sequence[Trial],
-        progress: Progress = silent,
-    ) -> list[Encoder]:
-        fitted: list[Encoder] = []
+        trial: Trial,
+    ) -> Encoder:
         with one_thread_per_product():
-            for done, (x, y) in enumerate(zip(rows, labels, strict=True)):
-                progress("logistic regression", done, len(trials), "seeds")
-                fitted.append(logistic.fit(x, y, n_classes))
-        return fitted
+            return logistic.fit(rows, labels, n_classes)

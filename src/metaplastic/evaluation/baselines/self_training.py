@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,6 @@ from metaplastic.blas import one_thread_per_product
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.baselines.semi_supervised import mixed_rows, scores_of
 from metaplastic.evaluation.trials import Trial
-from metaplastic.progress import Progress, silent
 from metaplastic.readout.logistic import choose_penalty, unit_scale
 from metaplastic.settings import SettingsModel
 
@@ -47,38 +45,33 @@ class SelfTraining(LabelledBaseline):
         {"threshold": 0.6, "rounds": 10},
     )
 
-    def fit_labelled(
+    def fit_trial(
         self,
         data: Unlabelled,
         rows: NDArray[np.float32],
         labels: NDArray[np.int32],
         n_classes: int,
-        trials: Sequence[Trial],
-        progress: Progress = silent,
-    ) -> list[Encoder]:
+        trial: Trial,
+    ) -> Encoder:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
         from sklearn.semi_supervised import SelfTrainingClassifier
 
         settings = self.settings
         assert isinstance(settings, SelfTrainingSettings)
-        fitted: list[Encoder] = []
-        for done, (trial, labelled, y) in enumerate(zip(trials, rows, labels, strict=True)):
-            progress("self-training", done, len(trials), "seeds")
-            mean, scale = unit_scale(labelled)
-            with one_thread_per_product():
-                strength = choose_penalty(labelled, y, n_classes)
-            mixed, known = mixed_rows(data.inputs, labelled, y, settings.rows, trial.seed)
-            classifier = SelfTrainingClassifier(
-                LogisticRegression(C=strength, max_iter=200),
-                threshold=settings.threshold,
-                max_iter=settings.rounds,
-            )
-            with warnings.catch_warnings(), one_thread_per_product():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                classifier.fit(((mixed - mean) / scale).astype(np.float32), known)
-            fitted.append(_scaled(scores_of(classifier, n_classes), mean, scale))
-        return fitted
+        mean, scale = unit_scale(rows)
+        with one_thread_per_product():
+            strength = choose_penalty(rows, labels, n_classes)
+        mixed, known = mixed_rows(data.inputs, rows, labels, settings.rows, trial.seed)
+        classifier = SelfTrainingClassifier(
+            LogisticRegression(C=strength, max_iter=200),
+            threshold=settings.threshold,
+            max_iter=settings.rounds,
+        )
+        with warnings.catch_warnings(), one_thread_per_product():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            classifier.fit(((mixed - mean) / scale).astype(np.float32), known)
+        return _scaled(scores_of(classifier, n_classes), mean, scale)
 
 
 def _scaled(scores: Encoder, mean: NDArray[np.float64], scale: float) -> Encoder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import equinox as eqx
@@ -18,7 +17,6 @@ from metaplastic.base_model import Phi, Statistics, features, initialise, popula
 from metaplastic.evaluation.baselines.baseline import Encoder, LabelledBaseline, Unlabelled
 from metaplastic.evaluation.baselines.decoder import Linear, make_linear
 from metaplastic.evaluation.trials import Trial
-from metaplastic.progress import Progress, silent
 from metaplastic.readout.ridge import FOLDS, fold_of
 from metaplastic.settings import SettingsModel
 
@@ -69,6 +67,7 @@ def _scores(model: Classifier, statistics: tuple[Statistics, ...], x: Array) -> 
     return model.top(features(model.phi, x, statistics))
 
 
+@eqx.filter_jit
 def _initial(
     key: PRNGKeyArray, sizes: tuple[int, ...], activation: str, classes: int
 ) -> Classifier:
@@ -179,36 +178,30 @@ class Supervised(LabelledBaseline):
         {"learning_rate": 3e-1},
     )
 
-    def fit_labelled(
+    def fit_trial(
         self,
         data: Unlabelled,
         rows: NDArray[np.float32],
         labels: NDArray[np.int32],
         n_classes: int,
-        trials: Sequence[Trial],
-        progress: Progress = silent,
-    ) -> list[Encoder]:
+        trial: Trial,
+    ) -> Encoder:
         settings = self.settings
         assert isinstance(settings, SupervisedSettings)
         rate = jnp.asarray(settings.learning_rate)
-        begin = eqx.filter_jit(_initial)
-        fitted: list[Encoder] = []
-        for done, (trial, labelled, y) in enumerate(zip(trials, rows, labels, strict=True)):
-            progress("supervised", done, len(trials), "seeds")
-            x = jnp.asarray(labelled[:, trial.permutation])
-            start = begin(trial.init_key, data.sizes, data.activation, n_classes)
-            decay, steps = _choose(settings, start, x, y, rate)
-            model, statistics = _fit(
-                start,
-                x,
-                jnp.asarray(y),
-                jnp.asarray(decay),
-                rate,
-                jnp.asarray(steps),
-                settings.batch_size,
-            )
-            fitted.append(FittedClassifier(model, statistics, trial.permutation))
-        return fitted
+        x = jnp.asarray(rows[:, trial.permutation])
+        start = _initial(trial.init_key, data.sizes, data.activation, n_classes)
+        decay, steps = _choose(settings, start, x, labels, rate)
+        model, statistics = _fit(
+            start,
+            x,
+            jnp.asarray(labels),
+            jnp.asarray(decay),
+            rate,
+            jnp.asarray(steps),
+            settings.batch_size,
+        )
+        return FittedClassifier(model, statistics, trial.permutation)
 
 
 def _choose(
