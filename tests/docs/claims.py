@@ -236,10 +236,12 @@ TOPOLOGIES = (
         "docs/studies.md",
         "to convolutions: from {} ± {} to {} ± {} on MNIST, from {} ± {} to {} ± {} on CIFAR-10, "
         "and down on Fashion-MNIST, from {} ± {} to {} ± {}. k-means of patches is first on all "
-        "three ({} ± {}, {} ± {} and {} ± {})",
+        "three ({} ± {}, {} ± {} and {} ± {}), and k-means of whole images second on "
+        "Fashion-MNIST ({} ± {})",
         (
             *_before_and_after("convolution", "mnist", "cifar10", "fashion_mnist"),
             *_of("kmeans-patches"),
+            *both("kmeans", "fashion_mnist", "topologies"),
         ),
     ),
 )

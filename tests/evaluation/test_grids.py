@@ -75,9 +75,8 @@ def _tried(study: str, name: str, key: str, won: float) -> list[dict[str, Any]]:
 def test_the_end_of_a_range_that_won_gains_little(
     study: str, name: str, key: str, won: float
 ) -> None:
-    """On the sets of the search, over the best setting inside of the range. Study `topologies` is
-    searched over a narrower range, as the documentation says."""
-    if (name, key) in INSIDE | SEARCHED_APART or study == "topologies":
+    """On the sets of the search, over the best setting inside of the range."""
+    if (name, key) in INSIDE | SEARCHED_APART:
         return
     tried = _values(name, key, _tried(study, name, key, won))
     tried |= {math.inf} if key in NONE_BEYOND else set()
