@@ -150,7 +150,7 @@ def draw(summary: dict[str, Any]) -> Figure:
                 axes.axhline(entry["target"], color=GREY, linestyle="--", label="target")
             axes.set_xscale("log")
             axes.set_title(address)
-            axes.set_xlabel("hours of two cores")
+            axes.set_xlabel("hours of meta-training")
         figure.axes[0].set_ylabel("accuracy")
         figure.legend(
             *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4

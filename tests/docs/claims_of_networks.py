@@ -54,7 +54,7 @@ NETWORKS = (
     ),
     Claim(
         "docs/studies.md",
-        "nearly the mean image ({} components, neighbours correlate by {}, pixels of the images by "
+        "nearly the first principal component ({} components, neighbours correlate by {}, pixels of the images by "
         "{}), after 500 meta-steps they are edges and blobs of colour, each made of {} components, "
         "and after 5,311 of {}, with neighbours at {}.",
         (

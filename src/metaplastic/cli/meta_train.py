@@ -138,7 +138,7 @@ def meta_train(
         ),
     ] = None,
 ) -> None:
-    """Meta-train an update rule by truncated backpropagation through its inner loop.
+    """Meta-train an update rule by backpropagation through its inner loop.
 
     Writes config.json, metrics.jsonl, checkpoints, rule files of intermediate meta-steps and
     rule.safetensors to --out. An interrupt or SIGTERM saves and exits; --resume continues. A
