@@ -54,9 +54,9 @@ NETWORKS = (
     ),
     Claim(
         "docs/studies.md",
-        "nearly the first principal component ({} components, neighbours correlate by {}, pixels of the images by "
-        "{}), after 500 meta-steps they are edges and blobs of colour, each made of {} components, "
-        "and after 5,311 of {}, with neighbours at {}.",
+        "nearly the first principal component ({} components, neighbours correlate by {}, pixels "
+        "of the images by {}), after 500 meta-steps they are edges and blobs of colour, each made "
+        "of {} components, and after 5,311 of {}, with neighbours at {}.",
         (
             of_fields("components", 1, address="cifar10@16"),
             of_fields("neighbours", 1, address="cifar10@16"),

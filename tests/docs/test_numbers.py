@@ -19,8 +19,6 @@ from benchmarks import readme, report
 from metaplastic.demo import DATASET
 
 PAGES = ("README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md")))
-# logs of experiments whose files are no longer in the repository
-LOGS = ("docs/research-log.md", "docs/research-log-1.md")
 NOT_COMMITTED = ("cells/", "report.html")
 NUMBER = r"([-+−]?\d[\d,]*(?:\.\d+)?)"
 # bounds and settings, which are not measured
@@ -111,8 +109,6 @@ def test_the_tables_of_speed_are_made_from_their_results() -> None:
 def test_every_measured_number_is_claimed() -> None:
     loose = []
     for page in PAGES:
-        if page in LOGS:
-            continue
         text = without_code((ROOT / page).read_text())
         for claim in CLAIMS:
             if claim.page == page:
