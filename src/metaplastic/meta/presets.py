@@ -6,7 +6,12 @@ from typing import Any
 
 _TASKS_OF_THE_PAPERS = {
     "sources": ["glyphs", "cifar10@32", "imagenet@32"],
-    "architectures": {"sides": [14, 16], "layers": [2, 5], "units": [64, 128, 256, 512], "redraw": 100},
+    "architectures": {
+        "sides": [14, 16],
+        "layers": [2, 5],
+        "units": [64, 128, 256, 512],
+        "redraw": 100,
+    },
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
