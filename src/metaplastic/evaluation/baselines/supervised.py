@@ -67,12 +67,14 @@ def _scores(model: Classifier, statistics: tuple[Statistics, ...], x: Array) -> 
     return model.top(features(model.phi, x, statistics))
 
 
-@eqx.filter_jit
 def _initial(
     key: PRNGKeyArray, sizes: tuple[int, ...], activation: str, classes: int
 ) -> Classifier:
     top = make_linear(jax.random.fold_in(key, 1), sizes[-1], classes)
     return Classifier(initialise(key, sizes, activation), top)
+
+
+_begin = eqx.filter_jit(_initial)
 
 
 def _loss(model: Classifier, x: Array, y: Array) -> Array:
@@ -190,7 +192,7 @@ class Supervised(LabelledBaseline):
         assert isinstance(settings, SupervisedSettings)
         rate = jnp.asarray(settings.learning_rate)
         x = jnp.asarray(rows[:, trial.permutation])
-        start = _initial(trial.init_key, data.sizes, data.activation, n_classes)
+        start = _begin(trial.init_key, data.sizes, data.activation, n_classes)
         decay, steps = _choose(settings, start, x, labels, rate)
         model, statistics = _fit(
             start,
