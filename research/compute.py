@@ -52,6 +52,11 @@ class Line(NamedTuple):
         return float(10 ** ((accuracy - self.intercept) / self.slope))
 
 
+def stages_in(folder: Path) -> list[Path]:
+    """Return the records of the stages in a folder, in order."""
+    return sorted(folder.glob("stage-*"), key=lambda path: int(path.name.partition("-")[2]))
+
+
 def hours_by_meta_step(stages: Sequence[Path]) -> dict[int, float]:
     """Return the hours that meta-training had run for, by number of meta-steps over all stages."""
     hours: dict[int, float] = {}
@@ -167,9 +172,8 @@ def main() -> None:
         "--out", type=Path, default=ROOT / "research" / "results" / "compute" / "compute.json"
     )
     args = parser.parse_args()
-    stages = sorted(args.stages.glob("stage-*"), key=lambda path: int(path.name.split("-")[1]))
     learned = files.read_json(args.learned, DataError)
-    summary = summarise(learned, hours_by_meta_step(stages))
+    summary = summarise(learned, hours_by_meta_step(stages_in(args.stages)))
     for address, entry in summary.items():
         low, high = entry["slope_interval"]
         at = entry["hours_at_target"]

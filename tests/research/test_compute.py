@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from research.compute import FACTOR, draw, fit, hours_by_meta_step, summarise
+from research.compute import FACTOR, draw, fit, hours_by_meta_step, stages_in, summarise
 
 from metaplastic.evaluation.results import read_json
 
@@ -64,10 +64,7 @@ def test_two_points_have_no_interval() -> None:
 
 def test_the_committed_summary_is_that_of_the_committed_results() -> None:
     learned = read_json(ROOT / "results" / "learned.json")
-    stages = sorted(
-        (ROOT / "results" / "default").glob("stage-*"), key=lambda path: int(path.name[6:])
-    )
-    summary = summarise(learned, hours_by_meta_step(stages))
+    summary = summarise(learned, hours_by_meta_step(stages_in(ROOT / "results" / "default")))
     committed = read_json(ROOT / "research" / "results" / "compute" / "compute.json")
     assert committed["rule"] == learned["rule"]["fingerprint"]
     assert list(committed["datasets"]) == list(summary)
