@@ -145,9 +145,11 @@ def learned(content: dict[str, Any]) -> str:
         title = GROUPS.get(first[name]["kind"], "") + first[name]["title"]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     seeds, steps = len(content["seeds"]), content["inner_steps"]
+    parts = sum(method["kind"] == "switched off" for method in first.values())
     caption = (
         f"Accuracy with {content['settings']['labels_per_class']} labels per class after {steps} "
-        f"inner steps, mean ± standard error over {seeds} seeds (`metaplastic study learned`):"
+        f"inner steps, mean ± standard error over {seeds} seeds (`metaplastic study learned`). Of "
+        f"the {parts} parts switched off, those {COSTLIEST} that cost most on digits:"
     )
     figure = "![Accuracy along meta-training, and with each part switched off](results/learned.png)"
     return "\n".join([caption, "", *lines, "", figure])

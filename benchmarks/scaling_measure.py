@@ -3,7 +3,7 @@ work, a worker's time for a gradient, and whole runs on real workers."""
 
 from __future__ import annotations
 
-import itertools
+import math
 import os
 import time
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from metaplastic.base_model import initialise
 from metaplastic.meta import optimizer
 from metaplastic.meta.config import MetaTrainConfig
 from metaplastic.meta.config_tables import make_config
@@ -22,6 +23,7 @@ from metaplastic.meta.engines.ray_backend import RayBackend
 from metaplastic.meta.engines.ray_worker import Worker
 from metaplastic.meta.plan import Plan, draw_architectures, draw_tasks, make_plan
 from metaplastic.rules import Rule, make_rule
+from metaplastic.tasks.architecture import Architecture
 
 # `paper` has an update network of the paper's size (H = 64), which is never compiled here
 PRESETS = ("quick", "paper")
@@ -61,6 +63,13 @@ def theta_of(config: MetaTrainConfig) -> Any:
     return jax.device_get(eqx.filter(rule_of(config), eqx.is_array))
 
 
+def phi_bytes(config: MetaTrainConfig, architecture: Architecture) -> int:
+    """Return the bytes of a base model, with separate backward weights if the rule has them."""
+    backward, spec = rule_of(config).needs_backward, architecture.model
+    phi = eqx.filter_eval_shape(lambda: initialise(jax.random.key(0), spec, backward=backward))
+    return sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(phi))
+
+
 def bytes_of_messages() -> dict[str, Any]:
     """Measure the bytes of θ, of a gradient, and of a task's state, which is never sent."""
     from ray.cloudpickle import dumps  # pyright: ignore[reportAttributeAccessIssue]
@@ -71,16 +80,17 @@ def bytes_of_messages() -> dict[str, Any]:
         theta = theta_of(config)
         request = Request(0, 0, 0, 0, False)
         answer = Answer(request, Gathered(theta, 0.0, 0.0, 2, 100, 0, 2, 0.0), 1.0)
-        sizes = [a.sizes for a in draw_architectures(config)]
-        phi_bytes = [4 * sum(m * n + n for m, n in itertools.pairwise(s)) for s in sizes]
+        drawn = draw_architectures(config)
         pools = [t.n_classes * t.examples_per_class for t in draw_tasks(config)]
         by_preset[preset] = {
             "meta_parameters": sum(a.size for a in jax.tree.leaves(theta)),
             "theta_bytes": len(dumps(theta, protocol=5)),
             "gradient_bytes": len(dumps(answer, protocol=5)),
             "request_bytes": len(dumps(request, protocol=5)),
-            "phi_bytes_per_task": phi_bytes,
-            "pool_bytes_per_task": [4 * n * s[0] for n, s in zip(pools, sizes, strict=True)],
+            "phi_bytes_per_task": [phi_bytes(config, one) for one in drawn],
+            "pool_bytes_per_task": [
+                4 * n * one.sizes[0] for n, one in zip(pools, drawn, strict=True)
+            ],
         }
     return by_preset
 

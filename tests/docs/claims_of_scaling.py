@@ -45,6 +45,15 @@ SCALING = (
     ),
     Claim(
         "docs/scaling.md",
+        "| state of a task, which is never sent (φ) | {} to {} kB | {} kB to {} MB |",
+        (
+            *(measured("bytes", "quick", "phi_bytes_per_task", i, scale=1e-3) for i in (1, 0)),
+            measured("bytes", "paper", "phi_bytes_per_task", 2, scale=1e-3),
+            measured("bytes", "paper", "phi_bytes_per_task", 5, scale=1e-6),
+        ),
+    ),
+    Claim(
+        "docs/scaling.md",
         "| a request | {} bytes | {} bytes |",
         tuple(measured("bytes", p, "request_bytes") for p in ("quick", "paper")),
     ),

@@ -79,7 +79,7 @@ class Search:
         tried = []
         for index, chosen in enumerate(grid):
             self._progress(f"choosing the settings of {name}", index, len(grid), "settings")
-            accuracy = {address: self._accuracies(name, chosen, address) for address in sets}
+            accuracy = {address: self.accuracies(name, chosen, address) for address in sets}
             levels = [mean_and_error(as_numbers(a))["mean"] for a in accuracy.values()]
             mean = float(np.mean(levels))
             tried.append({"settings": chosen, "mean": mean, "accuracy": accuracy})
@@ -95,7 +95,8 @@ class Search:
             },
         )
 
-    def _accuracies(self, name: str, chosen: dict[str, Any], address: str) -> list[float]:
+    def accuracies(self, name: str, chosen: dict[str, Any], address: str) -> list[float]:
+        """Return a baseline's accuracy with given settings on a set of the search, by seed."""
         problem = self._problem(address)
         assert problem is not None
         config = self._config.model_copy(update={"dataset": address})

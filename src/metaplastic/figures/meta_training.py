@@ -33,7 +33,7 @@ def draw(content: dict[str, Any]) -> Figure:
         smoothed = [loss[max(0, i - REACH) : i + REACH + 1].mean() for i in range(len(loss))]
         left.plot(step, smoothed, color=colour, linewidth=1.6, label=objective or "meta-objective")
     left.legend(fontsize=8, title=f"bold: mean over {2 * REACH + 1} of these values")
-    left.set_xlabel("meta-step (updates of θ)")
+    left.set_xlabel(_meta_steps(content))
     left.set_ylabel(_measure(content.get("objective") or "meta-objective"))
     left.set_xscale("symlog", linthresh=first_rung(content))
     left.set_xlim(left=0)
@@ -54,7 +54,7 @@ def draw(content: dict[str, Any]) -> Figure:
         right.axhline(start, color=colour, linestyle=":", linewidth=0.9)
     right.set_xscale("symlog", linthresh=first_rung(content))
     right.set_xlim(left=0)
-    right.set_xlabel("meta-step (updates of θ)")
+    right.set_xlabel(_meta_steps(content))
     right.set_ylabel(ACCURACY)
     right.set_title(f"held-out data after {content['inner_steps']} inner steps; dotted: before")
     right.legend(fontsize=8, frameon=True, edgecolor="none", framealpha=0.85)
@@ -65,6 +65,10 @@ def first_rung(content: dict[str, Any]) -> float:
     """Return the smallest positive number of meta-steps of a rule along the run."""
     entry = next(iter(content["datasets"].values()))
     return float(min((c["meta_steps"] for c in entry["curves"] if c["meta_steps"]), default=1))
+
+
+def _meta_steps(content: dict[str, Any]) -> str:
+    return f"meta-step (below {first_rung(content):,.0f} linear, then logarithmic)"
 
 
 def _losses(loss: dict[str, Any]) -> list[tuple[str, np.ndarray, np.ndarray]]:

@@ -48,6 +48,7 @@ METHODS: dict[str, tuple[str, str]] = {  # colour and marker
 # drawn dashed, as each shares its colour with another method
 DASHED = frozenset(
     {
+        "rule-all",
         "random-all",
         "random-averaged",
         "raw-logistic",

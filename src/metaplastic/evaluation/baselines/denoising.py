@@ -65,11 +65,20 @@ class Denoising(Baseline):
     Settings = DenoisingSettings
     grid = (
         {},
+        {"masked": 0.1},
         {"masked": 0.6},
         {"masked": 0.8},
+        {"noise": 0.1},
         {"noise": 1.0},
-        {"steps": 1000},
+        {"learning_rate": 3e-4},
         {"learning_rate": 3e-3},
+        {"learning_rate": 1e-2},
+        {"steps": 1000},
+        {"steps": 10_000},
+        {"steps": 30_000},
+        {"masked": 0.6, "steps": 10_000},
+        {"masked": 0.6, "steps": 30_000},
+        {"masked": 0.8, "steps": 30_000},
     )
 
     def fit(

@@ -36,6 +36,7 @@ class HebbianBaseline(Baseline):
         {"inner_steps": 1600},
         {"inner_step": 1.0},
         {"inner_step": 0.3, "inner_steps": 400},
+        {"inner_step": 0.03, "inner_steps": 400},
     )
 
     def fit(

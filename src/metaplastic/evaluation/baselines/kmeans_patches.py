@@ -48,7 +48,14 @@ class KMeansPatches(Baseline):
     title = "k-means of patches, quadrants"
     spatial = True
     Settings = KMeansPatchesSettings
-    grid = ({}, {"whiten": None}, {"whiten": 1.0}, {"contrast": False})
+    grid = (
+        {},
+        {"whiten": None},
+        {"whiten": 0.01},
+        {"whiten": 1.0},
+        {"contrast": False},
+        {"contrast": False, "whiten": 0.01},
+    )
 
     def fit(
         self, data: Unlabelled, trials: Sequence[Trial], progress: Progress = silent

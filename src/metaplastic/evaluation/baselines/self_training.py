@@ -43,6 +43,10 @@ class SelfTraining(LabelledBaseline):
         {"threshold": 0.997},
         {"threshold": 0.6},
         {"threshold": 0.6, "rounds": 10},
+        {"threshold": 0.9, "rounds": 10},
+        {"threshold": 0.99, "rounds": 10},
+        {"threshold": 0.9, "rounds": 2},
+        {"threshold": 0.99, "rounds": 2},
     )
 
     def fit_trial(

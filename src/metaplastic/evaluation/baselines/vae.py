@@ -144,8 +144,12 @@ class Vae(Baseline):
         {"beta": 0.03, "learning_rate": 3e-3},
         {"beta": 0.01, "learning_rate": 3e-3},
         {"beta": 0.003, "learning_rate": 3e-3},
+        {"beta": 0.001, "learning_rate": 3e-3},
+        {"beta": 0.0003, "learning_rate": 3e-3},
         {"beta": 0.3, "learning_rate": 1e-2},
         {"steps": 300},
+        {"steps": 10_000},
+        {"beta": 0.03, "learning_rate": 3e-3, "steps": 10_000},
     )
 
     def along(

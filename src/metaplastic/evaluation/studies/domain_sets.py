@@ -43,7 +43,7 @@ SECONDS = {
     "rule": 12.0,
     "umap": 15.0,
     "umap-own": 15.0,
-    "dae": 8.0,
+    "dae": 33.0,
     "self-training": 12.0,
     "label-spreading": 3.0,
     "random-forest": 3.0,
