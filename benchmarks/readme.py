@@ -149,7 +149,7 @@ def learned(content: dict[str, Any]) -> str:
     caption = (
         f"Accuracy with {content['settings']['labels_per_class']} labels per class after {steps} "
         f"inner steps, mean ± standard error over {seeds} seeds (`metaplastic study learned`). Of "
-        f"the {parts} parts switched off, those {COSTLIEST} that cost most on digits:"
+        f"the {parts} parts switched off, those {COSTLIEST} that cost most on {columns[0]}:"
     )
     figure = "![Accuracy along meta-training, and with each part switched off](results/learned.png)"
     return "\n".join([caption, "", *lines, "", figure])

@@ -1,7 +1,7 @@
 """`python -m benchmarks.refill`: restore numbers from committed results to the cells.
 
 Cells cache the numbers of studies between runs. They are not committed, so in a fresh checkout
-`metaplastic study` measures everything again, for an hour or two. Restored are
+`metaplastic study` measures everything again, for many hours. Restored are
 
 - the baselines of five studies: their numbers do not depend on the rule and are in `results/*.json`
   with their settings and searches, so that a study of another rule measures only that rule; those

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from metaplastic.errors import MetaplasticError
+from metaplastic.errors import DataError, MetaplasticError
 from metaplastic.evaluation.named_rule import named_rule
 from metaplastic.evaluation.results import read_json, write_json
 from metaplastic.evaluation.search import SEEDS, Search
@@ -61,6 +61,10 @@ def main(given: Sequence[str] | None = None) -> int:
         context = Context(named_rule("default"), args.results, data_dir=args.data_dir)
         study = make_study("datasets", context, **content["settings"])
         found = records(content, args.baseline)
+        if not found:
+            raise DataError(
+                f"{args.results / 'datasets.json'} has no search of baseline {args.baseline!r}"
+            )
         sets = sorted({address for record in found.values() for address in record["sets"]})
         accuracy = {}
         for address in sets:

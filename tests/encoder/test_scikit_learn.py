@@ -109,12 +109,13 @@ def test_pipeline_and_grid_search_over_processes(digits) -> None:
 
 
 def test_threads_share_an_encoder(fitted: PlasticEncoder, digits) -> None:
-    x = digits[0]
-    expected = fitted.transform(x)
-    parts = joblib.Parallel(n_jobs=4, backend="threading")(
-        joblib.delayed(fitted.transform)(x[i : i + 300]) for i in range(0, len(x), 300)
+    parts = [digits[0][i : i + 300] for i in range(0, len(digits[0]), 300)]
+    expected = [fitted.transform(part) for part in parts]
+    found = joblib.Parallel(n_jobs=4, backend="threading")(
+        joblib.delayed(fitted.transform)(part) for part in parts
     )
-    np.testing.assert_allclose(np.concatenate(parts), expected, rtol=1e-5, atol=1e-6)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_a_clone_has_the_parameters_and_nothing_else(fitted: PlasticEncoder) -> None:

@@ -62,6 +62,10 @@ def _values(name: str, key: str, settings: Sequence[dict[str, Any]]) -> set[floa
     return {value for value in given if value is not None}
 
 
+def _beyond(name: str, key: str) -> set[float]:
+    return _values(name, key, [BEYOND["settings"]]) if name == BEYOND["baseline"] else set()
+
+
 @pytest.mark.parametrize(
     ("study", "name", "key", "won"), sorted(one for one in ALL if one[0] == "datasets")
 )
@@ -73,9 +77,7 @@ def test_a_setting_that_won_has_others_on_both_sides(
     now = _values(name, key, BASELINES[name].grid)
     for record in ALL[study, name, key, won]:
         assert _values(name, key, [trial["settings"] for trial in record["tried"]]) <= now
-    if name == BEYOND["baseline"]:
-        now |= _values(name, key, [BEYOND["settings"]])
-    assert max(now) > won
+    assert max(now | _beyond(name, key)) > won
     assert min(now) < won or (name, key, won) in LOWEST
 
 
@@ -91,7 +93,7 @@ def test_the_end_of_a_range_that_won_gains_little(
         tried |= {math.inf} if key in NONE_BEYOND else set()
         if won not in (max(tried), min(tried)):
             continue
-        if name == BEYOND["baseline"] and won < BEYOND["settings"].get(key, -math.inf):
+        if max(_beyond(name, key), default=won) > won == max(tried):
             beyond = [one for one in BEYOND["searches"] if one["sets"] == record["sets"]]
             for one in beyond:
                 assert one["chosen"] == record["settings"]

@@ -79,6 +79,16 @@ def test_the_best_setting_wins_and_every_trial_is_recorded(tmp_path, only_digits
     assert len(calls) == done  # all cached
 
 
+def test_a_set_whose_files_are_missing_is_named(tmp_path, only_digits, monkeypatch):
+    def load(address, data_dir):
+        raise DataError("no files")
+
+    monkeypatch.setattr(search, "load_search_problem", load)
+    searching = Search(Store(tmp_path / "s.json"), only_digits)
+    with pytest.raises(DataError, match="mnist@14, whose files are missing"):
+        searching.accuracies("pca", {}, "mnist@14")
+
+
 def test_a_setting_that_gives_no_number_does_not_win(tmp_path, only_digits, monkeypatch):
     def accuracies(baseline, problem, config, *, seeds):
         good = baseline.settings.inner_step == 0.3

@@ -50,6 +50,17 @@ def test_results_that_are_missing_end_in_one_line(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("name", ["raw", "no-such"])
+def test_a_baseline_without_a_search_is_refused(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "beyond.json"
+    results = str(beyond_grid.OUT.parents[3] / "results")
+    assert beyond_grid.main(["--baseline", name, "--results", results, "--out", str(out)]) == 2
+    assert f"no search of baseline '{name}'" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_the_committed_file_is_of_the_search_that_the_results_have() -> None:
     content = json.loads(beyond_grid.OUT.read_text())
     results = beyond_grid.OUT.parents[3] / "results" / "datasets.json"

@@ -96,9 +96,13 @@ class Search:
         )
 
     def accuracies(self, name: str, chosen: dict[str, Any], address: str) -> list[float]:
-        """Return a baseline's accuracy with given settings on a set of the search, by seed."""
+        """Return a baseline's accuracy with given settings on a set of the search, by seed.
+
+        Raises `DataError` if the set's files are missing.
+        """
         problem = self._problem(address)
-        assert problem is not None
+        if problem is None:
+            raise DataError(f"the search needs {address}, whose files are missing")
         config = self._config.model_copy(update={"dataset": address})
         baseline = make_baseline(name, **chosen)
         return self._store.numbers(

@@ -32,6 +32,7 @@ def draw(content: dict[str, Any]) -> Figure:
         "input order\n(weights relative to the largest of each field, mid-grey is 0; on the right: "
         "correlation of neighbouring pixels' weights, over all units)",
         fontsize=10,
+        wrap=True,
     )
     parts = figure.subfigures(
         len(datasets), 1, squeeze=False, height_ratios=[len(e["rows"]) for e in datasets.values()]

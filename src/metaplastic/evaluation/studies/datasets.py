@@ -39,7 +39,7 @@ class DatasetsSettings(StudySettings):
     """`datasets` are addresses, `baselines` names (none: all). `layers` are the readings of the
     rule, `last`, `all` or `averaged`; paired differences refer to the last one named. `left_out`
     are pairs ADDRESS:BASELINE that are not measured, which the results note: the default ones cost
-    five to ten minutes each on one core; `left_out=none` measures them too."""
+    ten minutes to an hour each on one core; `left_out=none` measures them too."""
 
     datasets: tuple[str, ...] = Field(
         DATASETS, min_length=1, description="addresses of the data sets"
