@@ -7,6 +7,9 @@ to twelve minutes), and has its own directory:
 - `parts`: the whole rule, the rule without each of its parts, and with a constant step;
 - `distances`: cosine distance and squared error in the meta-objective, three meta-seeds each;
 - `senses`: the whole rule, with the sense of neighbours, and with a wider update network;
+- `minibatches`: minibatches of examples with their nearest ones, without the sense of neighbours
+  and with it;
+- `terms`: presynaptic whitening, and a term that keeps apart what leading directions merge;
 - `estimators`: other estimates of the meta-gradient and a slower average of θ, three meta-seeds
   each.
 
@@ -75,6 +78,17 @@ def runs_of(group: str) -> list[ShortRun]:
             ShortRun("neighbours", META_SEEDS[0], neighbours),
             ShortRun("wider", META_SEEDS[0], ("rule.settings.hidden=32",)),
         ]
+    if group == "minibatches":
+        near = "unroll.neighbours=7"
+        return [
+            ShortRun("near", META_SEEDS[0], (near,)),
+            ShortRun("near-sensed", META_SEEDS[0], (near, 'rule.settings.extra=["neighbours"]')),
+        ]
+    if group == "terms":
+        return [
+            ShortRun(name, META_SEEDS[0], (f'rule.settings.extra=["{term}"]',))
+            for name, term in (("whitened", "whitened_low_rank"), ("flattening", "flattening"))
+        ]
     if group == "estimators":
         return [
             ShortRun(name, seed, changes, LENGTHENED.get(name, 1))
@@ -90,7 +104,7 @@ def runs_of(group: str) -> list[ShortRun]:
     ]
 
 
-GROUPS = ("seeds", "parts", "distances", "senses", "estimators")
+GROUPS = ("seeds", "parts", "distances", "senses", "minibatches", "terms", "estimators")
 # `late` has twice the tasks and differentiates the last 16 steps; two pairs of particles take as
 # many forward unrolls as backpropagation takes, its recomputed steps included
 ESTIMATES = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metaplastic.errors import ConfigError, DataError
+from metaplastic.errors import ConfigError, DataError, MetaplasticError
 from metaplastic.evaluation import search
 from metaplastic.evaluation.baselines import LabelledBaseline
 from metaplastic.evaluation.baselines.baseline import Encoder
@@ -23,7 +23,7 @@ CHOSEN = {
     "n_features": 4,
     "inner_steps": 2,
     "batch_size": 16,
-    "datasets": ("segment", "blobs", "ge_khan", "nowhere"),
+    "datasets": ("segment", "blobs", "ge_khan", "letter"),
     "baselines": BASELINES,
     "labels": (2, 10, 50),
 }
@@ -82,10 +82,10 @@ def test_every_method_has_a_number_for_every_seed_and_number_of_labels(run):
 
 def test_left_out_sets_are_named_and_counted(run):
     _, content = run
-    assert set(content["missing"]) == {"ge_khan", "nowhere"}
+    assert set(content["missing"]) == {"ge_khan", "letter"}
     notes = " | ".join(content["notes"])
     assert "ge_khan left out: ge_khan: 0 of 4 classes" in notes
-    assert "nowhere left out" in notes
+    assert "letter left out: letter: tables/letter.npz not found in" in notes
     assert "2 of 4 data sets left out" in notes
     assert "without 50 labels per class" in content["sets"]["segment"]["data"]["notes"][0]
 
@@ -228,7 +228,25 @@ def test_mistakes_are_named(folder, tmp_path):
     with pytest.raises(ConfigError, match="rule-all"):
         make_study("domains", context, **CHOSEN | {"reference": "rule_all"}).run()
     with pytest.raises(DataError, match="none of the 1 data sets"):
-        make_study("domains", context, **CHOSEN | {"datasets": ("nowhere",)}).run()
+        make_study("domains", context, **CHOSEN | {"datasets": ("letter",)}).run()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            "lettr",
+            "unknown data set 'lettr'; known: adult, .* Did you mean 'letter'.* tables/lettr",
+        ),
+        ("csv", "'csv' needs a colon"),
+        ("cvs:rows", "unknown data set 'cvs'.* Did you mean 'csv'"),
+        ("digits?colour=1", "no option 'colour'"),
+    ],
+)
+def test_an_unknown_set_is_refused_before_anything_is_measured(folder, tmp_path, given, said):
+    context = Context(named_rule("hebbian"), tmp_path, data_dir=folder)
+    with pytest.raises(MetaplasticError, match=said):
+        make_study("domains", context, **CHOSEN | {"datasets": ("segment", given)})
 
 
 def test_no_choice_is_made_on_a_held_out_set():

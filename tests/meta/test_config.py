@@ -64,6 +64,7 @@ def test_later_settings_override_earlier_ones(tmp_path: Path) -> None:
         ("optimizer.meta_steps=0", r"optimizer\.meta_steps.*given 0"),
         ("optimizer.metasteps=3", r"optimizer\.metasteps: there is no such setting"),
         ("unroll.horizon=[5,2]", r"horizon \(5, 2\): need 1 <= fewest <= most"),
+        ("unroll.neighbours=6", r"batch_size 32 is not a multiple of 1 \+ neighbours = 7"),
         ("estimator=pse", "unknown estimator 'pse'"),
         ("rule.name=locla", "Did you mean 'local'"),
         ("objective=x", "unknown meta-objective"),

@@ -22,8 +22,6 @@ from metaplastic.meta.group import GroupState, Pool
 from metaplastic.meta.unroll import (
     UnrollConfig,
     bound_cotangent,
-    draw_labelled,
-    draw_minibatch,
     unroll,
     weigh,
 )
@@ -216,25 +214,6 @@ def test_no_label_reaches_the_rule() -> None:
     shuffled = eqx.tree_at(lambda g: g.pool.targets, group, group.pool.targets[:, ::-1] * 3.0)
     one, two = (_estimate(_estimator(), rule, g, jnp.array(4)) for g in (group, shuffled))
     np.testing.assert_array_equal(_flat(one.group.phi), _flat(two.group.phi))
-
-
-def test_the_two_labelled_batches_share_no_example() -> None:
-    inputs = jnp.arange(CLASSES * EXAMPLES, dtype=float).reshape(CLASSES, EXAMPLES, 1)
-    fit, test = draw_labelled(Pool(inputs, inputs), PER_CLASS, jax.random.key(0))
-    assert fit.inputs.shape == test.inputs.shape == (CLASSES * PER_CLASS, 1)
-    assert not set(fit.inputs.ravel().tolist()) & set(test.inputs.ravel().tolist())
-    classes = np.asarray(fit.inputs).ravel() // EXAMPLES
-    assert classes.tolist() == sorted([*range(CLASSES)] * PER_CLASS)
-
-
-def test_examples_kept_apart_are_only_in_the_labelled_batches() -> None:
-    inputs = jnp.arange(CLASSES * 12, dtype=float).reshape(CLASSES, 12, 1)
-    pool = Pool(inputs, inputs, apart=EXAMPLES)
-    seen = draw_minibatch(pool, 500, jax.random.key(0)).ravel().tolist()
-    fit, test = draw_labelled(pool, PER_CLASS, jax.random.key(0))
-    labelled = fit.inputs.ravel().tolist() + test.inputs.ravel().tolist()
-    assert set(seen) == set(inputs[:, : 12 - EXAMPLES].ravel().tolist())
-    assert sorted(labelled) == inputs[:, 12 - EXAMPLES :].ravel().tolist()
 
 
 @pytest.mark.parametrize("limit", [0.1, 1e3])

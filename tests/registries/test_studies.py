@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from metaplastic.errors import ConfigError
 from metaplastic.evaluation import search
 from metaplastic.evaluation.named_rule import named_rule
 from metaplastic.evaluation.results import read_json
@@ -54,6 +55,14 @@ def results(a_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, study in STUDIES.items():
             make_study(name, context, **(PROTOCOL | study.example)).run()
     return folder
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_refuses_an_unknown_data_set_before_it_measures(name: str, tmp_path: Path) -> None:
+    one = "dataset" in STUDIES[name].Settings.model_fields
+    chosen = {"dataset": "digts"} if one else {"datasets": ("digits", "digts")}
+    with pytest.raises(ConfigError, match=r"unknown data set 'digts'.* Did you mean 'digits'"):
+        make_study(name, Context(named_rule("hebbian"), tmp_path), **chosen)
 
 
 @pytest.mark.slow

@@ -46,9 +46,10 @@ def test_runs_of_a_group_differ_in_what_they_are_named_after(group: str) -> None
         assert config.tasks == plain.tasks
         if run.name != "averaged":
             assert config.optimizer == plain.optimizer
+        assert config.unroll.neighbours == (7 if run.name.startswith("near") else 0)
         if run.name.startswith("without-"):
             assert LocalSettings(**config.rule.settings).without == (run.name.partition("-")[2],)
-    if group not in ("parts", "senses"):
+    if group not in ("parts", "senses", "minibatches", "terms"):
         seeds = [run.seed for run in runs]
         assert seeds == list(META_SEEDS) * (len(runs) // len(META_SEEDS))
 

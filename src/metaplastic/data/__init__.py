@@ -2,7 +2,7 @@
 
 from metaplastic.data.arrays import from_arrays
 from metaplastic.data.dataset import Card, Dataset, Portion, Split
-from metaplastic.data.loading import load
+from metaplastic.data.loading import check_address, load
 from metaplastic.data.registry import SOURCES, named_sources
 from metaplastic.data.views import (
     Scale,
@@ -23,6 +23,7 @@ __all__ = [
     "Portion",
     "Scale",
     "Split",
+    "check_address",
     "colour",
     "fit_scale",
     "from_arrays",

@@ -9,9 +9,20 @@ from metaplastic.data.address import Address, check_options, parse_address
 from metaplastic.data.dataset import Dataset
 from metaplastic.data.locate import search_roots
 from metaplastic.data.registry import source_of
-from metaplastic.data.source import Request
+from metaplastic.data.source import Request, Source
 from metaplastic.data.views import resize
 from metaplastic.progress import Progress, silent
+
+
+def check_address(address: str | Address) -> tuple[Address, Source]:
+    """Parse an address and find its source, without reading any data.
+
+    Raises `DataError` if it is no address, `ConfigError` for an unknown name or option.
+    """
+    parsed = parse_address(address) if isinstance(address, str) else address
+    source = source_of(parsed)
+    check_options(parsed, source.options, source.example or source.name)
+    return parsed, source
 
 
 def load(
@@ -32,9 +43,7 @@ def load(
 
     Raises DataError if files are missing or damaged, ConfigError for an unknown name.
     """
-    parsed = parse_address(address) if isinstance(address, str) else address
-    source = source_of(parsed)
-    check_options(parsed, source.options, source.example or source.name)
+    parsed, source = check_address(address)
     progress(f"reading {address if isinstance(address, str) else parsed.name}")
     dataset = source.load(
         Request(

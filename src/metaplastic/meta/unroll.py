@@ -37,6 +37,12 @@ class UnrollConfig(SettingsModel):
     horizon: tuple[int, int] = Field(
         default=(50, 200), description="fewest and most inner steps of a task"
     )
+    neighbours: int = Field(
+        default=0,
+        ge=0,
+        description="k, the nearest examples of the pool that come into a minibatch with each one "
+        "drawn; B is a multiple of 1 + k. The encoder and the studies draw every row evenly",
+    )
     late_weight: float = Field(
         default=8.0,
         ge=0,
@@ -62,6 +68,11 @@ class UnrollConfig(SettingsModel):
             low, high = getattr(self, name)
             if not 1 <= low <= high:
                 raise ValueError(f"{name} {(low, high)}: need 1 <= fewest <= most")
+        if self.batch_size % (1 + self.neighbours):
+            raise ValueError(
+                f"batch_size {self.batch_size} is not a multiple of 1 + neighbours = "
+                f"{1 + self.neighbours}"
+            )
         return self
 
 
@@ -74,11 +85,33 @@ class Trajectory(NamedTuple):
     losses: Float[Array, " steps"]
 
 
-def draw_minibatch(pool: Pool, batch_size: int, key: PRNGKeyArray) -> Float[Array, "batch inputs"]:
-    """Draw examples of the pool uniformly with replacement, except those kept apart."""
+def nearest_examples(pool: Pool, k: int) -> Int[Array, "rows k"]:
+    """Return the k other examples whose inputs are nearest to those of each example, by Euclidean
+    distance; none is kept apart. Examples are numbered class by class."""
+    seen = pool.inputs[:, : pool.inputs.shape[1] - pool.apart]
+    rows = seen.reshape(-1, seen.shape[-1])
+    squares = jnp.sum(rows * rows, axis=1)
+    distance = squares[:, None] + squares[None] - 2.0 * rows @ rows.T
+    distance = distance + jnp.diag(jnp.full(len(rows), jnp.inf))
+    return jax.lax.top_k(-distance, k)[1]
+
+
+def draw_minibatch(
+    pool: Pool,
+    batch_size: int,
+    key: PRNGKeyArray,
+    nearest: Int[Array, "rows k"] | None = None,
+) -> Float[Array, "batch inputs"]:
+    """Draw examples of the pool uniformly with replacement, except those kept apart. `nearest`: so
+    many fewer, each followed by its k nearest examples."""
     classes, examples = pool.inputs.shape[:2]
     per_class = examples - pool.apart
-    rows = inner_loop.draw_rows(key, batch_size, classes * per_class)
+    n_rows = classes * per_class
+    if nearest is None:
+        rows = inner_loop.draw_rows(key, batch_size, n_rows)
+    else:
+        drawn = inner_loop.draw_rows(key, batch_size // (1 + nearest.shape[1]), n_rows)
+        rows = jnp.concatenate([drawn[:, None], nearest[drawn]], axis=1).ravel()
     return pool.inputs[rows // per_class, rows % per_class]
 
 
@@ -140,6 +173,7 @@ def unroll(
     the truncations of an unroll do not change it.
     """
     n_classes = pool.inputs.shape[0]
+    nearest = nearest_examples(pool, config.neighbours) if config.neighbours else None
 
     def take(
         carry: tuple[Phi, RuleState], x: Array, t: Array, labelled: tuple[Pool, Pool] | None
@@ -162,7 +196,7 @@ def unroll(
         # step
         t = age + done
         batch_key, label_key = jax.random.split(jax.random.fold_in(key, t + 1))
-        x = draw_minibatch(pool, config.batch_size, batch_key)
+        x = draw_minibatch(pool, config.batch_size, batch_key, nearest)
         labelled = draw_labelled(pool, per_class, label_key) if read else None
         skip: Callable = lambda c, *_: (c, jnp.zeros(()))  # noqa: E731
         return jax.lax.cond(done < n_steps, take, skip, carry, x, t, labelled)

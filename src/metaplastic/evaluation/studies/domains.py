@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from metaplastic.errors import DataError, MetaplasticError, unknown_name
+from metaplastic import data
+from metaplastic.data.table_files import FOLDER
+from metaplastic.errors import ConfigError, DataError, MetaplasticError, unknown_name
 from metaplastic.evaluation.baselines import BASELINES, make_baseline
 from metaplastic.evaluation.few_shot import describe_problem
 from metaplastic.evaluation.problem import Problem
@@ -88,6 +90,20 @@ class Domains(Study):
         "readouts": ("ridge",),
     }
     Settings = DomainsSettings
+
+    def check_data_sets(self, addresses: Sequence[str]) -> None:
+        """Refuse a name that is neither one of the study's tables, nor a file, nor an address."""
+        del addresses  # sets of an earlier file need not be found
+        for name in self._to_measure():
+            if self._named(name).is_address:
+                try:
+                    data.check_address(name)
+                except ConfigError:
+                    if ":" in name:
+                        raise
+                    known = {*known_sets(), *data.SOURCES}
+                    advice = f" A table of yours is a file {FOLDER}/{name}.npz."
+                    raise unknown_name("data set", name, known, advice) from None
 
     def forecast(self) -> str:
         settings = self.settings

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from metaplastic import data
 from metaplastic.evaluation import results
 from metaplastic.evaluation.baselines import BASELINES, Baseline
 from metaplastic.evaluation.few_shot import (
@@ -82,8 +83,15 @@ class Study(abc.ABC):
     def __init__(self, context: Context, **chosen: Any) -> None:
         self.context = context
         self.settings = settings(self.Settings, **chosen)
+        self.check_data_sets(_addresses(self.settings))
         self.store = context.store(self.name)
         self._cells_done = 0
+
+    def check_data_sets(self, addresses: Sequence[str]) -> None:
+        """Refuse a data set that is not known, before any is measured. Raises `DataError` or
+        `ConfigError`; whether its files are there is found when it is loaded."""
+        for address in addresses:
+            data.check_address(address)
 
     @abc.abstractmethod
     def measure(self) -> dict[str, Any]:
@@ -226,6 +234,12 @@ class Study(abc.ABC):
         described = describe_problem(self.context.problem(address))
         trained = {name.split("@")[0] for name in self.context.rule.training_data}
         return {**described, "meta_trained_on": address.split("@")[0] in trained}
+
+
+def _addresses(chosen: StudySettings) -> tuple[str, ...]:
+    """Return the addresses of data sets among a study's settings."""
+    one = getattr(chosen, "dataset", None)
+    return (one,) if one is not None else getattr(chosen, "datasets", ())
 
 
 def protocol_key(config: FewShotConfig) -> dict[str, Any]:

@@ -146,6 +146,8 @@ class ScaledLowRank(Term):
         return LowRank()(link) * link.w
 
 
+_PACKAGE = "metaplastic.rules.local"
+
 # in the order of θ's term weights
 TERMS: Registry[type[Term]] = Registry(
     "term",
@@ -158,6 +160,8 @@ TERMS: Registry[type[Term]] = Registry(
         "growth": Growth,
         "gated_low_rank": GatedLowRank,
         "scaled_low_rank": ScaledLowRank,
+        "whitened_low_rank": f"{_PACKAGE}.whitening:WhitenedLowRank",
+        "flattening": f"{_PACKAGE}.flattening:Flattening",
     },
     group="terms",
     base="metaplastic.rules.local.terms:Term",
@@ -197,13 +201,28 @@ def subspace(layer: Layer, x: Float[Array, "batch *below"]) -> Float[Array, "fan
     It is zero if the columns of W are orthonormal and span an invariant subspace of cov(x). As in
     every lateral term, covariances between units above count within groups only.
     """
+    y, covariance, variance = projected(layer, x)
+    w = layer.weight
+    return (covariance - lateral.covariance(y).after(w)) * (layer.fan_in**0.5 / variance)
+
+
+class Projected(NamedTuple):
+    """Centred pre-activations y of a layer, their covariances with its input, and their mean
+    variance."""
+
+    y: Float[Array, "cells units"]
+    covariance: Float[Array, "fan_in units"]
+    variance: Float[Array, ""]
+
+
+def projected(layer: Layer, x: Float[Array, "batch *below"]) -> Projected:
+    """Compute `y = x W` of centred activity x, cov(x, y) and the mean variance of y."""
     axes = tuple(range(x.ndim - 1))
     centred = x - jnp.mean(x, axis=axes, keepdims=True)
     y = fold(layer.linear(centred))
     variance = jnp.mean(y * y) + 1e-6
     covariance = layer.correlate(fold(centred)[None], y[None]) / y.shape[0]
-    w = layer.weight
-    return (covariance - lateral.covariance(y).after(w)) * (layer.fan_in**0.5 / variance)
+    return Projected(y, covariance, variance)
 
 
 def _bounded(change: Float[Array, "fan_in units"]) -> Float[Array, "fan_in units"]:
