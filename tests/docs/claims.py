@@ -8,6 +8,7 @@ page shows.
 from __future__ import annotations
 
 import numpy as np
+from tests.docs.claims_of_domains import DOMAINS
 from tests.docs.claims_of_learned import LEARNED, SEED
 from tests.docs.claims_of_networks import NETWORKS
 from tests.docs.claims_of_performance import PERFORMANCE
@@ -18,8 +19,6 @@ from tests.docs.numbers import (
     above,
     amount,
     both,
-    domain_loss,
-    domain_rank,
     gains_of_activations,
     labels,
     mean,
@@ -88,21 +87,6 @@ README = (
             *labels("rule-all", 50),
             *labels("rule-all", 2),
         ),
-    ),
-    Claim(
-        "README.md",
-        "one, `dry_bean`, where it is {} below them",
-        (domain_loss("dry_bean", "rule-all", "raw"),),
-    ),
-    Claim(
-        "README.md",
-        "with a mean rank of {} before the denoising autoencoder's {}.",
-        (domain_rank("rule-all", "logistic"), domain_rank("dae", "logistic")),
-    ),
-    Claim(
-        "README.md",
-        "With two labels it is on three, and {} below them on one of these",
-        (domain_loss("ge_christensen", "rule-all", "raw", labels=2),),
     ),
 )
 
@@ -277,6 +261,7 @@ TOPOLOGIES = (
 
 CLAIMS = (
     *README,
+    *DOMAINS,
     *SCALING,
     *METHOD,
     *LEARNED,

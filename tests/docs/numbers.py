@@ -240,35 +240,6 @@ def sampling(address: str) -> Number:
     return compute
 
 
-def domain_loss(name: str, reference: str, other: str, labels: int = 10) -> Number:
-    """Of study `domains`: how far `reference` is below `other` on a set, by ridge regression with
-    `labels` labels per class."""
-
-    def compute() -> float:
-        content = results("domains/domains")
-        methods = content["sets"][name]["methods"]
-        at = content["sets"][name]["labels"].index(labels)
-        better, worse = (
-            methods[method]["summary"]["ridge"][at]["mean"] for method in (other, reference)
-        )
-        return better - worse
-
-    return compute
-
-
-def domain_rank(method: str, readout: str) -> Number:
-    """Of study `domains`: a method's mean rank on the held-out sets with ten labels per class."""
-
-    def compute() -> float:
-        for standing in results("domains/domains")["standings"]:
-            found = standing["role"], standing["readout"], standing["labels"]
-            if found == ("report", readout, 10):
-                return next(r["mean_rank"] for r in standing["rows"] if r["method"] == method)
-        raise LookupError(readout)
-
-    return compute
-
-
 def _mean_and_error(differences: Callable[[], np.ndarray]) -> tuple[Number, Number]:
     return (
         lambda: float(np.mean(differences())),
