@@ -145,6 +145,7 @@ def test_mistakes_get_one_line(arguments: list[str], named: str, tmp_path: Path)
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_of_one_kind_of_engine_does_not_go_on_with_the_other(alone: Path) -> None:
     result = CliRunner().invoke(
         app, ["meta-train", "--out", str(alone), "--resume", "--engine", "ray"]

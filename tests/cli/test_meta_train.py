@@ -171,6 +171,7 @@ def test_the_process_prints_it_and_exits_with_2(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_info_describes_a_run_and_its_rule(never_stopped: Path) -> None:
     run = CliRunner().invoke(app, ["info", str(never_stopped)])
     assert "meta-step 40 of 40" in run.output

@@ -49,6 +49,7 @@ def test_meta_train_and_validation_share_neither_character_nor_font() -> None:
     assert 0.75 <= fonts <= 0.85
 
 
+@pytest.mark.slow
 def test_no_digit_is_a_class() -> None:
     for name in load("glyphs").class_names:
         character = unicodedata.lookup(name)

@@ -98,6 +98,7 @@ def _axis(library: str) -> dict[str, str]:
     return {"axis": "columns"} if library == "pandas" else {}
 
 
+@pytest.mark.slow
 def test_pipeline_and_grid_search_over_processes(digits) -> None:
     x, y = digits
     pipeline = make_pipeline(

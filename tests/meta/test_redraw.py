@@ -147,6 +147,7 @@ def test_a_mesh_draws_what_one_process_draws(plan: Plan, rule: Rule) -> None:
     assert mesh.gather(rule, EVERY + 1).loss == local.gather(rule, EVERY + 1).loss
 
 
+@pytest.mark.slow
 def test_a_worker_starts_the_groups_of_the_requested_meta_step(plan: Plan, rule: Rule) -> None:
     theta, _ = eqx.partition(rule, eqx.is_array)
     worker = Worker(plan, 1, None, {})

@@ -94,6 +94,7 @@ def test_resumed_twice_is_as_if_it_had_never_stopped(whole, tmp_path: Path, capl
     assert _lines(cut) == _lines(path)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(
     whole, tmp_path: Path, caplog
 ) -> None:
