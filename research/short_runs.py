@@ -86,8 +86,12 @@ def runs_of(group: str) -> list[ShortRun]:
         ]
     if group == "terms":
         return [
-            ShortRun(name, META_SEEDS[0], (f'rule.settings.extra=["{term}"]',))
-            for name, term in (("whitened", "whitened_low_rank"), ("flattening", "flattening"))
+            ShortRun(name, seed, (f'rule.settings.extra=["{term}"]',))
+            for name, term, seeds in (
+                ("whitened", "whitened_low_rank", META_SEEDS[:1]),
+                ("flattening", "flattening", META_SEEDS[:2]),
+            )
+            for seed in seeds
         ]
     if group == "estimators":
         return [
