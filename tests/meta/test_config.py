@@ -98,6 +98,14 @@ def test_errors_name_the_wrong_setting(override: str, named: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_pool_holds_more_examples_than_one_and_its_neighbours() -> None:
+    texts = ("unroll.neighbours=15", "tasks.n_classes=2", "tasks.labels_per_class=1")
+    apart = [parse_override(text) for text in (*texts, "tasks.labelled_apart=2")]
+    make_config("tiny", None, [*apart, parse_override("tasks.examples_per_class=8")])
+    with pytest.raises(ConfigError, match=r"unroll\.neighbours 15: the smallest pool has 14 rows"):
+        make_config("tiny", None, [*apart, parse_override("tasks.examples_per_class=7")])
+
+
 @pytest.mark.parametrize(
     "given",
     [["rule=hebbian"], ["rule.name=hebbian"], ["rule.settings.half_life=9", "rule=hebbian"]],

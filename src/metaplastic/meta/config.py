@@ -142,6 +142,12 @@ class MetaTrainConfig(SettingsModel):
                 f"tasks.{field} {given}: the meta-objective needs two batches of "
                 f"labels_per_class {labels}, so at least {needed}"
             )
+        rows = ends(self.tasks.n_classes)[0] * self.tasks.examples_per_class
+        if self.unroll.neighbours >= rows:
+            raise ValueError(
+                f"unroll.neighbours {self.unroll.neighbours}: the smallest pool has {rows} rows, "
+                "an example and its neighbours among them"
+            )
         vectors = self.tasks.architectures.vector_groups
         if vectors > self.groups:
             raise ValueError(
