@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.ready
 help:
 	@echo "make setup   create $(VENV) and install metaplastic into it"
 	@echo "make demo    use a rule on real handwritten digits (about a minute)"
-	@echo "make test    run the tests, but for the slow ones (about six minutes on two cores)"
+	@echo "make test    run the tests, but for the slow ones (six to nine minutes on two cores)"
 	@echo "make test-all  run every test, as CI does"
 	@echo "make check   lint, format, types, layering of imports"
 	@echo "make bench   measure speed against PyTorch and plain JAX"

@@ -9,7 +9,8 @@ to twelve minutes), and has its own directory:
 - `senses`: the whole rule, with the sense of neighbours, and with a wider update network;
 - `minibatches`: minibatches of examples with their nearest ones, without the sense of neighbours
   and with it;
-- `terms`: presynaptic whitening, and a term that keeps apart what leading directions merge;
+- `terms`: presynaptic whitening, and a term that keeps apart what leading directions merge, the
+  latter from two meta-seeds;
 - `estimators`: other estimates of the meta-gradient and a slower average of θ, three meta-seeds
   each.
 

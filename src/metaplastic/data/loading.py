@@ -17,7 +17,8 @@ from metaplastic.progress import Progress, silent
 def check_address(address: str | Address) -> tuple[Address, Source]:
     """Parse an address and find its source, without reading any data.
 
-    Raises `DataError` if it is no address, `ConfigError` for an unknown name or option.
+    Raises `DataError` if it is no address or has an unknown option, `ConfigError` for an unknown
+    name.
     """
     parsed = parse_address(address) if isinstance(address, str) else address
     source = source_of(parsed)

@@ -173,6 +173,7 @@ def unroll(
     the truncations of an unroll do not change it.
     """
     n_classes = pool.inputs.shape[0]
+    # found again in every truncation: a pool does not hold them
     nearest = nearest_examples(pool, config.neighbours) if config.neighbours else None
 
     def take(

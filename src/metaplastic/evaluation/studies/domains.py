@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -91,9 +91,9 @@ class Domains(Study):
     }
     Settings = DomainsSettings
 
-    def check_data_sets(self, addresses: Sequence[str]) -> None:
-        """Refuse a name that is neither one of the study's tables, nor a file, nor an address."""
-        del addresses  # sets of an earlier file need not be found
+    def check_data_sets(self) -> None:
+        """Refuse a name that is neither one of the study's tables, nor a file, nor an address,
+        unless an earlier file has its numbers."""
         for name in self._to_measure():
             if self._named(name).is_address:
                 try:

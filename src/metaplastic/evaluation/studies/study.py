@@ -83,14 +83,14 @@ class Study(abc.ABC):
     def __init__(self, context: Context, **chosen: Any) -> None:
         self.context = context
         self.settings = settings(self.Settings, **chosen)
-        self.check_data_sets(_addresses(self.settings))
+        self.check_data_sets()
         self.store = context.store(self.name)
         self._cells_done = 0
 
-    def check_data_sets(self, addresses: Sequence[str]) -> None:
+    def check_data_sets(self) -> None:
         """Refuse a data set that is not known, before any is measured. Raises `DataError` or
         `ConfigError`; whether its files are there is found when it is loaded."""
-        for address in addresses:
+        for address in _addresses(self.settings):
             data.check_address(address)
 
     @abc.abstractmethod
